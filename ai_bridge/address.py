@@ -1,0 +1,56 @@
+"""Addresses: `name` or `name@project`, who they may reach, and the nearest known one to a mistyped one."""
+
+from ai_bridge.errors import BadAddress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+POSTMASTER = "postmaster"
+EVERYONE = "*"
+
+_FIRST = frozenset("abcdefghijklmnopqrstuvwxyz")
+_REST = _FIRST | frozenset("0123456789_-")
+_MAX_PART = 32
+
+
+def is_address(text: str) -> bool:
+    """Tell whether `text` is `name` or `name@project`, each `[a-z][a-z0-9_-]{0,31}`."""
+    parts = text.split("@")
+    return len(parts) <= 2 and all(_is_part(part) for part in parts)
+
+
+def _is_part(text: str) -> bool:
+    return 0 < len(text) <= _MAX_PART and text[0] in _FIRST and _REST.issuperset(text)
+
+
+def checked(text: str) -> str:
+    """Return `text` if it is an address; raises `BadAddress`."""
+    if not is_address(text):
+        raise BadAddress(address=text)
+    return text
+
+
+def split_list(text: str) -> list[str]:
+    """Return the entries of `a, b` in their order, each once; empty entries are left out."""
+    entries = (entry.strip() for entry in text.split(","))
+    return list(dict.fromkeys(entry for entry in entries if entry))
+
+
+def hint(word: str, known: "Iterable[str]") -> str:
+    """Return ` (did you mean X?)` for the known word nearest to `word`, or nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def tool_part(address: str) -> str:
+    """Return the address as it stands in a tool's name: `claude@web` becomes `claude_web`."""
+    return address.replace("@", "_")
+
+
+def name_from(text: str) -> str:
+    """Return the nearest legal name part to any text (a folder's name, a client's name), or an empty one."""
+    cleaned = "".join(ch if ch in _REST else "-" for ch in text.lower()).strip("-_0123456789")
+    return cleaned[:_MAX_PART]

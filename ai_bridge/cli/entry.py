@@ -1,0 +1,39 @@
+"""Where the console scripts begin: `send` goes a way that imports next to nothing, all else meets click."""
+
+import sys
+
+
+def ai_bridge() -> None:
+    """Run `ai-bridge`."""
+    if sys.argv[1:2] == ["send"]:
+        from ai_bridge.cli import fast
+
+        fast.send(sys.argv[2:])
+    from ai_bridge.cli.main import bridge
+
+    bridge(prog_name="ai-bridge")
+
+
+def ai_collab() -> None:
+    """Run `ai-collab`."""
+    from ai_bridge.cli.main import collab
+
+    collab(prog_name="ai-collab")
+
+
+def send_to_gemini() -> None:
+    """Run `send_to_gemini [SUBJECT]`: from claude, unless AI_BRIDGE_AGENT says."""
+    _send_to("gemini", "claude")
+
+
+def send_to_claude() -> None:
+    """Run `send_to_claude [SUBJECT]`: from gemini, unless AI_BRIDGE_AGENT says."""
+    _send_to("claude", "gemini")
+
+
+def _send_to(recipient: str, sender: str) -> None:
+    import os
+
+    os.environ.setdefault("AI_BRIDGE_AGENT", sender)
+    sys.argv[1:1] = ["send", recipient]
+    ai_bridge()

@@ -1,0 +1,62 @@
+"""`send` without click: the words it knows are parsed here, and anything else is left to click."""
+
+import os
+import sys
+
+from ai_bridge.cli import sending
+from ai_bridge.errors import BridgeError
+
+VALUES = {
+    "--mailboxes": "mailboxes",
+    "--agent": "agent",
+    "--from": "sender",
+    "--file": "file",
+    "--reply-to": "reply_to",
+}
+FLAGS = {"--json": "json", "--batch": "batch", "--allow-empty": "allow_empty"}
+
+
+def send(words: list[str]) -> None:
+    """Send and end the process; return only where the words are for click to understand or refuse."""
+    request = parse(words)
+    if request is None or "_AI_BRIDGE_COMPLETE" in os.environ:
+        return
+    try:
+        sending.run(request, sys.stdout)
+    except BridgeError as refusal:
+        sys.stderr.write(f"error: {refusal}\n")
+        _end(refusal.exit_code)
+    except BrokenPipeError:
+        _end(1)
+    except KeyboardInterrupt:
+        _end(130)
+    _end(0)
+
+
+def _end(code: int) -> None:
+    """Leave without taking the interpreter apart: everything that matters is on the disk."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def parse(words: list[str]) -> sending.Request | None:
+    """Return the request the words make, or None where they are not plainly understood."""
+    found: dict[str, object] = {}
+    plain: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        name, equals, value = word.partition("=")
+        if word in FLAGS:
+            found[FLAGS[word]] = True
+        elif name in VALUES:
+            text = value if equals else next(rest, None)
+            if text is None:
+                return None
+            found[VALUES[name]] = text
+        elif word.startswith("-"):
+            return None
+        else:
+            plain.append(word)
+    if not 1 <= len(plain) <= 2:
+        return None
+    return sending.Request(recipient=plain[0], subject=plain[1] if len(plain) == 2 else None, **found)

@@ -1,0 +1,110 @@
+"""What all commands share: a group that imports a command only when it runs, common options, refusals."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from ai_bridge import mailboxes
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.mailboxes import Mailboxes
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named with their module and short help, and imported when one is run.
+
+    click's own help, completion and did-you-mean would import them all; those three are answered here.
+    """
+
+    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = lazy or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.lazy:
+            return None
+        module, _, attribute = self.lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in self.lazy.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(name, help=self.lazy[name][1]) for name in self.lazy if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=list(self.lazy), ctx=ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a refusal becomes one line on standard error and its exit code."""
+        try:
+            return super().invoke(ctx)
+        except BridgeError as refusal:
+            click.echo(f"error: {refusal}", err=True)
+            ctx.exit(refusal.exit_code)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
+                _silence_stdout()
+                ctx.exit(1)
+            click.echo(f"error: {disk_error('the mailboxes', error)}", err=True)
+            ctx.exit(1)
+
+
+def _silence_stdout() -> None:
+    """Whoever read us is gone: keep the interpreter from complaining of it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def common(agent_help: str = "Who I am (else AI_BRIDGE_AGENT).") -> Callable[[Command], Command]:
+    """Add the options every command has: --mailboxes, --agent, --json."""
+
+    def decorate(command: Command) -> Command:
+        command = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines.")(command)
+        command = click.option("--agent", metavar="ADDRESS", help=agent_help, shell_complete=complete_agents)(command)
+        return click.option(
+            "--mailboxes", "where", metavar="DIR", callback=_found, help="The mailboxes (else AI_BRIDGE_MAILBOXES)."
+        )(command)
+
+    return decorate
+
+
+def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailboxes | str | None:
+    """Turn the option into the mailboxes it names; the commands that make them take the bare word."""
+    if ctx.resilient_parsing or ctx.command.name in ("init", "demo"):
+        return value
+    return mailboxes.find(value)
+
+
+def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete an address with the agents of the mailboxes in reach."""
+    try:
+        agents = mailboxes.find(ctx.params.get("where")).agents()
+    except (BridgeError, OSError):
+        return []
+    return [agent for agent in agents if agent.startswith(incomplete)]
+
+
+def echo_json(entries: Iterable[dict[str, object]]) -> None:
+    """Print one object a line."""
+    import json
+
+    for entry in entries:
+        click.echo(json.dumps(entry))

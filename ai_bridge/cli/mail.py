@@ -1,0 +1,140 @@
+"""The commands that move mail: send, read, wait, acknowledge, restore."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from ai_bridge import fetch, identity, inbox, settings, trace
+from ai_bridge.cli import output
+from ai_bridge.cli.group import common, complete_agents, echo_json
+from ai_bridge.errors import BridgeError, NotUnread
+from ai_bridge.inbox import Waiting
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import READ, UNREAD
+from ai_bridge.text import printable
+from ai_bridge.trace import Place
+
+_NOTHING_CAME = 3
+
+
+@click.command()
+@click.argument("recipient", shell_complete=complete_agents)
+@click.argument("subject", required=False)
+@click.option("--from", "sender", metavar="ADDRESS", help="The sender (else --agent, AI_BRIDGE_AGENT).")
+@click.option("--file", metavar="PATH", help="Read the body from a file; - is standard input.")
+@click.option("--reply-to", metavar="ID", help="Answer that message, in its thread.")
+@click.option("--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to"}.')
+@click.option("--allow-empty", is_flag=True, help="Send even an empty body.")
+@common()
+def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
+    """Send a message to RECIPIENT: an address, several with commas, or '*' for all.
+
+    The body comes from standard input or --file. The ID is printed once the message is safe on the disk.
+    """
+    from ai_bridge.cli import sending
+
+    sending.run(sending.Request(mailboxes=where.path, json=as_json, **words), sys.stdout)
+
+
+@click.command()
+@click.option(
+    "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
+)
+@click.option("--limit", type=click.IntRange(1), help="At most so many messages.")
+@click.option("--peek", is_flag=True, help="Leave them unread.")
+@common()
+def read(
+    where: Mailboxes, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool
+) -> None:
+    """Print what is unread for me; each message is acknowledged once it is printed."""
+    me, loaded = _reader(where, agent)
+    failed = False
+    lock = inbox.hold(where, me)
+    try:
+        waiting = fetch.fetch(where, me, loaded, _sender(where, sender))
+        for number, one in enumerate(waiting[:limit]):
+            failed |= not _print_one(one, number, peek, as_json)
+    finally:
+        lock.release()
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _print_one(waiting: Waiting, number: int, peek: bool, as_json: bool) -> bool:
+    """Print one message and, once the output took it, acknowledge it; False where it cannot be read."""
+    try:
+        message = waiting.load()
+    except (BridgeError, OSError) as trouble:
+        click.echo(f"error: {printable(waiting.path)} was passed over: {printable(str(trouble))}", err=True)
+        return False
+    if as_json:
+        echo_json([output.as_json(message, UNREAD if peek else READ, waiting.path if peek else waiting.read_path)])
+    else:
+        click.echo(("\n" if number else "") + output.text(message), nl=False)
+    sys.stdout.flush()
+    if not peek:
+        waiting.acknowledge()
+    return True
+
+
+@click.command()
+@click.option("--timeout", type=click.FloatRange(0), metavar="S", help="Give up after so many seconds (exit code 3).")
+@click.option(
+    "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
+)
+@common()
+def wait(where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, as_json: bool) -> None:
+    """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
+    me, loaded = _reader(where, agent)
+    found = fetch.wait(where, me, loaded, timeout, _sender(where, sender))
+    if not found:
+        raise click.exceptions.Exit(_NOTHING_CAME)
+    output.print_places([_place(one, me) for one in found], as_json, with_body=False)
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@common()
+def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
+    """Mark messages that are unread for me as read."""
+    me, _ = _reader(where, agent)
+    for id_ in acknowledge_ids(where, me, list(ids)):
+        echo_json([{"id": id_, "state": READ}]) if as_json else click.echo(id_)
+
+
+def acknowledge_ids(where: Mailboxes, me: str, ids: list[str]) -> list[str]:
+    """Acknowledge messages by their IDs, all or none; raises `NotUnread`."""
+    waiting = {one.id: one for one in inbox.unread(where, me)}
+    if unknown := [id_ for id_ in ids if id_ not in waiting]:
+        raise NotUnread(ids=", ".join(unknown), verb="is" if len(unknown) == 1 else "are", agent=me)
+    return [id_ for id_ in ids if waiting[id_].acknowledge()]
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@common()
+def restore(where: Mailboxes, agent: str | None, id_: str, as_json: bool) -> None:
+    """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
+    places = trace.restore(where, id_)
+    if as_json:
+        echo_json([{"id": id_, "state": place.state, "path": place.path} for place in places])
+        return
+    for place in places:
+        click.echo(f"{printable(place.name)} is {place.state} again")
+
+
+def _reader(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings]:
+    """Return who reads, a known agent, and the settings in force."""
+    return where.known(identity.who(where, agent).address), settings.load(where.path)
+
+
+def _sender(where: Mailboxes, sender: str | None) -> str | None:
+    return sender if sender is None or trace.is_notice(sender) else where.known(sender)
+
+
+def _place(waiting: Waiting, recipient: str) -> Place:
+    return Place(waiting.outbox, UNREAD, os.path.basename(waiting.path), recipient)

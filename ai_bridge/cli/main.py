@@ -1,0 +1,52 @@
+"""The commands `ai-bridge` and `ai-collab`: each name with the module it lives in and one line of help."""
+
+import click
+
+from ai_bridge import __version__
+from ai_bridge.cli.group import LazyGroup
+
+_MAIL = "ai_bridge.cli.mail"
+_LOOK = "ai_bridge.cli.look"
+_OPERATE = "ai_bridge.cli.operate"
+_SETUP = "ai_bridge.cli.setup"
+
+_OPERATING = {
+    "start": (f"{_OPERATE}:start", "Start the router of all agents, or of one."),
+    "stop": (f"{_OPERATE}:stop", "Stop the routers, or that of one agent."),
+    "restart": (f"{_OPERATE}:restart", "Stop and start."),
+    "health": (f"{_OPERATE}:health", "How the mail stands; exit 0 healthy, 1 warning, 2 critical."),
+    "logs": (f"{_OPERATE}:logs", "The last lines of the router's log."),
+    "install-service": (f"{_OPERATE}:install_service", "Write a systemd user unit for the router, and show it."),
+}
+_BRIDGE = {
+    "init": (f"{_SETUP}:init", "Make the mailboxes, or add agents to them."),
+    "send": (f"{_MAIL}:send", "Send a message; the body comes from standard input or --file."),
+    "read": (f"{_MAIL}:read", "Print what is unread for me, and acknowledge it."),
+    "wait": (f"{_MAIL}:wait", "Wait until something is unread for me."),
+    "acknowledge": (f"{_MAIL}:acknowledge", "Mark unread messages as read."),
+    "restore": (f"{_MAIL}:restore", "Put a read message back to unread, a malformed one back on its way."),
+    "list": (f"{_LOOK}:list_", "What awaits me, a line each."),
+    "show": (f"{_LOOK}:show", "Show one message, wherever it is."),
+    "history": (f"{_LOOK}:history", "Past messages from and to me."),
+    "status": (f"{_LOOK}:status", "Where a message is; without an ID, who I am and how the mail stands."),
+    "router": (f"{_OPERATE}:router", "Run the router in the foreground."),
+    **_OPERATING,
+    "mcp": (f"{_SETUP}:mcp", "Run the STDIO MCP server."),
+    "config": (f"{_SETUP}:config", "Each setting, its value and where it came from."),
+    "demo": (f"{_SETUP}:demo", "Two agents talk on throw-away mailboxes."),
+}
+_COLLAB = {"status": (f"{_OPERATE}:status", "Which routers run, and what waits."), **_OPERATING}
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=LazyGroup, lazy=_BRIDGE, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="ai-bridge")
+def bridge() -> None:
+    """Mail between AI coding assistants, as plain text files."""
+
+
+@click.group(cls=LazyGroup, lazy=_COLLAB, context_settings=_CONTEXT)
+@click.version_option(__version__, prog_name="ai-collab")
+def collab() -> None:
+    """Start, stop and check the routers that move the mail."""

@@ -1,0 +1,73 @@
+"""How messages are printed: as the frozen JSON object, as a line, and as text for a person."""
+
+from __future__ import annotations
+
+import click
+
+from ai_bridge.errors import BridgeError
+from ai_bridge.message import Message
+from ai_bridge.text import printable, shorten
+from ai_bridge.trace import Place
+
+_BODY_KEEPS = "\n\t"
+
+
+def as_json(message: Message, state: str, path: str, with_body: bool = True) -> dict[str, object]:
+    """Return a message as the object programs rely on; absent headers and a body left out are None."""
+    return {
+        "id": message.id,
+        "from": message.sender,
+        "to": message.get("To"),
+        "subject": message.subject,
+        "date": message.get("Date"),
+        "in_reply_to": message.get("In-Reply-To"),
+        "thread": message.thread,
+        "state": state,
+        "path": path,
+        "headers": message.headers,
+        "body": message.body if with_body else None,
+    }
+
+
+def line(message: Message, state: str) -> str:
+    """Return a message in one line: state, ID, sender, recipient, subject."""
+    to = ", ".join(message.recipients)
+    subject = shorten(printable(message.subject), 60)
+    return f"{click.style(state.ljust(9), bold=True)} {message.id}  {message.sender} → {to}  {subject}"
+
+
+def text(message: Message) -> str:
+    """Return a message as a person reads it, with whatever could act on a terminal shown as an escape."""
+    head = "".join(
+        f"{click.style(name + ':', fg='cyan')} {printable(value)}\n" for name, value in message.headers.items()
+    )
+    body = printable(message.body, keep=_BODY_KEEPS)
+    return f"{head}\n{body}" + ("" if body.endswith("\n") else "\n")
+
+
+def place_lines(
+    places: list[Place], as_json_lines: bool, with_body: bool
+) -> tuple[list[dict[str, object]], list[str]]:
+    """Return the objects or the lines of messages; one that cannot be read says so in its line."""
+    objects, lines = [], []
+    for place in places:
+        try:
+            message = place.load()
+        except (BridgeError, OSError) as trouble:
+            lines.append(f"{place.state:9} {printable(place.name)}  ({printable(str(trouble))})")
+            continue
+        if as_json_lines:
+            objects.append(as_json(message, place.state, place.path, with_body))
+        else:
+            lines.append(line(message, place.state))
+    return objects, lines
+
+
+def print_places(places: list[Place], as_json_lines: bool, with_body: bool = True) -> None:
+    """Print messages a line each; in JSON what cannot be read goes to standard error."""
+    from ai_bridge.cli.group import echo_json
+
+    objects, lines = place_lines(places, as_json_lines, with_body)
+    echo_json(objects)
+    for entry in lines:
+        click.echo(entry, err=as_json_lines)

@@ -1,0 +1,243 @@
+"""The only module that changes the disk: complete under its final name, or absent, and never replacing a file.
+
+Sources of the rules: a power cut keeps a renamed file only after fsync of the file and of its directory;
+after a failed fsync the kernel reports success the second time, so a failed write is removed, never
+retried; `os.rename` replaces silently, so a move uses renameat2(RENAME_NOREPLACE), else a hard link, else a
+reservation. All paths are `str`; all failures are `OSError`.
+"""
+
+import errno
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FILE_MODE = 0o600
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_DIRECTORY = getattr(os, "O_DIRECTORY", 0)
+_UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+_NO_LINKS = _UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EISDIR}
+
+
+# --- writing --------------------------------------------------------------------------------------------
+
+
+def write_new(path: str, data: bytes, flush: bool = True) -> None:
+    """Create `path` holding `data`, on stable storage if `flush`; on any failure it does not exist.
+
+    Raises FileExistsError where the name is taken.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), _FILE_MODE)
+    try:
+        try:
+            write_all(fd, data)
+            if flush:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        os.unlink(path)
+        raise
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data` to an open descriptor."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def replace_own(path: str, data: bytes) -> None:
+    """Put `data` under `path`, replacing what was there: for this program's own files, never for a message."""
+    temporary = f"{path}.{os.getpid()}.new"
+    remove(temporary)  # of a process of the same number that died here
+    write_new(temporary, data, flush=False)
+    os.replace(temporary, path)
+
+
+def flush_directory(path: str) -> None:
+    """Make the names in the directory durable (where the system can: not on Windows)."""
+    if os.name == "nt":
+        return
+    fd = os.open(path, os.O_RDONLY | _DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def flush_files(directory: str, paths: list[str]) -> None:
+    """Make many written files durable at once: one syncfs of their file system, else an fsync each."""
+    if len(paths) > 2 and (syncfs := _libc_function("syncfs")) is not None:
+        _syncfs(directory, syncfs)
+        return
+    for path in paths:
+        fd = os.open(path, os.O_RDWR)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _syncfs(directory: str, syncfs: "Callable[[int], int]") -> None:
+    fd = os.open(directory, os.O_RDONLY | _DIRECTORY)
+    try:
+        _check(syncfs(fd), directory)
+    finally:
+        os.close(fd)
+
+
+# --- moving ---------------------------------------------------------------------------------------------
+
+
+def publish(temporary: str, final: str) -> None:
+    """Give a complete file its final name; raises FileExistsError where that is taken.
+
+    A hard link and the removal of the temporary name need no foreign function, so a command that sends one
+    message starts faster; the message is there from the link on, and a leftover temporary name is harmless.
+    """
+    try:
+        os.link(temporary, final)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        rename(temporary, final)
+    else:
+        os.unlink(temporary)
+
+
+def move(source: str, target: str) -> bool:
+    """Rename `source` to `target`; False where another was first and `source` is gone.
+
+    Raises FileExistsError where `target` is taken. A network file system may report a failure although the
+    rename was done: a source that is gone and a target that is there is a move that happened.
+    """
+    try:
+        rename(source, target)
+    except FileNotFoundError:
+        if os.path.lexists(source) or not os.path.isdir(os.path.dirname(target)):
+            raise
+        return os.path.lexists(target)
+    return True
+
+
+def rename(source: str, target: str) -> None:
+    """Rename without ever replacing; raises FileExistsError, FileNotFoundError or another OSError."""
+    if os.name == "nt":  # Windows never replaces here
+        os.rename(source, target)
+        return
+    for attempt in (_rename_noreplace, _rename_by_link, _rename_by_reservation):
+        if attempt(source, target):
+            return
+
+
+def _rename_noreplace(source: str, target: str) -> bool:
+    renameat2 = _libc_function("renameat2")
+    if renameat2 is None:
+        return False
+    at_cwd, noreplace = -100, 1
+    try:
+        _check(renameat2(at_cwd, os.fsencode(source), at_cwd, os.fsencode(target), noreplace), source, target)
+    except OSError as error:
+        if error.errno in _UNSUPPORTED:
+            return False
+        raise
+    return True
+
+
+def _rename_by_link(source: str, target: str) -> bool:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _NO_LINKS:
+            return False
+        raise
+    os.unlink(source)
+    return True
+
+
+def _rename_by_reservation(source: str, target: str) -> bool:
+    if os.path.isdir(source) and not os.path.islink(source):
+        os.mkdir(target)  # only an empty directory is replaced by one
+    else:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE))
+    try:
+        os.rename(source, target)
+    except BaseException:
+        remove(target)
+        raise
+    return True
+
+
+def remove(path: str) -> bool:
+    """Remove a file or an empty directory; False where it is gone already."""
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+# --- directories and own files --------------------------------------------------------------------------
+
+
+def make_directory(path: str, mode: int = 0o700) -> bool:
+    """Create a directory, with its parents, durably; False where it was there."""
+    if os.path.isdir(path):
+        return False
+    parent = os.path.dirname(os.path.abspath(path))
+    make_directory(parent, mode)
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        return False
+    flush_directory(parent)
+    return True
+
+
+def open_own(path: str) -> int:
+    """Open one of this program's own files for reading and writing, creating it; returns the descriptor."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), _FILE_MODE)
+
+
+def rewrite(fd: int, data: bytes) -> None:
+    """Make an open own file hold just `data`."""
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    write_all(fd, data)
+
+
+# --- the C library, met only where a move needs it ------------------------------------------------------
+
+_libc_functions: "dict[str, Callable[..., int] | None]" = {}
+
+
+def _libc_function(name: str) -> "Callable[..., int] | None":
+    if name not in _libc_functions:
+        _libc_functions[name] = _load(name) if sys.platform.startswith("linux") else None
+    return _libc_functions[name]
+
+
+def _load(name: str) -> "Callable[..., int] | None":
+    try:
+        import ctypes
+
+        library = ctypes.CDLL(None, use_errno=True)
+        function: Callable[..., int] | None = getattr(library, name, None)
+    except (ImportError, OSError):
+        return None
+    return function
+
+
+def _check(result: int, *paths: str) -> None:
+    if result == 0:
+        return
+    import ctypes
+
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number), *([paths[0], None, paths[1]] if len(paths) > 1 else paths))

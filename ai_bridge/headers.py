@@ -1,0 +1,65 @@
+"""The header block of a message: lines `Name: value`, split on line feeds only, each name once.
+
+Only `\\n` ends a line. `str.splitlines()` would also split on eight other characters, by which a subject
+could smuggle in a second `From:`. The grammar is in docs/format.md.
+"""
+
+from ai_bridge.errors import BadHeaderLine, ControlCharacter, CrlfHeaders, DuplicateHeader
+
+REQUIRED = ("ID", "From", "To", "Subject")
+OURS = (*REQUIRED, "Date", "In-Reply-To", "Thread", "Context", "Hops")
+
+_NAME_CHARACTERS = frozenset(chr(code) for code in range(33, 127) if chr(code) != ":")
+
+
+def load(block: str) -> dict[str, str]:
+    """Return the headers of `block`, in their order and with their names as written.
+
+    Raises a `Malformed` that names the first line which is no header, is a duplicate (names are compared
+    without regard to case) or holds a control character.
+    """
+    headers: dict[str, str] = {}
+    seen: set[str] = set()
+    for number, line in enumerate(block.split("\n"), 1):
+        name, colon, value = line.partition(":")
+        if not (colon and is_name(name)):
+            raise BadHeaderLine(number=number, line=line[:80])
+        if name.lower() in seen:
+            raise DuplicateHeader(name=name)
+        seen.add(name.lower())
+        headers[name] = check_value(name, value.strip(" \t") if not value.endswith("\r") else value)
+    return headers
+
+
+def export(headers: dict[str, str]) -> str:
+    """Return the header lines without their last line feed; raises `Malformed` for what `load` would refuse."""
+    for name, value in headers.items():
+        if not is_name(name):
+            raise BadHeaderLine(number=0, line=name)
+        check_value(name, value)
+    return "\n".join(f"{name}: {value}" for name, value in headers.items())
+
+
+def is_name(name: str) -> bool:
+    """Tell whether `name` is a header name: printable ASCII without a colon or a space."""
+    return bool(name) and _NAME_CHARACTERS.issuperset(name)
+
+
+def check_value(name: str, value: str) -> str:
+    """Return `value` if a header may hold it; raises `ControlCharacter` or `CrlfHeaders`."""
+    if value.isprintable():
+        return value
+    if value.endswith("\r"):
+        raise CrlfHeaders()
+    if code := control_character(value):
+        raise ControlCharacter(name=name, code=code)
+    return value
+
+
+def control_character(text: str) -> str:
+    """Return the first control character, line or paragraph separator or surrogate as `U+XXXX`, else ''."""
+    for ch in text:
+        point = ord(ch)
+        if point < 32 or 127 <= point < 160 or point in (0x2028, 0x2029) or 0xD800 <= point < 0xE000:
+            return f"U+{point:04X}"
+    return ""

@@ -1,0 +1,123 @@
+"""How the mail stands: for each agent its router, its outbox and its inbox, as data with a level."""
+
+import os
+import time
+
+from ai_bridge.inbox import Waiting, unread
+from ai_bridge.locks import Holder, holder
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, Outbox
+from ai_bridge.settings import Settings
+
+HEALTHY, WARNING, CRITICAL = range(3)
+LEVELS = ("healthy", "warning", "critical")
+
+
+class Waits:
+    """How many files wait in one place, and the age of the oldest in seconds (0 where none waits)."""
+
+    __slots__ = ("count", "oldest_s")
+
+    def __init__(self, paths: list[str], now: float) -> None:
+        self.count = len(paths)
+        self.oldest_s = round(max((_age(path, now) for path in paths), default=0.0), 1)
+
+    def as_json(self) -> dict[str, float]:
+        return {"count": self.count, "oldest_s": self.oldest_s}
+
+
+class AgentHealth:
+    """One agent: `router` (its holder, or None), outbox root, stuck claims, malformed, and its inbox."""
+
+    __slots__ = ("agent", "dropped", "findings", "malformed", "processing", "router", "unread")
+
+    def __init__(self, agent: str, router: Holder | None, outbox: Outbox, inbox: list[Waiting], now: float) -> None:
+        self.agent = agent
+        self.router = router
+        self.dropped = _waits(outbox, DROPPED, now)
+        self.processing = _waits(outbox, PROCESSING, now)
+        self.malformed = _waits(outbox, MALFORMED, now)
+        self.unread = Waits([waiting.path for waiting in inbox], now)
+        self.findings: list[tuple[int, str]] = []
+
+    def find(self, level: int, sentence: str) -> None:
+        self.findings.append((level, sentence))
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "agent": self.agent,
+            "router": self.router.pid if self.router else None,
+            "dropped": self.dropped.as_json(),
+            "processing": self.processing.as_json(),
+            "malformed": self.malformed.as_json(),
+            "unread": self.unread.as_json(),
+            "level": LEVELS[max((level for level, _ in self.findings), default=HEALTHY)],
+            "findings": [sentence for _, sentence in self.findings],
+        }
+
+
+def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
+    """Return the router at work for the agent; a reader making a pass is none."""
+    found = holder(mailboxes.lock_file("router", agent))
+    return found if found and found.role == "router" else None
+
+
+def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list[AgentHealth]:
+    """Return the health of each agent, with a finding for whatever a person should look at."""
+    now = time.time()
+    reports = []
+    for agent in agents:
+        router = router_of(mailboxes, agent)
+        report = AgentHealth(agent, router, mailboxes.outbox(agent), unread(mailboxes, agent), now)
+        _judge(report, settings)
+        reports.append(report)
+    return reports
+
+
+def _judge(report: AgentHealth, settings: Settings) -> None:
+    """Put what is not well into words: what, since when, and the command that mends it."""
+    if report.router is None:
+        report.find(
+            WARNING, f"no router: mail moves only when someone reads; `ai-collab start --agent {report.agent}`"
+        )
+    if report.processing.oldest_s > settings.stuck_s:
+        report.find(
+            CRITICAL,
+            f"{report.processing.count} stuck in .processing for {age(report.processing.oldest_s)}; "
+            "a restarted router releases them: `ai-collab restart`",
+        )
+    if report.dropped.oldest_s > settings.stuck_s:
+        report.find(
+            CRITICAL,
+            f"{report.dropped.count} not picked up for {age(report.dropped.oldest_s)}; "
+            "start the recipients' routers: `ai-collab start`",
+        )
+    if report.malformed.count:
+        report.find(WARNING, f"{report.malformed.count} malformed; each has its reason beside it in .malformed")
+
+
+def level(reports: list[AgentHealth]) -> int:
+    """Return the worst level found: 0 healthy, 1 warning, 2 critical; no agent at all is critical."""
+    if not reports:
+        return CRITICAL
+    return max((found for report in reports for found, _ in report.findings), default=HEALTHY)
+
+
+def age(seconds: float) -> str:
+    """Return a time span as people say it: `12 s`, `5 min`, `3 h`, `2 d`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def _waits(outbox: Outbox, state: str, now: float) -> Waits:
+    return Waits([outbox.file(state, name) for name in outbox.names(state)], now)
+
+
+def _age(path: str, now: float) -> float:
+    """Return the seconds since the file came where it is (its ctime)."""
+    try:
+        return max(0.0, now - os.lstat(path).st_ctime)
+    except OSError:
+        return 0.0

@@ -1,0 +1,69 @@
+"""What awaits me, in every outbox: list, read, acknowledge. An inbox is this view, never a directory."""
+
+from ai_bridge import address, message, reading
+from ai_bridge.errors import ReaderBusy
+from ai_bridge.locks import Lock, holder
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import Message
+from ai_bridge.outbox import READ, UNREAD, Outbox, label
+
+# Whatever was once delivered is shown, even if the limit for new messages was lowered since.
+_READ_LIMIT = 64 * 1024 * 1024
+_PATIENCE_S = 2.0
+
+
+class Waiting:
+    """One unread message: its file, and what its name tells."""
+
+    __slots__ = ("id", "name", "outbox")
+
+    def __init__(self, outbox: Outbox, name: str) -> None:
+        self.outbox = outbox
+        self.name = name
+        self.id = label(name)[0]
+
+    @property
+    def sender(self) -> str:
+        """Whose outbox it lies in; the router checked that `From` says the same."""
+        return self.outbox.owner
+
+    @property
+    def path(self) -> str:
+        """The file, while the message is unread."""
+        return self.outbox.file(UNREAD, self.name)
+
+    @property
+    def read_path(self) -> str:
+        """The file, once the message is acknowledged."""
+        return self.outbox.file(READ, self.name)
+
+    def load(self) -> Message:
+        """Return the message; raises `Malformed` or OSError where somebody altered the file."""
+        return message.parse(reading.read_file(self.path, _READ_LIMIT))
+
+    def acknowledge(self) -> bool:
+        """Move the message to `.read`; False where it is gone."""
+        return self.outbox.move("acknowledge", self.name)
+
+
+def unread(mailboxes: Mailboxes, agent: str, sender: str | None = None) -> list[Waiting]:
+    """Return what is unread for the agent, oldest first; only from `sender` if one is given."""
+    outboxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
+    found = [
+        (outbox.order(UNREAD, name), outbox, name) for outbox in outboxes for name in outbox.names(UNREAD, agent)
+    ]
+    found.sort(key=lambda entry: entry[0])
+    return [Waiting(outbox, name) for _, outbox, name in found]
+
+
+def hold(mailboxes: Mailboxes, agent: str) -> Lock:
+    """Return the lock by which one session at a time reads an agent's mail, taken; raises `ReaderBusy`."""
+    lock = Lock(mailboxes.lock_file("reader", agent))
+    if not lock.acquire("reader", agent, _PATIENCE_S):
+        raise ReaderBusy(agent=agent, holder=str(holder(lock.path)))
+    return lock
+
+
+def senders(mailboxes: Mailboxes, agent: str) -> list[str]:
+    """Return who may have written to the agent: all others, and the postmaster where it ever wrote."""
+    return [outbox.owner for outbox in mailboxes.outboxes() if outbox.owner not in (agent, address.EVERYONE)]

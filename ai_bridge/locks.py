@@ -1,0 +1,127 @@
+"""Kernel locks: held by a live process, released by its death, and the only word on who is alive.
+
+The lock file's text says who holds it and is believed only while the lock is held.
+"""
+
+import os
+import time
+
+from ai_bridge import durable
+
+if os.name == "nt":
+    import msvcrt
+
+    # Windows locks bytes and forbids others to read them: a byte far behind the text is locked.
+    _LOCKED_BYTE = 1 << 30
+
+    def _try_lock(fd: int) -> bool:
+        os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+
+_RETRY_S = 0.005
+
+
+class Holder:
+    """Who holds a lock: `pid`, `role` (router, reader), `serves` (what for), `since` (RFC 3339), `ready`."""
+
+    __slots__ = ("pid", "ready", "role", "serves", "since")
+
+    def __init__(self, pid: int, role: str, serves: str, since: str, ready: bool) -> None:
+        self.pid = pid
+        self.role = role
+        self.serves = serves
+        self.since = since
+        self.ready = ready
+
+    def __str__(self) -> str:
+        return f"{self.role}, pid {self.pid}, since {self.since}" if self.pid else "just starting"
+
+
+class Lock:
+    """One lock file."""
+
+    __slots__ = ("_fd", "path")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._fd: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._fd is not None
+
+    def acquire(self, role: str, serves: str = "", patience_s: float = 0.1) -> bool:
+        """Take the lock, trying for `patience_s` seconds; False where another holds it.
+
+        A probe (`holder`) takes it for some microseconds: patience must outlast that. Raises OSError.
+        """
+        durable.make_directory(os.path.dirname(self.path))
+        fd = durable.open_own(self.path)
+        deadline = time.monotonic() + patience_s
+        while not _try_lock(fd):
+            if time.monotonic() >= deadline:
+                os.close(fd)
+                return False
+            time.sleep(_RETRY_S)
+        self._fd = fd
+        try:
+            self.describe(role, serves)
+        except BaseException:
+            self._fd = None
+            os.close(fd)
+            raise
+        return True
+
+    def describe(self, role: str, serves: str, ready: bool = False) -> None:
+        """Write who holds the lock; only its holder may."""
+        if self._fd is None:
+            raise RuntimeError(f"{self.path} is not held")
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        state = "ready" if ready else "starting"
+        durable.rewrite(self._fd, f"{os.getpid()} {role} {since} {state} {serves}\n".encode())
+
+    def release(self) -> None:
+        """Give the lock back; harmless where it is not held."""
+        if self._fd is None:
+            return
+        fd, self._fd = self._fd, None
+        durable.rewrite(fd, b"")
+        os.close(fd)
+
+
+def holder(path: str) -> Holder | None:
+    """Return who holds the lock at `path`, or None where nobody does."""
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        if _try_lock(fd):
+            return None
+        os.lseek(fd, 0, os.SEEK_SET)
+        return _parsed(os.read(fd, 512).decode("utf-8", "replace"))
+    finally:
+        os.close(fd)
+
+
+def _parsed(text: str) -> Holder:
+    """Read the holder's line; a holder that has not written it yet is `pid` 0."""
+    words = text.split()
+    if len(words) < 4 or not words[0].isdigit():
+        return Holder(0, "unknown", "", "", False)
+    return Holder(int(words[0]), words[1], " ".join(words[4:]), words[2], words[3] == "ready")

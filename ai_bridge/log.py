@@ -1,0 +1,51 @@
+"""The router's log: lines for people or JSON Lines, on standard error or in a file that rotates."""
+
+import json
+import logging
+import sys
+import time
+from logging.handlers import RotatingFileHandler
+
+from ai_bridge.text import printable
+
+LOGGER = logging.getLogger("ai_bridge")
+_BACKUPS = 3
+_FIELDS = ("verb", "sender", "file", "why")
+
+
+class _Lines(logging.Formatter):
+    """`2026-11-22T03:24:05.271Z INFO deliver claude/<file>`; nothing a file's name holds can forge a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{_stamp(record)} {record.levelname} {printable(record.getMessage())}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _JsonLines(logging.Formatter):
+    """One object a line: `time`, `level`, `message`, and for a step `verb`, `sender`, `file`, `why`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        entry = {"time": _stamp(record), "level": record.levelname, "message": record.getMessage()}
+        entry |= {field: getattr(record, field) for field in _FIELDS if hasattr(record, field)}
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry)
+
+
+def _stamp(record: logging.LogRecord) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+
+
+def open_log(path: str | None, as_json: bool, max_bytes: int, verbose: bool = False) -> None:
+    """Send the log to the file at `path`, rotating at `max_bytes`, or to standard error where `path` is None."""
+    handler: logging.Handler
+    if path is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        handler = RotatingFileHandler(
+            path, maxBytes=max_bytes, backupCount=_BACKUPS, encoding="utf-8", errors="backslashreplace"
+        )
+    handler.setFormatter(_JsonLines() if as_json else _Lines())
+    LOGGER.handlers[:] = [handler]
+    LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
+    LOGGER.propagate = False

@@ -1,0 +1,147 @@
+"""The shared tree: where it is, whose outboxes are in it, and where its machine keeps what is local."""
+
+import os
+
+from ai_bridge import address, durable
+from ai_bridge.errors import NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
+from ai_bridge.outbox import SUFFIX, Outbox
+
+README = "README.md"
+AGENTS = "agents"
+_TITLE = b"# Mailboxes"
+
+
+class Mailboxes:
+    """The tree at `path` (absolute)."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+
+    def __repr__(self) -> str:
+        return f"Mailboxes({self.path!r})"
+
+    def check(self) -> "Mailboxes":
+        """Return self if this is a mailboxes tree; raises `NotMailboxes`.
+
+        An unmounted share looks like an empty directory, so an empty one is never believed.
+        """
+        if not is_mailboxes(self.path):
+            raise NotMailboxes(path=self.path)
+        return self
+
+    def make(self, addresses: "list[str]") -> list[str]:
+        """Create what is missing of the tree and of the agents' outboxes; returns the agents that are new."""
+        durable.make_directory(os.path.join(self.path, AGENTS))
+        readme = os.path.join(self.path, README)
+        if not os.path.lexists(readme):
+            with open(os.path.join(os.path.dirname(__file__), "mailboxes_readme.md"), "rb") as text:
+                durable.write_new(readme, text.read())
+        return [name for name in addresses if self.outbox(address.checked(name)).make()]
+
+    def outbox(self, owner: str) -> Outbox:
+        """Return the outbox of an agent, whether it exists or not."""
+        return Outbox(os.path.join(self.path, owner + SUFFIX), owner)
+
+    def outboxes(self) -> list[Outbox]:
+        """Return every outbox there is, by its owner's address; raises `NotMailboxes` where the tree is gone."""
+        try:
+            names = sorted(os.listdir(self.path))
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotMailboxes(path=self.path) from None
+        owners = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
+        return [self.outbox(owner) for owner in owners if address.is_address(owner)]
+
+    def agents(self) -> list[str]:
+        """Return the addresses of all known agents: those that have an outbox."""
+        return [outbox.owner for outbox in self.outboxes() if outbox.owner != address.POSTMASTER]
+
+    def known(self, name: str) -> str:
+        """Return `name` if it is a known agent.
+
+        Raises `BadAddress`, `ReservedAddress`, `NoAgents` or `UnknownAgent` (with the nearest known one).
+        """
+        if name == address.POSTMASTER:
+            raise ReservedAddress(address=name)
+        if not (address.is_address(name) and os.path.isdir(self.outbox(name).path)):
+            self._refuse_unknown(name)
+        return name
+
+    def _refuse_unknown(self, name: str) -> None:
+        self.check()
+        agents = self.agents()
+        if not agents:
+            raise NoAgents(path=self.path)
+        if not (suggestion := address.hint(name, agents)):
+            address.checked(name)
+        raise UnknownAgent(address=name, hint=suggestion, known=", ".join(agents))
+
+    def state_directory(self) -> str:
+        """Return the directory of what must not leave this machine: `AI_BRIDGE_STATE` or one of our own naming."""
+        chosen = os.environ.get("AI_BRIDGE_STATE")
+        if chosen:
+            return os.path.abspath(chosen)
+        base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+        return os.path.join(base, "ai-bridge", _unique_name(os.path.realpath(self.path)))
+
+    def state_file(self, *parts: str) -> str:
+        """Return a path in the state directory."""
+        return os.path.join(self.state_directory(), *parts)
+
+    def lock_file(self, role: str, agent: str) -> str:
+        """Return the path of the lock that keeps two of the same role (router, reader) for an agent apart."""
+        return self.state_file("locks", f"{role}-{agent}.lock")
+
+
+def _unique_name(path: str) -> str:
+    """Return a name people recognise and two trees never share: folder, its parent, and a digest of the path."""
+    import hashlib
+
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    parent = address.name_from(os.path.basename(os.path.dirname(path))) or "root"
+    return f"{parent}-{digest}"
+
+
+def is_mailboxes(path: str) -> bool:
+    """Tell whether there is a mailboxes tree at `path`: one with our README, or with an outbox (the older layout)."""
+    try:
+        if any(name.endswith(SUFFIX) for name in os.listdir(path)):
+            return True
+        with open(os.path.join(path, README), "rb") as readme:
+            return readme.readline().strip() == _TITLE
+    except OSError:
+        return False
+
+
+def user_wide() -> str:
+    """Return the path of the user's own mailboxes, used where no project has any."""
+    base = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return os.path.join(base, "ai-bridge", "mailboxes")
+
+
+def find(chosen: str | None = None) -> Mailboxes:
+    """Return the mailboxes: as chosen, by `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
+
+    Raises `NotMailboxes` where what was named is none, `NoMailboxes` where none is found.
+    """
+    named = chosen or os.environ.get("AI_BRIDGE_MAILBOXES")
+    if named:
+        return Mailboxes(named).check()
+    start = os.getcwd()
+    found = _nearest_upward(start) or user_wide()
+    if not is_mailboxes(found):
+        raise NoMailboxes(start=start, user=found)
+    return Mailboxes(found)
+
+
+def _nearest_upward(start: str) -> str | None:
+    directory = start
+    while True:
+        candidate = os.path.join(directory, "mailboxes")
+        if is_mailboxes(candidate):
+            return candidate
+        parent = os.path.dirname(directory)
+        if parent == directory:
+            return None
+        directory = parent

@@ -1,0 +1,122 @@
+"""One sender's directory: its states, the table of moves between them, and their listing.
+
+The table is that of docs/format.md; a move is one rename that never replaces a file.
+"""
+
+import os
+
+from ai_bridge import durable, message
+
+SUFFIX = "-outbox"
+TEMPORARY = ".tmp"
+REASON = ".reason"
+
+DROPPED, PROCESSING, UNREAD, READ, MALFORMED = STATES = ("dropped", "processing", "unread", "read", "malformed")
+DIRECTORIES = {
+    DROPPED: "",
+    PROCESSING: ".processing",
+    UNREAD: ".unread",
+    READ: ".read",
+    MALFORMED: ".malformed",
+}
+MOVES = {
+    "claim": (DROPPED, PROCESSING),
+    "release": (PROCESSING, DROPPED),
+    "deliver": (PROCESSING, UNREAD),
+    "reject": (PROCESSING, MALFORMED),
+    "acknowledge": (UNREAD, READ),
+    "restore read": (READ, UNREAD),
+    "restore malformed": (MALFORMED, DROPPED),
+}
+
+
+class Outbox:
+    """All that one agent has sent; `owner` is its address."""
+
+    __slots__ = ("owner", "path")
+
+    def __init__(self, path: str, owner: str) -> None:
+        self.path = path
+        self.owner = owner
+
+    def __repr__(self) -> str:
+        return f"Outbox({self.path!r})"
+
+    @property
+    def temporary(self) -> str:
+        """The directory of messages being written."""
+        return os.path.join(self.path, TEMPORARY)
+
+    def directory(self, state: str) -> str:
+        """Return the directory that holds the messages in `state`."""
+        return os.path.join(self.path, DIRECTORIES[state]) if state != DROPPED else self.path
+
+    def file(self, state: str, name: str) -> str:
+        """Return the path of the file `name` in `state`."""
+        return os.path.join(self.directory(state), name)
+
+    def make(self) -> bool:
+        """Create what is missing of the outbox; True where it was new."""
+        made = durable.make_directory(self.path)
+        for directory in (TEMPORARY, *filter(None, DIRECTORIES.values())):
+            durable.make_directory(os.path.join(self.path, directory))
+        return made
+
+    def move(self, verb: str, name: str, new_name: str | None = None) -> bool:
+        """Make a move of the table; False where another was first.
+
+        Raises FileExistsError where the target's name is taken, and another OSError where the disk refuses.
+        """
+        source, target = MOVES[verb]
+        return durable.move(self.file(source, name), self.file(target, new_name or name))
+
+    def names(self, state: str, recipient: str = "") -> list[str]:
+        """Return the message files in `state` in the order they were sent, of one recipient if one is given.
+
+        A listing is no snapshot: one that races with drops may show a later message and not an earlier one.
+        What a second listing adds before the last of the first closes that gap.
+        """
+        ending = f".{recipient}.txt" if recipient else ".txt"
+        first = self._listed(state, ending)
+        if not first:
+            return []
+        keys = {name: self.order(state, name) for name in first}
+        last = max(keys.values())
+        for name in self._listed(state, ending):
+            if name not in keys and (key := self.order(state, name)) < last:
+                keys[name] = key
+        return sorted(keys, key=keys.__getitem__)
+
+    def _listed(self, state: str, ending: str) -> list[str]:
+        try:
+            names = os.listdir(self.directory(state))
+        except FileNotFoundError:
+            return []
+        return [name for name in names if name.endswith(ending) and not name.startswith(".")]
+
+    def order(self, state: str, name: str) -> tuple[str, str]:
+        """Sort by the time in the ID, and a file with a name of its own by the time it was written."""
+        return (message.stamp_of(label(name)[0]) or _written(self.file(state, name)), name)
+
+
+def file_name(id_: str, recipient: str) -> str:
+    """Return the name under which a message is dropped and delivered."""
+    return f"{id_}.{recipient}.txt"
+
+
+def label(name: str) -> tuple[str, str]:
+    """Return the ID and the recipient a file's name tells, each '' where it tells none."""
+    id_, _, recipient = name.removesuffix(".txt").rpartition(".")
+    return (id_, recipient) if message.is_id(id_) else ("", "")
+
+
+def _written(path: str) -> str:
+    """Return a file's time of writing in the form of `message.stamp_of`."""
+    import time
+
+    try:
+        nanoseconds = os.lstat(path).st_mtime_ns
+    except OSError:
+        return ""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest // 1000:06d}"

@@ -1,0 +1,71 @@
+"""Open and read what a stranger put into a directory, without being trapped by it.
+
+A FIFO blocks whoever opens it, a symbolic link leads elsewhere, a sparse file of 10 GiB uses no disk: so a
+file is opened without following or blocking, is asked what it is, and only then read.
+"""
+
+import os
+import stat
+
+from ai_bridge.errors import NotAFile, TooLarge
+
+_FLAGS = (
+    os.O_RDONLY
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def open_regular(path: str) -> tuple[int, os.stat_result]:
+    """Return a descriptor of the regular file at `path` and its stat; raises `NotAFile` or OSError."""
+    try:
+        fd = os.open(path, _FLAGS)
+    except OSError:
+        _refuse_other_kinds(path, os.lstat(path))
+        raise
+    found = os.fstat(fd)
+    try:
+        _refuse_other_kinds(path, found)
+    except NotAFile:
+        os.close(fd)
+        raise
+    return fd, found
+
+
+def _refuse_other_kinds(path: str, found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+        raise NotAFile(name=os.path.basename(path), kind=kind)
+
+
+def read_all(fd: int, size: int, limit: int) -> bytes:
+    """Return the whole content of an open file of `size` bytes; raises `TooLarge` beyond `limit` bytes."""
+    if size > limit:
+        raise TooLarge(what="the file", size=size, limit=limit)
+    whole = os.read(fd, size + 1)
+    if len(whole) == size:  # one byte more was asked for, so this is the end
+        return whole
+    while part := os.read(fd, limit + 1 - len(whole)):
+        whole += part
+    if len(whole) > limit:
+        raise TooLarge(what="the file", size=len(whole), limit=limit)
+    return whole
+
+
+def read_file(path: str, limit: int) -> bytes:
+    """Return the content of the regular file at `path`; raises `NotAFile`, `TooLarge` or OSError."""
+    fd, found = open_regular(path)
+    try:
+        return read_all(fd, found.st_size, limit)
+    finally:
+        os.close(fd)

@@ -1,0 +1,225 @@
+"""One pass of a router: claim what is dropped, check it, and deliver or reject it.
+
+A claim ends in exactly one of deliver, reject, release. Losing a race is an ordinary outcome. Nothing a
+file holds or is stops the pass: what is refused is kept, with its reason, and its sender is told.
+"""
+
+import os
+import time
+
+from ai_bridge import address, durable, lease, message, reading, send
+from ai_bridge.errors import (
+    BridgeError,
+    ForgedSender,
+    IdReused,
+    Malformed,
+    NoRecipient,
+    UnknownRecipient,
+    Unreadable,
+    disk_error,
+)
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import Message
+from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
+from ai_bridge.reject import reject
+from ai_bridge.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Step:
+    """What a pass did with one file.
+
+    `verb` is deliver, reject, fan out, collapse, release or leave; `why` says why for the last four and for
+    reject. A file that was left is looked at again by the next pass.
+    """
+
+    __slots__ = ("name", "outbox", "verb", "why")
+
+    def __init__(self, verb: str, outbox: Outbox, name: str, why: str = "") -> None:
+        self.verb = verb
+        self.outbox = outbox
+        self.name = name
+        self.why = why
+
+    def __repr__(self) -> str:
+        return f"Step({self.verb!r}, {self.outbox.owner!r}, {self.name!r}, {self.why!r})"
+
+
+class Router:
+    """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
+
+    __slots__ = ("agents", "mailboxes", "serves", "settings")
+
+    def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
+        self.mailboxes = mailboxes
+        self.serves = serves
+        self.settings = settings
+        self.agents: list[str] = []
+
+    # --- the pass ---------------------------------------------------------------------------------------
+
+    def one_pass(self) -> "Iterator[Step]":
+        """Look at every dropped file once, yielding what was done; may be left after any step."""
+        for outbox in self.look():
+            for name in outbox.names(DROPPED):
+                if (step := self._route(outbox, name)) is not None:
+                    yield step
+
+    def look(self) -> list[Outbox]:
+        """Take note of the agents there are now; returns all outboxes."""
+        outboxes = self.mailboxes.outboxes()
+        self.agents = [outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER]
+        return outboxes
+
+    def _route(self, outbox: Outbox, name: str) -> Step | None:
+        """Route one dropped file; None where it is another router's, or was gone."""
+        if not self.may_be_ours(name):
+            return None
+        try:
+            return self._open_and_route(outbox, name)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return Step("leave", outbox, name, str(disk_error(outbox.path, error)))
+
+    def may_be_ours(self, name: str) -> bool:
+        """Tell from the name alone whether the file can be of an agent served here."""
+        recipient = label(name)[1]
+        if recipient in self.agents:
+            return recipient in self.serves
+        return True
+
+    def _open_and_route(self, outbox: Outbox, name: str) -> Step | None:
+        try:
+            fd, found = reading.open_regular(outbox.file(DROPPED, name))
+        except Malformed as refusal:
+            return self._claim_and_reject(outbox, name, refusal)
+        except PermissionError as error:
+            return self._claim_and_reject(outbox, name, Unreadable(name=name, why=error.strerror))
+        try:
+            return self._route_open(outbox, name, fd, found)
+        finally:
+            os.close(fd)
+
+    def _route_open(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> Step | None:
+        if not self._is_complete(name, fd, found):
+            return Step("leave", outbox, name, "it is still being written")
+        try:
+            parsed = message.parse(reading.read_all(fd, found.st_size, self.settings.max_message_bytes))
+            recipients = self.recipients(outbox, parsed)
+        except Malformed as refusal:
+            return self._reject_when_settled(outbox, name, found, refusal)
+        if not self.serves_mover(outbox, name, recipients):
+            return None
+        if not self._claim(outbox, name, found):
+            return None
+        if len(recipients) > 1 or parsed.recipients == [address.EVERYONE]:
+            return self._fan_out(outbox, name, parsed, recipients)
+        return self._deliver(outbox, name, parsed, recipients[0])
+
+    def _is_complete(self, name: str, fd: int, found: os.stat_result) -> bool:
+        """Tell whether the file's writer is done: by the kernel, else by our own naming, else by its age."""
+        writer = lease.has_writer(fd)
+        if writer is not None:
+            return not writer
+        return message.is_own_id(label(name)[0]) or lease.is_settled(found, self.settings.settle_s, time.time())
+
+    def serves_mover(self, outbox: Outbox, name: str, recipients: list[str]) -> bool:
+        """Tell whether this router moves the file.
+
+        The recipient its name tells decides, so that every router decides alike without opening it; else
+        its single recipient; and what has several or none belongs to the outbox's owner. The postmaster
+        has no router, so what it owns is everybody's.
+        """
+        told = label(name)[1]
+        mover = told if told in self.agents else recipients[0] if len(recipients) == 1 else outbox.owner
+        return mover in self.serves or mover == address.POSTMASTER
+
+    # --- check ------------------------------------------------------------------------------------------
+
+    def recipients(self, outbox: Outbox, parsed: Message) -> list[str]:
+        """Return the known agents the message is for; raises `Malformed`."""
+        if parsed.sender != outbox.owner:
+            raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
+        if address.EVERYONE in parsed.recipients:
+            everyone = [agent for agent in self.agents if agent != outbox.owner]
+            if not everyone:
+                raise NoRecipient(owner=outbox.owner)
+            return everyone
+        for recipient in parsed.recipients:
+            if recipient not in self.agents:
+                hint = address.hint(recipient, self.agents)
+                raise UnknownRecipient(address=recipient, hint=hint, known=", ".join(self.agents))
+        return parsed.recipients
+
+    # --- the moves --------------------------------------------------------------------------------------
+
+    def _claim(self, outbox: Outbox, name: str, found: os.stat_result) -> bool:
+        """Claim the file that was read; another one under the same name is given back to the next pass."""
+        if not outbox.move("claim", name):
+            return False
+        claimed = os.lstat(outbox.file(PROCESSING, name))
+        if (claimed.st_ino, claimed.st_size, claimed.st_mtime_ns) == (found.st_ino, found.st_size, found.st_mtime_ns):
+            return True
+        outbox.move("release", name)
+        return False
+
+    def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
+        final = file_name(parsed.id, recipient)
+        if os.path.lexists(outbox.file(READ, final)):
+            return self._collapse(outbox, name, parsed.id, recipient, READ)
+        try:
+            outbox.move("deliver", name, final)
+        except FileExistsError:
+            return self._collapse(outbox, name, parsed.id, recipient, UNREAD)
+        return Step("deliver", outbox, final)
+
+    def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
+        """Of two files of the same ID keep the earlier, if they say the same; else the later is malformed."""
+        here, there = outbox.file(PROCESSING, name), outbox.file(state, file_name(id_, recipient))
+        limit = self.settings.max_message_bytes
+        try:
+            same = reading.read_file(here, limit) == reading.read_file(there, limit)
+        except Malformed:
+            same = False
+        if not same:
+            return self.reject(outbox, name, IdReused(id=id_, recipient=recipient))
+        durable.remove(here)
+        return Step("collapse", outbox, name, f"the same message is {state} already")
+
+    def _fan_out(self, outbox: Outbox, name: str, parsed: Message, recipients: list[str]) -> Step:
+        """Drop one file for each recipient, then remove the original; done again after a crash, it ends alike."""
+        for recipient in recipients:
+            raw = message.format_message(parsed.readdressed(recipient))
+            try:
+                send.drop(outbox, file_name(parsed.id, recipient), raw)
+            except FileExistsError:
+                if reading.read_file(outbox.file(DROPPED, file_name(parsed.id, recipient)), len(raw)) != raw:
+                    return self.reject(outbox, name, IdReused(id=parsed.id, recipient=recipient))
+        durable.remove(outbox.file(PROCESSING, name))
+        return Step("fan out", outbox, name, ", ".join(recipients))
+
+    # --- reject -----------------------------------------------------------------------------------------
+
+    def _reject_when_settled(
+        self, outbox: Outbox, name: str, found: os.stat_result, refusal: Malformed
+    ) -> Step | None:
+        """Reject a file unless it is so new that its writer may yet come back to it."""
+        if not self.serves_mover(outbox, name, []):
+            return None
+        if not lease.is_settled(found, self.settings.settle_s, time.time()):
+            return Step("leave", outbox, name, "it is too new to be refused")
+        return self._claim_and_reject(outbox, name, refusal)
+
+    def _claim_and_reject(self, outbox: Outbox, name: str, refusal: Malformed) -> Step | None:
+        if not self.serves_mover(outbox, name, []) or not outbox.move("claim", name):
+            return None
+        return self.reject(outbox, name, refusal)
+
+    def reject(self, outbox: Outbox, name: str, refusal: BridgeError) -> Step:
+        """Reject a claimed file."""
+        kept, why = reject(self.mailboxes, outbox, name, refusal)
+        return Step("reject", outbox, kept, why)

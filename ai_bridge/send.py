@@ -1,0 +1,220 @@
+"""Compose and drop: after `send` returns, the message survives a power cut."""
+
+import os
+import time
+
+from ai_bridge import address, durable, headers, message
+from ai_bridge.errors import (
+    BadSubject,
+    EmptyBody,
+    NobodyElse,
+    PartlySent,
+    TooLarge,
+    disk_error,
+)
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import Message
+from ai_bridge.outbox import DROPPED, Outbox, file_name
+
+DEFAULT_SUBJECT = "message"
+
+_last_microsecond = 0
+
+
+class Draft:
+    """What a sender wants said: everything of a message but its ID and date."""
+
+    __slots__ = ("allow_empty", "body", "in_reply_to", "recipients", "subject", "thread")
+
+    def __init__(
+        self,
+        recipients: list[str],
+        body: str,
+        subject: str = DEFAULT_SUBJECT,
+        in_reply_to: str | None = None,
+        thread: str | None = None,
+        allow_empty: bool = False,
+    ) -> None:
+        self.recipients = recipients
+        self.body = body
+        self.subject = subject
+        self.in_reply_to = in_reply_to
+        self.thread = thread
+        self.allow_empty = allow_empty
+
+
+class Sent:
+    """What was accepted: the `id`, its `recipients` and the `paths` of the dropped files, in the same order."""
+
+    __slots__ = ("id", "paths", "recipients")
+
+    def __init__(self, id_: str, recipients: list[str], paths: list[str]) -> None:
+        self.id = id_
+        self.recipients = recipients
+        self.paths = paths
+
+
+def send(mailboxes: Mailboxes, sender: str, draft: Draft, limit: int) -> Sent:
+    """Compose one message and drop it for each of its recipients; `limit` is the largest file in bytes.
+
+    Raises a `BridgeError`: nothing was sent then (`PartlySent` says what was, should the disk fail midway).
+    """
+    return send_batch(mailboxes, sender, [draft], limit)[0]
+
+
+def send_batch(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
+    """Send many messages with one flush; in their order, and none of them where one is refused."""
+    return post(mailboxes, mailboxes.known(sender), drafts, limit)
+
+
+def post(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
+    """Send in the name of anyone who has an outbox, the postmaster too."""
+    outbox = mailboxes.outbox(sender)
+    composed = [_compose(mailboxes, sender, draft, limit) for draft in drafts]
+    _accept(outbox, [file for _, files in composed for file in files])
+    return [
+        Sent(id_, [file[0] for file in files], [outbox.file(DROPPED, file_name(id_, file[0])) for file in files])
+        for id_, files in composed
+    ]
+
+
+# --- compose --------------------------------------------------------------------------------------------
+
+
+def _compose(mailboxes: Mailboxes, sender: str, draft: Draft, limit: int) -> tuple[str, list[tuple[str, str, bytes]]]:
+    """Return the ID and, for each recipient, (recipient, file name, content)."""
+    check_subject(draft.subject)
+    if not draft.body and not draft.allow_empty:
+        raise EmptyBody()
+    recipients = resolve(mailboxes, sender, draft.recipients)
+    written, id_ = _new_id(sender)
+    files = []
+    for recipient in recipients:
+        raw = message.format_message(Message(_headers(id_, sender, recipient, written, draft), draft.body))
+        if len(raw) > limit:
+            raise TooLarge(what="the message", size=len(raw), limit=limit)
+        files.append((recipient, file_name(id_, recipient), raw))
+    return id_, files
+
+
+def _headers(id_: str, sender: str, recipient: str, written: str, draft: Draft) -> dict[str, str]:
+    found = {"ID": id_, "From": sender, "To": recipient, "Subject": draft.subject, "Date": written}
+    if draft.in_reply_to:
+        found["In-Reply-To"] = draft.in_reply_to
+    if draft.thread:
+        found["Thread"] = draft.thread
+    return found
+
+
+def check_subject(subject: str) -> str:
+    """Return the subject if it is one line of text; raises `BadSubject`."""
+    if "\n" in subject:
+        raise BadSubject(what="a line break")
+    if code := headers.control_character(subject):
+        raise BadSubject(what=f"the control character {code}")
+    return subject
+
+
+def resolve(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
+    """Return the known agents that `wanted` names, `*` standing for all but the sender; raises `BridgeError`."""
+    entries = list(dict.fromkeys(entry for text in wanted for entry in address.split_list(text)))
+    if address.EVERYONE in entries:
+        everyone = [agent for agent in mailboxes.agents() if agent != sender]
+        if not everyone:
+            raise NobodyElse(sender=sender)
+        return everyone
+    if not entries:
+        address.checked("")
+    return [mailboxes.known(entry) for entry in entries]
+
+
+def _new_id(sender: str) -> tuple[str, str]:
+    """Return the date (RFC 3339) and the ID `<sender>-<YYYYMMDD>-<HHMMSS>-<microseconds>-<random>`.
+
+    The IDs of one process grow even where its clock stands or goes back.
+    """
+    global _last_microsecond
+    _last_microsecond = max(time.time_ns() // 1000, _last_microsecond + 1)
+    seconds, micro = divmod(_last_microsecond, 1_000_000)
+    utc = time.gmtime(seconds)
+    written = time.strftime("%Y-%m-%dT%H:%M:%S", utc) + f".{micro:06d}Z"
+    return written, f"{sender}-{time.strftime('%Y%m%d-%H%M%S', utc)}-{micro:06d}-{_random()}"
+
+
+def _random() -> str:
+    alphabet = "0123456789abcdefghijklmnopqrstuvwxyz"
+    number = int.from_bytes(os.urandom(3), "big")
+    return "".join(alphabet[number // 36**place % 36] for place in range(4))
+
+
+# --- drop -----------------------------------------------------------------------------------------------
+
+
+def drop(outbox: Outbox, name: str, raw: bytes) -> None:
+    """Put one complete file into the outbox, durably; raises FileExistsError or another OSError."""
+    _drop(outbox, [(outbox.owner, name, raw)], [])
+
+
+def _drop(outbox: Outbox, files: list[tuple[str, str, bytes]], published: list[str]) -> None:
+    """Write all, flush, publish all, flush the directory; on failure take back what can be taken back.
+
+    `published` is left holding the names that were published and not taken back.
+    """
+    temporary = [os.path.join(outbox.temporary, f"{os.getpid()}.{name}") for _, name, _ in files]
+    try:
+        _write_all(outbox, temporary, [raw for _, _, raw in files])
+        for source, (_, name, _) in zip(temporary, files, strict=True):
+            durable.publish(source, outbox.file(DROPPED, name))
+            published.append(name)
+        durable.flush_directory(outbox.path)
+    except BaseException:
+        _take_back(outbox, temporary, published)
+        raise
+
+
+def _write_all(outbox: Outbox, paths: list[str], contents: list[bytes]) -> None:
+    one_by_one = len(paths) == 1
+    for path, raw in zip(paths, contents, strict=True):
+        _write(outbox, path, raw, one_by_one)
+    if not one_by_one:
+        durable.flush_files(outbox.temporary, paths)
+
+
+def _write(outbox: Outbox, path: str, raw: bytes, flush: bool) -> None:
+    try:
+        durable.write_new(path, raw, flush)
+    except FileNotFoundError:  # an outbox of the older layout has no .tmp
+        outbox.make()
+        durable.write_new(path, raw, flush)
+
+
+def _take_back(outbox: Outbox, temporary: list[str], published: list[str]) -> None:
+    """Remove every trace that is still ours; `published` keeps the names that a router was faster to take."""
+    for path in temporary:
+        _try_remove(path)
+    published[:] = [name for name in published if not _try_remove(outbox.file(DROPPED, name))]
+
+
+def _try_remove(path: str) -> bool:
+    try:
+        return durable.remove(path)
+    except OSError:
+        return False
+
+
+def _accept(outbox: Outbox, files: list[tuple[str, str, bytes]]) -> None:
+    """Drop the files; where the disk refuses, say so and what a router has taken all the same."""
+    published: list[str] = []
+    try:
+        _drop(outbox, files, published)
+    except OSError as error:
+        refusal = disk_error(outbox.path, error)
+        if not published:
+            raise refusal from None
+        done, missing = ([file for file in files if (file[1] in published) is taken] for taken in (True, False))
+        raise PartlySent(
+            id=published[0],
+            done=", ".join(recipient for recipient, _, _ in done),
+            missing=", ".join(recipient for recipient, _, _ in missing),
+            why=str(refusal),
+        ) from None

@@ -1,0 +1,63 @@
+"""A systemd user unit for the router: written and shown; whether to enable it is the person's to say."""
+
+import os
+import sys
+
+from ai_bridge import durable
+from ai_bridge.errors import UnitDiffers
+from ai_bridge.mailboxes import Mailboxes
+
+_UNIT = """\
+[Unit]
+Description=ai-bridge router of {scope} ({mailboxes})
+
+[Service]
+ExecStart={command}
+Restart=on-failure
+RestartSec=1
+TimeoutStopSec=20
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def unit(mailboxes: Mailboxes, only: str | None) -> tuple[str, str]:
+    """Return the unit's path and its text."""
+    name = os.path.basename(mailboxes.state_directory())
+    words = [sys.executable, "-P", "-m", "ai_bridge", "router", "--mailboxes", mailboxes.path]
+    words += ["--agent", only] if only else []
+    text = _UNIT.format(
+        scope=only or "all agents",
+        mailboxes=_escaped(mailboxes.path),
+        command=" ".join(_quoted(word) for word in words),
+    )
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(base, "systemd", "user", f"ai-bridge-{name}{'-' + only if only else ''}.service"), text
+
+
+def install(path: str, text: str, force: bool = False) -> bool:
+    """Write the unit; False where it stands there already. Raises `UnitDiffers` rather than replace another."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            present = file.read()
+    except FileNotFoundError:
+        durable.make_directory(os.path.dirname(path), 0o755)
+    else:
+        if present == text:
+            return False
+        if not force:
+            raise UnitDiffers(path=path)
+    durable.replace_own(path, text.encode())
+    return True
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")
+
+
+def _quoted(word: str) -> str:
+    """Quote one word of ExecStart as systemd.service(5) reads it."""
+    escaped = _escaped(word).replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$")
+    return f'"{escaped}"'

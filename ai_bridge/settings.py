@@ -1,0 +1,132 @@
+"""What can be set, each value and where it came from: default, shared file, user's file, environment, option.
+
+Where no settings file exists nothing is parsed, and reading the settings costs two stat calls.
+"""
+
+import os
+
+from ai_bridge import address
+from ai_bridge.errors import BadSetting, BadSettingsFile, UnknownSetting
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FILE_NAME = "settings.toml"
+
+
+class Setting:
+    """One setting: its default, what a value must be (as a test and in words) and its meaning."""
+
+    __slots__ = ("default", "meaning", "minimum", "name", "wanted")
+
+    def __init__(self, name: str, default: "bool | int | float", minimum: float, wanted: str, meaning: str) -> None:
+        self.name = name
+        self.default = default
+        self.minimum = minimum
+        self.wanted = wanted
+        self.meaning = meaning
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of the same meaning."""
+        return f"AI_BRIDGE_{self.name.upper()}"
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether `value` is of the right type and large enough."""
+        if isinstance(self.default, bool) or isinstance(value, bool):
+            return isinstance(self.default, bool) and isinstance(value, bool)
+        kinds = (int, float) if isinstance(self.default, float) else (int,)
+        return isinstance(value, kinds) and self.minimum <= value < float("inf")
+
+    def from_text(self, text: str) -> object:
+        """Return the value an environment variable's text stands for, or the text where it stands for none."""
+        if isinstance(self.default, bool):
+            return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
+                text.lower(), text
+            )
+        convert: Callable[[str], object] = type(self.default)
+        try:
+            return convert(text)
+        except ValueError:
+            return text
+
+
+_TABLE = (
+    Setting(
+        "max_message_bytes", 1_048_576, 1024, "a whole number of at least 1024", "largest message file, in bytes"
+    ),
+    Setting("max_chars", 20_000, 1000, "a whole number of at least 1000", "characters in one reply to a model"),
+    Setting("sweep_s", 5.0, 0.05, "a number of at least 0.05", "seconds between two full scans"),
+    Setting("poll", False, 0, "true or false", "look at directory times instead of waiting for events"),
+    Setting("poll_s", 1.0, 0.01, "a number of at least 0.01", "seconds between two looks when polling"),
+    Setting("settle_s", 1.0, 0.0, "a number of at least 0", "seconds a file must be unchanged before it is refused"),
+    Setting("stuck_s", 60.0, 1.0, "a number of at least 1", "seconds after which waiting mail is a health warning"),
+    Setting(
+        "log_bytes", 1_000_000, 10_000, "a whole number of at least 10000", "size at which the router's log rotates"
+    ),
+)
+SETTINGS = {setting.name: setting for setting in _TABLE}
+
+
+class Settings:
+    """The values in force; `origins` says where each came from."""
+
+    max_message_bytes: int
+    max_chars: int
+    sweep_s: float
+    poll: bool
+    poll_s: float
+    settle_s: float
+    stuck_s: float
+    log_bytes: int
+
+    def __init__(self) -> None:
+        self.origins: dict[str, str] = {}
+        for setting in _TABLE:
+            self.put(setting.name, setting.default, "default")
+
+    def put(self, name: str, value: object, origin: str) -> None:
+        """Set one value; raises `UnknownSetting` or `BadSetting`."""
+        setting = SETTINGS.get(name)
+        if setting is None:
+            raise UnknownSetting(key=name, origin=origin, hint=address.hint(name, SETTINGS))
+        if not setting.accepts(value):
+            raise BadSetting(key=name, origin=origin, value=repr(value), wanted=setting.wanted)
+        setattr(self, name, float(value) if isinstance(setting.default, float) else value)  # type: ignore[arg-type]
+        self.origins[name] = origin
+
+
+def load(mailboxes: str, options: "Mapping[str, object] | None" = None) -> Settings:
+    """Return the settings for the mailboxes at that path, in rising order of precedence.
+
+    Raises `BadSettingsFile`, `UnknownSetting` or `BadSetting`, each with the file or variable at fault.
+    """
+    settings = Settings()
+    for path in (os.path.join(mailboxes, FILE_NAME), user_file()):
+        if os.path.isfile(path):
+            for name, value in _read(path).items():
+                settings.put(name, value, path)
+    for setting in _TABLE:
+        text = os.environ.get(setting.variable)
+        if text is not None:
+            settings.put(setting.name, setting.from_text(text), setting.variable)
+    for name, value in (options or {}).items():
+        settings.put(name, value, "option")
+    return settings
+
+
+def user_file() -> str:
+    """Return the path of the user's own settings file, which need not exist."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(base, "ai-bridge", FILE_NAME)
+
+
+def _read(path: str) -> "dict[str, object]":
+    import tomllib
+
+    try:
+        with open(path, "rb") as file:
+            return tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadSettingsFile(path=path, why=str(error)) from None

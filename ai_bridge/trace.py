@@ -1,0 +1,166 @@
+"""Where a message is: found by its ID in every state, with the reason if it was rejected; and past mail."""
+
+import os
+import time
+
+from ai_bridge import address, message, reading
+from ai_bridge.errors import CannotRestore, Malformed, NoSuchMessage
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import Message
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD, Outbox, file_name, label
+
+_READ_LIMIT = 64 * 1024 * 1024
+
+
+class Place:
+    """One file of a message: the `outbox` and `state` it is in, its `name` and its `recipient`."""
+
+    __slots__ = ("name", "outbox", "recipient", "state")
+
+    def __init__(self, outbox: Outbox, state: str, name: str, recipient: str) -> None:
+        self.outbox = outbox
+        self.state = state
+        self.name = name
+        self.recipient = recipient
+
+    @property
+    def path(self) -> str:
+        return self.outbox.file(self.state, self.name)
+
+    @property
+    def at(self) -> str:
+        """When it came there (RFC 3339, UTC): a rename changes a file's ctime."""
+        try:
+            changed = os.lstat(self.path).st_ctime
+        except OSError:
+            return ""
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(changed))
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was rejected, if it was."""
+        if self.state != MALFORMED:
+            return None
+        try:
+            return reading.read_file(self.path + REASON, 65536).decode("utf-8", "replace").strip()
+        except (OSError, Malformed):
+            return None
+
+    def load(self) -> Message:
+        """Return the message; raises `Malformed` or OSError."""
+        return message.parse(reading.read_file(self.path, _READ_LIMIT))
+
+
+def find(mailboxes: Mailboxes, id_: str) -> list[Place]:
+    """Return every place of a message, by its ID or its file's name; raises `NoSuchMessage` where there is none."""
+    outboxes = mailboxes.outboxes()
+    # An ID begins with its sender: that outbox is looked into first, for in a large tree it is the only one.
+    outboxes.sort(key=lambda outbox: not id_.startswith(outbox.owner + "-"))
+    recipients = [outbox.owner for outbox in outboxes]
+    for outbox in outboxes:
+        if places := _by_name(outbox, id_, recipients):
+            return places
+    for outbox in outboxes:
+        if places := _by_content(outbox, id_):
+            return places
+    raise NoSuchMessage(id=id_, where=f" in {mailboxes.path}")
+
+
+def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
+    """Look where the name tells; `.read`, which may be huge, is asked for names instead of being listed."""
+    places = [
+        Place(outbox, state, name, label(name)[1])
+        for state in (DROPPED, PROCESSING, UNREAD, MALFORMED)
+        for name in outbox.names(state)
+        if id_ in (label(name)[0], name)
+    ]
+    delivered = [(file_name(id_, recipient), recipient) for recipient in recipients] if message.is_id(id_) else []
+    delivered += [(id_, label(id_)[1])] if id_.endswith(".txt") and "/" not in id_ else []
+    places += [
+        Place(outbox, READ, name, recipient)
+        for name, recipient in delivered
+        if os.path.lexists(outbox.file(READ, name))
+    ]
+    return places
+
+
+def _by_content(outbox: Outbox, id_: str) -> list[Place]:
+    """Look into files that do not have the name of a message yet, or never got one."""
+    places = []
+    for state in (DROPPED, PROCESSING, MALFORMED):
+        for name in outbox.names(state):
+            place = Place(outbox, state, name, label(name)[1])
+            try:
+                found = place.load()
+            except (Malformed, OSError):
+                continue
+            if found.id == id_:
+                place.recipient = ", ".join(found.recipients)
+                places.append(place)
+    return places
+
+
+def history(
+    mailboxes: Mailboxes, agent: str, peer: str | None = None, limit: int = 20, before: str | None = None
+) -> list[Place]:
+    """Return the newest `limit` messages from or to the agent (with `peer`, if given), newest last.
+
+    `before` is the ID of a message: only older ones are returned.
+    """
+    found = []
+    for outbox in mailboxes.outboxes():
+        if outbox.owner == agent:
+            found += _entries(outbox, peer or "")
+        elif peer in (None, outbox.owner):
+            found += _entries(outbox, agent)
+    if before is not None:
+        place = find(mailboxes, before)[0]
+        key = place.outbox.order(place.state, place.name)
+        found = [entry for entry in found if entry[0] < key]
+    found.sort(key=lambda entry: entry[0])
+    return (
+        [place for _, place in found[len(found) - limit :]] if limit < len(found) else [place for _, place in found]
+    )
+
+
+def _entries(outbox: Outbox, recipient: str) -> list[tuple[tuple[str, str], Place]]:
+    return [
+        (outbox.order(state, name), Place(outbox, state, name, label(name)[1]))
+        for state in STATES
+        if state != MALFORMED
+        for name in outbox.names(state, recipient)
+    ]
+
+
+def restore(mailboxes: Mailboxes, id_: str) -> list[Place]:
+    """Put a read message back to unread, or a malformed one back where it was dropped; returns the new places.
+
+    Raises `NoSuchMessage` or `CannotRestore`. A malformed file that has not been mended is rejected again.
+    """
+    places = find(mailboxes, id_)
+    restorable = [place for place in places if place.state in (READ, MALFORMED)]
+    if not restorable:
+        raise CannotRestore(id=id_, state=places[0].state)
+    for place in restorable:
+        place.outbox.move(f"restore {place.state}", place.name)
+        if place.state == MALFORMED:
+            _forget_reason(place)
+        place.state = UNREAD if place.state == READ else DROPPED
+    return restorable
+
+
+def _forget_reason(place: Place) -> None:
+    from ai_bridge import durable
+
+    durable.remove(place.path + REASON)
+
+
+def reply_headers(mailboxes: Mailboxes, id_: str) -> tuple[str, str]:
+    """Return `In-Reply-To` and `Thread` of an answer to the message; raises `NoSuchMessage`."""
+    original = find(mailboxes, id_)[0].load()
+    return original.id, original.thread or original.id
+
+
+def is_notice(sender: str) -> bool:
+    """Tell whether mail from `sender` is an automatic notice, which nobody answers."""
+    return sender == address.POSTMASTER
