@@ -91,14 +91,16 @@ def wait(
     settings: Settings,
     timeout_s: float | None = None,
     sender: str | None = None,
+    wake: Wake | None = None,
     each_sweep: Callable[[], bool] = lambda: True,
 ) -> list[Waiting]:
     """Return what is unread for the agent as soon as there is something, or nothing after `timeout_s` seconds.
 
-    `each_sweep` is called at every wake and sweep; where it returns False the wait ends.
+    `wake`, if given, is one of `open_wake`, which another thread may set; it is closed here. `each_sweep` is
+    called at every wake and sweep; where it returns False the wait ends.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    with open_wake(mailboxes, settings) as wake:
+    with wake or open_wake(mailboxes, settings) as wake:
         while True:
             if found := fetch(mailboxes, agent, settings, sender):
                 return found

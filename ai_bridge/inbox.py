@@ -1,7 +1,7 @@
 """What awaits me, in every outbox: list, read, acknowledge. An inbox is this view, never a directory."""
 
-from ai_bridge import address, message, reading
-from ai_bridge.errors import ReaderBusy
+from ai_bridge import message, reading
+from ai_bridge.errors import NotUnread, ReaderBusy
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
@@ -64,6 +64,13 @@ def hold(mailboxes: Mailboxes, agent: str) -> Lock:
     return lock
 
 
-def senders(mailboxes: Mailboxes, agent: str) -> list[str]:
-    """Return who may have written to the agent: all others, and the postmaster where it ever wrote."""
-    return [outbox.owner for outbox in mailboxes.outboxes() if outbox.owner not in (agent, address.EVERYONE)]
+def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str]) -> list[str]:
+    """Acknowledge unread messages by their IDs, all or none of them; raises `NotUnread` or `ReaderBusy`."""
+    lock = hold(mailboxes, agent)
+    try:
+        waiting = {one.id: one for one in unread(mailboxes, agent)}
+        if unknown := [id_ for id_ in ids if id_ not in waiting]:
+            raise NotUnread(ids=", ".join(unknown), verb="is" if len(unknown) == 1 else "are", agent=agent)
+        return [id_ for id_ in dict.fromkeys(ids) if waiting[id_].acknowledge()]
+    finally:
+        lock.release()

@@ -11,7 +11,7 @@ import click
 from ai_bridge import fetch, identity, inbox, settings, trace
 from ai_bridge.cli import output
 from ai_bridge.cli.group import common, complete_agents, echo_json
-from ai_bridge.errors import BridgeError, NotUnread
+from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
@@ -102,16 +102,8 @@ def wait(where: Mailboxes, agent: str | None, timeout: float | None, sender: str
 def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
     """Mark messages that are unread for me as read."""
     me, _ = _reader(where, agent)
-    for id_ in acknowledge_ids(where, me, list(ids)):
+    for id_ in inbox.acknowledge(where, me, list(ids)):
         echo_json([{"id": id_, "state": READ}]) if as_json else click.echo(id_)
-
-
-def acknowledge_ids(where: Mailboxes, me: str, ids: list[str]) -> list[str]:
-    """Acknowledge messages by their IDs, all or none; raises `NotUnread`."""
-    waiting = {one.id: one for one in inbox.unread(where, me)}
-    if unknown := [id_ for id_ in ids if id_ not in waiting]:
-        raise NotUnread(ids=", ".join(unknown), verb="is" if len(unknown) == 1 else "are", agent=me)
-    return [id_ for id_ in ids if waiting[id_].acknowledge()]
 
 
 @click.command()

@@ -66,7 +66,7 @@ def config(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 
 @click.command()
 @common()
-def mcp(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
     """Run the STDIO MCP server, for a client to start."""
     from ai_bridge.server.run import main
 

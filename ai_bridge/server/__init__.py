@@ -1,0 +1,1 @@
+"""The STDIO MCP server: one, symmetric, for every agent."""

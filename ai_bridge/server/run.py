@@ -1,0 +1,73 @@
+"""The server's life: start without touching anything, serve both protocol eras, end cleanly on EOF or a signal."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import anyio
+import mcp_types as types
+from mcp.server.context import CallNext, HandlerResult
+from mcp.server.lowlevel import NotificationOptions, Server
+
+from ai_bridge import __version__
+from ai_bridge.errors import BridgeError
+from ai_bridge.server import calls, tools, transport
+from ai_bridge.server.calls import Context, client_name
+from ai_bridge.server.instructions import INSTRUCTIONS
+from ai_bridge.server.session import Session
+
+
+def build(session: Session) -> Server[Any]:
+    """Return the SDK's server with our tools."""
+
+    async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        try:
+            peers = await anyio.to_thread.run_sync(session.peers, client_name(context))
+        except (BridgeError, OSError):  # a call will say what is wrong
+            peers = []
+        return types.ListToolsResult(tools=tools.tools(peers))
+
+    async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        return await calls.call(session, context, params.name, params.arguments or {})
+
+    async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
+        """A cancelled request is never answered: what its reply would have shown stays unread."""
+        if ctx.method == "notifications/cancelled":
+            session.settle((ctx.params or {}).get("requestId"), taken=False)
+        return await call_next(ctx)
+
+    server: Server[Any] = Server(
+        "ai-bridge",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+    server.middleware[:] = [watch_cancellation]
+    return server
+
+
+def main(where: str | None, agent: str | None) -> None:
+    """Serve one client over standard input and output until it leaves or a signal comes."""
+    anyio.run(_serve, Session(where, agent))
+
+
+async def _serve(session: Session) -> None:
+    server = build(session)
+    options = server.create_initialization_options(NotificationOptions())
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_end_on_signal, group.cancel_scope)
+            async with transport.streams(session) as (incoming, outgoing):
+                await server.run(incoming, outgoing, options)
+            group.cancel_scope.cancel()
+    finally:
+        session.close()
+
+
+async def _end_on_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            scope.cancel()
+            return
