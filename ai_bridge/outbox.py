@@ -106,7 +106,10 @@ def file_name(id_: str, recipient: str) -> str:
 
 def label(name: str) -> tuple[str, str]:
     """Return the ID and the recipient a file's name tells, each '' where it tells none."""
-    id_, _, recipient = name.removesuffix(".txt").rpartition(".")
+    stem = name.removesuffix(".txt")
+    id_, dot, recipient = stem.rpartition(".")
+    if not dot:
+        id_, recipient = stem, ""
     return (id_, recipient) if message.is_id(id_) else ("", "")
 
 

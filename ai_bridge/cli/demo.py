@@ -42,13 +42,18 @@ def run() -> int:
             anyio.run(_talk, where)
             _show_health()
         _check(not control.running(where), "every router stopped")
-    except Unseen as missing:
-        click.echo(click.style(f"NOT SEEN: {missing}", fg="red", bold=True))
+    except (Unseen, BaseExceptionGroup) as trouble:
+        click.echo(click.style(f"NOT SEEN: {_first_cause(trouble)}", fg="red", bold=True))
         return 1
     finally:
         shutil.rmtree(home, ignore_errors=True)
     click.echo(click.style("Every step was seen.", fg="green", bold=True))
     return 0
+
+
+def _first_cause(trouble: BaseException) -> BaseException:
+    """Return what a task group was ended by."""
+    return _first_cause(trouble.exceptions[0]) if isinstance(trouble, BaseExceptionGroup) else trouble
 
 
 @contextlib.contextmanager

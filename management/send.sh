@@ -1,0 +1,237 @@
+#!/bin/sh
+# Sends a message without Python, for containers, hooks and cron: the same drop and the same refusals as
+# `ai-bridge send`, in four small processes (date, dd, mv, sync).
+#
+# usage: management/send.sh [options] RECIPIENT[,...]|'*' [SUBJECT]       the body is read from standard input
+#   --from ADDRESS, --agent ADDRESS   the sender (else AI_BRIDGE_AGENT, AI_CONNECT_PEER_NAME)
+#   --mailboxes DIR                   the mailboxes (else AI_BRIDGE_MAILBOXES, the nearest upward, the user's own)
+#   --file PATH                       read the body from a file
+#   --reply-to ID                     answer that message, in its thread
+#   --allow-empty                     send even an empty body
+# Prints the ID once the message is safe on the disk. Exit codes: 0 sent, 1 refused, 2 usage.
+#
+# The shell cannot look into the body: whether it is UTF-8 is checked by the router, which tells the sender.
+set -uf
+LC_ALL=C
+export LC_ALL
+umask 077
+
+newline='
+'
+mailboxes=${AI_BRIDGE_MAILBOXES:-}
+from=${AI_BRIDGE_AGENT:-${AI_CONNECT_PEER_NAME:-}}
+recipient='' subject='' has_subject='' file='' reply_to='' thread='' allow_empty='' temporary='' known=''
+
+refuse() {
+    [ -z "$temporary" ] || rm -f -- "$temporary"
+    printf 'error: %s\n' "$1" >&2
+    exit "${2:-1}"
+}
+
+usage() { refuse "$1; usage: send.sh [options] RECIPIENT [SUBJECT], the options stand at the head of the script" 2; }
+
+# --- what is asked for ----------------------------------------------------------------------------------
+
+read_words() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --from | --agent | --mailboxes | --file | --reply-to)
+                [ $# -gt 1 ] || usage "$1 needs a value"
+                take_value "$1" "$2"
+                shift
+                ;;
+            --*=*) take_value "${1%%=*}" "${1#*=}" ;;
+            --allow-empty) allow_empty=yes ;;
+            -?*) usage "there is no option $1" ;;
+            *) take_plain "$1" ;;
+        esac
+        shift
+    done
+    [ -n "$recipient" ] || usage "the recipient is missing"
+    [ -n "$has_subject" ] || subject=message
+}
+
+take_value() {
+    case $1 in
+        --from | --agent) from=$2 ;;
+        --mailboxes) mailboxes=$2 ;;
+        --file) file=$2 ;;
+        --reply-to) reply_to=$2 ;;
+        *) usage "there is no option $1" ;;
+    esac
+}
+
+take_plain() {
+    if [ -z "$recipient" ]; then
+        recipient=$1
+    elif [ -z "$has_subject" ]; then
+        subject=$1 has_subject=yes
+    else
+        usage "there are too many words"
+    fi
+}
+
+# --- where and who --------------------------------------------------------------------------------------
+
+# Whether $1 holds an outbox; the agents found are left in `known`, separated by commas.
+look_for_agents() {
+    known=''
+    set +f
+    for outbox in "$1"/*-outbox; do
+        [ -d "$outbox" ] || continue
+        agent=${outbox##*/}
+        agent=${agent%-outbox}
+        [ "$agent" = postmaster ] || known="$known${known:+, }$agent"
+    done
+    set -f
+    [ -n "$known" ]
+}
+
+find_mailboxes() {
+    if [ -n "$mailboxes" ]; then
+        look_for_agents "$mailboxes" || refuse "$mailboxes is not a mailboxes directory with agents in it: if it is a share, mount it; if it is new, run \`ai-bridge init --mailboxes $mailboxes\`"
+        return
+    fi
+    directory=$PWD
+    while ! look_for_agents "$directory/mailboxes"; do
+        if [ -z "$directory" ]; then
+            mailboxes=${XDG_DATA_HOME:-${HOME:-}/.local/share}/ai-bridge/mailboxes
+            look_for_agents "$mailboxes" || refuse "no mailboxes found from $PWD upwards nor in $mailboxes: run \`ai-bridge init\` here, or name them with --mailboxes DIR"
+            return
+        fi
+        directory=${directory%/*}
+    done
+    mailboxes=$directory/mailboxes
+}
+
+check_agent() {
+    [ "$1" != postmaster ] || refuse "postmaster only writes notices: it reads no mail and nobody sends in its name"
+    case ", $known, " in *", $1, "*) return ;; esac
+    for part in "${1%%@*}" "${1#*@}"; do
+        case $part in
+            [!a-z]* | *[!a-z0-9_-]* | '') refuse "'$1' is not an address: an address is name or name@project, each a lower-case letter followed by at most 31 of a-z, 0-9, _ and -" ;;
+        esac
+    done
+    refuse "there is no agent $1; known: $known (add one with \`ai-bridge init $1\`)"
+}
+
+# The recipients, each known, as `To` holds them; sets `label` to what the file's name tells.
+check_recipients() {
+    label=.$recipient
+    if [ "$recipient" = '*' ]; then
+        [ "$known" != "$from" ] || refuse "To: * reaches nobody: $from is the only agent (add one with \`ai-bridge init ADDRESS\`)"
+        label=''
+        return
+    fi
+    rest=$recipient, to=''
+    while [ -n "$rest" ]; do
+        one=${rest%%,*} rest=${rest#*,}
+        one=${one#"${one%%[! ]*}"} one=${one%"${one##*[! ]}"}
+        [ -n "$one" ] || continue
+        check_agent "$one"
+        case ", $to, " in *", $one, "*) ;; *) to="$to${to:+, }$one" ;; esac
+    done
+    [ -n "$to" ] || refuse "'$recipient' is not an address: an address is name or name@project, lower case"
+    recipient=$to
+    case $to in *,*) label='' ;; *) label=.$to ;; esac
+}
+
+check_subject() {
+    case $subject in
+        *"$newline"*) refuse "the subject holds a line break: a subject is one line of text" ;;
+        *[[:cntrl:]]*) refuse "the subject holds a control character: a subject is one line of text" ;;
+        *[!\ -~]*) check_bytes ;;
+    esac
+}
+
+# Beyond ASCII: the controls U+0080 to U+009F and the separators U+2028 and U+2029.
+check_bytes() {
+    c1=$(printf '\302')
+    case $subject in
+        *"$c1"["$(printf '\200')"-"$(printf '\237')"]* | *"$(printf '\342\200\250')"* | *"$(printf '\342\200\251')"*)
+            refuse "the subject holds a control character: a subject is one line of text" ;;
+    esac
+}
+
+# The thread of the message answered: its own, or its ID where it opened none.
+find_thread() {
+    [ -n "$reply_to" ] || return
+    set +f
+    for original in "$mailboxes"/*-outbox/"$reply_to".*.txt "$mailboxes"/*-outbox/.*/"$reply_to".*.txt; do
+        [ -f "$original" ] || continue
+        set -f
+        thread=$reply_to
+        while IFS= read -r line && [ -n "$line" ]; do
+            case $line in 'Thread: '*) thread=${line#Thread: } ;; esac
+        done <"$original"
+        return
+    done
+    refuse "there is no message $reply_to in $mailboxes: \`ai-bridge history\` lists the IDs"
+}
+
+find_limit() {
+    limit=${AI_BRIDGE_MAX_MESSAGE_BYTES:-}
+    for settings in "${XDG_CONFIG_HOME:-${HOME:-}/.config}/ai-bridge/settings.toml" "$mailboxes/settings.toml"; do
+        [ -z "$limit" ] && [ -f "$settings" ] || continue
+        while IFS=' =' read -r key value _; do
+            [ "$key" != max_message_bytes ] || limit=$value
+        done <"$settings"
+    done
+    case ${limit:=1048576} in *[!0-9]*) refuse "setting max_message_bytes is $limit, but must be a whole number" ;; esac
+}
+
+# --- compose and drop -----------------------------------------------------------------------------------
+
+compose() {
+    # %N is not everywhere; without it the microseconds are 0 and order within a second is not kept.
+    # shellcheck disable=SC2046
+    set -- $(date -u '+%Y%m%d %H%M%S %Y-%m-%dT%H:%M:%S %N')
+    [ $# -ge 3 ] || refuse "date does not tell the time"
+    fraction=${4:-000000000}
+    case $fraction in *[!0-9]* | ??????? | ?????? | ????? | ???? | ??? | ?? | ?) fraction=000000000 ;; esac
+    micro=${fraction%???}
+    id=$from-$1-$2-$micro-${fraction#??????}$$
+    headers="ID: $id${newline}From: $from${newline}To: $recipient${newline}Subject: $subject${newline}Date: $3.${micro}Z"
+    [ -z "$reply_to" ] || headers="$headers${newline}In-Reply-To: $reply_to${newline}Thread: $thread"
+}
+
+write_body() {
+    [ -z "$file" ] || [ "$file" = - ] || exec <"$file" || refuse "$file cannot be read: check the path"
+    [ -d "$outbox/.tmp" ] || mkdir "$outbox/.tmp" || refuse "$outbox/.tmp cannot be made: check who owns it"
+    room=$((limit - ${#headers} - 2 + 1))
+    [ "$room" -gt 1 ] || refuse "the message is over the limit of $limit bytes (setting max_message_bytes): send a file's path instead"
+    temporary=$outbox/.tmp/$$.$id.txt
+    set -C
+    printf '%s\n\n' "$headers" >"$temporary" || refuse "$temporary cannot be written: is the disk full or read-only?"
+    set +C
+    told=$(dd of="$temporary" bs="$room" count=1 iflag=fullblock oflag=append conv=notrunc,fsync 2>&1) ||
+        refuse "$outbox: the body cannot be written safely: $told"
+    case $told in
+        1+0*) refuse "the message is over the limit of $limit bytes (setting max_message_bytes): send a file's path instead" ;;
+        0+0*) [ -n "$allow_empty" ] || refuse "the body is empty: pipe text in or name a --file, or say --allow-empty" ;;
+    esac
+}
+
+publish() {
+    final=$outbox/$id$label.txt
+    mv -n -- "$temporary" "$final" || refuse "$outbox: the message cannot be moved there: is it read-only?"
+    [ ! -e "$temporary" ] || refuse "$final exists already: try again"
+    temporary=$final
+    sync -- "$outbox" || refuse "$outbox cannot be made durable: look at the system log"
+    temporary=''
+}
+
+read_words "$@"
+find_mailboxes
+[ -n "$from" ] || refuse "it is not known which agent you are: give --from ADDRESS or set AI_BRIDGE_AGENT (known: $known)"
+check_agent "$from"
+check_recipients
+check_subject
+find_thread
+find_limit
+outbox=$mailboxes/$from-outbox
+compose
+trap 'refuse "interrupted: nothing was sent"' HUP INT TERM
+write_body
+publish
+printf '%s\n' "$id"
