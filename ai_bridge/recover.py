@@ -40,14 +40,15 @@ def recover(router: Router) -> "Iterator[Step]":
 
 def _is_ours(router: Router, outbox: Outbox, name: str) -> bool:
     """Tell whether a claimed file was claimed for an agent this router serves."""
-    recipients = []
+    to: list[str] = []
     if router.may_be_ours(name):
         try:
-            raw = reading.read_file(outbox.file(PROCESSING, name), router.settings.max_message_bytes)
-            recipients = router.recipients(outbox, message.parse(raw))
+            to = message.parse(
+                reading.read_file(outbox.file(PROCESSING, name), router.settings.max_message_bytes)
+            ).recipients
         except (Malformed, OSError):
-            recipients = []
-    return router.serves_mover(outbox, name, recipients)
+            to = []
+    return router.serves_mover(outbox, name, to)
 
 
 def _release(outbox: Outbox, name: str) -> Step:

@@ -112,7 +112,7 @@ class Router:
             recipients = self.recipients(outbox, parsed)
         except Malformed as refusal:
             return self._reject_when_settled(outbox, name, found, refusal)
-        if not self.serves_mover(outbox, name, recipients):
+        if not self.serves_mover(outbox, name, parsed.recipients):
             return None
         if not self._claim(outbox, name, found):
             return None
@@ -127,15 +127,16 @@ class Router:
             return not writer
         return message.is_own_id(label(name)[0]) or lease.is_settled(found, self.settings.settle_s, time.time())
 
-    def serves_mover(self, outbox: Outbox, name: str, recipients: list[str]) -> bool:
-        """Tell whether this router moves the file.
+    def serves_mover(self, outbox: Outbox, name: str, to: list[str]) -> bool:
+        """Tell whether this router moves the file, given the entries of its `To` (none, if it has none).
 
         The recipient its name tells decides, so that every router decides alike without opening it; else
-        its single recipient; and what has several or none belongs to the outbox's owner. The postmaster
-        has no router, so what it owns is everybody's.
+        its single recipient; and what has several or no valid one belongs to the outbox's owner. The
+        postmaster has no router, so what it owns is everybody's.
         """
         told = label(name)[1]
-        mover = told if told in self.agents else recipients[0] if len(recipients) == 1 else outbox.owner
+        single = to[0] if len(to) == 1 else ""
+        mover = next((agent for agent in (told, single) if agent in self.agents), outbox.owner)
         return mover in self.serves or mover == address.POSTMASTER
 
     # --- check ------------------------------------------------------------------------------------------
