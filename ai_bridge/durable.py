@@ -150,6 +150,10 @@ def _rename_noreplace(source: str, target: str) -> bool:
 def _rename_by_link(source: str, target: str) -> bool:
     try:
         os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        if not is_same(source, target):
+            raise
+        # A process died between the two halves of this very move: what is left is the second.
     except OSError as error:
         if error.errno in _NO_LINKS:
             return False
@@ -158,17 +162,42 @@ def _rename_by_link(source: str, target: str) -> bool:
     return True
 
 
+def is_same(first: str, second: str) -> bool:
+    """Tell whether two names are of one file: a move by links that was cut short in the middle."""
+    try:
+        return os.path.samestat(os.lstat(first), os.lstat(second))
+    except FileNotFoundError:
+        return False
+
+
 def _rename_by_reservation(source: str, target: str) -> bool:
-    if os.path.isdir(source) and not os.path.islink(source):
-        os.mkdir(target)  # only an empty directory is replaced by one
-    else:
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE))
+    reserved = _reserve(source, target)
     try:
         os.rename(source, target)
     except BaseException:
-        remove(target)
+        if reserved:
+            remove(target)
         raise
     return True
+
+
+def _reserve(source: str, target: str) -> bool:
+    """Take the name `target` for what `source` is; False where a process that died here had taken it."""
+    try:
+        if os.path.isdir(source) and not os.path.islink(source):
+            os.mkdir(target)  # only an empty directory is replaced by one
+        else:
+            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE))
+    except FileExistsError:
+        if not os.path.lexists(source) or not _is_reservation(target):
+            raise
+        return False
+    return True
+
+
+def _is_reservation(path: str) -> bool:
+    """Tell whether this is an empty file: no message is ever empty."""
+    return os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) == 0
 
 
 def remove(path: str) -> bool:

@@ -5,7 +5,7 @@ import os
 from ai_bridge import address, durable, send
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED, REASON, Outbox
+from ai_bridge.outbox import MALFORMED, PROCESSING, REASON, Outbox
 from ai_bridge.text import printable, shorten
 
 _NOTICE_BYTES = 16_384
@@ -24,12 +24,14 @@ def reject(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError
 
 
 def _free_name(outbox: Outbox, name: str) -> str:
-    """Return a name free in `.malformed`; a reason without its file is a crash's leftover and no hindrance."""
-    stem = name.removesuffix(".txt")
-    candidate, number = name, 1
-    while os.path.lexists(outbox.file(MALFORMED, candidate)):
+    """Return a name free in `.malformed`, or one this very file already has: a move that was cut short.
+
+    A reason without its file is a crash's leftover, too, and no hindrance.
+    """
+    here, candidate, number = outbox.file(PROCESSING, name), name, 1
+    while os.path.lexists(kept := outbox.file(MALFORMED, candidate)) and not durable.is_same(here, kept):
         number += 1
-        candidate = f"{stem}~{number}.txt"
+        candidate = f"{name.removesuffix('.txt')}~{number}.txt"
     return candidate
 
 

@@ -32,17 +32,18 @@ if TYPE_CHECKING:
 class Step:
     """What a pass did with one file.
 
-    `verb` is deliver, reject, fan out, collapse, release or leave; `why` says why for the last four and for
-    reject. A file that was left is looked at again by the next pass.
+    `verb` is deliver, reject, fan out, collapse, release or leave; `why` says why for all but deliver;
+    `copies` names the files a fan-out dropped. A file that was left is looked at again by the next pass.
     """
 
-    __slots__ = ("name", "outbox", "verb", "why")
+    __slots__ = ("copies", "name", "outbox", "verb", "why")
 
-    def __init__(self, verb: str, outbox: Outbox, name: str, why: str = "") -> None:
+    def __init__(self, verb: str, outbox: Outbox, name: str, why: str = "", copies: "tuple[str, ...]" = ()) -> None:
         self.verb = verb
         self.outbox = outbox
         self.name = name
         self.why = why
+        self.copies = copies
 
     def __repr__(self) -> str:
         return f"Step({self.verb!r}, {self.outbox.owner!r}, {self.name!r}, {self.why!r})"
@@ -65,14 +66,21 @@ class Router:
         """Look at every dropped file once, yielding what was done; may be left after any step."""
         for outbox in self.look():
             for name in outbox.names(DROPPED):
-                if (step := self._route(outbox, name)) is not None:
-                    yield step
+                yield from self._steps(outbox, name)
 
     def look(self) -> list[Outbox]:
         """Take note of the agents there are now; returns all outboxes."""
         outboxes = self.mailboxes.outboxes()
         self.agents = [outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER]
         return outboxes
+
+    def _steps(self, outbox: Outbox, name: str) -> "Iterator[Step]":
+        """Route one dropped file, and what it was fanned out to before any later one: order is kept."""
+        if (step := self._route(outbox, name)) is None:
+            return
+        yield step
+        for copy in step.copies:
+            yield from self._steps(outbox, copy)
 
     def _route(self, outbox: Outbox, name: str) -> Step | None:
         """Route one dropped file; None where it is another router's, or was gone."""
@@ -180,12 +188,9 @@ class Router:
 
     def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
         """Of two files of the same ID keep the earlier, if they say the same; else the later is malformed."""
-        here, there = outbox.file(PROCESSING, name), outbox.file(state, file_name(id_, recipient))
-        limit = self.settings.max_message_bytes
-        try:
-            same = reading.read_file(here, limit) == reading.read_file(there, limit)
-        except Malformed:
-            same = False
+        here = outbox.file(PROCESSING, name)
+        raw = reading.read_file(here, self.settings.max_message_bytes)
+        same = self._holds(outbox.file(state, file_name(id_, recipient)), raw)
         if not same:
             return self.reject(outbox, name, IdReused(id=id_, recipient=recipient))
         durable.remove(here)
@@ -193,15 +198,23 @@ class Router:
 
     def _fan_out(self, outbox: Outbox, name: str, parsed: Message, recipients: list[str]) -> Step:
         """Drop one file for each recipient, then remove the original; done again after a crash, it ends alike."""
-        for recipient in recipients:
+        copies = tuple(file_name(parsed.id, recipient) for recipient in recipients)
+        for recipient, copy in zip(recipients, copies, strict=True):
             raw = message.format_message(parsed.readdressed(recipient))
             try:
-                send.drop(outbox, file_name(parsed.id, recipient), raw)
+                send.drop(outbox, copy, raw)
             except FileExistsError:
-                if reading.read_file(outbox.file(DROPPED, file_name(parsed.id, recipient)), len(raw)) != raw:
+                if not self._holds(outbox.file(DROPPED, copy), raw):
                     return self.reject(outbox, name, IdReused(id=parsed.id, recipient=recipient))
         durable.remove(outbox.file(PROCESSING, name))
-        return Step("fan out", outbox, name, ", ".join(recipients))
+        return Step("fan out", outbox, name, ", ".join(recipients), copies)
+
+    def _holds(self, path: str, raw: bytes) -> bool:
+        """Tell whether the file at `path` holds just `raw`."""
+        try:
+            return reading.read_file(path, self.settings.max_message_bytes) == raw
+        except Malformed:
+            return False
 
     # --- reject -----------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Sends a message without Python, for containers, hooks and cron: the same drop and the same refusals as
-# `ai-bridge send`, in four small processes (date, dd, mv, sync).
+# `ai-bridge send`, in four small processes (date, dd, mv, sync), and a dd more for each further recipient.
 #
 # usage: management/send.sh [options] RECIPIENT[,...]|'*' [SUBJECT]       the body is read from standard input
 #   --from ADDRESS, --agent ADDRESS   the sender (else AI_BRIDGE_AGENT, AI_CONNECT_PEER_NAME)
@@ -23,7 +23,10 @@ from=${AI_BRIDGE_AGENT:-${AI_CONNECT_PEER_NAME:-}}
 recipient='' subject='' has_subject='' file='' reply_to='' thread='' allow_empty='' temporary='' known=''
 
 refuse() {
-    [ -z "$temporary" ] || rm -f -- "$temporary"
+    if [ -n "$temporary" ]; then
+        set +f
+        rm -f -- "$temporary".*
+    fi
     printf 'error: %s\n' "$1" >&2
     exit "${2:-1}"
 }
@@ -115,25 +118,26 @@ check_agent() {
     refuse "there is no agent $1; known: $known (add one with \`ai-bridge init $1\`)"
 }
 
-# The recipients, each known, as `To` holds them; sets `label` to what the file's name tells.
+# Leaves the recipients, each known and once, in `recipients`, separated by spaces.
 check_recipients() {
-    label=.$recipient
+    recipients='' rest=$recipient,
     if [ "$recipient" = '*' ]; then
-        [ "$known" != "$from" ] || refuse "To: * reaches nobody: $from is the only agent (add one with \`ai-bridge init ADDRESS\`)"
-        label=''
-        return
+        rest=$known,
     fi
-    rest=$recipient, to=''
     while [ -n "$rest" ]; do
         one=${rest%%,*} rest=${rest#*,}
         one=${one#"${one%%[! ]*}"} one=${one%"${one##*[! ]}"}
         [ -n "$one" ] || continue
         check_agent "$one"
-        case ", $to, " in *", $one, "*) ;; *) to="$to${to:+, }$one" ;; esac
+        [ "$recipient$one" != "*$from" ] || continue
+        case " $recipients " in *" $one "*) ;; *) recipients="$recipients${recipients:+ }$one" ;; esac
     done
-    [ -n "$to" ] || refuse "'$recipient' is not an address: an address is name or name@project, lower case"
-    recipient=$to
-    case $to in *,*) label='' ;; *) label=.$to ;; esac
+    [ -n "$recipients" ] || refuse_nobody
+}
+
+refuse_nobody() {
+    [ "$recipient" = '*' ] && refuse "To: * reaches nobody: $from is the only agent (add one with \`ai-bridge init ADDRESS\`)"
+    refuse "'$recipient' is not an address: an address is name or name@project, lower case"
 }
 
 check_subject() {
@@ -191,32 +195,51 @@ compose() {
     case $fraction in *[!0-9]* | ??????? | ?????? | ????? | ???? | ??? | ?? | ?) fraction=000000000 ;; esac
     micro=${fraction%???}
     id=$from-$1-$2-$micro-${fraction#??????}$$
-    headers="ID: $id${newline}From: $from${newline}To: $recipient${newline}Subject: $subject${newline}Date: $3.${micro}Z"
-    [ -z "$reply_to" ] || headers="$headers${newline}In-Reply-To: $reply_to${newline}Thread: $thread"
+    temporary=$outbox/.tmp/$id
+    tail="Subject: $subject${newline}Date: $3.${micro}Z"
+    [ -z "$reply_to" ] || tail="$tail${newline}In-Reply-To: $reply_to${newline}Thread: $thread"
 }
 
-write_body() {
+# Writes the headers for recipient $1, and makes ready for dd to append the body to them.
+write_headers() {
+    headers="ID: $id${newline}From: $from${newline}To: $1${newline}$tail"
+    set -C
+    printf '%s\n\n' "$headers" >"$temporary.$1.txt" || refuse "$outbox/.tmp cannot be written: is the disk full or read-only?"
+    set +C
+}
+
+# The body of the first recipient's file comes from standard input.
+write_first() {
     [ -z "$file" ] || [ "$file" = - ] || exec <"$file" || refuse "$file cannot be read: check the path"
     [ -d "$outbox/.tmp" ] || mkdir "$outbox/.tmp" || refuse "$outbox/.tmp cannot be made: check who owns it"
-    room=$((limit - ${#headers} - 2 + 1))
-    [ "$room" -gt 1 ] || refuse "the message is over the limit of $limit bytes (setting max_message_bytes): send a file's path instead"
-    temporary=$outbox/.tmp/$$.$id.txt
-    set -C
-    printf '%s\n\n' "$headers" >"$temporary" || refuse "$temporary cannot be written: is the disk full or read-only?"
-    set +C
-    told=$(dd of="$temporary" bs="$room" count=1 iflag=fullblock oflag=append conv=notrunc,fsync 2>&1) ||
+    write_headers "$1"
+    first=$temporary.$1.txt skip=$((${#headers} + 2)) room=$((limit - ${#headers} - 1))
+    [ "$room" -gt 1 ] || refuse_size
+    told=$(dd of="$first" bs="$room" count=1 iflag=fullblock oflag=append conv=notrunc,fsync 2>&1) ||
         refuse "$outbox: the body cannot be written safely: $told"
     case $told in
-        1+0*) refuse "the message is over the limit of $limit bytes (setting max_message_bytes): send a file's path instead" ;;
+        1+0*) refuse_size ;;
         0+0*) [ -n "$allow_empty" ] || refuse "the body is empty: pipe text in or name a --file, or say --allow-empty" ;;
     esac
 }
 
+refuse_size() {
+    refuse "the message is over the limit of $limit bytes (setting max_message_bytes): send a file's path instead"
+}
+
+# The body of every other recipient's file is copied from the first.
+write_other() {
+    write_headers "$1"
+    told=$(dd if="$first" of="$temporary.$1.txt" bs=65536 iflag=skip_bytes skip="$skip" oflag=append conv=notrunc,fsync 2>&1) ||
+        refuse "$outbox: the body cannot be written safely: $told"
+}
+
 publish() {
-    final=$outbox/$id$label.txt
-    mv -n -- "$temporary" "$final" || refuse "$outbox: the message cannot be moved there: is it read-only?"
-    [ ! -e "$temporary" ] || refuse "$final exists already: try again"
-    temporary=$final
+    mv -n -- "$@" "$outbox/" || refuse "$outbox: the message cannot be moved there: is it read-only?"
+    for one in "$@"; do
+        [ ! -e "$one" ] || refuse "$id exists already: try again"
+    done
+    temporary=$outbox/$id
     sync -- "$outbox" || refuse "$outbox cannot be made durable: look at the system log"
     temporary=''
 }
@@ -229,9 +252,13 @@ check_recipients
 check_subject
 find_thread
 find_limit
-outbox=$mailboxes/$from-outbox
+outbox=$mailboxes/$from-outbox first='' tail=''
 compose
 trap 'refuse "interrupted: nothing was sent"' HUP INT TERM
-write_body
-publish
+set --
+for one in $recipients; do
+    if [ -z "$first" ]; then write_first "$one"; else write_other "$one"; fi
+    set -- "$@" "$temporary.$one.txt"
+done
+publish "$@"
 printf '%s\n' "$id"

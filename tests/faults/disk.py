@@ -36,9 +36,11 @@ class FaultyOs:
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(os, name)
-        return self._wrapped(name, real) if name in CHANGING else real
+        return self.wrapped(name, real) if name in CHANGING else real
 
-    def _wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapped(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `real` as one more of the calls that are counted."""
+
         def call(*args: Any, **kwargs: Any) -> Any:
             self.calls.append(name)
             now = len(self.calls) == self._at

@@ -1,0 +1,78 @@
+"""Durable drops a second, one by one and in batches, against a bare loop of write, fsync, rename, fsync."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import common
+
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.send import Draft, send, send_batch
+
+_SOME = 25
+_BATCH = 100
+_numbers = count()
+
+
+def main() -> None:
+    options = common.parser(__doc__)
+    options.add_argument("--rounds", type=int, default=20)
+    chosen = options.parse_args()
+    with common.throw_away(chosen.dir) as directory:
+        times = common.alternate(chosen.rounds, *_actions(directory))
+    _report(*times)
+
+
+def _actions(directory: Path) -> list[Callable[[], float]]:
+    """Return what is measured, each the seconds a message."""
+    where = common.make_mailboxes(directory)
+    bare = directory / "bare"
+    bare.mkdir()
+    return [
+        partial(_each, _SOME, partial(_times, _SOME, partial(_bare_drop, str(bare)))),
+        partial(_each, _SOME, partial(_times, _SOME, partial(send, where, common.SENDER, _draft(), common.LIMIT))),
+        partial(_each, _BATCH, partial(_send_batch, where)),
+    ]
+
+
+def _each(messages: int, action: Callable[[], object]) -> float:
+    return common.seconds(action) / messages
+
+
+def _times(number: int, action: Callable[[], object]) -> None:
+    for _ in range(number):
+        action()
+
+
+def _bare_drop(directory: str) -> None:
+    common.bare_drop(directory, f"{next(_numbers):08d}.txt", common.BODY.encode())
+
+
+def _send_batch(where: Mailboxes) -> None:
+    send_batch(where, common.SENDER, [_draft()] * _BATCH, common.LIMIT)
+
+
+def _draft() -> Draft:
+    return Draft([common.READER], common.BODY)
+
+
+def _report(bare: list[float], one: list[float], batch: list[float]) -> None:
+    rows = [
+        _row("bare loop", bare, bare),
+        _row("send, one by one", one, bare),
+        _row(f"send_batch of {_BATCH}", batch, bare),
+    ]
+    headings = ["drops", "drops/s", "p10-p90 ms a drop", "x bare"]
+    common.print_table(f"drop: one thread, {len(bare)} rounds of {_SOME}", headings, rows)
+
+
+def _row(name: str, values: list[float], bare: list[float]) -> list[str]:
+    times = common.median([other / one for one, other in zip(values, bare, strict=True)])
+    return [name, f"{1 / common.median(values):.0f}", common.spread(values), f"{times:.2f}"]
+
+
+if __name__ == "__main__":
+    main()

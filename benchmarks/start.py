@@ -1,0 +1,96 @@
+"""Whole-process time of `ai-bridge send` against a bare interpreter, and of management/send.sh against a bare shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import common
+
+_BATCH = 100
+_SHELL = shutil.which("sh") or "/bin/sh"
+
+
+def main() -> None:
+    options = common.parser(__doc__)
+    options.add_argument("--rounds", type=int, default=100)
+    chosen = options.parse_args()
+    with common.throw_away(chosen.dir) as directory:
+        times = common.alternate(chosen.rounds, *_actions(directory))
+    _report(*times)
+
+
+def _actions(directory: Path) -> list[Callable[[], float]]:
+    """Return what is measured, in the order of `_report`."""
+    where = common.make_mailboxes(directory)
+    os.environ.update(AI_BRIDGE_MAILBOXES=where.path, AI_BRIDGE_AGENT=common.SENDER)
+    body, batch = directory / "body", directory / "batch"
+    body.write_text(common.BODY)
+    batch.write_text((json.dumps({"body": common.BODY}) + "\n") * _BATCH)
+    script = str(common.ROOT / "management" / "send.sh")
+    return [
+        partial(_whole_process, [sys.executable, "-c", "pass"], body),
+        partial(_whole_process, [common.PROGRAM, "send", common.READER], body),
+        partial(_whole_process, [common.PROGRAM, "send", common.READER, "--batch"], batch),
+        partial(_whole_process, [_SHELL, "-c", ":"], body),
+        partial(_whole_process, [script, common.READER], body),
+        partial(_bare_drop, directory),
+    ]
+
+
+def _whole_process(words: Sequence[str], stdin: Path) -> float:
+    """Return the seconds from before the start of a process to after its end."""
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, str(stdin), os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+    ]
+    before = time.perf_counter()
+    pid = os.posix_spawn(words[0], words, os.environ, file_actions=files)
+    _, status = os.waitpid(pid, 0)
+    taken = time.perf_counter() - before
+    if status:
+        raise SystemExit(f"error: {' '.join(words)} failed")
+    return taken
+
+
+def _bare_drop(directory: Path) -> float:
+    """Return the seconds the disk takes for one durable file, without any process around it."""
+    return common.seconds(partial(common.bare_drop, str(directory), str(time.monotonic_ns()), common.BODY.encode()))
+
+
+def _report(
+    python: list[float],
+    send: list[float],
+    batch: list[float],
+    shell: list[float],
+    script: list[float],
+    drop: list[float],
+) -> None:
+    per_message = [value / _BATCH for value in batch]
+    rows = [
+        _row("python -c pass", python, "1.00", ""),
+        _row("ai-bridge send", send, _ratio(send, python), "2.00 x python"),
+        _row("ai-bridge send --batch, a message of 100", per_message, _ratio(per_message, python), ""),
+        _row("sh -c :", shell, _ratio(shell, python), ""),
+        _row("management/send.sh", script, _ratio(script, python), "10 ms"),
+        _row("one durable file, no process", drop, _ratio(drop, python), ""),
+    ]
+    common.print_table("start", ["whole process", "median ms", "p10-p90", "x python", "target"], rows)
+
+
+def _row(name: str, values: list[float], ratio: str, target: str) -> list[str]:
+    return [name, common.ms(common.median(values)), common.spread(values), ratio, target]
+
+
+def _ratio(values: list[float], base: list[float]) -> str:
+    return f"{common.median(values) / common.median(base):.2f}"
+
+
+if __name__ == "__main__":
+    main()

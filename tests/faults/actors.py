@@ -1,0 +1,38 @@
+"""The processes of the kill run: `python actors.py send|read MAILBOXES` sends, or reads, until it is killed.
+
+Each line of output is an ID: of a message that was accepted, or that the reader has in its hands.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+
+from ai_bridge import fetch, inbox, settings
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.send import Draft, send
+
+
+def send_for_ever(where: Mailboxes) -> None:
+    for number in itertools.count():
+        body = f"{number}\n" * (1 + number % 200)
+        os.write(1, f"{send(where, 'claude', Draft(['gemini'], body), 1 << 20).id}\n".encode())
+
+
+def read_for_ever(where: Mailboxes) -> None:
+    loaded = settings.load(where.path)
+    while True:
+        lock = inbox.hold(where, "gemini")
+        for one in fetch.fetch(where, "gemini", loaded):
+            message = one.load()
+            number = message.body.partition("\n")[0]
+            assert message.body == f"{number}\n" * (1 + int(number) % 200), "half a message"
+            os.write(1, f"{message.id}\n".encode())
+            one.acknowledge()
+        lock.release()
+        fetch.wait(where, "gemini", loaded, 0.05)
+
+
+if __name__ == "__main__":
+    {"send": send_for_ever, "read": read_for_ever}[sys.argv[1]](Mailboxes(sys.argv[2]))

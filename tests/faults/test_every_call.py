@@ -1,0 +1,188 @@
+"""The process dies before or after each single call that changes the disk: nothing is lost, nothing is half."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ai_bridge import durable, inbox
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import parse
+from ai_bridge.outbox import DROPPED, PROCESSING, STATES, label
+from ai_bridge.recover import recover
+from ai_bridge.route import Router
+from ai_bridge.send import Draft, send, send_batch
+from ai_bridge.settings import Settings
+from tests.conftest import LIMIT, post, route
+from tests.faults.disk import FaultyOs
+
+Act = Callable[[Mailboxes, Settings, int], object]
+EVERYONE = {"claude", "gemini", "codex"}
+
+
+def _tell(out: int, id_: str) -> None:
+    os.write(out, f"{id_}\n".encode())
+
+
+def _send(where: Mailboxes, settings: Settings, out: int) -> None:
+    _tell(out, send(where, "claude", Draft(["gemini"], "one"), LIMIT).id)
+
+
+def _send_to_all(where: Mailboxes, settings: Settings, out: int) -> None:
+    _tell(out, send(where, "claude", Draft(["*"], "all"), LIMIT).id)
+
+
+def _send_batch(where: Mailboxes, settings: Settings, out: int) -> None:
+    for sent in send_batch(where, "claude", [Draft(["gemini"], str(number)) for number in range(4)], LIMIT):
+        _tell(out, sent.id)
+
+
+def _pass(where: Mailboxes, settings: Settings, out: int) -> None:
+    list(Router(where, EVERYONE, settings).one_pass())
+
+
+def _recover(where: Mailboxes, settings: Settings, out: int) -> None:
+    list(recover(Router(where, EVERYONE, settings)))
+
+
+def _read(where: Mailboxes, settings: Settings, out: int) -> None:
+    for one in inbox.unread(where, "gemini"):
+        _tell(out, one.load().id)
+        one.acknowledge()
+
+
+def _nothing(where: Mailboxes, settings: Settings) -> None:
+    """Start from empty mailboxes."""
+
+
+def _dropped(where: Mailboxes, settings: Settings) -> None:
+    for number in range(2):
+        post(where, str(number))
+
+
+def _hand_dropped(where: Mailboxes, settings: Settings) -> None:
+    head = "ID: {}\nFrom: claude\nTo: {}\nSubject: s\n\nbody"
+    root = Path(where.outbox("claude").path)
+    (root / "all.txt").write_text(head.format("hand-all", "*"))
+    (root / "bad.txt").write_text(head.format("hand-bad", "nobody"))
+
+
+def _claimed(where: Mailboxes, settings: Settings) -> None:
+    _dropped(where, settings)
+    _hand_dropped(where, settings)
+    for name in where.outbox("claude").names(DROPPED):
+        where.outbox("claude").move("claim", name)
+
+
+def _unread(where: Mailboxes, settings: Settings) -> None:
+    _dropped(where, settings)
+    route(where, settings)
+
+
+CASES: dict[str, tuple[Callable[[Mailboxes, Settings], None], Act]] = {
+    "send": (_nothing, _send),
+    "send to all": (_nothing, _send_to_all),
+    "send a batch": (_nothing, _send_batch),
+    "pass": (_dropped, _pass),
+    "fan out and reject": (_hand_dropped, _pass),
+    "recover": (_claimed, _recover),
+    "read": (_unread, _read),
+}
+
+
+def _files(where: Mailboxes) -> dict[tuple[str, str], list[str]]:
+    """Return the states of each message by (ID, recipient), as its headers tell."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for outbox in where.outboxes():
+        for state in STATES:
+            for name in outbox.names(state):
+                message = parse(Path(outbox.file(state, name)).read_bytes())
+                found.setdefault((message.id, message.get("To") or ""), []).append(state)
+    return found
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _run_and_die(act: Act, where: Mailboxes, settings: Settings, call: int, after: bool) -> tuple[bool, list[str]]:
+    """Act in a child that is killed at that call; returns whether it was, and the IDs it told before."""
+    incoming, outgoing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(incoming)
+        _count_calls(FaultyOs(at=call, after=after, act=_die))
+        code = 1
+        try:
+            act(where, settings, outgoing)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(outgoing)
+    with os.fdopen(incoming) as told:
+        ids = told.read().split()
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status), ids
+
+
+def _count_calls(faulty: FaultyOs) -> None:
+    """Have `faulty` count the calls of `os` and of the C library alike."""
+    real = durable._libc_function
+
+    def counted(name: str) -> Callable[..., int] | None:
+        found = real(name)
+        return faulty.wrapped(name, found) if found is not None else None
+
+    durable.os = faulty  # type: ignore[assignment]
+    durable._libc_function = counted
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("renaming", ["renameat2", "link"])
+@pytest.mark.parametrize("case", CASES)
+def test_death_at_every_call(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str, renaming: str, after: bool
+) -> None:
+    """With renameat2 a move is one call; with links it is two, and death may come between them."""
+    if renaming == "link":
+        monkeypatch.setattr(durable, "_libc_function", lambda name: None)
+    prepare, act = CASES[case]
+    call, died = 0, True
+    while died:
+        call += 1
+        monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / f"state{call}"))
+        where = Mailboxes(str(tmp_path / str(call)))
+        where.make(sorted(EVERYONE))
+        prepare(where, settings)
+        before = _files(where)
+        died, told = _run_and_die(act, where, settings, call, after)
+        acknowledged = [label(name)[0] for name in where.outbox("claude").names("read")]
+        if act is _read:  # the next reader goes on where this one died
+            _read(where, settings, os.open(os.devnull, os.O_WRONLY))
+        _check(where, settings, before, told if act is not _read else [])
+        _check_told(told, acknowledged, act)
+    assert call > 1
+
+
+def _check(where: Mailboxes, settings: Settings, before: dict[tuple[str, str], list[str]], told: list[str]) -> None:
+    """After recovery everything accepted is in one place, whole, and nothing is on its way any more."""
+    route(where, settings)
+    after = _files(where)
+    expected = {id_ for id_, _ in before} | set(told)
+    found = {id_ for id_, _ in after}
+    assert expected <= found
+    assert all(len(states) == 1 for states in after.values())
+    assert not [states for states in after.values() if states[0] in (DROPPED, PROCESSING)]
+    names = [label(name) for box in where.outboxes() for name in box.names("unread")]
+    assert len(names) == len(set(names))
+
+
+def _check_told(told: list[str], acknowledged: list[str], act: Act) -> None:
+    """What was acknowledged had been shown before."""
+    if act is _read:
+        assert set(acknowledged) <= set(told)

@@ -1,0 +1,223 @@
+"""A hand-written JSON-RPC client of the server, for tests that need the very bytes of the pipe in their hands."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import time
+from typing import Any
+
+from ai_bridge.mailboxes import Mailboxes
+
+PATIENCE_S = 30.0
+OWN = ("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE_", "XDG_")
+NAMES = {"claude": "claude-code", "gemini": "gemini-cli-mcp-client", "codex": "codex-mcp-client"}
+MODERN = "2026-07-28"
+_META = "io.modelcontextprotocol/"
+
+Json = dict[str, Any]
+
+
+def environment(where: Mailboxes | str | None, **more: str) -> dict[str, str]:
+    """Return a server's environment: the test's own state and home, the mailboxes, and what is given besides."""
+    found = {key: value for key, value in os.environ.items() if not key.startswith(OWN) or key == "AI_BRIDGE_STATE"}
+    if where is not None:
+        found["AI_BRIDGE_MAILBOXES"] = where if isinstance(where, str) else where.path
+    return found | more
+
+
+class Answer:
+    """What a tool call came back with."""
+
+    def __init__(self, result: Json) -> None:
+        self.result = result
+        self.text: str = result["content"][0]["text"]
+        self.is_error: bool = result.get("isError", False)
+
+
+class Wire:
+    """One client: the server's process, and our two ends, `fd_in` (we write) and `fd_out` (we read)."""
+
+    def __init__(self, process: subprocess.Popen[bytes], fd_in: int, fd_out: int, client: str, era: str) -> None:
+        self.process = process
+        self.fd_in = fd_in
+        self.fd_out = fd_out
+        self.progress: list[Json] = []
+        self._client = {"name": client, "version": "1"}
+        self._era = era
+        self._last = 0
+        self._buffer = b""
+        self._replies: dict[int | str, Json] = {}
+
+    # --- requests ---------------------------------------------------------------------------------------
+
+    def open(self) -> Json:
+        """Begin as a client of its era does; returns what the server says of itself."""
+        if self._era == "modern":
+            return self.request("server/discover", {})
+        said = self.request(
+            "initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": self._client}
+        )
+        self.notify("notifications/initialized", {})
+        return said
+
+    def request(self, method: str, params: Json) -> Json:
+        """Ask, and return the result; a protocol error fails the test."""
+        reply = self.reply(self.ask(method, params))
+        assert "error" not in reply, reply
+        result: Json = reply["result"]
+        return result
+
+    def ask(self, method: str, params: Json, **meta: object) -> int:
+        """Send a request without waiting for its reply; returns its number."""
+        self._last += 1
+        self.write(self.line(self._last, method, params, **meta))
+        return self._last
+
+    def line(self, number: int | str, method: str, params: Json, **meta: object) -> Json:
+        """Return a request as it goes over the pipe."""
+        envelope: Json = dict(meta)
+        if self._era == "modern":
+            envelope |= {f"{_META}protocolVersion": MODERN, f"{_META}clientInfo": self._client}
+            envelope[f"{_META}clientCapabilities"] = {}
+        whole = {**params, "_meta": envelope} if envelope else params
+        return {"jsonrpc": "2.0", "id": number, "method": method, "params": whole}
+
+    def notify(self, method: str, params: Json) -> None:
+        self.write({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def cancel(self, number: int | str) -> None:
+        self.notify("notifications/cancelled", {"requestId": number, "reason": "the user pressed Esc"})
+
+    def write(self, *lines: Json) -> None:
+        raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        while raw:
+            raw = raw[os.write(self.fd_in, raw) :]
+
+    # --- tools ------------------------------------------------------------------------------------------
+
+    def tools(self) -> list[Json]:
+        listed: list[Json] = self.request("tools/list", {})["tools"]
+        return listed
+
+    def ask_tool(self, tool: str, words: Json | None = None, **meta: object) -> int:
+        """Call a tool without waiting for its reply; returns the request's number."""
+        return self.ask("tools/call", {"name": tool, "arguments": words or {}}, **meta)
+
+    def call(self, tool: str, **words: object) -> Answer:
+        return self.answer(self.ask_tool(tool, words))
+
+    def answer(self, number: int) -> Answer:
+        """Wait for the reply to a tool call; a protocol error fails the test."""
+        reply = self.reply(number)
+        assert "error" not in reply, reply
+        return Answer(reply["result"])
+
+    def text(self, tool: str, **words: object) -> str:
+        """Call a tool that is expected to do what it is asked."""
+        answer = self.call(tool, **words)
+        assert not answer.is_error, answer.text
+        return answer.text
+
+    def refusal(self, tool: str, **words: object) -> str:
+        """Call a tool that is expected to refuse."""
+        answer = self.call(tool, **words)
+        assert answer.is_error, answer.text
+        return answer.text
+
+    # --- replies ----------------------------------------------------------------------------------------
+
+    def reply(self, number: int) -> Json:
+        """Wait, within bounds, for the reply to a request; replies to others are kept for later."""
+        deadline = time.monotonic() + PATIENCE_S
+        while number not in self._replies:
+            line = self._next_line(deadline)
+            assert line is not None, "the server closed its end"
+            self._sort(json.loads(line))
+        return self._replies.pop(number)
+
+    def has_replied(self, number: int) -> bool:
+        """Tell whether a reply was among what was read so far."""
+        return number in self._replies
+
+    def until_progress(self) -> None:
+        """Wait, within bounds, for a progress notification."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.progress:
+            line = self._next_line(deadline)
+            assert line is not None, "the server closed its end"
+            self._sort(json.loads(line))
+
+    def _sort(self, line: Json) -> None:
+        if line.get("method") == "notifications/progress":
+            self.progress.append(line["params"])
+        elif "method" not in line:
+            self._replies[line["id"]] = line
+
+    def _next_line(self, deadline: float) -> bytes | None:
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self.fd_out], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, "no reply came in time"
+            part = os.read(self.fd_out, 1 << 20)
+            if not part:
+                return None
+            self._buffer += part
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def unread_bytes(self) -> int:
+        """Return how much of what the server wrote still lies in the pipe."""
+        count: int = struct.unpack("i", fcntl.ioctl(self.fd_out, termios.FIONREAD, b"\0" * 4))[0]
+        return count
+
+    # --- the end ----------------------------------------------------------------------------------------
+
+    def close_in(self) -> None:
+        """Send EOF."""
+        self.fd_in = _closed(self.fd_in)
+
+    def close_out(self) -> None:
+        """Leave what the server wrote unread."""
+        self.fd_out = _closed(self.fd_out)
+
+    def leave(self) -> int:
+        """Go away without reading anything more; returns the server's exit code."""
+        self.close_out()
+        self.close_in()
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait, within bounds, for the server's end; returns its exit code."""
+        return self.process.wait(PATIENCE_S)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.ended()
+
+
+def _closed(fd: int) -> int:
+    if fd >= 0:
+        os.close(fd)
+    return -1
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "ai_bridge", "mcp", *words]
+
+
+def ends(kind: str) -> tuple[int, int, int, int]:
+    """Return (the server's input, our writing end, our reading end, the server's output) as pipes or as sockets."""
+    if kind == "pipes":
+        theirs_in, ours_in = os.pipe()
+        ours_out, theirs_out = os.pipe()
+        return theirs_in, ours_in, ours_out, theirs_out
+    (first, second), (third, fourth) = socket.socketpair(), socket.socketpair()
+    return first.detach(), second.detach(), third.detach(), fourth.detach()
