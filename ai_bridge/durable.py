@@ -128,9 +128,14 @@ def rename(source: str, target: str) -> None:
     if os.name == "nt":  # Windows never replaces here
         os.rename(source, target)
         return
-    for attempt in (_rename_noreplace, _rename_by_link, _rename_by_reservation):
-        if attempt(source, target):
-            return
+    try:
+        for attempt in (_rename_noreplace, _rename_by_link, _rename_by_reservation):
+            if attempt(source, target):
+                return
+    except FileExistsError:
+        if not is_same(source, target):
+            raise
+        os.unlink(source)  # the second half of this very move by links, which was cut short
 
 
 def _rename_noreplace(source: str, target: str) -> bool:
@@ -150,10 +155,6 @@ def _rename_noreplace(source: str, target: str) -> bool:
 def _rename_by_link(source: str, target: str) -> bool:
     try:
         os.link(source, target, follow_symlinks=False)
-    except FileExistsError:
-        if not is_same(source, target):
-            raise
-        # A process died between the two halves of this very move: what is left is the second.
     except OSError as error:
         if error.errno in _NO_LINKS:
             return False

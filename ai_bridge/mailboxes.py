@@ -9,6 +9,8 @@ from ai_bridge.outbox import SUFFIX, Outbox
 README = "README.md"
 AGENTS = "agents"
 _TITLE = b"# Mailboxes"
+# The second is where the older system kept its outboxes.
+_FOLDERS = ("mailboxes", ".server")
 
 
 class Mailboxes:
@@ -138,9 +140,9 @@ def find(chosen: str | None = None) -> Mailboxes:
 def _nearest_upward(start: str) -> str | None:
     directory = start
     while True:
-        candidate = os.path.join(directory, "mailboxes")
-        if is_mailboxes(candidate):
-            return candidate
+        for name in _FOLDERS:
+            if is_mailboxes(candidate := os.path.join(directory, name)):
+                return candidate
         parent = os.path.dirname(directory)
         if parent == directory:
             return None

@@ -56,11 +56,18 @@ class Outbox:
         return os.path.join(self.directory(state), name)
 
     def make(self) -> bool:
-        """Create what is missing of the outbox; True where it was new."""
+        """Create the outbox and what is missing of it; True where it was new."""
         made = durable.make_directory(self.path)
-        for directory in (TEMPORARY, *filter(None, DIRECTORIES.values())):
-            durable.make_directory(os.path.join(self.path, directory))
+        self.complete()
         return made
+
+    def complete(self) -> bool:
+        """Create the directories an existing outbox lacks (one of the older layout, or synced without them)."""
+        if not os.path.isdir(self.path):
+            return False
+        wanted = (TEMPORARY, *filter(None, DIRECTORIES.values()))
+        made = [durable.make_directory(os.path.join(self.path, directory)) for directory in wanted]
+        return any(made)
 
     def move(self, verb: str, name: str, new_name: str | None = None) -> bool:
         """Make a move of the table; False where another was first.

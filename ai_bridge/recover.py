@@ -35,6 +35,7 @@ def recover(router: Router) -> "Iterator[Step]":
         else:
             yield _release(outbox, name)
     for outbox in outboxes:
+        outbox.complete()
         _remove_stale(outbox)
 
 

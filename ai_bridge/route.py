@@ -6,6 +6,7 @@ file holds or is stops the pass: what is refused is kept, with its reason, and i
 
 import os
 import time
+from contextlib import contextmanager
 
 from ai_bridge import address, durable, lease, message, reading, send
 from ai_bridge.errors import (
@@ -52,18 +53,20 @@ class Step:
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
-    __slots__ = ("agents", "mailboxes", "serves", "settings")
+    __slots__ = ("_held", "agents", "mailboxes", "serves", "settings")
 
     def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
         self.mailboxes = mailboxes
         self.serves = serves
         self.settings = settings
         self.agents: list[str] = []
+        self._held: set[tuple[Outbox, str]] = set()
 
     # --- the pass ---------------------------------------------------------------------------------------
 
     def one_pass(self) -> "Iterator[Step]":
         """Look at every dropped file once, yielding what was done; may be left after any step."""
+        self._release_held()
         for outbox in self.look():
             for name in outbox.names(DROPPED):
                 yield from self._steps(outbox, name)
@@ -89,7 +92,7 @@ class Router:
         try:
             return self._open_and_route(outbox, name)
         except FileNotFoundError:
-            return None
+            return Step("leave", outbox, name, "its outbox lacked a directory") if outbox.complete() else None
         except OSError as error:
             return Step("leave", outbox, name, str(disk_error(outbox.path, error)))
 
@@ -124,9 +127,10 @@ class Router:
             return None
         if not self._claim(outbox, name, found):
             return None
-        if len(recipients) > 1 or parsed.recipients == [address.EVERYONE]:
-            return self._fan_out(outbox, name, parsed, recipients)
-        return self._deliver(outbox, name, parsed, recipients[0])
+        with self._released_on_trouble(outbox, name):
+            if parsed.recipients != recipients or len(recipients) > 1:
+                return self._fan_out(outbox, name, parsed, recipients)
+            return self._deliver(outbox, name, parsed, recipients[0])
 
     def _is_complete(self, name: str, fd: int, found: os.stat_result) -> bool:
         """Tell whether the file's writer is done: by the kernel, else by our own naming, else by its age."""
@@ -175,6 +179,25 @@ class Router:
             return True
         outbox.move("release", name)
         return False
+
+    @contextmanager
+    def _released_on_trouble(self, outbox: Outbox, name: str) -> "Iterator[None]":
+        """Give a claimed file back where the disk refuses what was to come; if it refuses that too, later."""
+        self._held.add((outbox, name))
+        try:
+            yield
+        except OSError:
+            self._release_held()
+            raise
+        self._held.clear()
+
+    def _release_held(self) -> None:
+        for outbox, name in list(self._held):
+            try:
+                outbox.move("release", name)
+            except OSError:
+                continue
+            self._held.discard((outbox, name))
 
     def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
         final = file_name(parsed.id, recipient)
@@ -231,7 +254,8 @@ class Router:
     def _claim_and_reject(self, outbox: Outbox, name: str, refusal: Malformed) -> Step | None:
         if not self.serves_mover(outbox, name, []) or not outbox.move("claim", name):
             return None
-        return self.reject(outbox, name, refusal)
+        with self._released_on_trouble(outbox, name):
+            return self.reject(outbox, name, refusal)
 
     def reject(self, outbox: Outbox, name: str, refusal: BridgeError) -> Step:
         """Reject a claimed file."""

@@ -184,7 +184,7 @@ def _write(outbox: Outbox, path: str, raw: bytes, flush: bool) -> None:
     try:
         durable.write_new(path, raw, flush)
     except FileNotFoundError:  # an outbox of the older layout has no .tmp
-        outbox.make()
+        outbox.complete()
         durable.write_new(path, raw, flush)
 
 

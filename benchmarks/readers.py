@@ -18,6 +18,8 @@ from ai_bridge.mailboxes import Mailboxes
 
 _MOVED_TO = 0x80  # linux/inotify.h, IN_MOVED_TO
 _ONE_EVENTS_BYTES = 4096
+# After a reply the server needs an instant to see that it was taken, and to acknowledge what it showed.
+_SETTLING_S = 0.01
 
 
 def main() -> None:
@@ -44,6 +46,7 @@ def mcp(mailboxes: str) -> None:
             if "unread for" in answer:
                 _print_now()
                 client.call("peer_read")
+                time.sleep(_SETTLING_S)
 
 
 def hop(source: str, target: str) -> None:

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 import common
 import pipe_client
 from common import ms, percentiles
 
 from ai_bridge import settings
-from ai_bridge.fetch import fetch
+from ai_bridge.fetch import wait
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.send import Draft, send
 
@@ -85,9 +84,10 @@ def _read_shown(client: pipe_client.PipeClient) -> None:
 
 
 def _deliver_one(where: Mailboxes) -> None:
+    time.sleep(_PAUSE_S)  # in which what was shown before is acknowledged
     send(where, common.SENDER, Draft([common.READER], common.BODY), common.LIMIT)
-    if len(fetch(where, common.READER, settings.load(where.path))) != 1:
-        raise SystemExit("error: the message was not delivered")
+    if len(waiting := wait(where, common.READER, settings.load(where.path), timeout_s=5)) != 1:
+        raise SystemExit(f"error: {len(waiting)} messages are unread, not one")
     time.sleep(_PAUSE_S)
 
 

@@ -1,4 +1,4 @@
-"""Whole-process time of `ai-bridge send` against a bare interpreter, and of management/send.sh against a bare shell."""
+"""Whole-process time of `ai-bridge send` beside a bare interpreter, and of management/send.sh beside a bare shell."""
 
 from __future__ import annotations
 

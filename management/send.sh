@@ -96,7 +96,7 @@ find_mailboxes() {
         return
     fi
     directory=$PWD
-    while ! look_for_agents "$directory/mailboxes"; do
+    while ! look_for_agents "$directory/mailboxes" && ! look_for_agents "$directory/.server"; do
         if [ -z "$directory" ]; then
             mailboxes=${XDG_DATA_HOME:-${HOME:-}/.local/share}/ai-bridge/mailboxes
             look_for_agents "$mailboxes" || refuse "no mailboxes found from $PWD upwards nor in $mailboxes: run \`ai-bridge init\` here, or name them with --mailboxes DIR"
@@ -105,6 +105,8 @@ find_mailboxes() {
         directory=${directory%/*}
     done
     mailboxes=$directory/mailboxes
+    look_for_agents "$mailboxes" || mailboxes=$directory/.server
+    look_for_agents "$mailboxes"
 }
 
 check_agent() {

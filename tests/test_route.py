@@ -306,3 +306,32 @@ def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(
         assert states(where, "claude") == {DROPPED: [f"{id_}.gemini.txt"]}
     monkeypatch.setattr(durable, "os", os)
     assert [step.verb for step in router.one_pass()] == ["deliver"]
+
+
+def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its outboxes lie in `.server`, some of their directories made only when first needed, and IDs are shorter."""
+    from ai_bridge import mailboxes
+    from tests.conftest import command
+
+    project = tmp_path / "project"
+    for agent in ("claude", "gemini"):
+        (project / ".server" / f"{agent}-outbox").mkdir(parents=True)
+    old = project / ".server/claude-outbox/claude-20251007-123456.txt"
+    old.write_text(TEXT.format(id="claude-20251007-123456", sender="claude", to="gemini", body="from then"))
+    monkeypatch.chdir(project)
+    found = mailboxes.find()
+    run(found, settings_.load(found.path, {"settle_s": 0.0}))
+    assert states(found, "claude") == {UNREAD: ["claude-20251007-123456.gemini.txt"]}
+    assert "from then" in command("read", "--agent", "gemini").stdout
+    assert command("send", "gemini", "--from", "claude", body="from now").returncode == 0
+
+
+def test_a_message_whose_outbox_lacks_a_directory_still_moves(where: Mailboxes, settings: Settings) -> None:
+    id_ = post(where)
+    outbox = where.outbox("claude")
+    for state in (PROCESSING, UNREAD):
+        os.rmdir(outbox.directory(state))
+    router = Router(where, {"claude", "gemini"}, settings)
+    assert [step.verb for step in router.one_pass()] == ["leave"]
+    assert [step.verb for step in router.one_pass()] == ["deliver"]
+    assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}

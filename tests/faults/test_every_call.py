@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,13 @@ import pytest
 from ai_bridge import durable, inbox
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import parse
-from ai_bridge.outbox import DROPPED, PROCESSING, STATES, label
+from ai_bridge.outbox import DROPPED, PROCESSING, STATES, Outbox, label
 from ai_bridge.recover import recover
 from ai_bridge.route import Router
 from ai_bridge.send import Draft, send, send_batch
 from ai_bridge.settings import Settings
 from tests.conftest import LIMIT, post, route
-from tests.faults.disk import FaultyOs
+from tests.faults.disk import ERRNOS, FaultyOs
 
 Act = Callable[[Mailboxes, Settings, int], object]
 EVERYONE = {"claude", "gemini", "codex"}
@@ -115,7 +116,9 @@ def _run_and_die(act: Act, where: Mailboxes, settings: Settings, call: int, afte
     child = os.fork()
     if child == 0:
         os.close(incoming)
-        _count_calls(FaultyOs(at=call, after=after, act=_die))
+        faulty = FaultyOs(at=call, after=after, act=_die)
+        durable._libc_function = _counted(faulty)
+        durable.os = faulty  # type: ignore[assignment]
         code = 1
         try:
             act(where, settings, outgoing)
@@ -130,16 +133,15 @@ def _run_and_die(act: Act, where: Mailboxes, settings: Settings, call: int, afte
     return os.WIFSIGNALED(status), ids
 
 
-def _count_calls(faulty: FaultyOs) -> None:
-    """Have `faulty` count the calls of `os` and of the C library alike."""
+def _counted(faulty: FaultyOs) -> Callable[[str], Callable[..., int] | None]:
+    """Return a stand-in for `durable._libc_function` whose functions are counted, too."""
     real = durable._libc_function
 
     def counted(name: str) -> Callable[..., int] | None:
         found = real(name)
         return faulty.wrapped(name, found) if found is not None else None
 
-    durable.os = faulty  # type: ignore[assignment]
-    durable._libc_function = counted
+    return counted
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -186,3 +188,59 @@ def _check_told(told: list[str], acknowledged: list[str], act: Act) -> None:
     """What was acknowledged had been shown before."""
     if act is _read:
         assert set(acknowledged) <= set(told)
+
+
+@pytest.mark.parametrize("renaming", ["renameat2", "link"])
+@pytest.mark.parametrize("case", ["pass", "fan out and reject", "recover", "read"])
+def test_an_error_at_every_call_delays_and_loses_nothing(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str, renaming: str
+) -> None:
+    """Any call may fail once, with any error: the same router goes on with its next pass."""
+    if renaming == "link":
+        monkeypatch.setattr(durable, "_libc_function", lambda name: None)
+    prepare, act = CASES[case]
+    number, reached, quiet = 0, True, os.open(os.devnull, os.O_WRONLY)
+    while reached:
+        number += 1
+        monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / f"state{number}"))
+        where = Mailboxes(str(tmp_path / str(number)))
+        where.make(sorted(EVERYONE))
+        prepare(where, settings)
+        before = _files(where)
+        faulty = FaultyOs(at=number, act=_fail_with(ERRNOS[number % len(ERRNOS)]))
+        with monkeypatch.context() as patch, suppress(OSError):
+            patch.setattr(durable, "_libc_function", _counted(faulty))
+            patch.setattr(durable, "os", faulty)
+            act(where, settings, quiet)
+        if act is _read:
+            _read(where, settings, quiet)
+        reached = len(faulty.calls) >= number
+        _check(where, settings, before, [])
+    os.close(quiet)
+    assert number > 2
+
+
+def _fail_with(number: int) -> Callable[[], None]:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def test_a_router_that_could_not_give_a_message_back_does_so_at_its_next_pass(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(where)
+    router = Router(where, {"claude", "gemini"}, settings)
+    moves = iter([True, False, False])
+    real = Outbox.move
+
+    def refuse(self: Outbox, verb: str, name: str, new_name: str | None = None) -> bool:
+        if not next(moves, True):
+            raise OSError(28, "No space left on device")
+        return real(self, verb, name, new_name)
+
+    monkeypatch.setattr(Outbox, "move", refuse)
+    assert [step.verb for step in router.one_pass()] == ["leave"]
+    assert where.outbox("claude").names(PROCESSING)
+    assert [step.verb for step in router.one_pass()] == ["deliver"]

@@ -10,28 +10,16 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import time
+from pathlib import Path
 from typing import Any
 
-from ai_bridge.mailboxes import Mailboxes
-
 PATIENCE_S = 30.0
-OWN = ("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE_", "XDG_")
-NAMES = {"claude": "claude-code", "gemini": "gemini-cli-mcp-client", "codex": "codex-mcp-client"}
 MODERN = "2026-07-28"
 _META = "io.modelcontextprotocol/"
 
 Json = dict[str, Any]
-
-
-def environment(where: Mailboxes | str | None, **more: str) -> dict[str, str]:
-    """Return a server's environment: the test's own state and home, the mailboxes, and what is given besides."""
-    found = {key: value for key, value in os.environ.items() if not key.startswith(OWN) or key == "AI_BRIDGE_STATE"}
-    if where is not None:
-        found["AI_BRIDGE_MAILBOXES"] = where if isinstance(where, str) else where.path
-    return found | more
 
 
 class Answer:
@@ -46,10 +34,10 @@ class Answer:
 class Wire:
     """One client: the server's process, and our two ends, `fd_in` (we write) and `fd_out` (we read)."""
 
-    def __init__(self, process: subprocess.Popen[bytes], fd_in: int, fd_out: int, client: str, era: str) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], ends: tuple[int, int], client: str, era: str) -> None:
         self.process = process
-        self.fd_in = fd_in
-        self.fd_out = fd_out
+        self.fd_in, self.fd_out = ends
+        self.stderr: Path | None = None
         self.progress: list[Json] = []
         self._client = {"name": client, "version": "1"}
         self._era = era
@@ -63,18 +51,13 @@ class Wire:
         """Begin as a client of its era does; returns what the server says of itself."""
         if self._era == "modern":
             return self.request("server/discover", {})
-        said = self.request(
-            "initialize", {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": self._client}
-        )
+        said = self.request("initialize", hello(self._client))
         self.notify("notifications/initialized", {})
         return said
 
     def request(self, method: str, params: Json) -> Json:
         """Ask, and return the result; a protocol error fails the test."""
-        reply = self.reply(self.ask(method, params))
-        assert "error" not in reply, reply
-        result: Json = reply["result"]
-        return result
+        return result_of(self.reply(self.ask(method, params)))
 
     def ask(self, method: str, params: Json, **meta: object) -> int:
         """Send a request without waiting for its reply; returns its number."""
@@ -82,7 +65,7 @@ class Wire:
         self.write(self.line(self._last, method, params, **meta))
         return self._last
 
-    def line(self, number: int | str, method: str, params: Json, **meta: object) -> Json:
+    def line(self, number: int, method: str, params: Json, **meta: object) -> Json:
         """Return a request as it goes over the pipe."""
         envelope: Json = dict(meta)
         if self._era == "modern":
@@ -98,7 +81,9 @@ class Wire:
         self.notify("notifications/cancelled", {"requestId": number, "reason": "the user pressed Esc"})
 
     def write(self, *lines: Json) -> None:
-        raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        self.write_raw(as_lines(*lines))
+
+    def write_raw(self, raw: bytes) -> None:
         while raw:
             raw = raw[os.write(self.fd_in, raw) :]
 
@@ -117,9 +102,7 @@ class Wire:
 
     def answer(self, number: int) -> Answer:
         """Wait for the reply to a tool call; a protocol error fails the test."""
-        reply = self.reply(number)
-        assert "error" not in reply, reply
-        return Answer(reply["result"])
+        return Answer(result_of(self.reply(number)))
 
     def text(self, tool: str, **words: object) -> str:
         """Call a tool that is expected to do what it is asked."""
@@ -139,44 +122,55 @@ class Wire:
         """Wait, within bounds, for the reply to a request; replies to others are kept for later."""
         deadline = time.monotonic() + PATIENCE_S
         while number not in self._replies:
-            line = self._next_line(deadline)
-            assert line is not None, "the server closed its end"
-            self._sort(json.loads(line))
+            self._sort(self._next_line(deadline))
         return self._replies.pop(number)
 
     def has_replied(self, number: int) -> bool:
         """Tell whether a reply was among what was read so far."""
         return number in self._replies
 
-    def until_progress(self) -> None:
-        """Wait, within bounds, for a progress notification."""
+    def until_progress(self, times: int = 1) -> None:
+        """Wait, within bounds, for so many progress notifications."""
         deadline = time.monotonic() + PATIENCE_S
-        while not self.progress:
-            line = self._next_line(deadline)
-            assert line is not None, "the server closed its end"
-            self._sort(json.loads(line))
+        while len(self.progress) < times:
+            self._sort(self._next_line(deadline))
 
-    def _sort(self, line: Json) -> None:
+    def _sort(self, raw: bytes) -> None:
+        line = json.loads(raw)
         if line.get("method") == "notifications/progress":
             self.progress.append(line["params"])
         elif "method" not in line:
             self._replies[line["id"]] = line
 
-    def _next_line(self, deadline: float) -> bytes | None:
+    def _next_line(self, deadline: float) -> bytes:
         while b"\n" not in self._buffer:
-            ready, _, _ = select.select([self.fd_out], [], [], max(0.0, deadline - time.monotonic()))
-            assert ready, "no reply came in time"
-            part = os.read(self.fd_out, 1 << 20)
-            if not part:
-                return None
-            self._buffer += part
+            self._buffer += self.read_some(deadline)
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
+
+    def read_some(self, deadline: float | None = None) -> bytes:
+        """Read what there is, waiting within bounds; the server's end fails the test."""
+        left = PATIENCE_S if deadline is None else max(0.0, deadline - time.monotonic())
+        ready, _, _ = select.select([self.fd_out], [], [], left)
+        assert ready, "no reply came in time"
+        part = os.read(self.fd_out, 65536)
+        assert part, "the server closed its end"
+        return part
 
     def unread_bytes(self) -> int:
         """Return how much of what the server wrote still lies in the pipe."""
         count: int = struct.unpack("i", fcntl.ioctl(self.fd_out, termios.FIONREAD, b"\0" * 4))[0]
         return count
+
+    # --- the server's process ---------------------------------------------------------------------------
+
+    def descriptors(self) -> int:
+        """Return how many files the server has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def said(self) -> str:
+        """Return what the server wrote to standard error."""
+        return self.stderr.read_text() if self.stderr else ""
 
     # --- the end ----------------------------------------------------------------------------------------
 
@@ -194,23 +188,35 @@ class Wire:
         self.close_in()
         return self.ended()
 
+    def signal(self, number: signal.Signals) -> int:
+        """Send a signal that is to end the server; returns its exit code."""
+        self.process.send_signal(number)
+        return self.ended()
+
     def ended(self) -> int:
         """Wait, within bounds, for the server's end; returns its exit code."""
         return self.process.wait(PATIENCE_S)
 
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.ended()
+
+def hello(client: Json) -> Json:
+    """Return the parameters of a handshake."""
+    return {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+
+
+def as_lines(*lines: Json) -> bytes:
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+def result_of(reply: Json) -> Json:
+    assert "error" not in reply, reply
+    result: Json = reply["result"]
+    return result
 
 
 def _closed(fd: int) -> int:
     if fd >= 0:
         os.close(fd)
     return -1
-
-
-def command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "ai_bridge", "mcp", *words]
 
 
 def ends(kind: str) -> tuple[int, int, int, int]:

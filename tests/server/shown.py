@@ -1,0 +1,40 @@
+"""What a reply shows, read back out of its text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ai_bridge.locks import holder
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import DROPPED, UNREAD
+
+NOTHING = "No unread mail for claude."
+_FENCED = re.compile(r"-----BEGIN MAIL ([0-9a-f]{16})-----\n(.*?)\n-----END MAIL \1-----", re.DOTALL)
+
+
+def bodies(text: str) -> list[str]:
+    """Return what stands between the fences, exactly."""
+    return [body for _, body in _FENCED.findall(text)]
+
+
+def fences(text: str) -> set[str]:
+    """Return the words the fences of a reply are made of."""
+    return {word for word, _ in _FENCED.findall(text)}
+
+
+def is_being_read(where: Mailboxes, agent: str = "claude") -> bool:
+    """Tell whether a session holds the agent's mail just now: reads it, or waits for its reply to be taken."""
+    return holder(where.lock_file("reader", agent)) is not None
+
+
+def hand_drop(where: Mailboxes, id_: str, body: str, owner: str = "gemini", to: str = "claude") -> Path:
+    """Put a file straight into an outbox, as any shell could."""
+    path = Path(where.outbox(owner).file(DROPPED, f"{id_}.{to}.txt"))
+    path.write_bytes(f"ID: {id_}\nFrom: {owner}\nTo: {to}\nSubject: by hand\n\n{body}".encode())
+    return path
+
+
+def hand_unread(where: Mailboxes, id_: str, owner: str = "gemini", to: str = "claude") -> Path:
+    """Return the path of a message's name among what is delivered, for a test to put something else there."""
+    return Path(where.outbox(owner).file(UNREAD, f"{id_}.{to}.txt"))

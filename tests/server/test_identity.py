@@ -1,0 +1,131 @@
+"""Who a session is: by option, environment or the client's name, known at its first use and not before."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.settings import Settings
+from tests.conftest import post, route, states
+from tests.server.conftest import Serve
+from tests.server.wire import Wire
+
+EVERY_USE = {
+    "peer_read": {},
+    "peer_send": {"to": "gemini", "body": "hello"},
+    "peer_wait": {"timeout_s": 0},
+    "peer_list": {},
+    "peer_status": {},
+    "acknowledge_messages": {"ids": ["any"]},
+    "read_gemini_messages": {},
+}
+
+
+def agent_of(server: Wire) -> str:
+    return server.text("peer_status").split()[2]
+
+
+def everything(*roots: str) -> dict[str, tuple[object, ...]]:
+    """Return all there is under some directories: kinds, modes, times of change and contents."""
+    found: dict[str, tuple[object, ...]] = {}
+    for root in roots:
+        for directory, _, names in os.walk(root):
+            for path in [directory, *(os.path.join(directory, name) for name in names)]:
+                about = os.lstat(path)
+                content = Path(path).read_bytes() if os.path.isfile(path) else b""
+                found[path] = (about.st_mode, about.st_ino, about.st_mtime_ns, about.st_ctime_ns, content)
+    return found
+
+
+# --- by what ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("client", "agent"),
+    [("claude-code", "claude"), ("gemini-cli-mcp-client", "gemini"), ("codex-mcp-client", "codex")],
+)
+def test_the_clients_name_tells_who_it_is(serve: Serve, era: str, client: str, agent: str) -> None:
+    assert agent_of(serve(client=client, era=era)) == agent
+
+
+def test_the_environment_wins_over_the_clients_name(serve: Serve) -> None:
+    assert agent_of(serve(AI_BRIDGE_AGENT="gemini", AI_CONNECT_PEER_NAME="codex")) == "gemini"
+
+
+def test_the_older_variable_is_honoured_too(serve: Serve) -> None:
+    assert agent_of(serve(AI_CONNECT_PEER_NAME="gemini")) == "gemini"
+
+
+def test_the_option_wins_over_all(serve: Serve) -> None:
+    server = serve("--agent", "claude@web", AI_BRIDGE_AGENT="gemini", AI_CONNECT_PEER_NAME="codex")
+    assert agent_of(server) == "claude@web"
+    assert "read_gemini_messages" in [tool["name"] for tool in server.tools()]
+
+
+def test_without_mailboxes_near_a_client_is_its_project_in_the_users_own(
+    serve: Serve, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data, project = tmp_path / "data", tmp_path_factory.mktemp("My Project", numbered=False)
+    variables = {"XDG_DATA_HOME": str(data), "AI_BRIDGE_MAILBOXES": ""}
+    server = serve(cwd=project, **variables)
+    server.tools()
+    assert not data.exists()
+    assert agent_of(server) == "claude@my-project"
+    assert (data / "ai-bridge" / "mailboxes" / "claude@my-project-outbox").is_dir()
+
+
+# --- nobody known -------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_client_is_told_at_every_use_how_to_say_who_it_is(
+    serve: Serve, era: str, where: Mailboxes
+) -> None:
+    post(where, "hello", to="claude", sender="gemini")
+    before = everything(where.path)
+    server = serve(client="inspector", era=era)
+    for tool, words in EVERY_USE.items():
+        refusal = server.refusal(tool, **words)
+        assert refusal.startswith("error: it is not known which agent you are"), tool
+        assert "AI_BRIDGE_AGENT" in refusal
+    assert everything(where.path) == before
+
+
+@pytest.mark.parametrize("name", ["postmaster", "No Address", "../outside"])
+def test_a_name_nobody_may_have_is_refused_and_makes_nothing(serve: Serve, where: Mailboxes, name: str) -> None:
+    before = everything(where.path)
+    server = serve(AI_BRIDGE_AGENT=name)
+    assert server.tools()
+    assert server.refusal("peer_status").startswith("error: ")
+    assert everything(where.path) == before
+
+
+# --- at first use -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tool", ["peer_read", "peer_list", "peer_status", "peer_wait"])
+def test_a_new_agents_outbox_is_made_at_its_first_use(serve: Serve, where: Mailboxes, tool: str) -> None:
+    server = serve(client="codex-mcp-client")
+    server.tools()
+    assert where.agents() == ["claude", "gemini"]
+    server.text(tool, **EVERY_USE[tool])
+    assert where.agents() == ["claude", "codex", "gemini"]
+
+
+def test_starting_and_listing_tools_changes_nothing_on_the_disk(
+    serve: Serve, era: str, where: Mailboxes, settings: Settings
+) -> None:
+    post(where, "delivered", to="claude", sender="gemini")
+    route(where, settings)
+    post(where, "dropped", to="claude", sender="gemini")
+    home, state = Path(os.environ["HOME"]), os.environ["AI_BRIDGE_STATE"]
+    home.mkdir()
+    before = everything(where.path, state, str(home))
+    for client in ("claude-code", "codex-mcp-client", "inspector"):
+        server = serve(client=client, era=era)
+        assert server.tools()
+        assert server.leave() == 0
+    assert everything(where.path, state, str(home)) == before
+    assert [*states(where, "gemini")] == ["dropped", "unread"]

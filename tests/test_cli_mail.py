@@ -1,0 +1,227 @@
+"""send --batch, read, wait, acknowledge and restore through the real command: what they print, take and leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ai_bridge.inbox import unread
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import DROPPED, MALFORMED, READ, UNREAD
+from ai_bridge.settings import Settings
+from tests.conftest import command, post, route, states, until
+from tests.test_cli_send import BY_ENTRY, refused, without_output
+
+KEYS = ["id", "from", "to", "subject", "date", "in_reply_to", "thread", "state", "path", "headers", "body"]
+
+
+@pytest.fixture(autouse=True)
+def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+# --- a batch ----------------------------------------------------------------------------------------------
+
+
+def test_a_batch_is_sent_in_its_order(where: Mailboxes) -> None:
+    where.make(["codex"])
+    lines = [{"body": "1"}, {"body": "2", "to": "codex", "subject": "two"}, {"body": "3"}]
+    body = "\n\n".join(json.dumps(line) for line in lines)
+    done = command("send", "gemini", "default", "--batch", "--from", "claude", body=body)
+    ids = done.stdout.split()
+    assert (done.returncode, len(ids), ids) == (0, 3, sorted(ids))
+    names = states(where, "claude")[DROPPED]
+    assert names == [f"{id_}.{to}.txt" for id_, to in zip(ids, ["gemini", "codex", "gemini"], strict=True)]
+    texts = [Path(where.outbox("claude").file(DROPPED, name)).read_text() for name in names]
+    assert [re.findall(r"Subject: (.*)", text) for text in texts] == [["default"], ["two"], ["default"]]
+    assert [text[-1] for text in texts] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("not JSON", "line 2"),
+        ("[" * 100_000, "line 2"),
+        ('["body"]', "line 2"),
+        ('{"subject": "no body"}', "line 2"),
+        ('{"body": "x", "form": "y"}', "'form'"),
+        ('{"body": "x", "subject": 1}', "'subject'"),
+        ('{"body": "\\ud800"}', "line 2"),
+        ('{"body": "x", "to": "gmini"}', "did you mean gemini?"),
+        ('{"body": "x", "reply_to": "none"}', "no message none"),
+        ('{"body": ""}', "empty"),
+    ],
+    ids=range(10),
+)
+def test_nothing_of_a_batch_with_a_bad_line_is_sent(where: Mailboxes, line: str, says: str) -> None:
+    body = f'{{"body": "good"}}\n{line}\n'
+    refused(command("send", "gemini", "--batch", "--from", "claude", body=body), says)
+    assert states(where, "claude") == {}
+    assert os.listdir(where.outbox("claude").temporary) == []
+
+
+# --- read -------------------------------------------------------------------------------------------------
+
+
+def test_read_prints_what_is_unread_and_acknowledges_it(where: Mailboxes) -> None:
+    ids = [post(where, "one", subject="first"), post(where, "two\n", subject="second")]
+    done = command("read", "--agent", "gemini")
+    assert (done.returncode, done.stderr) == (0, "")
+    texts = re.sub(r"Date: .*", "Date", done.stdout).split("\n\n")
+    assert texts == [
+        f"ID: {ids[0]}\nFrom: claude\nTo: gemini\nSubject: first\nDate",
+        "one",
+        f"ID: {ids[1]}\nFrom: claude\nTo: gemini\nSubject: second\nDate",
+        "two\n",
+    ]
+    assert states(where, "claude") == {READ: [f"{id_}.gemini.txt" for id_ in ids]}
+    again = command("read", "--agent", "gemini")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+def test_read_in_json_gives_each_message_whole(where: Mailboxes) -> None:
+    body = "exact \x1b[31m \u202e grüße\r\n\n"
+    id_ = post(where, body, subject="s")
+    (line,) = command("read", "--agent", "gemini", "--json").stdout.splitlines()
+    told = json.loads(line)
+    assert list(told) == KEYS
+    assert (told["id"], told["from"], told["to"], told["subject"]) == (id_, "claude", "gemini", "s")
+    assert (told["body"], told["in_reply_to"], told["thread"], told["state"]) == (body, None, None, "read")
+    assert list(told["headers"]) == ["ID", "From", "To", "Subject", "Date"]
+    assert told["path"] == where.outbox("claude").file(READ, f"{id_}.gemini.txt")
+    assert os.path.isfile(told["path"])
+
+
+def test_read_takes_no_more_than_it_is_asked_for(where: Mailboxes) -> None:
+    where.make(["codex"])
+    first, second = post(where, "1"), post(where, "2")
+    other = post(where, "3", sender="codex")
+    assert first in command("read", "--agent", "gemini", "--limit", "1").stdout
+    assert second in command("read", "--agent", "gemini", "--from", "claude", "--peek").stdout
+    assert [one.id for one in unread(where, "gemini")] == [second, other]
+    command("read", "--agent", "gemini", "--from", "claude")
+    assert [one.id for one in unread(where, "gemini")] == [other]
+    refused(command("read", "--agent", "gemini", "--from", "claud"), "did you mean claude?")
+
+
+def test_a_message_that_was_spoiled_is_passed_over_and_named(where: Mailboxes, settings: Settings) -> None:
+    ids = [post(where, str(number)) for number in range(3)]
+    route(where, settings)
+    spoiled = where.outbox("claude").file(UNREAD, f"{ids[1]}.gemini.txt")
+    Path(spoiled).write_bytes(b"\xff")
+    done = command("read", "--agent", "gemini", "--json")
+    assert done.returncode == 1
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [ids[0], ids[2]]
+    assert re.fullmatch(rf"error: {re.escape(spoiled)} was passed over: .*UTF-8.*\n", done.stderr)
+    assert [one.id for one in unread(where, "gemini")] == [ids[1]]
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+@pytest.mark.parametrize("output", ["closed", "full", "broken"])
+def test_what_the_output_did_not_take_stays_unread(where: Mailboxes, output: str, words: tuple[str, ...]) -> None:
+    id_ = post(where, "hello")
+    done = without_output(output, "read", "--agent", "gemini", *words)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") <= 1
+    assert [one.id for one in unread(where, "gemini")] == [id_]
+
+
+def test_only_what_was_taken_before_the_reader_left_is_acknowledged(
+    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    post(where, "short")
+    long = post(where, "x" * 500_000)
+    reading = subprocess.Popen([*BY_ENTRY, "read", "--agent", "gemini"], stdout=subprocess.PIPE)
+    processes.append(reading)
+    assert reading.stdout is not None
+    while reading.stdout.readline() != b"short\n":
+        pass
+    reading.stdout.close()
+    assert reading.wait(60) == 1
+    assert [one.id for one in unread(where, "gemini")] == [long]
+
+
+# --- wait -------------------------------------------------------------------------------------------------
+
+
+def test_wait_returns_at_once_where_something_is_unread(where: Mailboxes) -> None:
+    ids = [post(where, "body", subject=f"subject {number}") for number in range(2)]
+    done = command("wait", "--agent", "gemini")
+    lines = [f"unread    {id_}  claude → gemini  subject {number}" for number, id_ in enumerate(ids)]
+    assert (done.returncode, done.stdout.splitlines()) == (0, lines)
+    told = [json.loads(line) for line in command("wait", "--agent", "gemini", "--json").stdout.splitlines()]
+    assert [(list(one), one["id"], one["state"], one["body"]) for one in told] == [
+        (KEYS, id_, "unread", None) for id_ in ids
+    ]
+    assert [one.id for one in unread(where, "gemini")] == ids
+
+
+def test_wait_is_woken_by_a_drop(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    monkeypatch.setenv("AI_BRIDGE_SWEEP_S", "3600")
+    where.make(["codex"])
+    waiting = subprocess.Popen([*BY_ENTRY, "wait", "--agent", "gemini", "--from", "claude"], stdout=subprocess.PIPE)
+    processes.append(waiting)
+    until(lambda: _has_inotify(waiting.pid))
+    post(where, "not this", sender="codex")
+    id_ = post(where, "hello")
+    assert waiting.stdout is not None
+    assert [line.split()[1].decode() for line in waiting.stdout] == [id_]
+    assert waiting.wait(60) == 0
+
+
+def _has_inotify(pid: int) -> bool:
+    try:
+        return any("inotify" in os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir())
+    except FileNotFoundError:  # closed while we looked
+        return False
+
+
+def test_wait_gives_up_after_its_time_with_a_code_of_its_own(where: Mailboxes) -> None:
+    post(where, "to another", to="claude", sender="gemini")
+    done = command("wait", "--agent", "gemini", "--timeout", "0.05")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
+# --- acknowledge and restore ------------------------------------------------------------------------------
+
+
+def test_acknowledge_takes_all_of_the_ids_or_none(where: Mailboxes, settings: Settings) -> None:
+    ids = [post(where, str(number)) for number in range(3)]
+    route(where, settings)
+    refused(command("acknowledge", ids[0], "unknown", "--agent", "gemini"), "unknown is not unread for gemini")
+    refused(command("acknowledge", ids[0], "--agent", "claude"), "not unread for claude")
+    assert len(states(where, "claude")[UNREAD]) == 3
+    assert command("acknowledge", ids[1], ids[0], "--agent", "gemini").stdout.split() == [ids[1], ids[0]]
+    told = command("acknowledge", ids[2], "--agent", "gemini", "--json").stdout
+    assert json.loads(told) == {"id": ids[2], "state": "read"}
+    assert set(states(where, "claude")) == {READ}
+
+
+def test_restore_puts_a_read_message_back_to_unread(where: Mailboxes) -> None:
+    id_ = post(where, "again")
+    refused(command("restore", id_), "dropped", "nothing to restore")
+    command("read", "--agent", "gemini")
+    name = f"{id_}.gemini.txt"
+    assert command("restore", id_).stdout == f"{name} is unread again\n"
+    assert states(where, "claude") == {UNREAD: [name]}
+
+
+def test_restore_puts_a_mended_message_back_on_its_way(where: Mailboxes, settings: Settings) -> None:
+    outbox = where.outbox("claude")
+    Path(outbox.file(DROPPED, "note.txt")).write_text("no headers")
+    route(where, settings)
+    Path(outbox.file(MALFORMED, "note.txt")).write_text("ID: n1\nFrom: claude\nTo: gemini\nSubject: s\n\nx")
+    told = json.loads(command("restore", "note.txt", "--json").stdout)
+    assert told == {"id": "note.txt", "state": "dropped", "path": outbox.file(DROPPED, "note.txt")}
+    assert os.listdir(outbox.directory(MALFORMED)) == []
+    assert command("read", "--agent", "gemini").stdout.endswith("\n\nx\n")
+    refused(command("restore", "unknown"), "there is no message unknown", "history")
