@@ -1,0 +1,121 @@
+"""The documents name everything there is: commands, options, tools, headers, settings, variables, moves."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ai_bridge import errors, headers, settings
+from ai_bridge.cli import fast
+from ai_bridge.cli.main import bridge, collab
+from ai_bridge.identity import VARIABLES
+from ai_bridge.mailboxes import README
+from ai_bridge.outbox import DIRECTORIES, MOVES, STATES
+from ai_bridge.server.tools import tools
+from tests.conftest import ROOT
+
+READ_ME = (ROOT / "README.md").read_text()
+FORMAT = (ROOT / "docs/format.md").read_text()
+PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("name", [*bridge.lazy, *collab.lazy])  # type: ignore[attr-defined]
+def test_every_command_is_in_the_readme(name: str) -> None:
+    assert re.search(rf"[`|]{name}\b", READ_ME)
+
+
+@pytest.mark.parametrize("name", sorted({*bridge.lazy} - {"mcp", "demo"}))  # type: ignore[attr-defined]
+def test_every_command_explains_itself_and_has_the_common_options(name: str) -> None:
+    command = bridge.get_command(None, name)  # type: ignore[arg-type]
+    assert command is not None
+    assert command.help
+    assert {"where", "agent", "as_json"} <= {parameter.name for parameter in command.params}
+
+
+def test_the_fast_path_knows_the_options_that_click_knows() -> None:
+    command = bridge.get_command(None, "send")  # type: ignore[arg-type]
+    assert command is not None
+    known = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    assert known == {*fast.VALUES, *fast.FLAGS}
+
+
+@pytest.mark.parametrize("tool", tools(["gemini"]), ids=lambda tool: tool.name)
+def test_every_tool_and_its_arguments_are_in_the_readme(tool: object) -> None:
+    name = tool.name.replace("gemini", "<agent>")  # type: ignore[attr-defined]
+    assert f"`{name}`" in READ_ME
+    for argument in tool.input_schema["properties"]:  # type: ignore[attr-defined]
+        assert f"`{argument}`" in READ_ME
+
+
+@pytest.mark.parametrize("name", headers.OURS)
+def test_every_header_is_in_the_format(name: str) -> None:
+    assert f"`{name}`" in FORMAT
+    assert name in READ_ME
+
+
+@pytest.mark.parametrize("setting", settings.SETTINGS.values(), ids=lambda setting: setting.name)
+def test_every_setting_is_in_the_readme_with_its_default(setting: settings.Setting) -> None:
+    (row,) = [
+        line
+        for line in READ_ME.splitlines()
+        if f"| `{setting.variable}`" in line or f", `{setting.variable}`" in line
+    ]
+    assert f"`{setting.name}`" in row
+    assert str(setting.default).lower().removesuffix(".0") in row
+
+
+@pytest.mark.parametrize("variable", ["AI_BRIDGE_MAILBOXES", "AI_BRIDGE_STATE", *VARIABLES])
+def test_every_variable_is_in_the_readme(variable: str) -> None:
+    assert f"`{variable}`" in READ_ME
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_the_table_of_moves_is_the_codes(move: str) -> None:
+    (row,) = [line for line in FORMAT.splitlines() if line.startswith(f"| {move} |")]
+    source, target = (f"`{DIRECTORIES[state]}`" if DIRECTORIES[state] else "root" for state in MOVES[move])
+    assert f"{source} → {target}" in row
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_is_in_the_readme(state: str) -> None:
+    assert f"| {state} |" in READ_ME
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_readmes_commands_exist_and_are_executable() -> None:
+    for script in re.findall(r"\./(management/[\w-]+\.sh)", READ_ME):
+        assert os.access(ROOT / script, os.X_OK)
+
+
+def test_the_mailboxes_readme_is_the_one_the_program_writes() -> None:
+    assert (ROOT / "mailboxes" / README).read_bytes() == (ROOT / "ai_bridge/mailboxes_readme.md").read_bytes()
+
+
+def test_the_mailboxes_ship_empty() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(["git", "ls-files", "mailboxes"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert listed.stdout.split() == ["mailboxes/README.md"]
+
+
+def test_the_shells_and_the_programs_sentences_agree() -> None:
+    """What `send.sh` refuses, it refuses in the words of `errors`, as far as a shell can say them."""
+    shell = (ROOT / "management/send.sh").read_text()
+    for refusal in (
+        errors.EmptyBody(),
+        errors.BadSubject(what="a line break"),
+        errors.ReservedAddress(address="postmaster"),
+        str(errors.NoIdentity(known="")).partition("--agent")[0],
+        str(errors.TooLarge(what="", size="", limit="$limit")).partition(", ")[2],
+        str(errors.NobodyElse(sender="$from")).replace("`", "\\`"),
+    ):
+        assert str(refusal) in shell
