@@ -226,7 +226,7 @@ write_first() {
 }
 
 refuse_size() {
-    refuse "the message is over the limit of $limit bytes (setting max_message_bytes): send a file's path instead"
+    refuse "the message is over the limit of $limit (setting max_message_bytes): send a file's path instead"
 }
 
 # The body of every other recipient's file is copied from the first.
