@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from ai_bridge import fetch, identity, inbox, mailboxes, settings, trace
-from ai_bridge.errors import NoMailboxes
+from ai_bridge.errors import NoMailboxes, ReservedAddress
 from ai_bridge.identity import Identity
 from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Lock
@@ -61,9 +61,9 @@ class Session:
         """Return who the session is, with an outbox to send from; raises `BridgeError`."""
         where = self.mailboxes
         found = identity.who(where, self._agent, client)
-        if where.path == mailboxes.user_wide() or where.check():
-            where.make([found.address])
-        where.known(found.address)
+        if trace.is_notice(found.address):
+            raise ReservedAddress(address=found.address)
+        where.make([found.address])
         return found
 
     def peers(self, client: str | None) -> list[str]:

@@ -12,7 +12,11 @@ _READING: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "description": "at most so many messages"},
     "peek": {"type": "boolean", "description": "leave them unread"},
     "max_chars": {"type": "integer", "minimum": 1000, "description": "budget of the reply (default 20000)"},
-    "acknowledge": {"enum": ["auto", "manual"], "description": "manual: unread until acknowledge_messages"},
+    "acknowledge": {
+        "type": "string",
+        "enum": ["auto", "manual"],
+        "description": "manual: unread until acknowledge_messages",
+    },
 }
 _LOOKS = types.ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 _MARKS = types.ToolAnnotations(
@@ -33,7 +37,9 @@ def agent_of(tool: str, agents: list[str]) -> str | None:
 
 def tools(agents: list[str]) -> list[types.Tool]:
     """Return the definitions for one reader whose peers are `agents`."""
-    return [_reading(agent) for agent in agents] + list(_FIXED)
+    # `a@b` and `a_b` share a tool's name: the first has it, and peer_read(sender=…) reads either.
+    by_name = {reading_tool(agent): agent for agent in reversed(agents)}
+    return [_reading(agent) for agent in agents if by_name[reading_tool(agent)] == agent] + list(_FIXED)
 
 
 def schema(tool: str) -> dict[str, Any]:
