@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -30,6 +31,10 @@ class BadArguments(BridgeError):
     sentence = "{tool} does not take that: {why}"
 
 
+class NoSuchTool(BridgeError):
+    sentence = "there is no tool {tool}: peer_list names the agents whose mail can be read"
+
+
 def client_name(context: Context) -> str | None:
     """Return the name the connected client gave itself, if it gave one."""
     params = context.session.client_params
@@ -39,12 +44,28 @@ def client_name(context: Context) -> str | None:
 async def call(session: Session, context: Context, tool: str, words: Words) -> types.CallToolResult:
     """Answer one tool call."""
     try:
+        answer = await _answerer(session, context, tool)
         _check(tool, words)
-        return _text(await _answer(session, context, tool, words))
+        return _text(await answer(words))
     except BridgeError as refusal:
         return _text(f"error: {refusal}", is_error=True)
     except OSError as error:
         return _text(f"error: {disk_error('the mailboxes', error)}", is_error=True)
+
+
+async def _answerer(session: Session, context: Context, tool: str) -> Callable[[Words], Awaitable[str]]:
+    """Return what answers calls of the tool; raises `NoSuchTool`."""
+    client = client_name(context)
+    if tool in _PLAIN:
+        return partial(anyio.to_thread.run_sync, _PLAIN[tool], session, client)
+    if tool == "peer_wait":
+        return partial(_wait, session, context)
+    if tool == "peer_read":
+        return partial(_read, session, context, None)
+    sender = tools.agent_of(tool, await anyio.to_thread.run_sync(session.peers, client))
+    if sender is None:
+        raise NoSuchTool(tool=tool)
+    return partial(_read, session, context, sender)
 
 
 def _text(text: str, is_error: bool = False) -> types.CallToolResult:
@@ -57,19 +78,8 @@ def _check(tool: str, words: Words) -> None:
 
     for error in Draft202012Validator(tools.schema(tool)).iter_errors(words):
         place = ".".join(str(part) for part in error.absolute_path)
-        raise BadArguments(tool=tool, why=f"{place}: {error.message}" if place else error.message)
-
-
-async def _answer(session: Session, context: Context, tool: str, words: Words) -> str:
-    client = client_name(context)
-    if tool == "peer_wait":
-        return await _wait(session, context, words)
-    if tool in _PLAIN:
-        return await anyio.to_thread.run_sync(_PLAIN[tool], session, client, words)
-    sender = words.get("sender") if tool == "peer_read" else tools.agent_of(tool, session.peers(client))
-    if tool != "peer_read" and sender is None:
-        raise BridgeError(what=f"there is no tool {tool}: peer_list names the agents whose mail can be read")
-    return await _read(session, context, sender, words)
+        why = f"it must be {error.schema['description']}" if error.validator == "anyOf" else error.message
+        raise BadArguments(tool=tool, why=f"{place}: {why}" if place else why)
 
 
 # --- read and wait --------------------------------------------------------------------------------------
@@ -77,7 +87,7 @@ async def _answer(session: Session, context: Context, tool: str, words: Words) -
 
 async def _read(session: Session, context: Context, sender: str | None, words: Words) -> str:
     """Read; should the request be cancelled before its reply is on its way, nothing is acknowledged."""
-    request = context.request_id
+    request, sender = context.request_id, sender or words.get("sender")
     assert request is not None
     try:
         text = await anyio.to_thread.run_sync(session.read, request, client_name(context), sender, words)
@@ -108,7 +118,8 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
 
     waiting = partial(fetch.wait, session.mailboxes, me, session.settings, timeout_s, sender, wake, each_sweep)
     try:
-        found = await anyio.to_thread.run_sync(waiting, abandon_on_cancel=True)
+        # A limiter of its own: however many wait, they take no thread from the other tools.
+        found = await anyio.to_thread.run_sync(waiting, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
     finally:
         stop.set()
         wake.set()
@@ -136,12 +147,14 @@ def _send(session: Session, client: str | None, words: Words) -> str:
         in_reply_to,
         thread,
     )
-    _check_text(words["body"])
+    _check_body(words["body"])
     sent = send(where, me, draft, session.settings.max_message_bytes)
     return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}"
 
 
-def _check_text(body: str) -> None:
+def _check_body(body: str) -> None:
+    if not body:
+        raise BadArguments(tool="peer_send", why="body: it is empty; say what the other agent should know")
     try:
         body.encode()
     except UnicodeEncodeError as error:

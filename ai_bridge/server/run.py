@@ -17,6 +17,9 @@ from ai_bridge.server.calls import Context, client_name
 from ai_bridge.server.instructions import INSTRUCTIONS
 from ai_bridge.server.session import Session
 
+# How long the last reply may lie unread once the client has nothing more to say.
+_LAST_REPLY_S = 1.0
+
 
 def build(session: Session) -> Server[Any]:
     """Return the SDK's server with our tools."""
@@ -59,8 +62,9 @@ async def _serve(session: Session) -> None:
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, group.cancel_scope)
-            async with transport.streams(session) as (incoming, outgoing):
+            async with transport.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
                 await server.run(incoming, outgoing, options)
+                group.cancel_scope.deadline = anyio.current_time() + _LAST_REPLY_S
             group.cancel_scope.cancel()
     finally:
         session.close()

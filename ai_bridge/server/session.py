@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
+from typing import Any
 
 from ai_bridge import fetch, identity, inbox, mailboxes, settings, trace
 from ai_bridge.errors import NoMailboxes, ReservedAddress
@@ -12,6 +15,7 @@ from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.server import framing
 from ai_bridge.settings import Settings
+from ai_bridge.text import printable
 
 _DEFAULT_LIMIT = 100
 
@@ -29,9 +33,17 @@ class Hand:
         """Acknowledge the messages if the reply was taken; then let others read."""
         try:
             for one in self.shown if taken else []:
-                one.acknowledge()
+                _acknowledge(one)
         finally:
             self.lock.release()
+
+
+def _acknowledge(one: Waiting) -> None:
+    """Acknowledge a message that was shown; where the disk refuses, it is shown again."""
+    try:
+        one.acknowledge()
+    except OSError as error:
+        print(f"not acknowledged: {printable(one.path)}: {error.strerror}", file=sys.stderr)
 
 
 class Session:
@@ -40,7 +52,7 @@ class Session:
     def __init__(self, where: str | None, agent: str | None) -> None:
         self._where = where
         self._agent = agent
-        self._hands: dict[str | int, Hand] = {}
+        self._hands: dict[str, Hand] = {}
         self._mutex = threading.Lock()
 
     # --- who and where ----------------------------------------------------------------------------------
@@ -79,30 +91,28 @@ class Session:
 
     # --- reading ----------------------------------------------------------------------------------------
 
-    def read(self, request: str | int, client: str | None, sender: str | None, words: dict[str, object]) -> str:
+    def read(self, request: str | int, client: str | None, sender: str | None, words: dict[str, Any]) -> str:
         """Return the reply to a read; what it shows is acknowledged by `settle`, once the client has it."""
         me = self.who(client).address
         where, loaded = self.mailboxes, self.settings
         if sender is not None and not trace.is_notice(sender):
             where.known(sender)
-        keep = bool(words.get("peek")) or words.get("acknowledge") == "manual"
+        mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
         lock = inbox.hold(where, me)
         try:
             waiting = fetch.fetch(where, me, loaded, sender)
             limit, budget = words.get("limit", _DEFAULT_LIMIT), words.get("max_chars", loaded.max_chars)
-            reply = framing.reply(me, waiting, int(str(limit)), int(str(budget)), keep)
+            reply = framing.reply(me, waiting, int(limit), int(budget), mode)
         except BaseException:
             lock.release()
             raise
-        self._keep_hand(request, Hand(lock, reply.shown), keep)
-        return reply.text
-
-    def _keep_hand(self, request: str | int, hand: Hand, left_unread: bool) -> None:
-        if left_unread or not hand.shown:
+        hand = Hand(lock, reply.shown)
+        if mode == framing.AUTO and hand.shown:
+            with self._mutex:
+                self._hands[str(request)] = hand
+        else:
             hand.settle(taken=False)
-            return
-        with self._mutex:
-            self._hands[request] = hand
+        return reply.text
 
     @property
     def waiting(self) -> bool:
@@ -111,12 +121,12 @@ class Session:
 
     def awaits(self, request: str | int) -> bool:
         """Tell whether messages wait for the reply to this request to be taken."""
-        return request in self._hands
+        return str(request) in self._hands
 
     def settle(self, request: str | int | None, taken: bool) -> None:
         """Acknowledge what a reply showed, if the client took it; harmless for any other request."""
         with self._mutex:
-            hand = self._hands.pop(request, None) if request is not None else None
+            hand = self._hands.pop(str(request), None)
         if hand is not None:
             hand.settle(taken)
 
@@ -127,6 +137,4 @@ class Session:
 
 
 def _named_by_environment() -> bool:
-    import os
-
     return any(os.environ.get(variable) for variable in identity.VARIABLES)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import stat
 import struct
 import sys
@@ -24,14 +25,17 @@ from ai_bridge.server.session import Session
 
 _MAX_LINE = 64 * 1024 * 1024
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0002, 0.02
+# How long a client that says no more is still answered: `printf … | ai-bridge mcp` gets its replies.
+_LAST_ANSWERS_S = 1.0
 
 
 @asynccontextmanager
-async def streams(session: Session) -> AsyncIterator[tuple[Any, Any]]:
-    """Yield the message streams of this process's standard input and output for the SDK's server."""
-    fd_in, fd_out = _put_aside()
-    source: Any = await _PipeIn.open(fd_in) if _is_pipe(fd_in) else anyio.wrap_file(_text_file(fd_in))
-    sink: Any = await _PipeOut.open(fd_out, session) if _is_pipe(fd_out) else _FileOut(fd_out, session)
+async def streams(session: Session, gone: Callable[[], None]) -> AsyncIterator[tuple[Any, Any]]:
+    """Yield the message streams of this process's standard input and output for the SDK's server.
+
+    `gone` is called when nobody reads the output any more.
+    """
+    source, sink = await _open(*_put_aside(), session, gone)
     async with stdio_server(source, sink) as pair:
         yield pair
 
@@ -46,54 +50,100 @@ def _put_aside() -> tuple[int, int]:
     return fd_in, fd_out
 
 
+async def _open(fd_in: int, fd_out: int, session: Session, gone: Callable[[], None]) -> tuple[Any, Any]:
+    asked = Asked()
+    if stat.S_ISSOCK(os.fstat(fd_in).st_mode) and os.path.sameopenfile(fd_in, fd_out):
+        os.close(fd_out)
+        reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=fd_in), limit=_MAX_LINE)
+        return _PipeIn(reader, asked), _PipeOut(writer, fd_in, session, asked, gone)
+    source = await _reader(fd_in) if _is_pipe(fd_in) else anyio.wrap_file(_text_file(fd_in))
+    if not _is_pipe(fd_out):
+        return _PipeIn(source, asked), _FileOut(fd_out, session, asked)
+    return _PipeIn(source, asked), _PipeOut(await _writer(fd_out), fd_out, session, asked, gone)
+
+
 def _is_pipe(fd: int) -> bool:
-    """Tell whether the descriptor is one that asyncio can wait for: a pipe or a socket."""
+    """Tell whether the descriptor is one that asyncio can wait for: a pipe, a socket or a terminal."""
     mode = os.fstat(fd).st_mode
-    return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+    return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(fd))
 
 
 def _text_file(fd: int) -> Any:
     return open(fd, encoding="utf-8", errors="replace")
 
 
+async def _reader(fd: int) -> asyncio.StreamReader:
+    reader = asyncio.StreamReader(limit=_MAX_LINE)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", 0))
+    return reader
+
+
+async def _writer(fd: int) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(fd, "wb", 0))
+    return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+class Asked:
+    """The requests that were read and not answered yet."""
+
+    def __init__(self) -> None:
+        self._open: set[str] = set()
+
+    def note(self, line: str, is_answer: bool) -> None:
+        """Take note of a line that was read, or of one that was written."""
+        try:
+            found = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(found, dict) or "id" not in found or ("method" in found) == is_answer:
+            return
+        (self._open.discard if is_answer else self._open.add)(str(found["id"]))
+
+    async def settled(self) -> None:
+        """Wait, within bounds, until all are answered."""
+        with anyio.move_on_after(_LAST_ANSWERS_S):
+            while self._open:
+                await anyio.sleep(_LAST_LOOK_S)
+
+
 class _PipeIn:
-    """The client's lines, read without a thread."""
+    """The client's lines. At their end the requests still open are answered before the server hears of it."""
 
-    def __init__(self, reader: asyncio.StreamReader) -> None:
+    def __init__(self, reader: Any, asked: Asked) -> None:
         self._reader = reader
-
-    @classmethod
-    async def open(cls, fd: int) -> _PipeIn:
-        reader = asyncio.StreamReader(limit=_MAX_LINE)
-        loop = asyncio.get_running_loop()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", 0))
-        return cls(reader)
+        self._asked = asked
 
     def __aiter__(self) -> _PipeIn:
         return self
 
     async def __anext__(self) -> str:
-        line = await self._reader.readline()
+        try:
+            line = await self._reader.readline()
+        except OSError:  # a terminal that hung up, a connection that was reset
+            line = b""
         if not line:
+            await self._asked.settled()
             raise StopAsyncIteration
-        return line.decode("utf-8", "replace")
+        text: str = line if isinstance(line, str) else line.decode("utf-8", "replace")
+        self._asked.note(text, is_answer=False)
+        return text
 
 
 class _PipeOut:
     """The client's end for replies; a reply that shows mail is settled once the client has read it."""
 
-    def __init__(self, writer: asyncio.StreamWriter, fd: int, session: Session) -> None:
+    def __init__(
+        self, writer: asyncio.StreamWriter, fd: int, session: Session, asked: Asked, gone: Callable[[], None]
+    ) -> None:
+        writer.transport.set_write_buffer_limits(high=0)  # so that a drain waits until the kernel has everything
         self._writer = writer
         self._fd = fd
         self._session = session
+        self._asked = asked
+        self._gone = gone
         self._text = ""
-
-    @classmethod
-    async def open(cls, fd: int, session: Session) -> _PipeOut:
-        loop = asyncio.get_running_loop()
-        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(fd, "wb", 0))
-        transport.set_write_buffer_limits(high=0)  # so that a drain waits until the kernel has everything
-        return cls(asyncio.StreamWriter(transport, protocol, None, loop), fd, session)
 
     async def write(self, text: str) -> None:
         self._text += text
@@ -101,14 +151,18 @@ class _PipeOut:
     async def flush(self) -> None:
         text, self._text = self._text, ""
         request = _answered(text, self._session)
+        taken = False
         try:
             self._writer.write(text.encode())
             await self._writer.drain()
+            self._asked.note(text, is_answer=True)
             taken = request is None or await self._taken()
-        except BaseException:
-            self._session.settle(request, taken=False)
-            raise
-        if request is not None:
+        except OSError:  # the client closed its end
+            self._gone()
+        finally:
+            if request is not None and not taken:
+                self._session.settle(request, taken=False)
+        if request is not None and taken:
             await anyio.to_thread.run_sync(self._session.settle, request, taken)
 
     async def _taken(self) -> bool:
@@ -125,13 +179,15 @@ class _PipeOut:
 class _FileOut:
     """Standard output that is no pipe: taken is what was written and flushed."""
 
-    def __init__(self, fd: int, session: Session) -> None:
+    def __init__(self, fd: int, session: Session, asked: Asked) -> None:
+        self._asked = asked
         self._file = anyio.wrap_file(open(fd, "w", encoding="utf-8", newline=""))  # noqa: SIM115 - it lives as long as we do
         self._session = session
         self._request: str | int | None = None
 
     async def write(self, text: str) -> None:
         self._request = _answered(text, self._session)
+        self._asked.note(text, is_answer=True)
         await self._file.write(text)
 
     async def flush(self) -> None:
@@ -140,7 +196,8 @@ class _FileOut:
         except BaseException:
             self._session.settle(self._request, taken=False)
             raise
-        self._session.settle(self._request, taken=True)
+        if self._request is not None:
+            self._session.settle(self._request, taken=True)
 
 
 def _answered(text: str, session: Session) -> str | int | None:
@@ -178,7 +235,5 @@ def _ask(ioctl: Callable[..., bytes], fd: int, question: int) -> int:
 
 def _was_reset(fd: int) -> bool:
     """Tell whether the other end of a socket was closed with bytes unread."""
-    import socket
-
     with socket.socket(fileno=os.dup(fd)) as peer:
         return peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
