@@ -57,7 +57,7 @@ async def _answerer(session: Session, context: Context, tool: str) -> Callable[[
     """Return what answers calls of the tool; raises `NoSuchTool`."""
     client = client_name(context)
     if tool in _PLAIN:
-        return partial(anyio.to_thread.run_sync, _PLAIN[tool], session, client)
+        return partial(_plain, tool, session, client)
     if tool == "peer_wait":
         return partial(_wait, session, context)
     if tool == "peer_read":
@@ -136,6 +136,10 @@ def _found_text(me: str, found: list[inbox.Waiting], timeout_s: float) -> str:
 # --- the plain tools ------------------------------------------------------------------------------------
 
 
+async def _plain(tool: str, session: Session, client: str | None, words: Words) -> str:
+    return await anyio.to_thread.run_sync(_PLAIN[tool], session, client, words)
+
+
 def _send(session: Session, client: str | None, words: Words) -> str:
     me, where = session.who(client).address, session.mailboxes
     to = words["to"]
@@ -154,7 +158,7 @@ def _send(session: Session, client: str | None, words: Words) -> str:
 
 def _check_body(body: str) -> None:
     if not body:
-        raise BadArguments(tool="peer_send", why="body: it is empty; say what the other agent should know")
+        raise BridgeError(what="the body is empty: say what the other agent should know")
     try:
         body.encode()
     except UnicodeEncodeError as error:
