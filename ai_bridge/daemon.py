@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterable, Iterator
 
+from ai_bridge import message
 from ai_bridge.errors import BridgeError, RouterRunning, disk_error
 from ai_bridge.locks import Lock, holder
 from ai_bridge.log import LOGGER
@@ -42,6 +43,7 @@ class Daemon:
         try:
             with Wake(self._directories, self.settings.poll, self.settings.poll_s) as self._wake:
                 LOGGER.info("router of %s started, pid %d", ", ".join(sorted(self._locks)), os.getpid())
+                message.load_parser()
                 self._mark_ready()
                 while not self._stopping:
                     again = self._guarded_pass()

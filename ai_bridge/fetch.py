@@ -7,7 +7,7 @@ from ai_bridge import inbox
 from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, UNREAD, label
+from ai_bridge.outbox import DROPPED, PROCESSING, UNREAD, label
 from ai_bridge.recover import recover
 from ai_bridge.route import Router
 from ai_bridge.settings import Settings
@@ -15,7 +15,7 @@ from ai_bridge.wake import Wake
 
 # How long a read waits for a running router to deliver what was dropped before the read began.
 _ROUTER_PATIENCE_S = 1.0
-_ROUTER_LOOK_S = 0.001
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.0001, 0.002
 
 
 def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
@@ -63,16 +63,17 @@ def _take(mailboxes: Mailboxes, agent: str, locks: dict[str, Lock]) -> bool:
 
 def _await_router(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
     """Wait, within bounds, until the router at work has moved what was dropped for the agent."""
-    deadline = time.monotonic() + _ROUTER_PATIENCE_S
-    while _is_dropped(mailboxes, agent) and time.monotonic() < deadline:
+    deadline, pause = time.monotonic() + _ROUTER_PATIENCE_S, _FIRST_LOOK_S
+    while _is_on_its_way(mailboxes, agent) and time.monotonic() < deadline:
         if holder(mailboxes.lock_file("router", agent)) is None:
             bring_in(mailboxes, agent, settings)
             return
-        time.sleep(_ROUTER_LOOK_S)
+        time.sleep(pause)
+        pause = min(pause * 2, _LAST_LOOK_S)
 
 
-def _is_dropped(mailboxes: Mailboxes, agent: str) -> bool:
-    return any(outbox.names(DROPPED, agent) for outbox in mailboxes.outboxes())
+def _is_on_its_way(mailboxes: Mailboxes, agent: str) -> bool:
+    return any(outbox.names(state, agent) for outbox in mailboxes.outboxes() for state in (DROPPED, PROCESSING))
 
 
 def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:

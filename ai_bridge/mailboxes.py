@@ -80,12 +80,13 @@ class Mailboxes:
         raise UnknownAgent(address=name, hint=suggestion, known=", ".join(agents))
 
     def state_directory(self) -> str:
-        """Return the directory of what must not leave this machine: `AI_BRIDGE_STATE` or one of our own naming."""
-        chosen = os.environ.get("AI_BRIDGE_STATE")
-        if chosen:
-            return os.path.abspath(chosen)
+        """Return the directory of what must not leave this machine, one of its own for each mailboxes.
+
+        It lies in `AI_BRIDGE_STATE`, or where the system keeps the state of programs.
+        """
         base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-        return os.path.join(base, "ai-bridge", _unique_name(os.path.realpath(self.path)))
+        chosen = os.environ.get("AI_BRIDGE_STATE") or os.path.join(base, "ai-bridge")
+        return os.path.join(os.path.abspath(chosen), _unique_name(os.path.realpath(self.path)))
 
     def state_file(self, *parts: str) -> str:
         """Return a path in the state directory."""

@@ -65,6 +65,11 @@ def parse(raw: bytes) -> Message:
     return message
 
 
+def load_parser() -> None:
+    """Import now what `parse` needs, so that the first message need not wait for it."""
+    import ai_bridge.handler  # noqa: F401
+
+
 def _decoded(raw: bytes) -> str:
     try:
         return raw.decode("utf-8")

@@ -139,8 +139,8 @@ class _InotifyWatch:
     def close(self) -> None:
         with self._lock:
             self._watched.clear()
+        # Its thread, a daemon, closes the kernel's queue, which may take 20 ms: nobody needs to wait for that.
         self._inotify.stop()
-        self._inotify.join()
 
 
 class _ObserverWatch:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 import time
 
@@ -23,6 +24,7 @@ _SETTLING_S = 0.01
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the server is ended too
     kind, *paths = sys.argv[1:]
     {"wait": wait, "mcp": mcp, "hop": hop}[kind](*paths)
 

@@ -10,20 +10,23 @@ from functools import partial
 import common
 import pipe_client
 from common import ms, percentiles
+from pipe_client import PipeClient
 
 from ai_bridge import settings
 from ai_bridge.fetch import wait
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.send import Draft, send
 
-_WARM_UP = 50
+# Calls of one kind in a round, and rounds that do not count.
+_SOME = 10
+_WARM_UP = 5
 _PAUSE_S = 0.005
 
 
 def main() -> None:
     options = common.parser(__doc__)
     options.add_argument("--starts", type=int, default=15)
-    options.add_argument("--calls", type=int, default=500)
+    options.add_argument("--rounds", type=int, default=50, help="rounds of 10 calls of each kind")
     chosen = options.parse_args()
     with common.throw_away(chosen.dir) as directory:
         alone, routed = (common.make_mailboxes(directory, name) for name in ("alone", "routed"))
@@ -32,7 +35,7 @@ def main() -> None:
             partial(pipe_client.seconds_to_initialize, pipe_client.BARE_SERVER),
             partial(pipe_client.seconds_to_initialize, pipe_client.mcp(alone.path)),
         )
-        calls = _calls(alone, routed, chosen.calls)
+        calls = _calls(alone, routed, chosen.rounds)
     _report_starts(*starts)
     _report_calls(calls)
 
@@ -47,48 +50,70 @@ def _calls(alone: Mailboxes, routed: Mailboxes, rounds: int) -> dict[str, list[f
         bare = stack.enter_context(pipe_client.connected(pipe_client.BARE_SERVER))
         without = stack.enter_context(pipe_client.connected(pipe_client.mcp(alone.path)))
         with_router = stack.enter_context(pipe_client.connected(pipe_client.mcp(routed.path)))
-        kinds = {
-            "bare server, empty call": partial(_timed, partial(bare.call, "nothing")),
-            "peer_read, nothing unread, no router": partial(_timed, partial(without.call, "peer_read")),
-            "peer_read, nothing unread, router at work": partial(_timed, partial(with_router.call, "peer_read")),
-            "peer_read of one message, no router": partial(_read_one, alone, without),
-            "peer_read of one message, router at work": partial(_read_one, routed, with_router),
-            "the next peer_read at once, router at work": partial(_read_again, routed, with_router),
+        empty = {
+            "bare server, empty call": partial(bare.call, "nothing"),
+            "peer_read, nothing unread, no router": partial(without.call, "peer_read"),
+            "peer_read, nothing unread, router at work": partial(with_router.call, "peer_read"),
         }
-        common.alternate(_WARM_UP, *kinds.values())
-        return dict(zip(kinds, common.alternate(rounds, *kinds.values()), strict=True))
+        kinds = {name: partial(_in_a_row, call) for name, call in empty.items()}
+        kinds |= {f"{name}, after a pause": partial(_spaced, _nothing, call) for name, call in empty.items()}
+        for name, where, client in (("no router", alone, without), ("router at work", routed, with_router)):
+            deliver, read = partial(_deliver, where), partial(_read, client)
+            kinds[f"peer_read of one message, {name}"] = partial(_spaced, deliver, read)
+            kinds[f"peer_read straight after that, {name}"] = partial(_straight_after, deliver, read, client)
+        return _in_turn(rounds, kinds)
 
 
-def _timed(call: Callable[[], object]) -> float:
-    """Return the seconds of a call, made after a pause in which the call before has settled."""
+def _in_turn(rounds: int, kinds: dict[str, Callable[[], list[float]]]) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {name: [] for name in kinds}
+    for number in range(rounds + _WARM_UP):
+        for name, action in kinds.items():
+            times = action()
+            found[name] += times if number >= _WARM_UP else []
+    return found
+
+
+def _in_a_row(call: Callable[[], object]) -> list[float]:
+    """Return the seconds of some calls, each made as soon as the one before is answered."""
+    return [common.seconds(call) for _ in range(_SOME)]
+
+
+def _spaced(prepare: Callable[[], None], call: Callable[[], object]) -> list[float]:
+    """Return the seconds of some calls, each made after a pause in which the one before has settled."""
+    times = []
+    for _ in range(_SOME):
+        prepare()
+        time.sleep(_PAUSE_S)
+        times.append(common.seconds(call))
     time.sleep(_PAUSE_S)
-    return common.seconds(call)
+    return times
 
 
-def _read_one(where: Mailboxes, client: pipe_client.PipeClient) -> float:
-    """Return the seconds of a read that shows the one message delivered before."""
-    _deliver_one(where)
-    return common.seconds(partial(_read_shown, client))
+def _straight_after(deliver: Callable[[], None], read: Callable[[], None], client: PipeClient) -> list[float]:
+    """Return the seconds of some empty reads, each made as soon as one that showed a message is answered."""
+    times = []
+    for _ in range(_SOME):
+        deliver()
+        read()
+        times.append(common.seconds(partial(client.call, "peer_read")))
+    return times
 
 
-def _read_again(where: Mailboxes, client: pipe_client.PipeClient) -> float:
-    """Return the seconds of the read that follows one with a message without any pause."""
-    _deliver_one(where)
-    _read_shown(client)
-    return common.seconds(partial(client.call, "peer_read"))
+def _nothing() -> None:
+    pass
 
 
-def _read_shown(client: pipe_client.PipeClient) -> None:
-    if "1 message for" not in (line := client.call("peer_read")):
-        raise SystemExit(f"error: the message was not shown: {line}")
-
-
-def _deliver_one(where: Mailboxes) -> None:
-    time.sleep(_PAUSE_S)  # in which what was shown before is acknowledged
+def _deliver(where: Mailboxes) -> None:
+    """Have one message unread, the one before being acknowledged."""
+    time.sleep(_PAUSE_S)
     send(where, common.SENDER, Draft([common.READER], common.BODY), common.LIMIT)
     if len(waiting := wait(where, common.READER, settings.load(where.path), timeout_s=5)) != 1:
         raise SystemExit(f"error: {len(waiting)} messages are unread, not one")
-    time.sleep(_PAUSE_S)
+
+
+def _read(client: PipeClient) -> None:
+    if "1 message for" not in (line := client.call("peer_read")):
+        raise SystemExit(f"error: the message was not shown: {line}")
 
 
 # --- report ---------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ Context = ServerRequestContext[Any, Any]
 Words = dict[str, Any]
 
 _DEFAULT_WAIT_S = 240.0
+_SETTLE_PATIENCE_S, _LOOK_S = 2.0, 0.0002
 
 
 class BadArguments(BridgeError):
@@ -89,6 +90,7 @@ async def _read(session: Session, context: Context, sender: str | None, words: W
     """Read; should the request be cancelled before its reply is on its way, nothing is acknowledged."""
     request, sender = context.request_id, sender or words.get("sender")
     assert request is not None
+    await _settled(session)
     try:
         text = await anyio.to_thread.run_sync(session.read, request, client_name(context), sender, words)
         await anyio.lowlevel.checkpoint()
@@ -98,7 +100,15 @@ async def _read(session: Session, context: Context, sender: str | None, words: W
     return text
 
 
+async def _settled(session: Session) -> None:
+    """Wait, within bounds, until what this session was shown before is acknowledged: its client has the reply."""
+    with anyio.move_on_after(_SETTLE_PATIENCE_S):
+        while session.waiting:
+            await anyio.sleep(_LOOK_S)
+
+
 async def _wait(session: Session, context: Context, words: Words) -> str:
+    await _settled(session)
     me = (await anyio.to_thread.run_sync(session.who, client_name(context))).address
     timeout_s, sender = float(words.get("timeout_s", _DEFAULT_WAIT_S)), words.get("sender")
     if sender is not None and not trace.is_notice(sender):

@@ -23,11 +23,12 @@ _DEFAULT_LIMIT = 100
 class Hand:
     """Messages shown in a reply that is on its way; until it is settled no other session reads this agent's mail."""
 
-    __slots__ = ("lock", "shown")
+    __slots__ = ("is_settled", "lock", "shown")
 
     def __init__(self, lock: Lock, shown: list[Waiting]) -> None:
         self.lock = lock
         self.shown = shown
+        self.is_settled = False
 
     def settle(self, taken: bool) -> None:
         """Acknowledge the messages if the reply was taken; then let others read."""
@@ -126,9 +127,15 @@ class Session:
     def settle(self, request: str | int | None, taken: bool) -> None:
         """Acknowledge what a reply showed, if the client took it; harmless for any other request."""
         with self._mutex:
-            hand = self._hands.pop(str(request), None)
-        if hand is not None:
+            hand = self._hands.get(str(request))
+            if hand is None or hand.is_settled:
+                return
+            hand.is_settled = True
+        try:
             hand.settle(taken)
+        finally:
+            with self._mutex:
+                del self._hands[str(request)]
 
     def close(self) -> None:
         """Give everything back unread."""
