@@ -17,7 +17,8 @@ from ai_bridge.settings import Settings
 from ai_bridge.wake import Wake
 
 ALL = "all"
-_LEVELS = {"leave": logging.DEBUG, "reject": logging.WARNING, "release": logging.WARNING}
+_LEVELS = {verb: logging.WARNING for verb in ("reject", "release", "retry")} | {"leave": logging.DEBUG}
+_AGAIN = ("leave", "retry")
 # A reader that finds no router makes the pass itself, and holds the lock that long.
 _READER_PATIENCE_S = 5.0
 
@@ -108,16 +109,19 @@ class Daemon:
         """Pass steps on, each logged; a file that is left again and again is logged once."""
         for step in steps:
             key = (step.name, step.why)
-            if step.verb != "leave" or key not in self._left:
+            if step.verb not in _AGAIN or key not in self._left:
                 fields = {"verb": step.verb, "sender": step.outbox.owner, "file": step.name, "why": step.why}
                 text = f"{step.verb} {step.outbox.owner}/{step.name}" + (f": {step.why}" if step.why else "")
                 LOGGER.log(_LEVELS.get(step.verb, logging.INFO), "%s", text, extra=fields)
-            if step.verb == "leave":
+            if step.verb in _AGAIN:
                 self._left.add(key)
             yield step
 
     def _directories(self) -> list[str]:
-        outboxes = self.mailboxes.outboxes() if os.path.isdir(self.mailboxes.path) else []
+        try:
+            outboxes = self.mailboxes.outboxes()
+        except (BridgeError, OSError):  # the pass says what is wrong
+            outboxes = []
         return [self.mailboxes.path, *(outbox.directory(DROPPED) for outbox in outboxes)]
 
     # --- locks ------------------------------------------------------------------------------------------
@@ -139,7 +143,7 @@ class Daemon:
             return [self.only]
         try:
             return self.mailboxes.agents()
-        except BridgeError:
+        except (BridgeError, OSError):
             return []
 
     def _take(self, agent: str, first: bool) -> bool:

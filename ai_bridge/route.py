@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 class Step:
     """What a pass did with one file.
 
-    `verb` is deliver, reject, fan out, collapse, release or leave; `why` says why for all but deliver;
-    `copies` names the files a fan-out dropped. A file that was left is looked at again by the next pass.
+    `verb` is deliver, reject, fan out, collapse or release; or leave (the file is not complete yet) or retry
+    (the disk refused), and the next pass looks again. `why` says why for all but deliver; `copies` names the
+    files a fan-out dropped.
     """
 
     __slots__ = ("copies", "name", "outbox", "verb", "why")
@@ -92,9 +93,9 @@ class Router:
         try:
             return self._open_and_route(outbox, name)
         except FileNotFoundError:
-            return Step("leave", outbox, name, "its outbox lacked a directory") if outbox.complete() else None
+            return Step("retry", outbox, name, "its outbox lacked a directory") if outbox.complete() else None
         except OSError as error:
-            return Step("leave", outbox, name, str(disk_error(outbox.path, error)))
+            return Step("retry", outbox, name, str(disk_error(outbox.path, error)))
 
     def may_be_ours(self, name: str) -> bool:
         """Tell from the name alone whether the file can be of an agent served here."""

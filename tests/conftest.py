@@ -56,7 +56,7 @@ def route(where: Mailboxes, settings: Settings, serves: set[str] | None = None) 
     """Run recovery and passes until nothing moves; returns the steps that did something."""
     router = Router(where, serves or set(where.agents()), settings)
     done = list(recover(router))
-    while steps := [step for step in router.one_pass() if step.verb != "leave"]:
+    while steps := [step for step in router.one_pass() if step.verb not in ("leave", "retry")]:
         done += steps
     return done
 

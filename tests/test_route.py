@@ -302,7 +302,7 @@ def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(
     monkeypatch.setattr(durable, "_libc_function", lambda name: None)
     for number in (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES):
         monkeypatch.setattr(durable, "os", FaultyOs(fail={"link": number}))
-        assert [step.verb for step in router.one_pass()] == ["leave"]
+        assert [step.verb for step in router.one_pass()] == ["retry"]
         assert states(where, "claude") == {DROPPED: [f"{id_}.gemini.txt"]}
     monkeypatch.setattr(durable, "os", os)
     assert [step.verb for step in router.one_pass()] == ["deliver"]
@@ -332,6 +332,6 @@ def test_a_message_whose_outbox_lacks_a_directory_still_moves(where: Mailboxes, 
     for state in (PROCESSING, UNREAD):
         os.rmdir(outbox.directory(state))
     router = Router(where, {"claude", "gemini"}, settings)
-    assert [step.verb for step in router.one_pass()] == ["leave"]
+    assert [step.verb for step in router.one_pass()] == ["retry"]
     assert [step.verb for step in router.one_pass()] == ["deliver"]
     assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}

@@ -241,6 +241,6 @@ def test_a_router_that_could_not_give_a_message_back_does_so_at_its_next_pass(
         return real(self, verb, name, new_name)
 
     monkeypatch.setattr(Outbox, "move", refuse)
-    assert [step.verb for step in router.one_pass()] == ["leave"]
+    assert [step.verb for step in router.one_pass()] == ["retry"]
     assert where.outbox("claude").names(PROCESSING)
     assert [step.verb for step in router.one_pass()] == ["deliver"]
