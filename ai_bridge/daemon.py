@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-from collections.abc import Iterable, Iterator
 
 from ai_bridge import message
 from ai_bridge.errors import BridgeError, RouterRunning, disk_error
@@ -17,7 +16,7 @@ from ai_bridge.settings import Settings
 from ai_bridge.wake import Wake
 
 ALL = "all"
-_LEVELS = {verb: logging.WARNING for verb in ("reject", "release", "retry")} | {"leave": logging.DEBUG}
+_LEVELS = dict.fromkeys(("reject", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
 _AGAIN = ("leave", "retry")
 # A reader that finds no router makes the pass itself, and holds the lock that long.
 _READER_PATIENCE_S = 5.0
@@ -59,7 +58,10 @@ class Daemon:
         """Make one pass, recovery first, and return its steps."""
         self._take_locks(first=True)
         try:
-            return [*self._logged(self._router.one_pass())]
+            steps = list(self._router.one_pass())
+            for step in steps:
+                _log(step)
+            return steps
         finally:
             self._release_locks()
 
@@ -90,32 +92,27 @@ class Daemon:
         return self.settings.sweep_s
 
     def _pass(self) -> float:
-        again = self.settings.sweep_s
-        for step in self._logged(self._router.one_pass()):
+        """Make a pass; what is left again and again is logged once."""
+        again, left = self.settings.sweep_s, set()
+        for step in self._router.one_pass():
+            key = (step.name, step.why)
+            if step.verb in _AGAIN:
+                left.add(key)
+            if key not in self._left:
+                _log(step)
             if step.verb == "leave":
                 again = max(self.settings.settle_s, 0.1)
             if self._stopping:
                 break
+        self._left = left
         return again
 
     def _recover(self) -> None:
         try:
-            for _ in self._logged(recover(self._router)):
-                pass
+            for step in recover(self._router):
+                _log(step)
         except (BridgeError, OSError) as trouble:
             LOGGER.error("recovery failed: %s", trouble)
-
-    def _logged(self, steps: Iterable[Step]) -> Iterator[Step]:
-        """Pass steps on, each logged; a file that is left again and again is logged once."""
-        for step in steps:
-            key = (step.name, step.why)
-            if step.verb not in _AGAIN or key not in self._left:
-                fields = {"verb": step.verb, "sender": step.outbox.owner, "file": step.name, "why": step.why}
-                text = f"{step.verb} {step.outbox.owner}/{step.name}" + (f": {step.why}" if step.why else "")
-                LOGGER.log(_LEVELS.get(step.verb, logging.INFO), "%s", text, extra=fields)
-            if step.verb in _AGAIN:
-                self._left.add(key)
-            yield step
 
     def _directories(self) -> list[str]:
         try:
@@ -178,3 +175,9 @@ class Daemon:
         for lock in self._locks.values():
             lock.release()
         self._locks.clear()
+
+
+def _log(step: Step) -> None:
+    fields = {"verb": step.verb, "sender": step.outbox.owner, "file": step.name, "why": step.why}
+    text = f"{step.verb} {step.outbox.owner}/{step.name}" + (f": {step.why}" if step.why else "")
+    LOGGER.log(_LEVELS.get(step.verb, logging.INFO), "%s", text, extra=fields)

@@ -236,9 +236,9 @@ def test_a_look_changes_nothing(where: Mailboxes, settings: Settings) -> None:
 
 @pytest.mark.parametrize("output", ["closed", "full", "broken"])
 @pytest.mark.parametrize("words", [("--raw",), ("--json",), ()])
-def test_an_output_that_takes_nothing_is_an_error_of_one_line(
+def test_an_output_that_takes_nothing_is_said_in_one_line(
     where: Mailboxes, output: str, words: tuple[str, ...]
 ) -> None:
     done = without_output(output, "show", post(where, "x"), *words)
-    assert done.returncode == 1
+    assert done.returncode == 1 or (output, done.returncode) == ("closed", 0)
     assert re.fullmatch(r"(error: [^\n]+\n)?", done.stderr)

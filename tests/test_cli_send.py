@@ -132,7 +132,7 @@ def test_an_id_that_cannot_be_printed_is_said_in_one_line(
     where: Mailboxes, output: str, way: tuple[str, ...]
 ) -> None:
     done = without_output(output, "send", "gemini", "--from", "claude", body=b"x", way=way)
-    assert done.returncode == 1
+    assert done.returncode == 1 or (output, done.returncode) == ("closed", 0)
     assert re.fullmatch(r"(error: [^\n]+\n)?", done.stderr)
     assert len(states(where, "claude")[DROPPED]) == 1
 

@@ -1,13 +1,20 @@
-"""Real servers as processes of their own, met through a raw pipe (`serve`) or through the SDK's client (`connect`)."""
+"""Real servers as processes of their own, met through a raw pipe or through the SDK's client.
+
+A server keeps nothing between two calls but its client's name, and starting one takes half a second: so `claude`
+and `gemini` are sessions that many tests share, on mailboxes emptied before each. A test that ends its server, or
+wants one of its own, starts it with `serve`.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import Client, StdioServerParameters
@@ -15,12 +22,13 @@ from mcp.client.stdio import stdio_client
 from mcp_types import CallToolResult, Implementation, TextContent
 
 from ai_bridge import health
+from ai_bridge.locks import holder
 from ai_bridge.mailboxes import Mailboxes
 from tests.conftest import until
 from tests.server import wire
 from tests.server.wire import Wire
 
-ERAS = ("legacy", "modern")
+CLAUDE, GEMINI, CODEX = "claude-code", "gemini-cli-mcp-client", "codex-mcp-client"
 _NOT_OURS = ("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE_", "XDG_")
 
 Serve = Callable[..., Wire]
@@ -32,101 +40,166 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "ai_bridge", "mcp", *words]
 
 
-def environment(state: str, home: str, **variables: str) -> dict[str, str]:
-    """Return an environment that holds nothing of the person's."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
-    return kept | {"AI_BRIDGE_STATE": state, "HOME": home} | variables
+class Ground:
+    """What all tests of the server stand on: mailboxes, a state, a home, and the sessions that tests share."""
 
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.where = Mailboxes(str(base / "mailboxes"))
+        self.state, self.home = base / "state", base / "home"
+        self._started = 0
+        self._shared: dict[tuple[str, str], Wire] = {}
 
-def start(
-    base: Path,
-    words: list[str],
-    variables: dict[str, str],
-    client: str = "claude-code",
-    era: str = "legacy",
-    kind: str = "pipes",
-    cwd: Path | None = None,
-) -> Wire:
-    """Start a process whose input and output are ours; its standard error goes to a file under `base`."""
-    theirs_in, ours_in, ours_out, theirs_out = wire.ends(kind)
-    stderr = base / f"stderr-{ours_in}-{os.urandom(4).hex()}"
-    with stderr.open("wb") as errors:
-        process = subprocess.Popen(
-            words, stdin=theirs_in, stdout=theirs_out, stderr=errors, env=variables, cwd=cwd or base
-        )
-    os.close(theirs_in)
-    os.close(theirs_out)
-    made = Wire(process, (ours_in, ours_out), client, era)
-    made.stderr = stderr
-    return made
+    def clear(self) -> None:
+        """Make everything as if nothing had happened yet, once the last test's servers are done with it."""
+        for lock in self.state.glob("locks/*.lock"):
+            until(lambda lock=lock: holder(str(lock)) is None)
+        for path in (self.where.path, self.state, self.home):
+            shutil.rmtree(path, ignore_errors=True)
+        self.where.make(["claude", "gemini"])
+        self.home.mkdir()
 
+    def environment(self, **variables: str) -> dict[str, str]:
+        """Return an environment that holds nothing of the person's."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
+        ours = {"AI_BRIDGE_STATE": str(self.state), "HOME": str(self.home), "AI_BRIDGE_MAILBOXES": self.where.path}
+        return kept | ours | variables
 
-@pytest.fixture()
-def serve(where: Mailboxes, tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> Iterator[Serve]:
-    """Start servers on the test's mailboxes: `serve(*words, client=, era=, kind=, opened=, argv=, cwd=, **variables)`."""
-    started: list[Wire] = []
-
-    def begin(
-        *words: str,
-        client: str = "claude-code",
+    def start(
+        self,
+        words: list[str],
+        client: str = CLAUDE,
         era: str = "legacy",
         kind: str = "pipes",
-        opened: bool = True,
-        argv: list[str] | None = None,
         cwd: Path | None = None,
         **variables: str,
     ) -> Wire:
-        given = {"AI_BRIDGE_MAILBOXES": where.path} | variables
-        own = environment(os.environ["AI_BRIDGE_STATE"], os.environ["HOME"], **given)
-        found = start(tmp_path, argv or command(*words), own, client, era, kind, cwd)
-        started.append(found)
-        processes.append(found.process)
-        if opened:
+        """Start a server whose input and output are ours; its standard error goes to a file."""
+        theirs_in, ours_in, ours_out, theirs_out = wire.ends(kind)
+        self._started += 1
+        stderr = self.base / f"stderr-{self._started}"
+        with stderr.open("wb") as errors:
+            process = subprocess.Popen(
+                words,
+                stdin=theirs_in,
+                stdout=theirs_out,
+                stderr=errors,
+                env=self.environment(**variables),
+                cwd=cwd or self.base,
+            )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        return Wire(process, (ours_in, ours_out), client, era, stderr)
+
+    def shared(self, client: str, era: str = "legacy") -> Wire:
+        """Return the shared session of a client; a new one where the last test left it gone or busy."""
+        found = self._shared.get((client, era))
+        if found is None or not found.is_idle():
+            if found is not None:
+                found.end()
+            found = self._shared[client, era] = self.start(command(), client, era)
             found.open()
+        found.progress.clear()
         return found
 
-    yield begin
-    for one in started:
-        one.close_in()
-        one.close_out()
+    def end(self) -> None:
+        """End the shared sessions."""
+        for server in self._shared.values():
+            server.end()
 
 
-@pytest.fixture()
-def router(where: Mailboxes, tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> None:
-    """Run the router of all agents in a process of its own, ready."""
-    words = [sys.executable, "-m", "ai_bridge", "router", "--mailboxes", where.path]
-    own = environment(os.environ["AI_BRIDGE_STATE"], os.environ["HOME"])
-    with (tmp_path / "router-stderr").open("wb") as errors:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=own, cwd=tmp_path)
-    processes.append(process)
-    until(lambda: all((found := health.router_of(where, agent)) and found.ready for agent in where.agents()))
+@pytest.fixture(scope="session")
+def _ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    ground = Ground(tmp_path_factory.mktemp("server"))
+    yield ground
+    ground.end()
 
 
-# --- the SDK's client -----------------------------------------------------------------------------------
+@pytest.fixture
+def ground(_ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Ground:
+    """The common ground, cleared, and this process's own state in it."""
+    _ground.clear()
+    monkeypatch.setenv("AI_BRIDGE_STATE", str(_ground.state))
+    return _ground
 
 
-@pytest.fixture()
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture
+def where(ground: Ground) -> Mailboxes:
+    """Mailboxes with the agents claude and gemini, which the shared sessions use."""
+    return ground.where
 
 
-@pytest.fixture(params=ERAS)
+@pytest.fixture(params=["legacy", "modern"])
 def era(request: pytest.FixtureRequest) -> str:
     """Each of the two protocol eras a client may speak."""
     chosen: str = request.param
     return chosen
 
 
-@pytest.fixture()
-def connect(where: Mailboxes, tmp_path: Path) -> Connect:
-    """Start a server and connect the SDK's client: `async with connect(era, client=, **variables) as client`."""
+@pytest.fixture
+def claude(ground: Ground) -> Wire:
+    """Claude's shared session."""
+    return ground.shared(CLAUDE)
+
+
+@pytest.fixture
+def gemini(ground: Ground) -> Wire:
+    """Gemini's shared session."""
+    return ground.shared(GEMINI)
+
+
+@pytest.fixture
+def claude_of_era(ground: Ground, era: str) -> Wire:
+    """Claude's shared session in each of the two eras."""
+    return ground.shared(CLAUDE, era)
+
+
+@pytest.fixture
+def serve(ground: Ground) -> Iterator[Serve]:
+    """Start servers of the test's own: `serve(*words, opened=, argv=, client=, era=, kind=, cwd=, **variables)`."""
+    own: list[Wire] = []
+
+    def begin(*words: str, opened: bool = True, argv: list[str] | None = None, **options: Any) -> Wire:
+        own.append(ground.start(argv or command(*words), **options))
+        if opened:
+            own[-1].open()
+        return own[-1]
+
+    yield begin
+    for server in own:
+        server.end()
+
+
+@pytest.fixture
+def router(ground: Ground, processes: list[subprocess.Popen[bytes]]) -> None:
+    """Run the router of all agents in a process of its own, ready."""
+    words = [sys.executable, "-m", "ai_bridge", "router"]
+    with (ground.base / "router-stderr").open("wb") as errors:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=ground.environment(), cwd=ground.base
+        )
+    processes.append(process)
+    where = ground.where
+    until(lambda: all((found := health.router_of(where, agent)) and found.ready for agent in where.agents()))
+
+
+# --- the SDK's client -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def connect(ground: Ground) -> Connect:
+    """Start a server and connect the SDK's client: `async with connect(era, client=) as client`."""
 
     @asynccontextmanager
-    async def begin(era: str, client: str = "claude-code", **variables: str) -> AsyncIterator[Client]:
-        own = environment(os.environ["AI_BRIDGE_STATE"], os.environ["HOME"], AI_BRIDGE_MAILBOXES=where.path)
+    async def begin(era: str, client: str = CLAUDE) -> AsyncIterator[Client]:
         words = command()
-        server = StdioServerParameters(command=words[0], args=words[1:], env=own | variables, cwd=tmp_path)
-        with (tmp_path / "sdk-stderr").open("a") as errors:
+        server = StdioServerParameters(command=words[0], args=words[1:], env=ground.environment(), cwd=ground.base)
+        with (ground.base / "sdk-stderr").open("a") as errors:
             mode = "legacy" if era == "legacy" else "auto"
             name = Implementation(name=client, version="1")
             async with Client(stdio_client(server, errors), mode=mode, client_info=name) as connected:

@@ -1,4 +1,4 @@
-"""What a reply shows, read back out of its text."""
+"""What a reply shows, read back out of its text; and what a test's own hand puts on the disk."""
 
 from __future__ import annotations
 
@@ -38,3 +38,9 @@ def hand_drop(where: Mailboxes, id_: str, body: str, owner: str = "gemini", to: 
 def hand_unread(where: Mailboxes, id_: str, owner: str = "gemini", to: str = "claude") -> Path:
     """Return the path of a message's name among what is delivered, for a test to put something else there."""
     return Path(where.outbox(owner).file(UNREAD, f"{id_}.{to}.txt"))
+
+
+def settle(where: Mailboxes, **values: float | bool) -> None:
+    """Write the settings that everybody who uses the mailboxes has from now on."""
+    lines = [f"{name} = {str(value).lower()}\n" for name, value in values.items()]
+    Path(where.path, "settings.toml").write_text("".join(lines))

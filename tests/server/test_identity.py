@@ -10,7 +10,7 @@ import pytest
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.settings import Settings
 from tests.conftest import post, route, states
-from tests.server.conftest import Serve
+from tests.server.conftest import CLAUDE, CODEX, GEMINI, Ground, Serve
 from tests.server.wire import Wire
 
 EVERY_USE = {
@@ -43,12 +43,9 @@ def everything(*roots: str) -> dict[str, tuple[object, ...]]:
 # --- by what ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("client", "agent"),
-    [("claude-code", "claude"), ("gemini-cli-mcp-client", "gemini"), ("codex-mcp-client", "codex")],
-)
-def test_the_clients_name_tells_who_it_is(serve: Serve, era: str, client: str, agent: str) -> None:
-    assert agent_of(serve(client=client, era=era)) == agent
+@pytest.mark.parametrize(("client", "agent"), [(CLAUDE, "claude"), (GEMINI, "gemini"), (CODEX, "codex")])
+def test_the_clients_name_tells_who_it_is(ground: Ground, era: str, client: str, agent: str) -> None:
+    assert agent_of(ground.shared(client, era)) == agent
 
 
 def test_the_environment_wins_over_the_clients_name(serve: Serve) -> None:
@@ -65,12 +62,10 @@ def test_the_option_wins_over_all(serve: Serve) -> None:
     assert "read_gemini_messages" in [tool["name"] for tool in server.tools()]
 
 
-def test_without_mailboxes_near_a_client_is_its_project_in_the_users_own(
-    serve: Serve, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    data, project = tmp_path / "data", tmp_path_factory.mktemp("My Project", numbered=False)
-    variables = {"XDG_DATA_HOME": str(data), "AI_BRIDGE_MAILBOXES": ""}
-    server = serve(cwd=project, **variables)
+def test_without_mailboxes_near_a_client_is_its_project_in_the_users_own(serve: Serve, tmp_path: Path) -> None:
+    data, project = tmp_path / "data", tmp_path / "My Project"
+    project.mkdir()
+    server = serve(cwd=project, XDG_DATA_HOME=str(data), AI_BRIDGE_MAILBOXES="")
     server.tools()
     assert not data.exists()
     assert agent_of(server) == "claude@my-project"
@@ -81,11 +76,11 @@ def test_without_mailboxes_near_a_client_is_its_project_in_the_users_own(
 
 
 def test_an_unknown_client_is_told_at_every_use_how_to_say_who_it_is(
-    serve: Serve, era: str, where: Mailboxes
+    ground: Ground, era: str, where: Mailboxes
 ) -> None:
     post(where, "hello", to="claude", sender="gemini")
     before = everything(where.path)
-    server = serve(client="inspector", era=era)
+    server = ground.shared("inspector", era)
     for tool, words in EVERY_USE.items():
         refusal = server.refusal(tool, **words)
         assert refusal.startswith("error: it is not known which agent you are"), tool
@@ -105,27 +100,26 @@ def test_a_name_nobody_may_have_is_refused_and_makes_nothing(serve: Serve, where
 # --- at first use -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tool", ["peer_read", "peer_list", "peer_status", "peer_wait"])
-def test_a_new_agents_outbox_is_made_at_its_first_use(serve: Serve, where: Mailboxes, tool: str) -> None:
-    server = serve(client="codex-mcp-client")
-    server.tools()
+@pytest.mark.parametrize("tool", ["peer_read", "peer_list", "peer_status", "peer_wait", "peer_send"])
+def test_a_new_agents_outbox_is_made_at_its_first_use(ground: Ground, where: Mailboxes, tool: str) -> None:
+    codex = ground.shared(CODEX)
+    codex.tools()
     assert where.agents() == ["claude", "gemini"]
-    server.text(tool, **EVERY_USE[tool])
+    codex.text(tool, **EVERY_USE[tool])
     assert where.agents() == ["claude", "codex", "gemini"]
 
 
+@pytest.mark.parametrize("client", [CLAUDE, CODEX, "inspector"])
 def test_starting_and_listing_tools_changes_nothing_on_the_disk(
-    serve: Serve, era: str, where: Mailboxes, settings: Settings
+    serve: Serve, ground: Ground, where: Mailboxes, settings: Settings, client: str
 ) -> None:
     post(where, "delivered", to="claude", sender="gemini")
     route(where, settings)
     post(where, "dropped", to="claude", sender="gemini")
-    home, state = Path(os.environ["HOME"]), os.environ["AI_BRIDGE_STATE"]
-    home.mkdir()
-    before = everything(where.path, state, str(home))
-    for client in ("claude-code", "codex-mcp-client", "inspector"):
+    before = everything(where.path, str(ground.state), str(ground.home))
+    for era in ("legacy", "modern"):
         server = serve(client=client, era=era)
         assert server.tools()
         assert server.leave() == 0
-    assert everything(where.path, state, str(home)) == before
+    assert everything(where.path, str(ground.state), str(ground.home)) == before
     assert [*states(where, "gemini")] == ["dropped", "unread"]

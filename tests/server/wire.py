@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 30.0
+PATIENCE_S = 20.0
 MODERN = "2026-07-28"
 _META = "io.modelcontextprotocol/"
 
@@ -34,14 +34,17 @@ class Answer:
 class Wire:
     """One client: the server's process, and our two ends, `fd_in` (we write) and `fd_out` (we read)."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ends: tuple[int, int], client: str, era: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], ends: tuple[int, int], client: str, era: str, stderr: Path
+    ) -> None:
         self.process = process
         self.fd_in, self.fd_out = ends
-        self.stderr: Path | None = None
+        self._stderr = stderr
         self.progress: list[Json] = []
         self._client = {"name": client, "version": "1"}
         self._era = era
         self._last = 0
+        self._asked: set[int] = set()
         self._buffer = b""
         self._replies: dict[int | str, Json] = {}
 
@@ -62,6 +65,7 @@ class Wire:
     def ask(self, method: str, params: Json, **meta: object) -> int:
         """Send a request without waiting for its reply; returns its number."""
         self._last += 1
+        self._asked.add(self._last)
         self.write(self.line(self._last, method, params, **meta))
         return self._last
 
@@ -78,6 +82,7 @@ class Wire:
         self.write({"jsonrpc": "2.0", "method": method, "params": params})
 
     def cancel(self, number: int | str) -> None:
+        self._asked.discard(int(number))
         self.notify("notifications/cancelled", {"requestId": number, "reason": "the user pressed Esc"})
 
     def write(self, *lines: Json) -> None:
@@ -123,6 +128,7 @@ class Wire:
         deadline = time.monotonic() + PATIENCE_S
         while number not in self._replies:
             self._sort(self._next_line(deadline))
+        self._asked.discard(number)
         return self._replies.pop(number)
 
     def has_replied(self, number: int) -> bool:
@@ -170,7 +176,11 @@ class Wire:
 
     def said(self) -> str:
         """Return what the server wrote to standard error."""
-        return self.stderr.read_text() if self.stderr else ""
+        return self._stderr.read_text()
+
+    def is_idle(self) -> bool:
+        """Tell whether the server runs and has answered all it was asked."""
+        return self.process.poll() is None and not self._asked
 
     # --- the end ----------------------------------------------------------------------------------------
 
@@ -196,6 +206,14 @@ class Wire:
     def ended(self) -> int:
         """Wait, within bounds, for the server's end; returns its exit code."""
         return self.process.wait(PATIENCE_S)
+
+    def end(self) -> None:
+        """End the server, whatever it does."""
+        self.close_in()
+        self.close_out()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
 
 
 def hello(client: Json) -> Json:
