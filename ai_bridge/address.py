@@ -52,5 +52,5 @@ def tool_part(address: str) -> str:
 
 def name_from(text: str) -> str:
     """Return the nearest legal name part to any text (a folder's name, a client's name), or an empty one."""
-    cleaned = "".join(ch if ch in _REST else "-" for ch in text.lower()).strip("-_0123456789")
+    cleaned = "".join(ch if ch in _REST else "-" for ch in text.lower()).lstrip("-_0123456789").rstrip("-_")
     return cleaned[:_MAX_PART]

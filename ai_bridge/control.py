@@ -5,19 +5,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TextIO
 
 from ai_bridge import durable
 from ai_bridge.daemon import ALL
 from ai_bridge.errors import RouterFailed, RouterRunning, RouterServesAll, RouterStays
 from ai_bridge.health import router_of
 from ai_bridge.locks import Holder
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes import Mailboxes, state_base
 from ai_bridge.reading import read_file
 
 _START_S = 20.0
 _STOP_S = 20.0
 _LOOK_S = 0.01
+_FOLLOW_S = 0.3
 
 
 class RunningRouter:
@@ -41,7 +43,7 @@ def running(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter
 
 def log_file(mailboxes: Mailboxes, only: str | None) -> str:
     """Return the path of the log of the router of one agent, or of that of all."""
-    return mailboxes.state_file("logs", f"router-{only or ALL}.log")
+    return mailboxes.state_file("logs", f"router-{only}.log" if only else "router.log")
 
 
 def start(mailboxes: Mailboxes, only: str | None = None, options: tuple[str, ...] = ()) -> Holder:
@@ -75,6 +77,7 @@ def _spawn(mailboxes: Mailboxes, only: str | None, options: tuple[str, ...], log
     scope = ["--agent", only] if only else []
     command = [sys.executable, "-P", "-m", "ai_bridge", "router", "--mailboxes", mailboxes.path, "--log", log]
     environment = {key: value for key, value in os.environ.items() if key != "AI_BRIDGE_AGENT"}
+    environment["AI_BRIDGE_STATE"] = state_base()  # its working directory is another
     with open(log + ".stderr", "wb") as errors:
         return subprocess.Popen(
             [*command, *scope, *options],
@@ -144,10 +147,30 @@ def _signal(pid: int, still_there: Callable[[], bool]) -> None:
         os.close(descriptor)
 
 
-def tail(path: str, lines: int) -> list[str]:
-    """Return the last lines of a log; none where there is no log yet."""
+def log_lines(path: str, lines: int, follow: bool) -> Iterator[str]:
+    """Yield the last lines of a log, and if `follow`, for ever, what is added to it, also across a rotation."""
+    while follow and not os.path.exists(path):
+        time.sleep(_FOLLOW_S)
+    file = _open_text(path)
+    yield "".join(file.readlines()[-lines:])
+    while follow:
+        rotated = _is_rotated(path, file)
+        yield file.read()  # what was written before the rotation was seen, too
+        if rotated:
+            file.close()
+            file = _open_text(path)
+        else:
+            time.sleep(_FOLLOW_S)
+    file.close()
+
+
+def _open_text(path: str) -> TextIO:
+    return open(path, encoding="utf-8", errors="replace", newline="")
+
+
+def _is_rotated(path: str, file: TextIO) -> bool:
+    """Tell whether another file stands at the log's path by now."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return [line.rstrip("\n") for line in file.readlines()[-lines:]]
+        return not os.path.samestat(os.stat(path), os.fstat(file.fileno()))
     except FileNotFoundError:
-        return []
+        return False

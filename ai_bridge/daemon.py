@@ -15,7 +15,7 @@ from ai_bridge.route import Router, Step
 from ai_bridge.settings import Settings
 from ai_bridge.wake import Wake
 
-ALL = "all"
+ALL = "*"
 _LEVELS = dict.fromkeys(("reject", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
 _AGAIN = ("leave", "retry")
 # A reader that finds no router makes the pass itself, and holds the lock that long.

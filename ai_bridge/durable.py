@@ -236,10 +236,10 @@ def open_own(path: str) -> int:
 
 
 def rewrite(fd: int, data: bytes) -> None:
-    """Make an open own file hold just `data`."""
-    os.ftruncate(fd, 0)
+    """Make an open own file hold just `data`; whoever reads meanwhile finds a first line that is whole."""
     os.lseek(fd, 0, os.SEEK_SET)
     write_all(fd, data)
+    os.ftruncate(fd, len(data))
 
 
 # --- the C library, met only where a move needs it ------------------------------------------------------

@@ -37,5 +37,5 @@ def _in(mailboxes: Mailboxes, name: str) -> str:
     if os.path.realpath(mailboxes.path) != os.path.realpath(user_wide()):
         return name
     folder = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
-    project = address.name_from(os.path.basename(folder))
+    project = address.name_from(os.path.basename(os.path.normpath(folder)))
     return f"{name}@{project}" if project else name

@@ -8,13 +8,15 @@ import time
 
 from ai_bridge import durable
 
-if os.name == "nt":
-    import msvcrt
-
+try:
+    import fcntl
+except ImportError:
     # Windows locks bytes and forbids others to read them: a byte far behind the text is locked.
     _LOCKED_BYTE = 1 << 30
 
     def _try_lock(fd: int) -> bool:
+        import msvcrt
+
         os.lseek(fd, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
@@ -22,7 +24,6 @@ if os.name == "nt":
             return False
         return True
 else:
-    import fcntl
 
     def _try_lock(fd: int) -> bool:
         try:
@@ -121,7 +122,7 @@ def holder(path: str) -> Holder | None:
 
 def _parsed(text: str) -> Holder:
     """Read the holder's line; a holder that has not written it yet is `pid` 0."""
-    words = text.split()
-    if len(words) < 4 or not words[0].isdigit():
+    words = text.partition("\n")[0].split()
+    if len(words) < 4 or not (words[0].isascii() and words[0].isdigit()):
         return Holder(0, "unknown", "", "", False)
     return Holder(int(words[0]), words[1], " ".join(words[4:]), words[2], words[3] == "ready")

@@ -35,12 +35,15 @@ class Mailboxes:
 
     def make(self, addresses: "list[str]") -> list[str]:
         """Create what is missing of the tree and of the agents' outboxes; returns the agents that are new."""
+        for name in addresses:
+            if address.checked(name) == address.POSTMASTER:
+                raise ReservedAddress(address=name)
         durable.make_directory(os.path.join(self.path, AGENTS))
         readme = os.path.join(self.path, README)
         if not os.path.lexists(readme):
             with open(os.path.join(os.path.dirname(__file__), "mailboxes_readme.md"), "rb") as text:
                 durable.write_new(readme, text.read())
-        return [name for name in addresses if self.outbox(address.checked(name)).make()]
+        return [name for name in addresses if self.outbox(name).make()]
 
     def outbox(self, owner: str) -> Outbox:
         """Return the outbox of an agent, whether it exists or not."""
@@ -49,11 +52,11 @@ class Mailboxes:
     def outboxes(self) -> list[Outbox]:
         """Return every outbox there is, by its owner's address; raises `NotMailboxes` where the tree is gone."""
         try:
-            names = sorted(os.listdir(self.path))
+            names = [name for name in os.listdir(self.path) if name.endswith(SUFFIX)]
         except (FileNotFoundError, NotADirectoryError):
             raise NotMailboxes(path=self.path) from None
-        owners = [name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)]
-        return [self.outbox(owner) for owner in owners if address.is_address(owner)]
+        found = [self.outbox(name.removesuffix(SUFFIX)) for name in sorted(names)]
+        return [outbox for outbox in found if address.is_address(outbox.owner) and os.path.isdir(outbox.path)]
 
     def agents(self) -> list[str]:
         """Return the addresses of all known agents: those that have an outbox."""
@@ -80,13 +83,8 @@ class Mailboxes:
         raise UnknownAgent(address=name, hint=suggestion, known=", ".join(agents))
 
     def state_directory(self) -> str:
-        """Return the directory of what must not leave this machine, one of its own for each mailboxes.
-
-        It lies in `AI_BRIDGE_STATE`, or where the system keeps the state of programs.
-        """
-        base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-        chosen = os.environ.get("AI_BRIDGE_STATE") or os.path.join(base, "ai-bridge")
-        return os.path.join(os.path.abspath(chosen), _unique_name(os.path.realpath(self.path)))
+        """Return the directory of what must not leave this machine, one of its own for each mailboxes."""
+        return os.path.join(state_base(), _unique_name(os.path.realpath(self.path)))
 
     def state_file(self, *parts: str) -> str:
         """Return a path in the state directory."""
@@ -115,6 +113,12 @@ def is_mailboxes(path: str) -> bool:
             return readme.readline().strip() == _TITLE
     except OSError:
         return False
+
+
+def state_base() -> str:
+    """Return the directory of all state: `AI_BRIDGE_STATE`, or where the system keeps the state of programs."""
+    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.abspath(os.environ.get("AI_BRIDGE_STATE") or os.path.join(base, "ai-bridge"))
 
 
 def user_wide() -> str:

@@ -6,6 +6,7 @@ import time
 from ai_bridge import address, durable, headers, message
 from ai_bridge.errors import (
     BadSubject,
+    BadText,
     EmptyBody,
     NobodyElse,
     PartlySent,
@@ -90,11 +91,18 @@ def _compose(mailboxes: Mailboxes, sender: str, draft: Draft, limit: int) -> tup
     written, id_ = _new_id(sender)
     files = []
     for recipient in recipients:
-        raw = message.format_message(Message(_headers(id_, sender, recipient, written, draft), draft.body))
+        raw = _formatted(Message(_headers(id_, sender, recipient, written, draft), draft.body))
         if len(raw) > limit:
             raise TooLarge(what="the message", size=len(raw), limit=limit)
         files.append((recipient, file_name(id_, recipient), raw))
     return id_, files
+
+
+def _formatted(made: Message) -> bytes:
+    try:
+        return message.format_message(made)
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise BadText(what="the body", offset=error.start) from None
 
 
 def _headers(id_: str, sender: str, recipient: str, written: str, draft: Draft) -> dict[str, str]:

@@ -5,13 +5,14 @@ import sys
 
 from ai_bridge import durable
 from ai_bridge.errors import UnitDiffers
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes import Mailboxes, state_base
 
 _UNIT = """\
 [Unit]
 Description=ai-bridge router of {scope} ({mailboxes})
 
 [Service]
+Environment={state}
 ExecStart={command}
 Restart=on-failure
 RestartSec=1
@@ -30,6 +31,7 @@ def unit(mailboxes: Mailboxes, only: str | None) -> tuple[str, str]:
     words += ["--agent", only] if only else []
     text = _UNIT.format(
         scope=only or "all agents",
+        state=_quoted(f"AI_BRIDGE_STATE={state_base()}"),
         mailboxes=_escaped(mailboxes.path),
         command=" ".join(_quoted(word) for word in words),
     )

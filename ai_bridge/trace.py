@@ -13,11 +13,12 @@ _READ_LIMIT = 64 * 1024 * 1024
 
 
 class Place:
-    """One file of a message: the `outbox` and `state` it is in, its `name` and its `recipient`."""
+    """One file of a message: the `outbox` and `state` it is in, its `name`, its `id` and its `recipient`."""
 
-    __slots__ = ("name", "outbox", "recipient", "state")
+    __slots__ = ("id", "name", "outbox", "recipient", "state")
 
     def __init__(self, outbox: Outbox, state: str, name: str, recipient: str) -> None:
+        self.id = label(name)[0] or name
         self.outbox = outbox
         self.state = state
         self.name = name
@@ -53,7 +54,7 @@ class Place:
 
 def find(mailboxes: Mailboxes, id_: str) -> list[Place]:
     """Return every place of a message, by its ID or its file's name; raises `NoSuchMessage` where there is none."""
-    outboxes = mailboxes.outboxes()
+    outboxes = mailboxes.outboxes() if id_ else []
     # An ID begins with its sender: that outbox is looked into first, for in a large tree it is the only one.
     outboxes.sort(key=lambda outbox: not id_.startswith(outbox.owner + "-"))
     recipients = [outbox.owner for outbox in outboxes]
@@ -95,7 +96,7 @@ def _by_content(outbox: Outbox, id_: str) -> list[Place]:
             except (Malformed, OSError):
                 continue
             if found.id == id_:
-                place.recipient = ", ".join(found.recipients)
+                place.id, place.recipient = found.id, ", ".join(found.recipients)
                 places.append(place)
     return places
 

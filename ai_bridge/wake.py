@@ -32,7 +32,11 @@ class Wake:
         # A plain Event could deadlock when a signal handler sets it; a SimpleQueue's put is reentrant.
         self._tokens: SimpleQueue[None] = SimpleQueue()
         self._watch = _make_watch(self.set, poll, poll_s)
-        self._watch.refresh(directories())
+        try:
+            self._watch.refresh(directories())
+        except BaseException:
+            self._watch.close()
+            raise
 
     def set(self) -> None:
         """Wake the waiting thread; may be called from any thread and from a signal handler."""

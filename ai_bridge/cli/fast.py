@@ -24,10 +24,9 @@ def send(words: list[str]) -> None:
     try:
         sending.run(request, sys.stdout)
     except BridgeError as refusal:
-        sys.stderr.write(f"error: {refusal}\n")
+        if sys.stderr is not None:
+            sys.stderr.write(f"error: {refusal}\n")
         _end(refusal.exit_code)
-    except BrokenPipeError:
-        _end(1)
     except KeyboardInterrupt:
         _end(130)
     _end(0)
@@ -35,7 +34,8 @@ def send(words: list[str]) -> None:
 
 def _end(code: int) -> None:
     """Leave without taking the interpreter apart: everything that matters is on the disk."""
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     os._exit(code)
 
 

@@ -55,22 +55,30 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a refusal becomes one line on standard error and its exit code."""
+        if sys.stdout is None:  # closed by whoever started us
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except BridgeError as refusal:
+            _flush_or_silence()
             click.echo(f"error: {refusal}", err=True)
             ctx.exit(refusal.exit_code)
         except OSError as error:
-            if isinstance(error, BrokenPipeError) or error.errno == errno.EPIPE:
-                _silence_stdout()
-                ctx.exit(1)
-            click.echo(f"error: {disk_error('the mailboxes', error)}", err=True)
+            if error.filename is None:
+                _flush_or_silence()
+            if error.errno != errno.EPIPE:
+                click.echo(f"error: {disk_error('standard output', error)}", err=True)
             ctx.exit(1)
 
 
-def _silence_stdout() -> None:
-    """Whoever read us is gone: keep the interpreter from complaining of it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _flush_or_silence() -> None:
+    """Where standard output takes nothing any more, keep the interpreter from trying again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def common(agent_help: str = "Who I am (else AI_BRIDGE_AGENT).") -> Callable[[Command], Command]:

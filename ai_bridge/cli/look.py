@@ -58,6 +58,8 @@ def history(
 ) -> None:
     """Past messages from and to me, newest last."""
     me = where.known(identity.who(where, agent).address)
+    if peer is not None and not trace.is_notice(peer):
+        where.known(peer)
     places = trace.history(where, me, peer, sys.maxsize if thread else limit, before)
     if thread:
         places = [place for place in places if _in_thread(place, thread)][-limit:]
@@ -91,8 +93,7 @@ def status(where: Mailboxes, agent: str | None, id_: str | None, as_json: bool) 
 
 def place_status(place: Place) -> dict[str, object]:
     """Return where one recipient's copy of a message is, as programs read it."""
-    id_ = place.name.removesuffix(f".{place.recipient}.txt")
-    return {"id": id_, "to": place.recipient, "state": place.state, "at": place.at, "reason": place.reason}
+    return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at, "reason": place.reason}
 
 
 def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
@@ -102,7 +103,7 @@ def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
     except NoIdentity as unknown:
         click.echo(f"mailboxes: {printable(where.path)}\nI am: not known ({unknown})", err=as_json)
         return
-    report = health.examine(where, loaded, [me.address])[0]
+    report = health.examine(where, loaded, [where.known(me.address)])[0]
     if as_json:
         echo_json([{"mailboxes": where.path, "why": me.why, **report.as_json()}])
         return

@@ -51,6 +51,8 @@ def read(
     where: Mailboxes, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool
 ) -> None:
     """Print what is unread for me; each message is acknowledged once it is printed."""
+    if sys.__stdout__ is None:
+        raise BridgeError(what="standard output is closed: what is printed nowhere would be read by nobody")
     me, loaded = _reader(where, agent)
     failed = False
     lock = inbox.hold(where, me)

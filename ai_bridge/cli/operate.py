@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 import click
 
@@ -16,7 +15,6 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable
 
 _operator = common("Only this agent's router (default: all agents').")
-_FOLLOW_S = 0.3
 
 
 @click.command()
@@ -143,29 +141,11 @@ def _reports(where: Mailboxes, agent: str | None) -> list[AgentHealth]:
 def logs(where: Mailboxes, agent: str | None, as_json: bool, lines: int, follow: bool) -> None:
     """The last lines of the router's log (JSON Lines, where it was started with --json)."""
     path = control.log_file(where, where.known(agent) if agent else None)
-    shown = control.tail(path, lines)
-    if not shown and not follow:
+    if not os.path.exists(path) and not follow:
         click.echo(f"nothing is logged yet in {printable(path)}", err=True)
-    for line in shown:
-        click.echo(line)
-    if follow:
-        _follow(path)
-
-
-def _follow(path: str) -> None:
-    """Print what is added to the log; a rotated log is opened anew."""
-    position, inode = (os.stat(path).st_size, os.stat(path).st_ino) if os.path.exists(path) else (0, 0)
-    while True:
-        time.sleep(_FOLLOW_S)
-        if not os.path.exists(path):
-            continue
-        found = os.stat(path)
-        if found.st_ino != inode or found.st_size < position:
-            position, inode = 0, found.st_ino
-        with open(path, encoding="utf-8", errors="replace") as file:
-            file.seek(position)
-            sys.stdout.write(file.read())
-            position = file.tell()
+        return
+    for text in control.log_lines(path, lines, follow):
+        click.echo(text, nl=False)
         sys.stdout.flush()
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 
 from ai_bridge import identity, mailboxes, settings
-from ai_bridge.errors import BadBatchLine, BadText, TooLarge, disk_error
+from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, send, send_batch
 
@@ -45,7 +45,7 @@ class Request:
     subject: str | None
 
 
-def run(request: Request, out: "TextIO") -> None:
+def run(request: Request, out: "TextIO | None") -> None:
     """Send, and print the ID of each message once it is durable; raises `BridgeError`."""
     where = mailboxes.find(request.mailboxes)
     sender = identity.who(where, request.sender or request.agent).address
@@ -54,8 +54,19 @@ def run(request: Request, out: "TextIO") -> None:
         sent = send_batch(where, sender, _drafts(where, request, limit), limit)
     else:
         sent = [send(where, sender, _draft(where, request, _body(request, limit)), limit)]
-    out.write("".join(_line(one, bool(request.json)) for one in sent))
-    out.flush()
+    _tell(out, sent, bool(request.json))
+
+
+def _tell(out: "TextIO | None", sent: list[Sent], as_json: bool) -> None:
+    """Print what was sent; where the output takes nothing, what was sent stays sent."""
+    if out is None:
+        return
+    try:
+        out.write("".join(_line(one, as_json) for one in sent))
+        out.flush()
+    except OSError as error:
+        ids = ", ".join(one.id for one in sent)
+        raise BridgeError(what=f"sent as {ids}, but standard output took nothing: {error.strerror}") from None
 
 
 def _line(sent: Sent, as_json: bool) -> str:
@@ -102,6 +113,8 @@ def _body(request: Request, limit: int) -> str:
 def _raw(path: str | None, limit: int) -> bytes:
     """Return at most one byte more than the limit from the file, or from standard input."""
     if path is None or path == "-":
+        if sys.stdin is None:
+            return b""
         if sys.stdin.isatty():
             sys.stderr.write("Type the message; end it with Ctrl-D on a line of its own.\n")
         return sys.stdin.buffer.read(limit + 1)
@@ -140,7 +153,8 @@ def _parsed(line: str, number: int) -> "dict[str, str]":
 
     try:
         found = json.loads(line)
-    except ValueError:
+        json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate is no text
+    except (ValueError, RecursionError):
         raise BadBatchLine(number=number, why="is not JSON") from None
     if not isinstance(found, dict) or not isinstance(found.get("body"), str):
         raise BadBatchLine(number=number, why="is not an object with a text `body`")

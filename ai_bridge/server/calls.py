@@ -161,18 +161,10 @@ def _send(session: Session, client: str | None, words: Words) -> str:
         in_reply_to,
         thread,
     )
-    _check_body(words["body"])
+    if not words["body"]:
+        raise BridgeError(what="the body is empty: say what the other agent should know")
     sent = send(where, me, draft, session.settings.max_message_bytes)
     return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}"
-
-
-def _check_body(body: str) -> None:
-    if not body:
-        raise BridgeError(what="the body is empty: say what the other agent should know")
-    try:
-        body.encode()
-    except UnicodeEncodeError as error:
-        raise BadArguments(tool="peer_send", why=f"body: a lone surrogate at {error.start} is no text") from None
 
 
 def _list(session: Session, client: str | None, words: Words) -> str:

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 
 from ai_bridge import fetch, identity, inbox, mailboxes, settings, trace
-from ai_bridge.errors import NoMailboxes, ReservedAddress
+from ai_bridge.errors import NoMailboxes
 from ai_bridge.identity import Identity
 from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Lock
@@ -74,8 +74,6 @@ class Session:
         """Return who the session is, with an outbox to send from; raises `BridgeError`."""
         where = self.mailboxes
         found = identity.who(where, self._agent, client)
-        if trace.is_notice(found.address):
-            raise ReservedAddress(address=found.address)
         where.make([found.address])
         return found
 
