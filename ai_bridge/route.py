@@ -158,6 +158,8 @@ class Router:
         """Return the known agents the message is for; raises `Malformed`."""
         if parsed.sender != outbox.owner:
             raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
+        if not set(self.agents).issuperset(parsed.recipients):
+            self.look()  # an agent may have come since the pass began
         if address.EVERYONE in parsed.recipients:
             everyone = [agent for agent in self.agents if agent != outbox.owner]
             if not everyone:

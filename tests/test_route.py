@@ -335,3 +335,12 @@ def test_a_message_whose_outbox_lacks_a_directory_still_moves(where: Mailboxes, 
     assert [step.verb for step in router.one_pass()] == ["retry"]
     assert [step.verb for step in router.one_pass()] == ["deliver"]
     assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}
+
+
+def test_an_agent_that_comes_during_a_pass_gets_its_mail(where: Mailboxes, settings: Settings) -> None:
+    first = post(where)
+    steps = Router(where, {"claude", "gemini", "codex"}, settings).one_pass()
+    assert next(steps).name == f"{first}.gemini.txt"
+    where.make(["codex"])
+    second = post(where, to="codex", sender="gemini")
+    assert [(step.verb, step.name) for step in steps] == [("deliver", f"{second}.codex.txt")]
