@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import TextIO
 
 from ai_bridge import durable
-from ai_bridge.daemon import ALL
 from ai_bridge.errors import RouterFailed, RouterRunning, RouterServesAll, RouterStays
 from ai_bridge.health import router_of
 from ai_bridge.locks import Holder
 from ai_bridge.mailboxes import Mailboxes, state_base
 from ai_bridge.reading import read_file
+from ai_bridge.router_locks import ALL
 
 _START_S = 20.0
 _STOP_S = 20.0
@@ -115,11 +115,10 @@ def stop(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
 
 def _terminate(mailboxes: Mailboxes, router: RunningRouter) -> None:
     """End the process that holds the lock; a pid that changed hands meanwhile is never signalled."""
-    pid, agent = router.holder.pid, router.agents[0]
+    pid = router.holder.pid
 
     def still_there() -> bool:
-        now = router_of(mailboxes, agent)
-        return now is not None and now.pid == pid
+        return any((now := router_of(mailboxes, agent)) is not None and now.pid == pid for agent in router.agents)
 
     _signal(pid, still_there)
     deadline = time.monotonic() + _STOP_S

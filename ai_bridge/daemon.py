@@ -3,23 +3,23 @@
 import logging
 import os
 import signal
+import time
 
 from ai_bridge import message
-from ai_bridge.errors import BridgeError, RouterRunning, disk_error
-from ai_bridge.locks import Lock, holder
+from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.log import LOGGER
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED
 from ai_bridge.recover import recover
 from ai_bridge.route import Router, Step
+from ai_bridge.router_locks import RouterLocks
 from ai_bridge.settings import Settings
 from ai_bridge.wake import Wake
 
-ALL = "*"
 _LEVELS = dict.fromkeys(("reject", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
 _AGAIN = ("leave", "retry")
-# A reader that finds no router makes the pass itself, and holds the lock that long.
-_READER_PATIENCE_S = 5.0
+# How long the router rests after the disk refused a move.
+_RETRY_S = 0.25
 
 
 class Daemon:
@@ -28,8 +28,7 @@ class Daemon:
     def __init__(self, mailboxes: Mailboxes, settings: Settings, only: str | None = None) -> None:
         self.mailboxes = mailboxes
         self.settings = settings
-        self.only = only
-        self._locks: dict[str, Lock] = {}
+        self._locks = RouterLocks(mailboxes, only)
         self._router = Router(mailboxes, set(), settings)
         self._stopping = False
         self._wake: Wake | None = None
@@ -39,31 +38,49 @@ class Daemon:
 
     def run(self) -> None:
         """Serve until told to stop; raises `RouterRunning` where another router serves all that this one would."""
-        self._take_locks(first=True)
+        self._begin()
         try:
             with Wake(self._directories, self.settings.poll, self.settings.poll_s) as self._wake:
-                LOGGER.info("router of %s started, pid %d", ", ".join(sorted(self._locks)), os.getpid())
+                LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
                 message.load_parser()
-                self._mark_ready()
+                self._locks.mark_ready()
                 while not self._stopping:
                     again = self._guarded_pass()
                     if not self._stopping:
                         self._wake.wait(min(self.settings.sweep_s, again))
-                        self._take_locks()
+                        self._take_more()
         finally:
-            LOGGER.info("router of %s stopped", ", ".join(sorted(self._locks)))
-            self._release_locks()
+            LOGGER.info("router of %s stopped", self._names())
+            self._locks.release()
 
     def run_once(self) -> list[Step]:
         """Make one pass, recovery first, and return its steps."""
-        self._take_locks(first=True)
+        self._begin()
         try:
             steps = list(self._router.one_pass())
             for step in steps:
                 _log(step)
             return steps
         finally:
-            self._release_locks()
+            self._locks.release()
+
+    def _begin(self) -> None:
+        """Take the locks and recover what their last routers held."""
+        self._locks.take_first()
+        self._router.serves = self._locks.agents
+        self._recover()
+
+    def _take_more(self) -> None:
+        """Serve agents that are new, or whose own router ended; recover what that held."""
+        more = self._locks.take_more()
+        self._router.serves = self._locks.agents
+        if more:
+            LOGGER.info("now also router of %s", ", ".join(more))
+            self._recover()
+            self._locks.mark_ready()
+
+    def _names(self) -> str:
+        return ", ".join(sorted(self._locks.agents))
 
     def stop(self, *_: object) -> None:
         """End after the message in hand; made to be a signal handler."""
@@ -93,19 +110,28 @@ class Daemon:
 
     def _pass(self) -> float:
         """Make a pass; what is left again and again is logged once."""
-        again, left = self.settings.sweep_s, set()
+        again, left, refused = self.settings.sweep_s, set(), False
         for step in self._router.one_pass():
             key = (step.name, step.why)
             if step.verb in _AGAIN:
                 left.add(key)
             if key not in self._left:
                 _log(step)
+            refused |= step.verb == "retry"
             if step.verb == "leave":
                 again = max(self.settings.settle_s, 0.1)
             if self._stopping:
                 break
         self._left = left
+        if refused:
+            self._pause()
         return again
+
+    def _pause(self) -> None:
+        """Wait a little before the next pass: a claim given back is an arrival itself, and would wake at once."""
+        deadline = time.monotonic() + _RETRY_S
+        while not self._stopping and time.monotonic() < deadline:
+            time.sleep(_RETRY_S / 10)
 
     def _recover(self) -> None:
         try:
@@ -120,61 +146,6 @@ class Daemon:
         except (BridgeError, OSError):  # the pass says what is wrong
             outboxes = []
         return [self.mailboxes.path, *(outbox.directory(DROPPED) for outbox in outboxes)]
-
-    # --- locks ------------------------------------------------------------------------------------------
-
-    def _take_locks(self, first: bool = False) -> None:
-        """Take the lock of every agent to serve that is free, and recover what its last router held."""
-        new = [agent for agent in self._wanted() if agent not in self._locks and self._take(agent, first)]
-        if first and not new:
-            self._refuse()
-        if new:
-            self._router.serves = set(self._locks)
-            self._recover()
-        if new and not first:
-            LOGGER.info("now also router of %s", ", ".join(new))
-            self._mark_ready()
-
-    def _wanted(self) -> list[str]:
-        if self.only is not None:
-            return [self.only]
-        try:
-            return self.mailboxes.agents()
-        except (BridgeError, OSError):
-            return []
-
-    def _take(self, agent: str, first: bool) -> bool:
-        lock = Lock(self.mailboxes.lock_file("router", agent))
-        taken = lock.acquire("router", self._serves, 0.1 if first else 0.0)
-        if not taken and first and not self._is_router(agent):
-            taken = lock.acquire("router", self._serves, _READER_PATIENCE_S)
-        if taken:
-            self._locks[agent] = lock
-        return taken
-
-    @property
-    def _serves(self) -> str:
-        return self.only or ALL
-
-    def _is_router(self, agent: str) -> bool:
-        found = holder(self.mailboxes.lock_file("router", agent))
-        return found is not None and found.role == "router"
-
-    def _refuse(self) -> None:
-        for agent in self._wanted():
-            if (found := holder(self.mailboxes.lock_file("router", agent))) is not None:
-                stop = "ai-collab stop" if found.serves == ALL else f"ai-collab stop --agent {agent}"
-                raise RouterRunning(agent=agent, holder=str(found), stop=stop)
-        self.mailboxes.known(self.only or "")
-
-    def _mark_ready(self) -> None:
-        for lock in self._locks.values():
-            lock.describe("router", self._serves, ready=True)
-
-    def _release_locks(self) -> None:
-        for lock in self._locks.values():
-            lock.release()
-        self._locks.clear()
 
 
 def _log(step: Step) -> None:

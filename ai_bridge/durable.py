@@ -57,6 +57,11 @@ def replace_own(path: str, data: bytes) -> None:
     os.replace(temporary, path)
 
 
+def set_written(path: str, nanoseconds: int) -> None:
+    """Set a file's time of writing, in nanoseconds since the epoch."""
+    os.utime(path, ns=(nanoseconds, nanoseconds))
+
+
 def flush_directory(path: str) -> None:
     """Make the names in the directory durable (where the system can: not on Windows)."""
     if os.name == "nt":

@@ -202,6 +202,10 @@ class CannotRestore(BridgeError):
     sentence = "{id} is {state}, not read or malformed: there is nothing to restore"
 
 
+class NameTaken(BridgeError):
+    sentence = "{name} cannot be restored: a message of that name is {state}; deal with that one first"
+
+
 class NotUnread(BridgeError):
     sentence = "{ids} {verb} not unread for {agent}: nothing was acknowledged"
 

@@ -16,6 +16,8 @@ from ai_bridge.wake import Wake
 # How long a read waits for a running router to deliver what was dropped before the read began.
 _ROUTER_PATIENCE_S = 1.0
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0001, 0.002
+# After so many wakes in a row that brought no mail a waiting reader rests that long between two looks.
+_MANY_WAKES, _REST_S = 20, 0.05
 
 
 def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
@@ -48,7 +50,7 @@ def _free_router_locks(mailboxes: Mailboxes, agent: str) -> dict[str, Lock]:
     if not _take(mailboxes, agent, locks):
         return {}
     for outbox in mailboxes.outboxes():
-        if outbox.owner != agent and any(label(name)[1] != agent for name in outbox.names(DROPPED)):
+        if outbox.owner != agent and any(label(name)[1] != agent for name in outbox.visible(DROPPED)):
             _take(mailboxes, outbox.owner, locks)
     return locks
 
@@ -73,7 +75,7 @@ def _await_router(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
 
 
 def _is_on_its_way(mailboxes: Mailboxes, agent: str) -> bool:
-    return any(outbox.names(state, agent) for outbox in mailboxes.outboxes() for state in (DROPPED, PROCESSING))
+    return any(outbox.visible(state, agent) for outbox in mailboxes.outboxes() for state in (DROPPED, PROCESSING))
 
 
 def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:
@@ -101,6 +103,7 @@ def wait(
     called at every wake and sweep; where it returns False the wait ends.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    empty = 0
     with wake or open_wake(mailboxes, settings) as wake:
         while True:
             if found := fetch(mailboxes, agent, settings, sender):
@@ -108,4 +111,6 @@ def wait(
             left = settings.sweep_s if deadline is None else min(settings.sweep_s, deadline - time.monotonic())
             if left <= 0 or not each_sweep():
                 return []
-            wake.wait(left)
+            empty = empty + 1 if wake.wait(left) else 0
+            if empty > _MANY_WAKES:  # a file that comes back again and again, not mail
+                time.sleep(min(_REST_S, left))

@@ -2,11 +2,14 @@
 
 import os
 import time
+from calendar import timegm
+from time import strptime
 
+from ai_bridge import message
 from ai_bridge.inbox import Waiting, unread
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, Outbox
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, STATES, Outbox, label
 from ai_bridge.settings import Settings
 
 HEALTHY, WARNING, CRITICAL = range(3)
@@ -35,10 +38,20 @@ class AgentHealth:
         self.agent = agent
         self.router = router
         self.dropped = _waits(outbox, DROPPED, now)
+        self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))
         self.processing = _waits(outbox, PROCESSING, now)
         self.malformed = _waits(outbox, MALFORMED, now)
         self.unread = Waits([waiting.path for waiting in inbox], now)
         self.findings: list[tuple[int, str]] = []
+        for state in STATES:
+            try:
+                os.listdir(outbox.directory(state))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self.find(
+                    CRITICAL, f"{outbox.directory(state)} cannot be listed: {error.strerror}; mend or remove it"
+                )
 
     def find(self, level: int, sentence: str) -> None:
         self.findings.append((level, sentence))
@@ -112,7 +125,14 @@ def age(seconds: float) -> str:
 
 
 def _waits(outbox: Outbox, state: str, now: float) -> Waits:
-    return Waits([outbox.file(state, name) for name in outbox.names(state)], now)
+    return Waits([outbox.file(state, name) for name in outbox.visible(state)], now)
+
+
+def _oldest_composed(outbox: Outbox, now: float) -> float:
+    """Return the age of the oldest dropped message by its ID: one that is claimed and given back keeps it."""
+    names = [name for name in outbox.visible(DROPPED) if message.is_own_id(label(name)[0])]
+    stamp = message.stamp_of(label(names[0])[0]) if names else ""
+    return round(max(0.0, now - timegm(strptime(stamp[:14], "%Y%m%d%H%M%S"))), 1) if stamp else 0.0
 
 
 def _age(path: str, now: float) -> float:

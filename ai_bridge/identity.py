@@ -22,7 +22,7 @@ class Identity:
 
 def who(mailboxes: Mailboxes, option: str | None = None, client: str | None = None) -> Identity:
     """Return who the caller is; raises `NoIdentity` where nothing tells, `BadAddress` where it is no address."""
-    if option:
+    if option is not None:
         return Identity(address.checked(option), "given as an option")
     for variable in VARIABLES:
         if value := os.environ.get(variable):

@@ -1,7 +1,7 @@
 """What awaits me, in every outbox: list, read, acknowledge. An inbox is this view, never a directory."""
 
-from ai_bridge import message, reading
-from ai_bridge.errors import NotUnread, ReaderBusy
+from ai_bridge import durable, message, reading
+from ai_bridge.errors import Malformed, NotUnread, ReaderBusy
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
@@ -42,15 +42,29 @@ class Waiting:
         return message.parse(reading.read_file(self.path, _READ_LIMIT))
 
     def acknowledge(self) -> bool:
-        """Move the message to `.read`; False where it is gone."""
-        return self.outbox.move("acknowledge", self.name)
+        """Move the message to `.read`; False where it is gone.
+
+        Where a message of that name was read before, the same one again is removed, and another kept beside it.
+        """
+        try:
+            return self.outbox.move("acknowledge", self.name)
+        except FileExistsError:
+            if not self._was_read_before():
+                return bool(self.outbox.move_to_free("acknowledge", self.name))
+            return durable.remove(self.path)
+
+    def _was_read_before(self) -> bool:
+        try:
+            return reading.read_file(self.path, _READ_LIMIT) == reading.read_file(self.read_path, _READ_LIMIT)
+        except Malformed:
+            return False
 
 
 def unread(mailboxes: Mailboxes, agent: str, sender: str | None = None) -> list[Waiting]:
     """Return what is unread for the agent, oldest first; only from `sender` if one is given."""
     outboxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
     found = [
-        (outbox.order(UNREAD, name), outbox, name) for outbox in outboxes for name in outbox.names(UNREAD, agent)
+        (outbox.order(UNREAD, name), outbox, name) for outbox in outboxes for name in outbox.visible(UNREAD, agent)
     ]
     found.sort(key=lambda entry: entry[0])
     return [Waiting(outbox, name) for _, outbox, name in found]

@@ -66,6 +66,14 @@ class Lock:
         """Whether this object holds the lock."""
         return self._fd is not None
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the lock held is still that of its path: it is not once its directory was removed."""
+        try:
+            return self._fd is not None and os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+        except OSError:
+            return False
+
     def acquire(self, role: str, serves: str = "", patience_s: float = 0.1) -> bool:
         """Take the lock, trying for `patience_s` seconds; False where another holds it.
 

@@ -3,7 +3,7 @@
 import os
 
 from ai_bridge import address, durable
-from ai_bridge.errors import NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
+from ai_bridge.errors import BridgeError, NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.outbox import SUFFIX, Outbox
 
 README = "README.md"
@@ -132,14 +132,27 @@ def find(chosen: str | None = None) -> Mailboxes:
 
     Raises `NotMailboxes` where what was named is none, `NoMailboxes` where none is found.
     """
-    named = chosen or os.environ.get("AI_BRIDGE_MAILBOXES")
-    if named:
-        return Mailboxes(named).check()
-    start = os.getcwd()
+    named = os.environ.get("AI_BRIDGE_MAILBOXES") if chosen is None else chosen
+    if named or chosen is not None:
+        return Mailboxes(named or "").check() if named else _refuse_nameless()
+    start = _working_directory()
     found = _nearest_upward(start) or user_wide()
     if not is_mailboxes(found):
         raise NoMailboxes(start=start, user=found)
     return Mailboxes(found)
+
+
+def _refuse_nameless() -> Mailboxes:
+    raise BridgeError(what="--mailboxes names nothing: give the directory's path")
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise BridgeError(
+            what="the working directory was deleted: change to another, or give --mailboxes DIR"
+        ) from None
 
 
 def _nearest_upward(start: str) -> str | None:

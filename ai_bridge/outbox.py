@@ -10,6 +10,8 @@ from ai_bridge import durable, message
 SUFFIX = "-outbox"
 TEMPORARY = ".tmp"
 REASON = ".reason"
+# Of the 255 bytes of a file's name, so that `~1`, `.txt`, `.reason` and a temporary ending fit as well.
+_MAX_STEM = 210
 
 DROPPED, PROCESSING, UNREAD, READ, MALFORMED = STATES = ("dropped", "processing", "unread", "read", "malformed")
 DIRECTORIES = {
@@ -77,6 +79,27 @@ class Outbox:
         source, target = MOVES[verb]
         return durable.move(self.file(source, name), self.file(target, new_name or name))
 
+    def release(self, name: str) -> str:
+        """Put a claimed file back, under a free name where its own was taken meanwhile; returns that name."""
+        return self.move_to_free("release", name)
+
+    def move_to_free(self, verb: str, name: str) -> str:
+        """Make a move under the first free name of `name`, `name~1` …; returns it, or '' where another was first."""
+        number = 0
+        while True:
+            free = variant(name, number)
+            try:
+                return free if self.move(verb, name, free) else ""
+            except FileExistsError:
+                number += 1
+
+    def visible(self, state: str, recipient: str = "") -> list[str]:
+        """Return `names`, or none where the directory cannot be listed: one outbox's trouble is not another's."""
+        try:
+            return self.names(state, recipient)
+        except OSError:
+            return []
+
     def names(self, state: str, recipient: str = "") -> list[str]:
         """Return the message files in `state` in the order they were sent, of one recipient if one is given.
 
@@ -104,6 +127,14 @@ class Outbox:
     def order(self, state: str, name: str) -> tuple[str, str]:
         """Sort by the time in the ID, and a file with a name of its own by the time it was written."""
         return (message.stamp_of(label(name)[0]) or _written(self.file(state, name)), name)
+
+
+def variant(name: str, number: int) -> str:
+    """Return a message file's name, or its variant `~1`, `~2` …; of a very long name only the beginning."""
+    stem = os.fsencode(name.removesuffix(".txt"))
+    if number == 0 and len(stem) <= _MAX_STEM:
+        return name
+    return os.fsdecode(stem[:_MAX_STEM]) + (f"~{number}" if number else "") + ".txt"
 
 
 def file_name(id_: str, recipient: str) -> str:

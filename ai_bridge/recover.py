@@ -1,10 +1,12 @@
 """Recover, at a router's start: release what a dead router held, and set aside what killed it too often."""
 
+import json
 import os
 import time
+from contextlib import suppress
 
 from ai_bridge import durable, message, reading
-from ai_bridge.errors import Malformed, ReleasedTooOften
+from ai_bridge.errors import Malformed, ReleasedTooOften, disk_error
 from ai_bridge.outbox import PROCESSING, Outbox
 from ai_bridge.route import Router, Step
 
@@ -25,18 +27,22 @@ def recover(router: Router) -> "Iterator[Step]":
     counts = _ReleaseCounts(router)
     outboxes = router.look()
     held = [
-        (outbox, name) for outbox in outboxes for name in outbox.names(PROCESSING) if _is_ours(router, outbox, name)
+        (outbox, name) for outbox in outboxes for name in outbox.visible(PROCESSING) if _is_ours(router, outbox, name)
     ]
     counts.add([f"{outbox.owner}/{name}" for outbox, name in held])
     for outbox, name in held:
-        times = counts.get(f"{outbox.owner}/{name}")
-        if times > MAX_RELEASES:
-            yield router.reject(outbox, name, ReleasedTooOften(times=times - 1))
-        else:
-            yield _release(outbox, name)
+        yield _released(router, outbox, name, counts.get(f"{outbox.owner}/{name}"))
     for outbox in outboxes:
-        outbox.complete()
-        _remove_stale(outbox)
+        _tidy(outbox)
+
+
+def _released(router: Router, outbox: Outbox, name: str, times: int) -> Step:
+    try:
+        if times > MAX_RELEASES:
+            return router.reject(outbox, name, ReleasedTooOften(times=times - 1))
+        return Step("release", outbox, outbox.release(name), "a router that died had claimed it")
+    except OSError as error:
+        return Step("retry", outbox, name, str(disk_error(outbox.path, error)))
 
 
 def _is_ours(router: Router, outbox: Outbox, name: str) -> bool:
@@ -52,31 +58,16 @@ def _is_ours(router: Router, outbox: Outbox, name: str) -> bool:
     return router.serves_mover(outbox, name, to)
 
 
-def _release(outbox: Outbox, name: str) -> Step:
-    """Put a claimed file back; where its name was taken meanwhile, under a free one."""
-    free, number = name, 0
-    while True:
-        try:
-            outbox.move("release", name, free)
-        except FileExistsError:
-            number += 1
-            free = f"{name.removesuffix('.txt')}~{number}.txt"
-        else:
-            return Step("release", outbox, free, "a router that died had claimed it")
-
-
 class _ReleaseCounts:
     """How often each file was released by `recover`: kept in the state directory, for files still held then."""
 
     def __init__(self, router: Router) -> None:
         self._path = router.mailboxes.state_file("released", ",".join(sorted(router.serves))[:200])
         self._counts: dict[str, int] = {}
-        try:
-            with open(self._path, encoding="utf-8", errors="surrogateescape") as file:
-                lines = [line.rstrip("\n").partition(" ") for line in file]
-            self._counts = {key: int(count) for count, _, key in lines if count.isdigit()}
-        except OSError:
-            return
+        with suppress(OSError, ValueError, RecursionError):  # a file that is damaged counts anew
+            with open(self._path, encoding="ascii") as file:
+                found = json.load(file)
+            self._counts = {key: count for key, count in found.items() if isinstance(count, int)}
 
     def get(self, key: str) -> int:
         return self._counts.get(key, 0)
@@ -87,16 +78,14 @@ class _ReleaseCounts:
         if before == self._counts:
             return
         durable.make_directory(os.path.dirname(self._path))
-        text = "".join(f"{count} {key}\n" for key, count in self._counts.items())
-        durable.replace_own(self._path, text.encode("utf-8", "surrogateescape"))
+        durable.replace_own(self._path, json.dumps(self._counts).encode("ascii"))
 
 
-def _remove_stale(outbox: Outbox) -> None:
-    """Remove what senders that died left half written a day ago; a message was never accepted from there."""
-    try:
+def _tidy(outbox: Outbox) -> None:
+    """Make the directories that are missing, and remove what senders that died left half written a day ago."""
+    with suppress(OSError):
+        outbox.complete()
         with os.scandir(outbox.temporary) as entries:
             old = [entry.path for entry in entries if time.time() - entry.stat().st_mtime > _STALE_TEMPORARY_S]
-    except OSError:
-        return
-    for path in old:
-        durable.remove(path)
+        for path in old:
+            durable.remove(path)

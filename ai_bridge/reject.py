@@ -1,11 +1,12 @@
 """Reject: what cannot be delivered is kept in `.malformed` with its reason, and its sender is told."""
 
 import os
+import shlex
 
 from ai_bridge import address, durable, send
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED, PROCESSING, REASON, Outbox
+from ai_bridge.outbox import MALFORMED, PROCESSING, REASON, Outbox, variant
 from ai_bridge.text import printable, shorten
 
 _NOTICE_BYTES = 16_384
@@ -28,11 +29,10 @@ def _free_name(outbox: Outbox, name: str) -> str:
 
     A reason without its file is a crash's leftover, too, and no hindrance.
     """
-    here, candidate, number = outbox.file(PROCESSING, name), name, 1
-    while os.path.lexists(kept := outbox.file(MALFORMED, candidate)) and not durable.is_same(here, kept):
+    here, number = outbox.file(PROCESSING, name), 0
+    while os.path.lexists(kept := outbox.file(MALFORMED, variant(name, number))) and not durable.is_same(here, kept):
         number += 1
-        candidate = f"{name.removesuffix('.txt')}~{number}.txt"
-    return candidate
+    return variant(name, number)
 
 
 def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, name: str, why: str) -> None:
@@ -40,11 +40,12 @@ def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, name: str, why: str) -> N
     if outbox.owner == address.POSTMASTER:
         return
     shown = printable(name)
+    restore = f"ai-bridge restore -- {shlex.quote(name)}" if name.isprintable() else "rename it, then restore it"
     body = (
         "A message from your outbox could not be delivered.\n\n"
         f"Reason: {why}\n"
         f"Kept as: {printable(outbox.file(MALFORMED, name))}\n"
-        f"Once mended there: ai-bridge restore {shown}\n"
+        f"Once mended there: {restore}\n"
     )
     mailboxes.outbox(address.POSTMASTER).make()
     draft = send.Draft([outbox.owner], body, f"not delivered: {shorten(shown, 120)}")

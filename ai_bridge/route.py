@@ -6,7 +6,7 @@ file holds or is stops the pass: what is refused is kept, with its reason, and i
 
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ai_bridge import address, durable, lease, message, reading, send
 from ai_bridge.errors import (
@@ -69,7 +69,12 @@ class Router:
         """Look at every dropped file once, yielding what was done; may be left after any step."""
         self._release_held()
         for outbox in self.look():
-            for name in outbox.names(DROPPED):
+            try:
+                names = outbox.names(DROPPED)
+            except OSError as error:
+                yield Step("retry", outbox, "", str(disk_error(outbox.path, error)))
+                continue
+            for name in names:
                 yield from self._steps(outbox, name)
 
     def look(self) -> list[Outbox]:
@@ -180,7 +185,7 @@ class Router:
         claimed = os.lstat(outbox.file(PROCESSING, name))
         if (claimed.st_ino, claimed.st_size, claimed.st_mtime_ns) == (found.st_ino, found.st_size, found.st_mtime_ns):
             return True
-        outbox.move("release", name)
+        outbox.release(name)
         return False
 
     @contextmanager
@@ -192,15 +197,13 @@ class Router:
         except OSError:
             self._release_held()
             raise
-        self._held.clear()
+        self._held.discard((outbox, name))
 
     def _release_held(self) -> None:
         for outbox, name in list(self._held):
-            try:
-                outbox.move("release", name)
-            except OSError:
-                continue
-            self._held.discard((outbox, name))
+            with suppress(OSError):
+                outbox.release(name)
+                self._held.discard((outbox, name))
 
     def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
         final = file_name(parsed.id, recipient)
@@ -224,11 +227,12 @@ class Router:
 
     def _fan_out(self, outbox: Outbox, name: str, parsed: Message, recipients: list[str]) -> Step:
         """Drop one file for each recipient, then remove the original; done again after a crash, it ends alike."""
+        written_ns = os.lstat(outbox.file(PROCESSING, name)).st_mtime_ns  # by which it may be ordered
         copies = tuple(file_name(parsed.id, recipient) for recipient in recipients)
         for recipient, copy in zip(recipients, copies, strict=True):
             raw = message.format_message(parsed.readdressed(recipient))
             try:
-                send.drop(outbox, copy, raw)
+                send.drop(outbox, copy, raw, written_ns)
             except FileExistsError:
                 if not self._holds(outbox.file(DROPPED, copy), raw):
                     return self.reject(outbox, name, IdReused(id=parsed.id, recipient=recipient))

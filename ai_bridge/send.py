@@ -158,12 +158,17 @@ def _random() -> str:
 # --- drop -----------------------------------------------------------------------------------------------
 
 
-def drop(outbox: Outbox, name: str, raw: bytes) -> None:
-    """Put one complete file into the outbox, durably; raises FileExistsError or another OSError."""
-    _drop(outbox, [(outbox.owner, name, raw)], [])
+def drop(outbox: Outbox, name: str, raw: bytes, written_ns: int | None = None) -> None:
+    """Put one complete file into the outbox, durably; said to be written at that time, if one is given.
+
+    Raises FileExistsError or another OSError.
+    """
+    _drop(outbox, [(outbox.owner, name, raw)], [], written_ns)
 
 
-def _drop(outbox: Outbox, files: list[tuple[str, str, bytes]], published: list[str]) -> None:
+def _drop(
+    outbox: Outbox, files: list[tuple[str, str, bytes]], published: list[str], written_ns: int | None = None
+) -> None:
     """Write all, flush, publish all, flush the directory; on failure take back what can be taken back.
 
     `published` is left holding the names that were published and not taken back.
@@ -171,6 +176,8 @@ def _drop(outbox: Outbox, files: list[tuple[str, str, bytes]], published: list[s
     temporary = [os.path.join(outbox.temporary, f"{os.getpid()}.{name}") for _, name, _ in files]
     try:
         _write_all(outbox, temporary, [raw for _, _, raw in files])
+        if written_ns is not None:
+            durable.set_written(temporary[0], written_ns)
         for source, (_, name, _) in zip(temporary, files, strict=True):
             durable.publish(source, outbox.file(DROPPED, name))
             published.append(name)

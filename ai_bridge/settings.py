@@ -37,7 +37,7 @@ class Setting:
         if isinstance(self.default, bool) or isinstance(value, bool):
             return isinstance(self.default, bool) and isinstance(value, bool)
         kinds = (int, float) if isinstance(self.default, float) else (int,)
-        return isinstance(value, kinds) and self.minimum <= value < float("inf")
+        return isinstance(value, kinds) and self.minimum <= value <= _MAXIMUM
 
     def from_text(self, text: str) -> object:
         """Return the value an environment variable's text stands for, or the text where it stands for none."""
@@ -52,18 +52,53 @@ class Setting:
             return text
 
 
+_MAXIMUM = 1_000_000_000
 _TABLE = (
     Setting(
-        "max_message_bytes", 1_048_576, 1024, "a whole number of at least 1024", "largest message file, in bytes"
+        "max_message_bytes",
+        1_048_576,
+        1024,
+        "a whole number of at least 1024 and at most 1000000000",
+        "largest message file, in bytes",
     ),
-    Setting("max_chars", 20_000, 1000, "a whole number of at least 1000", "characters in one reply to a model"),
-    Setting("sweep_s", 5.0, 0.05, "a number of at least 0.05", "seconds between two full scans"),
-    Setting("poll", False, 0, "true or false", "look at directory times instead of waiting for events"),
-    Setting("poll_s", 1.0, 0.01, "a number of at least 0.01", "seconds between two looks when polling"),
-    Setting("settle_s", 1.0, 0.0, "a number of at least 0", "seconds a file must be unchanged before it is refused"),
-    Setting("stuck_s", 60.0, 1.0, "a number of at least 1", "seconds after which waiting mail is a health warning"),
     Setting(
-        "log_bytes", 1_000_000, 10_000, "a whole number of at least 10000", "size at which the router's log rotates"
+        "max_chars",
+        20_000,
+        1000,
+        "a whole number of at least 1000 and at most 1000000000",
+        "characters in one reply to a model",
+    ),
+    Setting(
+        "sweep_s", 5.0, 0.05, "a number of at least 0.05 and at most 1000000000", "seconds between two full scans"
+    ),
+    Setting("poll", False, 0, "true or false", "look at directory times instead of waiting for events"),
+    Setting(
+        "poll_s",
+        1.0,
+        0.01,
+        "a number of at least 0.01 and at most 1000000000",
+        "seconds between two looks when polling",
+    ),
+    Setting(
+        "settle_s",
+        1.0,
+        0.0,
+        "a number of at least 0 and at most 1000000000",
+        "seconds a file must be unchanged before it is refused",
+    ),
+    Setting(
+        "stuck_s",
+        60.0,
+        1.0,
+        "a number of at least 1 and at most 1000000000",
+        "seconds after which waiting mail is a health warning",
+    ),
+    Setting(
+        "log_bytes",
+        1_000_000,
+        10_000,
+        "a whole number of at least 10000 and at most 1000000000",
+        "size at which the router's log rotates",
     ),
 )
 SETTINGS = {setting.name: setting for setting in _TABLE}
@@ -128,5 +163,5 @@ def _read(path: str) -> "dict[str, object]":
     try:
         with open(path, "rb") as file:
             return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
         raise BadSettingsFile(path=path, why=str(error)) from None

@@ -3,8 +3,8 @@
 import os
 import time
 
-from ai_bridge import address, message, reading
-from ai_bridge.errors import CannotRestore, Malformed, NoSuchMessage
+from ai_bridge import address, durable, message, reading
+from ai_bridge.errors import CannotRestore, Malformed, NameTaken, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD, Outbox, file_name, label
@@ -72,7 +72,7 @@ def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
     places = [
         Place(outbox, state, name, label(name)[1])
         for state in (DROPPED, PROCESSING, UNREAD, MALFORMED)
-        for name in outbox.names(state)
+        for name in outbox.visible(state)
         if id_ in (label(name)[0], name)
     ]
     delivered = [(file_name(id_, recipient), recipient) for recipient in recipients] if message.is_id(id_) else []
@@ -89,7 +89,7 @@ def _by_content(outbox: Outbox, id_: str) -> list[Place]:
     """Look into files that do not have the name of a message yet, or never got one."""
     places = []
     for state in (DROPPED, PROCESSING, MALFORMED):
-        for name in outbox.names(state):
+        for name in outbox.visible(state):
             place = Place(outbox, state, name, label(name)[1])
             try:
                 found = place.load()
@@ -129,7 +129,7 @@ def _entries(outbox: Outbox, recipient: str) -> list[tuple[tuple[str, str], Plac
         (outbox.order(state, name), Place(outbox, state, name, label(name)[1]))
         for state in STATES
         if state != MALFORMED
-        for name in outbox.names(state, recipient)
+        for name in outbox.visible(state, recipient)
     ]
 
 
@@ -143,17 +143,29 @@ def restore(mailboxes: Mailboxes, id_: str) -> list[Place]:
     if not restorable:
         raise CannotRestore(id=id_, state=places[0].state)
     for place in restorable:
-        place.outbox.move(f"restore {place.state}", place.name)
-        if place.state == MALFORMED:
-            _forget_reason(place)
+        _put_back(place)
         place.state = UNREAD if place.state == READ else DROPPED
     return restorable
 
 
-def _forget_reason(place: Place) -> None:
-    from ai_bridge import durable
+def _put_back(place: Place) -> None:
+    """Make the move; a reason goes first, for a router may write a new one as soon as the file is back."""
+    reason = place.reason
+    if reason is not None:
+        durable.remove(place.path + REASON)
+    try:
+        place.outbox.move(f"restore {place.state}", place.name)
+    except FileExistsError:
+        _keep_reason(place, reason)
+        raise NameTaken(name=place.name, state=UNREAD if place.state == READ else DROPPED) from None
+    except OSError:
+        _keep_reason(place, reason)
+        raise
 
-    durable.remove(place.path + REASON)
+
+def _keep_reason(place: Place, reason: str | None) -> None:
+    if reason is not None:
+        durable.replace_own(place.path + REASON, f"{reason}\n".encode())
 
 
 def reply_headers(mailboxes: Mailboxes, id_: str) -> tuple[str, str]:

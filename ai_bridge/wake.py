@@ -5,8 +5,10 @@ directory is deleted and made again, a share sends none): whoever waits also swe
 """
 
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -31,7 +33,8 @@ class Wake:
         self._directories = directories
         # A plain Event could deadlock when a signal handler sets it; a SimpleQueue's put is reentrant.
         self._tokens: SimpleQueue[None] = SimpleQueue()
-        self._watch = _make_watch(self.set, poll, poll_s)
+        with _signals_blocked():
+            self._watch = _make_watch(self.set, poll, poll_s)
         try:
             self._watch.refresh(directories())
         except BaseException:
@@ -64,6 +67,19 @@ class Wake:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Let no thread that is started meanwhile take a signal: it could not wake the thread that waits for it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _make_watch(notify: Notify, poll: bool, poll_s: float) -> _Watch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -57,6 +58,8 @@ class LazyGroup(click.Group):
         """Run the command; a refusal becomes one line on standard error and its exit code."""
         if sys.stdout is None:  # closed by whoever started us
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

@@ -11,7 +11,7 @@ import click
 from ai_bridge import fetch, identity, inbox, settings, trace
 from ai_bridge.cli import output
 from ai_bridge.cli.group import common, complete_agents, echo_json
-from ai_bridge.errors import BridgeError
+from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
@@ -78,8 +78,15 @@ def _print_one(waiting: Waiting, number: int, peek: bool, as_json: bool) -> bool
     else:
         click.echo(("\n" if number else "") + output.text(message), nl=False)
     sys.stdout.flush()
-    if not peek:
+    return peek or _acknowledged(waiting)
+
+
+def _acknowledged(waiting: Waiting) -> bool:
+    try:
         waiting.acknowledge()
+    except OSError as error:
+        click.echo(f"error: {disk_error(waiting.path, error)}: it stays unread", err=True)
+        return False
     return True
 
 
@@ -91,6 +98,8 @@ def _print_one(waiting: Waiting, number: int, peek: bool, as_json: bool) -> bool
 @common()
 def wait(where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, as_json: bool) -> None:
     """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
+    if timeout is not None and timeout != timeout:
+        raise click.BadParameter("it is not a number", param_hint="--timeout")
     me, loaded = _reader(where, agent)
     found = fetch.wait(where, me, loaded, timeout, _sender(where, sender))
     if not found:

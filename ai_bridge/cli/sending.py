@@ -48,7 +48,7 @@ class Request:
 def run(request: Request, out: "TextIO | None") -> None:
     """Send, and print the ID of each message once it is durable; raises `BridgeError`."""
     where = mailboxes.find(request.mailboxes)
-    sender = identity.who(where, request.sender or request.agent).address
+    sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     limit = settings.load(where.path).max_message_bytes
     if request.batch:
         sent = send_batch(where, sender, _drafts(where, request, limit), limit)
@@ -136,12 +136,16 @@ def _text(raw: bytes, path: str | None) -> str:
 
 # --- a batch --------------------------------------------------------------------------------------------
 
+_BATCH_BYTES = 256 * 1024 * 1024
 _BATCH_KEYS = ("body", "subject", "to", "reply_to")
 
 
 def _drafts(where: Mailboxes, request: Request, limit: int) -> list[Draft]:
     """Read JSON Lines, each an object with `body` and, if it likes, `subject`, `to` and `reply_to`."""
-    text = _text(_raw(request.file, 1 << 30), request.file)
+    raw = _raw(request.file, _BATCH_BYTES)
+    if len(raw) > _BATCH_BYTES:
+        raise TooLarge(what="the batch", size=f"more than {_BATCH_BYTES}", limit=_BATCH_BYTES)
+    text = _text(raw, request.file)
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     return [
         _draft(where, request, found["body"], found) for found in (_parsed(line, number) for number, line in lines)

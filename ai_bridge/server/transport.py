@@ -95,7 +95,7 @@ class Asked:
         """Take note of a line that was read, or of one that was written."""
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(found, dict) or "id" not in found or ("method" in found) == is_answer:
             return
@@ -123,6 +123,9 @@ class _PipeIn:
             line = await self._reader.readline()
         except OSError:  # a terminal that hung up, a connection that was reset
             line = b""
+        except ValueError:
+            print(f"a line of more than {_MAX_LINE} bytes was passed over", file=sys.stderr)
+            return "\n"
         if not line:
             await self._asked.settled()
             raise StopAsyncIteration

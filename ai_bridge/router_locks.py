@@ -1,0 +1,117 @@
+"""The router locks one process holds: of one agent, or of all that no other router serves."""
+
+import errno
+
+from ai_bridge.errors import BridgeError, RouterRunning, disk_error
+from ai_bridge.locks import Lock, holder
+from ai_bridge.log import LOGGER
+from ai_bridge.mailboxes import Mailboxes
+
+ALL = "*"
+_PROBE_PATIENCE_S = 0.1
+# A reader that finds no router makes the pass itself, and holds the lock that long.
+_READER_PATIENCE_S = 5.0
+# Descriptors left free for the work itself where there are more agents than descriptors.
+_SPARE_DESCRIPTORS = 16
+
+
+class RouterLocks:
+    """The locks by agent; `only` is the one agent to serve, or None for all."""
+
+    def __init__(self, mailboxes: Mailboxes, only: str | None) -> None:
+        self.mailboxes = mailboxes
+        self.only = only
+        self.serves = only or ALL
+        self._held: dict[str, Lock] = {}
+        self._troubles: set[str] = set()
+        self._is_full = False
+
+    @property
+    def agents(self) -> set[str]:
+        """The agents whose locks are held."""
+        return set(self._held)
+
+    def take_first(self) -> None:
+        """Take what is free, waiting for readers that make a pass; raises `RouterRunning` where nothing is."""
+        self._raise_descriptor_limit()
+        patient = True
+        for agent in self._wanted():
+            if not self._take(agent, _PROBE_PATIENCE_S if patient else 0.0):
+                patient = patient and not self._is_routers(agent) and self._take(agent, _READER_PATIENCE_S)
+        if not self._held:
+            self._refuse()
+
+    def take_more(self) -> list[str]:
+        """Take what has become free since, and what is new; returns the agents now served besides."""
+        for agent in [agent for agent, lock in self._held.items() if not lock.is_in_place]:
+            LOGGER.warning("the lock of %s was removed under this router: taking it anew", agent)
+            self._held.pop(agent).release()
+        if self._is_full:
+            return []
+        return [agent for agent in self._wanted() if agent not in self._held and self._take(agent, 0.0)]
+
+    def mark_ready(self) -> None:
+        """Say in every lock that this router has recovered and serves."""
+        for lock in self._held.values():
+            lock.describe("router", self.serves, ready=True)
+
+    def release(self) -> None:
+        """Give all back."""
+        for lock in self._held.values():
+            lock.release()
+        self._held.clear()
+
+    def _wanted(self) -> list[str]:
+        if self.only is not None:
+            return [self.only]
+        try:
+            return self.mailboxes.agents()
+        except (BridgeError, OSError):
+            return []
+
+    def _take(self, agent: str, patience_s: float) -> bool:
+        """Take one agent's lock; trouble with it is logged once and keeps no other agent from being served."""
+        lock = Lock(self.mailboxes.lock_file("router", agent))
+        try:
+            taken = lock.acquire("router", self.serves, patience_s)
+        except OSError as error:
+            self._note(agent, error)
+            return False
+        if taken:
+            self._held[agent] = lock
+        return taken
+
+    def _note(self, agent: str, error: OSError) -> None:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            self._is_full = True
+            for other in list(self._held)[-_SPARE_DESCRIPTORS:]:
+                self._held.pop(other).release()
+        trouble = f"{agent} is not served: {disk_error(self.mailboxes.lock_file('router', agent), error)}"
+        if trouble not in self._troubles:
+            LOGGER.error("%s", trouble)
+        self._troubles.add(trouble)
+
+    def _is_routers(self, agent: str) -> bool:
+        found = holder(self.mailboxes.lock_file("router", agent))
+        return found is not None and found.role == "router"
+
+    def _refuse(self) -> None:
+        if self._troubles:
+            raise BridgeError(what=min(self._troubles))
+        for agent in self._wanted():
+            if (found := holder(self.mailboxes.lock_file("router", agent))) is not None:
+                stop = "ai-collab stop" if found.serves == ALL else f"ai-collab stop --agent {agent}"
+                raise RouterRunning(agent=agent, holder=str(found), stop=stop)
+        self.mailboxes.known(self.only or "")
+
+    def _raise_descriptor_limit(self) -> None:
+        """Allow as many descriptors as the system grants: each agent served needs one."""
+        try:
+            import resource
+        except ImportError:
+            return
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            return
