@@ -84,7 +84,8 @@ look_for_agents() {
         [ -d "$outbox" ] || continue
         agent=${outbox##*/}
         agent=${agent%-outbox}
-        [ "$agent" = postmaster ] || known="$known${known:+, }$agent"
+        case $agent in [!a-z]* | *[!a-z0-9_@-]* | postmaster) continue ;; esac
+        known="$known${known:+, }$agent"
     done
     set -f
     [ -n "$known" ]
@@ -111,7 +112,7 @@ find_mailboxes() {
 
 check_agent() {
     [ "$1" != postmaster ] || refuse "postmaster only writes notices: it reads no mail and nobody sends in its name"
-    case ", $known, " in *", $1, "*) return ;; esac
+    case $1 in *[,\ ]*) ;; *) case ", $known, " in *", $1, "*) return ;; esac ;; esac
     for part in "${1%%@*}" "${1#*@}"; do
         case $part in
             [!a-z]* | *[!a-z0-9_-]* | '') refuse "'$1' is not an address: an address is name or name@project, each a lower-case letter followed by at most 31 of a-z, 0-9, _ and -" ;;
@@ -180,10 +181,17 @@ find_limit() {
     for settings in "${XDG_CONFIG_HOME:-${HOME:-}/.config}/ai-bridge/settings.toml" "$mailboxes/settings.toml"; do
         [ -z "$limit" ] && [ -f "$settings" ] || continue
         while IFS=' =' read -r key value _; do
-            [ "$key" != max_message_bytes ] || limit=$value
+            key=${key#\"}
+            [ "${key%\"}" != max_message_bytes ] || limit=${value%%#*}
         done <"$settings"
     done
-    case ${limit:=1048576} in *[!0-9]*) refuse "setting max_message_bytes is $limit, but must be a whole number" ;; esac
+    : "${limit:=1048576}"
+    given=$limit
+    while [ "$limit" != "${limit#*_}" ]; do limit=${limit%%_*}${limit#*_}; done
+    case $limit in
+        '' | *[!0-9]* | ???????????*) limit=0 ;;
+    esac
+    [ "$limit" -ge 1024 ] || refuse "setting max_message_bytes is '$given', but must be a whole number of at least 1024"
 }
 
 # --- compose and drop -----------------------------------------------------------------------------------
@@ -212,13 +220,16 @@ write_headers() {
 
 # The body of the first recipient's file comes from standard input.
 write_first() {
-    [ -z "$file" ] || [ "$file" = - ] || exec <"$file" || refuse "$file cannot be read: check the path"
+    if [ -n "$file" ] && [ "$file" != - ]; then
+        [ -r "$file" ] && [ ! -d "$file" ] || refuse "$file cannot be read: check the path"
+        exec <"$file"
+    fi
     [ -d "$outbox/.tmp" ] || mkdir "$outbox/.tmp" || refuse "$outbox/.tmp cannot be made: check who owns it"
     write_headers "$1"
     first=$temporary.$1.txt skip=$((${#headers} + 2)) room=$((limit - ${#headers} - 1))
     [ "$room" -gt 1 ] || refuse_size
     told=$(dd of="$first" bs="$room" count=1 iflag=fullblock oflag=append conv=notrunc,fsync 2>&1) ||
-        refuse "$outbox: the body cannot be written safely: $told"
+        refuse "$outbox: the body cannot be written safely: ${told%%"$newline"*}"
     case $told in
         1+0*) refuse_size ;;
         0+0*) [ -n "$allow_empty" ] || refuse "the body is empty: pipe text in or name a --file, or say --allow-empty" ;;
@@ -233,16 +244,22 @@ refuse_size() {
 write_other() {
     write_headers "$1"
     told=$(dd if="$first" of="$temporary.$1.txt" bs=65536 iflag=skip_bytes skip="$skip" oflag=append conv=notrunc,fsync 2>&1) ||
-        refuse "$outbox: the body cannot be written safely: $told"
+        refuse "$outbox: the body cannot be written safely: ${told%%"$newline"*}"
 }
 
+# From the first move on a router may take the files, so nothing is taken back and no signal is heard.
 publish() {
-    mv -n -- "$@" "$outbox/" || refuse "$outbox: the message cannot be moved there: is it read-only?"
+    trap '' HUP INT TERM
+    done=''
     for one in "$@"; do
-        [ ! -e "$one" ] || refuse "$id exists already: try again"
+        told=$(mv -n -- "$one" "$outbox/" 2>&1)
+        if [ -e "$one" ]; then # mv's exit code tells less: it may look for a file that a router took meanwhile
+            [ -z "$done" ] || refuse "$id was sent to $done of $# recipients and not to the others: ${told:-it exists already}"
+            refuse "$outbox: the message cannot be moved there: ${told:-$id exists already, try again}"
+        fi
+        done=$((${done:-0} + 1))
     done
-    temporary=$outbox/$id
-    sync -- "$outbox" || refuse "$outbox cannot be made durable: look at the system log"
+    sync -- "$outbox" || refuse "$id was sent, but $outbox cannot be made durable: look at the system log"
     temporary=''
 }
 
@@ -263,4 +280,4 @@ for one in $recipients; do
     set -- "$@" "$temporary.$one.txt"
 done
 publish "$@"
-printf '%s\n' "$id"
+printf '%s\n' "$id" 2>/dev/null || refuse "sent as $id, but standard output took nothing"
