@@ -130,11 +130,14 @@ class Outbox:
 
 
 def variant(name: str, number: int) -> str:
-    """Return a message file's name, or its variant `~1`, `~2` …; of a very long name only the beginning."""
+    """Return a message file's name, or its variant `~1`, `~2` …"""
+    return f"{shortened(name).removesuffix('.txt')}~{number}.txt" if number else name
+
+
+def shortened(name: str) -> str:
+    """Return a message file's name, of a very long one only the beginning."""
     stem = os.fsencode(name.removesuffix(".txt"))
-    if number == 0 and len(stem) <= _MAX_STEM:
-        return name
-    return os.fsdecode(stem[:_MAX_STEM]) + (f"~{number}" if number else "") + ".txt"
+    return name if len(stem) <= _MAX_STEM else os.fsdecode(stem[:_MAX_STEM]) + ".txt"
 
 
 def file_name(id_: str, recipient: str) -> str:

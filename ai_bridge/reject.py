@@ -6,7 +6,7 @@ import shlex
 from ai_bridge import address, durable, send
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED, PROCESSING, REASON, Outbox, variant
+from ai_bridge.outbox import MALFORMED, PROCESSING, REASON, Outbox, shortened, variant
 from ai_bridge.text import printable, shorten
 
 _NOTICE_BYTES = 16_384
@@ -29,10 +29,12 @@ def _free_name(outbox: Outbox, name: str) -> str:
 
     A reason without its file is a crash's leftover, too, and no hindrance.
     """
-    here, number = outbox.file(PROCESSING, name), 0
-    while os.path.lexists(kept := outbox.file(MALFORMED, variant(name, number))) and not durable.is_same(here, kept):
+    here, wanted, number = outbox.file(PROCESSING, name), shortened(name), 0
+    while os.path.lexists(kept := outbox.file(MALFORMED, variant(wanted, number))) and not durable.is_same(
+        here, kept
+    ):
         number += 1
-    return variant(name, number)
+    return variant(wanted, number)
 
 
 def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, name: str, why: str) -> None:
