@@ -130,7 +130,8 @@ def test_what_the_output_did_not_take_stays_unread(where: Mailboxes, output: str
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") <= 1
-    assert [one.id for one in unread(where, "gemini")] == [id_]
+    assert [name for names in states(where, "claude").values() for name in names] == [f"{id_}.gemini.txt"]
+    assert READ not in states(where, "claude")
 
 
 def test_only_what_was_taken_before_the_reader_left_is_acknowledged(

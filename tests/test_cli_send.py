@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.cli import fast
+from ai_bridge.cli import fast, mail
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, READ
 from tests.conftest import ROOT, command, post, states
@@ -224,6 +224,13 @@ def test_only_words_that_are_plainly_understood_go_without_click() -> None:
     assert (request.file, request.json, request.batch) == ("-", True, None)
     for words in ([], ["-h"], ["gemini", "--from"], ["gemini", "--", "s"], ["a", "b", "c"], ["a", "--json=1"]):
         assert fast.parse(words) is None
+
+
+def test_every_option_known_without_click_is_the_same_with_it() -> None:
+    by_click = {word: option for option in mail.send.params for word in option.opts if word.startswith("--")}
+    for word, name in (fast.VALUES | fast.FLAGS).items():
+        assert by_click[word].name == {"mailboxes": "where", "json": "as_json"}.get(name, name)
+        assert by_click[word].is_flag is (word in fast.FLAGS)
 
 
 _LOOK = """

@@ -19,7 +19,7 @@ ORDER = [
     *("address", "headers", "handler", "message", "durable", "reading", "lease", "locks", "settings"),
     *("outbox", "mailboxes"),
     *("send", "reject", "route", "recover", "inbox", "trace", "wake", "fetch"),
-    *("identity", "health", "log", "daemon", "control", "service"),
+    *("identity", "health", "log", "router_locks", "daemon", "control", "service"),
     *("server", "cli", "__main__"),
 ]
 # Within the package of the server, and of the command line, the same holds.

@@ -229,7 +229,7 @@ class TestDuplicates:
         for number in range(3):
             hand_drop(where, to="nobody", body=str(number))
             run(where, settings)
-        assert set(states(where, "claude")[MALFORMED]) == {"x.txt", "x~2.txt", "x~3.txt"}
+        assert set(states(where, "claude")[MALFORMED]) == {"x.txt", "x~1.txt", "x~2.txt"}
 
 
 class TestFanOut:

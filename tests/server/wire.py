@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -173,6 +174,15 @@ class Wire:
     def descriptors(self) -> int:
         """Return how many files the server has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def has_open(self, path: str) -> bool:
+        """Tell whether the server has the file open."""
+        directory = f"/proc/{self.process.pid}/fd"
+        for descriptor in os.listdir(directory):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                if os.readlink(f"{directory}/{descriptor}") == os.path.realpath(path):
+                    return True
+        return False
 
     def said(self) -> str:
         """Return what the server wrote to standard error."""

@@ -1,0 +1,62 @@
+"""The server ends cleanly whenever and however its client leaves."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tests.server.conftest import Serve
+from tests.server.wire import Wire
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+
+
+def assert_clean(server: Wire, code: int) -> None:
+    """The process ended as one that was told to, and had nothing to complain of."""
+    assert (code, server.said()) == (0, "")
+
+
+# --- leaving --------------------------------------------------------------------------------------------
+
+
+def test_it_ends_when_its_client_says_no_more(serve: Serve, era: str) -> None:
+    server = serve(era=era)
+    server.text("peer_status")
+    server.close_in()
+    assert_clean(server, server.ended())
+
+
+def test_it_ends_when_its_client_says_nothing_at_all(serve: Serve) -> None:
+    server = serve(opened=False)
+    server.close_in()
+    assert_clean(server, server.ended())
+
+
+def test_it_ends_when_its_client_leaves_during_a_wait(serve: Serve, era: str) -> None:
+    server = serve(era=era, AI_BRIDGE_SWEEP_S="3600")
+    server.ask_tool("peer_wait", {"timeout_s": 3600}, progressToken="w")
+    server.until_progress()
+    assert_clean(server, server.leave())
+
+
+def test_it_ends_when_its_client_stops_listening(serve: Serve) -> None:
+    server = serve()
+    server.close_out()
+    server.ask_tool("peer_status")
+    assert_clean(server, server.ended())
+
+
+@SIGNALS
+def test_a_signal_ends_it(serve: Serve, number: signal.Signals) -> None:
+    server = serve()
+    server.text("peer_status")
+    assert_clean(server, server.signal(number))
+
+
+@SIGNALS
+def test_a_signal_ends_it_during_a_wait(serve: Serve, number: signal.Signals) -> None:
+    server = serve(AI_BRIDGE_SWEEP_S="3600")
+    server.ask_tool("peer_wait", {"timeout_s": 3600}, progressToken="w")
+    server.until_progress()
+    assert_clean(server, server.signal(number))

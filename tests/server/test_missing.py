@@ -1,0 +1,61 @@
+"""Mailboxes that are not there when the server starts, or go away: said in a sentence, and no restart needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ai_bridge.mailboxes import Mailboxes
+from tests.conftest import post
+from tests.server.conftest import Serve
+from tests.server.shown import NOTHING
+from tests.server.test_identity import EVERY_USE
+from tests.server.wire import Wire
+
+
+def test_every_use_says_what_is_missing_and_works_once_it_is_made(serve: Serve, tmp_path: Path) -> None:
+    later = Mailboxes(str(tmp_path / "later"))
+    server = serve("--mailboxes", later.path)
+    assert [tool["name"] for tool in server.tools() if tool["name"].startswith("read_")] == []
+    for tool, words in EVERY_USE.items():
+        refusal = server.refusal(tool, **words)
+        assert f"{later.path} is not a mailboxes directory" in refusal, tool
+        assert "ai-bridge init" in refusal
+    assert not os.path.exists(later.path)
+    later.make(["claude", "gemini"])
+    post(later, "made at last", to="claude", sender="gemini")
+    assert "read_gemini_messages" in [tool["name"] for tool in server.tools()]
+    assert "made at last" in server.text("read_gemini_messages")
+
+
+def test_an_empty_directory_is_an_unmounted_share_and_is_left_empty(serve: Serve, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    server = serve(AI_BRIDGE_MAILBOXES=str(share))
+    assert "mount it" in server.refusal("peer_read")
+    assert os.listdir(share) == []
+
+
+def test_mailboxes_that_go_away_during_a_wait_end_it_with_a_sentence_and_may_come_back(
+    claude: Wire, where: Mailboxes
+) -> None:
+    Path(where.path, "settings.toml").write_text("sweep_s = 0.05")
+    waiting = claude.ask_tool("peer_wait", {"timeout_s": 600}, progressToken="w")
+    claude.until_progress()
+    os.rename(where.path, f"{where.path}-unmounted")
+    ended = claude.answer(waiting)
+    assert ended.is_error
+    assert "is not a mailboxes directory" in ended.text
+    os.rename(f"{where.path}-unmounted", where.path)
+    post(where, "back again", to="claude", sender="gemini")
+    assert "back again" in claude.text("peer_read")
+
+
+def test_settings_nobody_can_read_are_said_and_may_be_mended(claude: Wire, where: Mailboxes) -> None:
+    path = Path(where.path, "settings.toml")
+    path.write_text("max_chars = [")
+    assert claude.tools()
+    for tool in ("peer_read", "peer_send", "peer_wait", "peer_list", "peer_status", "read_gemini_messages"):
+        assert f"{path} cannot be read as TOML" in claude.refusal(tool, **EVERY_USE[tool]), tool
+    path.unlink()
+    assert claude.text("peer_read") == NOTHING

@@ -1,0 +1,184 @@
+"""peer_wait: returns when there is mail, is woken rather than polls, and leaves nothing behind when it ends."""
+
+from __future__ import annotations
+
+import time
+
+import anyio
+import pytest
+from mcp import Client
+from mcp.shared.dispatcher import ProgressFnT
+
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import DROPPED, UNREAD
+from tests.conftest import post, states, until
+from tests.server.conftest import Connect, Serve, said
+from tests.server.shown import NOTHING, settle
+from tests.server.wire import PATIENCE_S, Wire
+
+LONG = {"timeout_s": 3600}
+
+
+@pytest.fixture(autouse=True)
+def _never_sweeps(where: Mailboxes) -> None:
+    """Put the sweeps so far apart that only a wake can end a wait before the test's own patience does."""
+    settle(where, sweep_s=3600.0)
+
+
+def begin_to_wait(server: Wire, **words: object) -> int:
+    """Return the number of a wait that has looked once and found nothing."""
+    before = len(server.progress)
+    request = server.ask_tool("peer_wait", {**LONG, **words}, progressToken=f"w{before}")
+    server.until_progress(before + 1)
+    return request
+
+
+# --- it returns -----------------------------------------------------------------------------------------
+
+
+def test_where_mail_is_there_it_returns_at_once_and_acknowledges_nothing(
+    claude_of_era: Wire, where: Mailboxes
+) -> None:
+    where.make(["codex"])
+    for sender in ("gemini", "codex"):
+        post(where, "hello", to="claude", sender=sender)
+    text = claude_of_era.text("peer_wait", **LONG)
+    assert text == "2 messages unread for claude, from codex, gemini. Read with peer_read()."
+    assert [*states(where, "gemini")] == [UNREAD]
+    assert claude_of_era.text("peer_wait", **LONG) == text
+
+
+def test_a_drop_wakes_it_where_no_router_runs(claude_of_era: Wire, where: Mailboxes) -> None:
+    server = claude_of_era
+    waiting = begin_to_wait(server)
+    post(where, "hello", to="claude", sender="gemini")
+    assert server.answer(waiting).text.startswith("1 message unread for claude, from gemini.")
+
+
+@pytest.mark.usefixtures("router")
+def test_a_drop_wakes_it_where_a_router_runs(claude: Wire, where: Mailboxes) -> None:
+    waiting = begin_to_wait(claude)
+    post(where, "hello", to="claude", sender="gemini")
+    assert claude.answer(waiting).text.startswith("1 message unread for claude, from gemini.")
+
+
+def test_mail_of_an_agent_made_meanwhile_wakes_it_too(claude: Wire, where: Mailboxes) -> None:
+    waiting = begin_to_wait(claude)
+    where.make(["codex"])
+    post(where, "hello", to="claude", sender="codex")
+    assert "from codex" in claude.answer(waiting).text
+
+
+def test_where_there_are_no_events_it_is_woken_by_looking(claude: Wire, where: Mailboxes) -> None:
+    settle(where, sweep_s=3600.0, poll=True, poll_s=0.01)
+    waiting = begin_to_wait(claude)
+    post(where, "hello", to="claude", sender="gemini")
+    assert "from gemini" in claude.answer(waiting).text
+
+
+def test_it_waits_on_until_the_asked_sender_writes(claude: Wire, where: Mailboxes) -> None:
+    where.make(["codex"])
+    settle(where, sweep_s=0.05)
+    waiting = begin_to_wait(claude, sender="gemini")
+    post(where, "from another", to="claude", sender="codex")
+    until(lambda: [*states(where, "codex")] == [UNREAD])
+    claude.until_progress(len(claude.progress) + 1)
+    assert not claude.has_replied(waiting)
+    post(where, "from the one", to="claude", sender="gemini")
+    assert claude.answer(waiting).text.startswith("1 message unread for claude, from gemini.")
+
+
+def test_with_no_mail_it_returns_after_its_time(claude_of_era: Wire, where: Mailboxes) -> None:
+    post(where, "mine", to="gemini", sender="claude")
+    for timeout_s in (0, 0.2):
+        started = time.monotonic()
+        text = claude_of_era.text("peer_wait", timeout_s=timeout_s)
+        assert time.monotonic() - started >= timeout_s
+        assert text.startswith(f"No mail for claude in {timeout_s:g} s.")
+    assert [*states(where, "claude")] == [DROPPED]
+
+
+@pytest.mark.anyio
+async def test_it_reports_how_long_it_has_waited(connect: Connect, era: str, where: Mailboxes) -> None:
+    reports: list[tuple[float, float | None, str | None]] = []
+    enough = anyio.Event()
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        reports.append((progress, total, message))
+        if len(reports) == 3:
+            enough.set()
+
+    settle(where, sweep_s=0.05)
+    async with connect(era) as client:
+        await give_up_when(client, enough, note)
+    times = [progress for progress, _, _ in reports]
+    assert times == sorted(set(times))
+    assert {(total, message) for _, total, message in reports} == {(3600.0, "waiting for mail")}
+
+
+async def give_up_when(client: Client, event: anyio.Event, note: ProgressFnT) -> None:
+    """Begin a long wait, and give it up when the event comes."""
+
+    async def wait() -> None:
+        await client.call_tool("peer_wait", LONG, progress_callback=note)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        with anyio.fail_after(PATIENCE_S):
+            await event.wait()
+        group.cancel_scope.cancel()
+
+
+# --- it is ended ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_a_client_that_gives_up_a_wait_is_served_on(connect: Connect, era: str, where: Mailboxes) -> None:
+    started = anyio.Event()
+
+    async def note(*_: object) -> None:
+        started.set()
+
+    async with connect(era) as client:
+        await give_up_when(client, started, note)
+        assert await said(client, "peer_read") == NOTHING
+
+
+def test_a_cancelled_wait_closes_all_it_had_opened(claude_of_era: Wire) -> None:
+    server = claude_of_era
+    before = server.descriptors()
+    waits = [begin_to_wait(server) for _ in range(5)]
+    assert server.descriptors() > before
+    for request in waits:
+        server.cancel(request)
+    until(lambda: server.descriptors() <= before)
+    assert server.text("peer_read") == NOTHING
+    assert not [request for request in waits if server.has_replied(request)]
+
+
+def test_a_wait_that_ended_closes_all_it_had_opened(claude: Wire, where: Mailboxes) -> None:
+    before = claude.descriptors()
+    waits = [begin_to_wait(claude) for _ in range(5)]
+    post(where, "hello", to="claude", sender="gemini")
+    assert {claude.answer(request).text[:9] for request in waits} == {"1 message"}
+    until(lambda: claude.descriptors() <= before)
+
+
+@pytest.mark.parametrize("cancelled", [True, False], ids=["cancelled", "still waiting"])
+def test_many_waits_do_not_delay_the_end(serve: Serve, cancelled: bool) -> None:
+    server = serve()
+    waits = [begin_to_wait(server) for _ in range(20)]
+    for request in waits if cancelled else []:
+        server.cancel(request)
+    server.close_in()
+    assert server.ended() == 0
+    assert "Traceback" not in server.said()
+
+
+def test_however_many_wait_the_other_tools_answer(serve: Serve, where: Mailboxes) -> None:
+    server = serve()
+    waits = [server.ask_tool("peer_wait", LONG) for _ in range(60)]
+    assert server.text("peer_status").startswith("You are claude")
+    assert server.text("peer_read") == NOTHING
+    post(where, "hello", to="claude", sender="gemini")
+    assert {server.answer(request).text[:9] for request in waits} == {"1 message"}

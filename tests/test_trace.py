@@ -1,0 +1,173 @@
+"""Where a message is: found in every state by its ID or its file's name, in history, and put back by hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ai_bridge import trace
+from ai_bridge.errors import CannotRestore, NameTaken, NoSuchMessage
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD
+from ai_bridge.settings import Settings
+from tests.conftest import post, route, states
+
+TEXT = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nx"
+
+
+def _put(where: Mailboxes, state: str, name: str, id_: str = "n1", to: str = "gemini") -> str:
+    path = where.outbox("claude").file(state, name)
+    Path(path).write_text(TEXT.format(id=id_, to=to))
+    return path
+
+
+def _where(where: Mailboxes, id_: str) -> list[tuple[str, str, str]]:
+    return [(place.state, place.name, place.recipient) for place in trace.find(where, id_)]
+
+
+# --- find -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_message_is_found_in_every_state_by_id_and_by_name(where: Mailboxes, state: str) -> None:
+    path = _put(where, state, "n1.gemini.txt")
+    for word in ("n1", "n1.gemini.txt"):
+        assert _where(where, word) == [(state, "n1.gemini.txt", "gemini")]
+        assert trace.find(where, word)[0].path == path
+        assert trace.find(where, word)[0].load().id == "n1"
+
+
+@pytest.mark.parametrize("state", [DROPPED, PROCESSING, MALFORMED])
+def test_a_file_with_a_name_of_its_own_is_found_by_what_it_holds(where: Mailboxes, state: str) -> None:
+    _put(where, state, "a note.txt", to="gemini, codex")
+    assert _where(where, "n1") == [(state, "a note.txt", "gemini, codex")]
+    assert _where(where, "a note.txt") == [(state, "a note.txt", "")]
+
+
+def test_every_copy_is_found(where: Mailboxes) -> None:
+    where.make(["codex"])
+    _put(where, READ, "n1.gemini.txt")
+    _put(where, UNREAD, "n1.codex.txt", to="codex")
+    assert _where(where, "n1") == [(UNREAD, "n1.codex.txt", "codex"), (READ, "n1.gemini.txt", "gemini")]
+
+
+def test_another_senders_outbox_is_searched_too(where: Mailboxes) -> None:
+    _put(where, UNREAD, "gemini-1.gemini.txt", "gemini-1")
+    assert _where(where, "gemini-1") == [(UNREAD, "gemini-1.gemini.txt", "gemini")]
+
+
+@pytest.mark.parametrize("word", ["unknown", "", "../n1", "n1.gemini", "/etc/passwd", "../etc/passwd.txt", "*", "n"])
+def test_what_names_no_message_finds_none(where: Mailboxes, word: str) -> None:
+    _put(where, READ, "n1.gemini.txt")
+    _put(where, MALFORMED, "-no ID-.txt")
+    with pytest.raises(NoSuchMessage, match=f"in {where.path}: `ai-bridge history` lists the IDs"):
+        trace.find(where, word)
+
+
+def test_the_reason_of_a_rejection_is_told(where: Mailboxes, settings: Settings) -> None:
+    _put(where, DROPPED, "note.txt", to="gmini")
+    route(where, settings)
+    (place,) = trace.find(where, "note.txt")
+    assert place.reason is not None
+    assert place.reason.startswith("To names gmini, and there is no such agent (did you mean gemini?)")
+    os.unlink(place.path + REASON)
+    os.mkfifo(place.path + REASON)
+    assert place.reason is None
+    os.unlink(place.path + REASON)
+    assert place.reason is None
+
+
+def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Mailboxes) -> None:
+    path = _put(where, UNREAD, "n1.gemini.txt")
+    (place,) = trace.find(where, "n1")
+    assert place.reason is None
+    assert place.at.endswith("Z")
+    os.unlink(path)
+    assert place.at == ""
+
+
+# --- history ----------------------------------------------------------------------------------------------
+
+
+def _history(where: Mailboxes, agent: str, **words: object) -> list[str]:
+    return [place.name.partition(".")[0] for place in trace.history(where, agent, **words)]  # type: ignore[arg-type]
+
+
+def test_history_is_of_one_agent_newest_last_and_within_its_limit(where: Mailboxes, settings: Settings) -> None:
+    where.make(["codex"])
+    first = post(where, "1")
+    second = post(where, "2", to="claude", sender="gemini")
+    other = post(where, "3", to="codex", sender="gemini")
+    route(where, settings)
+    last = post(where, "4", to="codex")
+    assert _history(where, "claude") == [first, second, last]
+    assert _history(where, "gemini") == [first, second, other]
+    assert _history(where, "gemini", peer="codex") == [other]
+    assert _history(where, "claude", limit=2) == [second, last]
+    assert _history(where, "claude", limit=1, before=last) == [second]
+    assert _history(where, "claude", before=first) == []
+    assert _history(where, "claude", peer="nobody") == []
+    with pytest.raises(NoSuchMessage):
+        trace.history(where, "claude", before="unknown")
+
+
+def test_what_was_rejected_is_no_history(where: Mailboxes, settings: Settings) -> None:
+    _put(where, DROPPED, "n1.gemini.txt", to="gmini")
+    _put(where, DROPPED, "n2.gemini.txt", "n2")
+    route(where, settings)
+    assert _history(where, "claude", peer="gemini") == ["n2"]
+
+
+# --- restore ----------------------------------------------------------------------------------------------
+
+
+def test_a_read_message_is_unread_again(where: Mailboxes) -> None:
+    _put(where, READ, "n1.gemini.txt")
+    (place,) = trace.restore(where, "n1")
+    assert (place.state, os.path.isfile(place.path)) == (UNREAD, True)
+    assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"]}
+
+
+def test_a_mended_message_goes_on_and_one_that_was_not_is_rejected_again(
+    where: Mailboxes, settings: Settings
+) -> None:
+    _put(where, DROPPED, "mended.txt", to="gmini")
+    _put(where, DROPPED, "not.txt", "n2", to="gmini")
+    route(where, settings)
+    _put(where, MALFORMED, "mended.txt")
+    for name in ("mended.txt", "not.txt"):
+        (place,) = trace.restore(where, name)
+        assert (place.state, os.path.isfile(place.path)) == (DROPPED, True)
+    assert os.listdir(where.outbox("claude").directory(MALFORMED)) == []
+    route(where, settings)
+    assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"], MALFORMED: ["not.txt"]}
+
+
+@pytest.mark.parametrize("state", [DROPPED, PROCESSING, UNREAD])
+def test_what_is_under_way_is_not_restored(where: Mailboxes, state: str) -> None:
+    _put(where, state, "n1.gemini.txt")
+    with pytest.raises(CannotRestore, match=f"n1 is {state}, not read or malformed"):
+        trace.restore(where, "n1")
+    assert states(where, "claude") == {state: ["n1.gemini.txt"]}
+
+
+def test_restoring_replaces_nothing(where: Mailboxes) -> None:
+    _put(where, READ, "n1.gemini.txt")
+    Path(_put(where, UNREAD, "n1.gemini.txt")).write_text("kept")
+    with pytest.raises(NameTaken, match=r"n1\.gemini\.txt cannot be restored: a message of that name is unread"):
+        trace.restore(where, "n1")
+    assert Path(where.outbox("claude").file(UNREAD, "n1.gemini.txt")).read_text() == "kept"
+
+
+# --- answers ----------------------------------------------------------------------------------------------
+
+
+def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Mailboxes) -> None:
+    first = post(where, "x")
+    second = post(where, "y", in_reply_to=first, thread="older")
+    assert trace.reply_headers(where, first) == (first, first)
+    assert trace.reply_headers(where, second) == (second, "older")
+    assert trace.is_notice("postmaster")
+    assert not trace.is_notice("claude")
