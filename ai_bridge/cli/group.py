@@ -17,6 +17,8 @@ from ai_bridge import mailboxes
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import Mailboxes
 
+_CRITICAL = 2
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -67,7 +69,8 @@ class LazyGroup(click.Group):
         except BridgeError as refusal:
             _flush_or_silence()
             click.echo(f"error: {refusal}", err=True)
-            ctx.exit(refusal.exit_code)
+            # Mail whose health cannot even be asked for is in a critical state.
+            ctx.exit(_CRITICAL if ctx.invoked_subcommand == "health" else refusal.exit_code)
         except OSError as error:
             if error.filename is None:
                 _flush_or_silence()

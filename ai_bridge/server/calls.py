@@ -90,9 +90,10 @@ async def _read(session: Session, context: Context, sender: str | None, words: W
     """Read; should the request be cancelled before its reply is on its way, nothing is acknowledged."""
     request, sender = context.request_id, sender or words.get("sender")
     assert request is not None
-    await _settled(session)
     try:
-        text = await anyio.to_thread.run_sync(session.read, request, client_name(context), sender, words)
+        async with session.turn:
+            await _settled(session)
+            text = await anyio.to_thread.run_sync(session.read, request, client_name(context), sender, words)
         await anyio.lowlevel.checkpoint()
     except BaseException:
         session.settle(request, taken=False)

@@ -7,6 +7,8 @@ import sys
 import threading
 from typing import Any
 
+import anyio
+
 from ai_bridge import fetch, identity, inbox, mailboxes, settings, trace
 from ai_bridge.errors import NoMailboxes
 from ai_bridge.identity import Identity
@@ -55,6 +57,7 @@ class Session:
         self._agent = agent
         self._hands: dict[str, Hand] = {}
         self._mutex = threading.Lock()
+        self.turn = anyio.Lock()  # reads asked for at once are answered one after the other
 
     # --- who and where ----------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from ai_bridge.server.session import Session
 _MAX_LINE = 64 * 1024 * 1024
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0002, 0.02
 # How long a client that says no more is still answered: `printf … | ai-bridge mcp` gets its replies.
-_LAST_ANSWERS_S = 1.0
+_LAST_ANSWERS_S = 4.0
 
 
 @asynccontextmanager
@@ -97,7 +97,7 @@ class Asked:
             found = json.loads(line)
         except (ValueError, RecursionError):
             return
-        if not isinstance(found, dict) or "id" not in found or ("method" in found) == is_answer:
+        if not isinstance(found, dict) or "id" not in found or ("method" in found) == is_answer or _is_wait(found):
             return
         (self._open.discard if is_answer else self._open.add)(str(found["id"]))
 
@@ -106,6 +106,12 @@ class Asked:
         with anyio.move_on_after(_LAST_ANSWERS_S):
             while self._open:
                 await anyio.sleep(_LAST_LOOK_S)
+
+
+def _is_wait(request: dict[str, Any]) -> bool:
+    """Tell whether the request waits for mail: a client that says no more has stopped waiting."""
+    words = request.get("params")
+    return isinstance(words, dict) and words.get("name") == "peer_wait"
 
 
 class _PipeIn:
@@ -142,7 +148,7 @@ class _PipeOut:
     ) -> None:
         writer.transport.set_write_buffer_limits(high=0)  # so that a drain waits until the kernel has everything
         self._writer = writer
-        self._fd = fd
+        self._fd = os.dup(fd)  # the writer closes its own, and another file may get that number
         self._session = session
         self._asked = asked
         self._gone = gone
@@ -173,6 +179,7 @@ class _PipeOut:
         pause = _FIRST_LOOK_S
         while (left := _unread_bytes(self._fd)) > 0:
             if self._writer.transport.is_closing():
+                self._gone()
                 return False
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LAST_LOOK_S)
@@ -222,8 +229,11 @@ def _unread_bytes(fd: int) -> int:
     import fcntl
     import termios
 
-    if stat.S_ISFIFO(os.fstat(fd).st_mode):
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISFIFO(mode):
         return _ask(fcntl.ioctl, fd, termios.FIONREAD)
+    if not stat.S_ISSOCK(mode):  # a terminal: what it took is shown
+        return 0
     left = _ask(fcntl.ioctl, fd, getattr(termios, "TIOCOUTQ", termios.FIONREAD))
     return -1 if left == 0 and _was_reset(fd) else left
 
