@@ -20,7 +20,7 @@ from tests.server.wire import Wire
 LARGE = "0123456789" * 100_000
 ALL = {"max_chars": 2_000_000}
 SIZES = pytest.mark.parametrize("body", ["small", LARGE], ids=["small", "large"])
-KINDS = pytest.mark.parametrize("kind", ["pipes", "sockets"])
+KINDS = pytest.mark.parametrize("kind", ["pipes", "sockets", "one socket"])
 
 
 def with_reply_in_the_pipe(server: Wire) -> int:

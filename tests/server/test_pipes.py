@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import signal
-import socket
 import subprocess
 import sys
 import tty
@@ -128,24 +127,6 @@ def test_requests_from_a_pipe_are_answered_into_a_file(
     process.stdin.close()
     assert process.wait(PATIENCE_S) == 0
     assert_script_answered(where, answered.read_bytes())
-
-
-def test_one_socket_may_be_both_input_and_output(
-    ground: Ground, where: Mailboxes, processes: list[subprocess.Popen[bytes]]
-) -> None:
-    post(where, "hello", to="claude", sender="gemini")
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = begin(ground, theirs.fileno(), theirs.fileno())
-    processes.append(process)
-    server = Wire(process, (os.dup(ours.fileno()), ours.detach()), CLAUDE, "legacy", ground.base / "none")
-    try:
-        server.open()
-        assert bodies(server.text("peer_read")) == ["hello"]
-        until(lambda: states(where, "gemini").keys() == {READ})
-    finally:
-        code = server.leave()
-    assert code == 0
 
 
 # --- a terminal -----------------------------------------------------------------------------------------

@@ -248,10 +248,13 @@ def _closed(fd: int) -> int:
 
 
 def ends(kind: str) -> tuple[int, int, int, int]:
-    """Return (the server's input, our writing end, our reading end, the server's output) as pipes or as sockets."""
+    """Return (the server's input, our writing end, our reading end, the server's output), as pipes or sockets."""
     if kind == "pipes":
         theirs_in, ours_in = os.pipe()
         ours_out, theirs_out = os.pipe()
         return theirs_in, ours_in, ours_out, theirs_out
-    (first, second), (third, fourth) = socket.socketpair(), socket.socketpair()
-    return first.detach(), second.detach(), third.detach(), fourth.detach()
+    first, second = (end.detach() for end in socket.socketpair())
+    if kind == "one socket":
+        return first, second, os.dup(second), os.dup(first)
+    third, fourth = (end.detach() for end in socket.socketpair())
+    return first, second, third, fourth
