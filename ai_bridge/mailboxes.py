@@ -132,18 +132,15 @@ def find(chosen: str | None = None) -> Mailboxes:
 
     Raises `NotMailboxes` where what was named is none, `NoMailboxes` where none is found.
     """
-    named = os.environ.get("AI_BRIDGE_MAILBOXES") if chosen is None else chosen
-    if named or chosen is not None:
-        return Mailboxes(named or "").check() if named else _refuse_nameless()
+    if chosen == "":
+        raise BridgeError(what="--mailboxes names nothing: give the directory's path")
+    if named := chosen or os.environ.get("AI_BRIDGE_MAILBOXES"):
+        return Mailboxes(named).check()
     start = _working_directory()
     found = _nearest_upward(start) or user_wide()
     if not is_mailboxes(found):
         raise NoMailboxes(start=start, user=found)
     return Mailboxes(found)
-
-
-def _refuse_nameless() -> Mailboxes:
-    raise BridgeError(what="--mailboxes names nothing: give the directory's path")
 
 
 def _working_directory() -> str:
