@@ -33,7 +33,7 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "state"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def where(tmp_path: Path) -> Mailboxes:
     """Mailboxes with the agents claude and gemini."""
     made = Mailboxes(str(tmp_path / "mailboxes"))
@@ -41,7 +41,7 @@ def where(tmp_path: Path) -> Mailboxes:
     return made
 
 
-@pytest.fixture()
+@pytest.fixture
 def settings(where: Mailboxes) -> Settings:
     """The default settings, with nothing to wait for before a file is refused."""
     return settings_.load(where.path, {"settle_s": 0.0})
@@ -90,7 +90,7 @@ def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.005)
 
 
-@pytest.fixture()
+@pytest.fixture
 def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
     """A list for the processes a test starts; what still runs at its end is killed."""
     started: list[subprocess.Popen[bytes]] = []
