@@ -56,6 +56,17 @@ def test_it_is_unread_while_the_reply_waits_and_read_once_that_was_taken(
     assert server.text("peer_read") == NOTHING
 
 
+@KINDS
+def test_a_client_that_leaves_as_soon_as_it_has_the_reply_has_read_it(
+    serve: Serve, where: Mailboxes, kind: str
+) -> None:
+    post(where, LARGE, to="claude", sender="gemini")
+    server = serve(kind=kind)
+    assert bodies(server.answer(with_reply_in_the_pipe(server)).text) == [LARGE]
+    assert (server.leave(), server.said()) == (0, "")
+    assert states(where, "gemini").keys() == {READ}
+
+
 # --- the client is gone ---------------------------------------------------------------------------------
 
 
