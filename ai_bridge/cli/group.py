@@ -17,8 +17,6 @@ from ai_bridge import mailboxes
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import Mailboxes
 
-_CRITICAL = 2
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -69,8 +67,7 @@ class LazyGroup(click.Group):
         except BridgeError as refusal:
             _flush_or_silence()
             click.echo(f"error: {refusal}", err=True)
-            # Mail whose health cannot even be asked for is in a critical state.
-            ctx.exit(_CRITICAL if ctx.invoked_subcommand == "health" else refusal.exit_code)
+            ctx.exit(refusal.exit_code)
         except OSError as error:
             if error.filename is None:
                 _flush_or_silence()

@@ -55,7 +55,9 @@ async def _open(fd_in: int, fd_out: int, session: Session, gone: Callable[[], No
     if stat.S_ISSOCK(os.fstat(fd_in).st_mode) and os.path.sameopenfile(fd_in, fd_out):
         os.close(fd_out)
         reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=fd_in), limit=_MAX_LINE)
-        return _PipeIn(reader, asked), _PipeOut(writer, fd_in, session, asked, gone)
+        sink = _PipeOut(writer, fd_in, session, asked, gone)
+        sink.was_reset = lambda: reader.exception() is not None
+        return _PipeIn(reader, asked), sink
     source = await _reader(fd_in) if _is_pipe(fd_in) else anyio.wrap_file(_text_file(fd_in))
     if not _is_pipe(fd_out):
         return _PipeIn(source, asked), _FileOut(fd_out, session, asked)
@@ -153,6 +155,8 @@ class _PipeOut:
         self._asked = asked
         self._gone = gone
         self._text = ""
+        # Where one socket is both ends, the reader may be told of a reset, and then the kernel says no more of it.
+        self.was_reset: Callable[[], bool] = lambda: False
 
     async def write(self, text: str) -> None:
         self._text += text
@@ -183,7 +187,8 @@ class _PipeOut:
                 return False
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LAST_LOOK_S)
-        return left == 0
+        await asyncio.sleep(0)
+        return left == 0 and not self.was_reset()
 
 
 class _FileOut:
