@@ -99,7 +99,12 @@ class Asked:
             found = json.loads(line)
         except (ValueError, RecursionError):
             return
-        if not isinstance(found, dict) or "id" not in found or ("method" in found) == is_answer or _is_wait(found):
+        if not isinstance(found, dict):
+            return
+        words = found.get("params")
+        if found.get("method") == "notifications/cancelled" and isinstance(words, dict):
+            self._open.discard(str(words.get("requestId")))
+        if "id" not in found or ("method" in found) == is_answer or _is_wait(words):
             return
         (self._open.discard if is_answer else self._open.add)(str(found["id"]))
 
@@ -110,9 +115,8 @@ class Asked:
                 await anyio.sleep(_LAST_LOOK_S)
 
 
-def _is_wait(request: dict[str, Any]) -> bool:
-    """Tell whether the request waits for mail: a client that says no more has stopped waiting."""
-    words = request.get("params")
+def _is_wait(words: object) -> bool:
+    """Tell whether a request's words are of a wait for mail: a client that says no more has stopped waiting."""
     return isinstance(words, dict) and words.get("name") == "peer_wait"
 
 

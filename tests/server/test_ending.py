@@ -60,3 +60,14 @@ def test_a_signal_ends_it_during_a_wait(serve: Serve, number: signal.Signals) ->
     server.ask_tool("peer_wait", {"timeout_s": 3600}, progressToken="w")
     server.until_progress()
     assert_clean(server, server.signal(number))
+
+
+def test_a_cancelled_request_is_not_waited_for_at_the_end(serve: Serve, where: Mailboxes) -> None:
+    server = serve()
+    server.write({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": ["odd"]})
+    lock = Lock(where.lock_file("reader", "claude"))
+    assert lock.acquire("test")
+    server.cancel(server.ask_tool("peer_read"))
+    lock.release()
+    server.close_in()
+    assert_clean(server, server.ended())
