@@ -6,6 +6,8 @@ import signal
 
 import pytest
 
+from ai_bridge.locks import Lock
+from ai_bridge.mailboxes import Mailboxes
 from tests.server.conftest import Serve
 from tests.server.wire import Wire
 
