@@ -21,12 +21,6 @@ class BridgeError(Exception):
         super().__init__(self.sentence.format(**shown))
 
 
-class UsageError(BridgeError):
-    """The command itself was not understood."""
-
-    exit_code = 2
-
-
 # --- where things are ------------------------------------------------------------------------------
 
 
