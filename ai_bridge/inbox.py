@@ -7,8 +7,6 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import READ, UNREAD, Outbox, label
 
-# Whatever was once delivered is shown, even if the limit for new messages was lowered since.
-_READ_LIMIT = 64 * 1024 * 1024
 _PATIENCE_S = 2.0
 
 
@@ -39,7 +37,7 @@ class Waiting:
 
     def load(self) -> Message:
         """Return the message; raises `Malformed` or OSError where somebody altered the file."""
-        return message.parse(reading.read_file(self.path, _READ_LIMIT))
+        return message.parse(reading.read_delivered(self.path))
 
     def acknowledge(self) -> bool:
         """Move the message to `.read`; False where it is gone.
@@ -55,7 +53,7 @@ class Waiting:
 
     def _was_read_before(self) -> bool:
         try:
-            return reading.read_file(self.path, _READ_LIMIT) == reading.read_file(self.read_path, _READ_LIMIT)
+            return reading.read_delivered(self.path) == reading.read_delivered(self.read_path)
         except Malformed:
             return False
 

@@ -73,6 +73,10 @@ class Mailboxes:
             self._refuse_unknown(name)
         return name
 
+    def known_writer(self, name: str) -> str:
+        """Return `name` if mail may come from it: a known agent, or the postmaster; raises as `known` does."""
+        return name if name == address.POSTMASTER else self.known(name)
+
     def _refuse_unknown(self, name: str) -> None:
         self.check()
         agents = self.agents()

@@ -9,6 +9,9 @@ import stat
 
 from ai_bridge.errors import NotAFile, TooLarge
 
+# Bytes: whatever was once delivered is shown, even if the limit for new messages was lowered since.
+_DELIVERED_LIMIT = 64 * 1024 * 1024
+
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -69,3 +72,8 @@ def read_file(path: str, limit: int) -> bytes:
         return read_all(fd, found.st_size, limit)
     finally:
         os.close(fd)
+
+
+def read_delivered(path: str) -> bytes:
+    """Return the content of a message's file in any state; raises as `read_file` does."""
+    return read_file(path, _DELIVERED_LIMIT)

@@ -9,8 +9,6 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD, Outbox, file_name, label
 
-_READ_LIMIT = 64 * 1024 * 1024
-
 
 class Place:
     """One file of a message: the `outbox` and `state` it is in, its `name`, its `id` and its `recipient`."""
@@ -49,7 +47,7 @@ class Place:
 
     def load(self) -> Message:
         """Return the message; raises `Malformed` or OSError."""
-        return message.parse(reading.read_file(self.path, _READ_LIMIT))
+        return message.parse(reading.read_delivered(self.path))
 
 
 def find(mailboxes: Mailboxes, id_: str) -> list[Place]:

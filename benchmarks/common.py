@@ -39,10 +39,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 @contextmanager
 def throw_away(parent: str) -> Iterator[Path]:
-    """Yield a new directory that is removed at the end; home and state of this process and its children are in it.
-
-    The state lies under the home, where each mailboxes have their own: `AI_BRIDGE_STATE` would be one for all.
-    """
+    """Yield a new directory that is removed at the end; home and state of this process and its children are in it."""
     directory = Path(tempfile.mkdtemp(prefix=".benchmark-", dir=os.path.abspath(parent)))
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name == "PYTHONDONTWRITEBYTECODE":
@@ -120,6 +117,17 @@ def alternate(rounds: int, *actions: Callable[[], float]) -> list[list[float]]:
             if number:
                 results.append(result)
     return found
+
+
+def measured(
+    description: str | None, rounds: int, actions: Callable[[Path], Sequence[Callable[[], float]]]
+) -> list[list[float]]:
+    """Run a benchmark whose `actions`, made in a throw-away directory, take turns; returns the times of each."""
+    options = parser(description)
+    options.add_argument("--rounds", type=int, default=rounds)
+    chosen = options.parse_args()
+    with throw_away(chosen.dir) as directory:
+        return alternate(chosen.rounds, *actions(directory))
 
 
 def median(values: Sequence[float]) -> float:

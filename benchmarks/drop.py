@@ -18,11 +18,7 @@ _numbers = count()
 
 
 def main() -> None:
-    options = common.parser(__doc__)
-    options.add_argument("--rounds", type=int, default=20)
-    chosen = options.parse_args()
-    with common.throw_away(chosen.dir) as directory:
-        times = common.alternate(chosen.rounds, *_actions(directory))
+    times = common.measured(__doc__, 20, _actions)
     _report(*times)
 
 

@@ -18,11 +18,7 @@ _SHELL = shutil.which("sh") or "/bin/sh"
 
 
 def main() -> None:
-    options = common.parser(__doc__)
-    options.add_argument("--rounds", type=int, default=100)
-    chosen = options.parse_args()
-    with common.throw_away(chosen.dir) as directory:
-        times = common.alternate(chosen.rounds, *_actions(directory))
+    times = common.measured(__doc__, 100, _actions)
     _report(*times)
 
 

@@ -34,7 +34,7 @@ def show(where: Mailboxes, agent: str | None, id_: str, raw: bool, as_json: bool
     """Show one message, by its ID or its file's name, in whatever state it is."""
     place = trace.find(where, id_)[0]
     if raw:
-        sys.stdout.buffer.write(reading.read_file(place.path, 1 << 26))
+        sys.stdout.buffer.write(reading.read_delivered(place.path))
     elif as_json:
         echo_json([output.as_json(place.load(), place.state, place.path)])
     else:
@@ -58,8 +58,8 @@ def history(
 ) -> None:
     """Past messages from and to me, newest last."""
     me = where.known(identity.who(where, agent).address)
-    if peer is not None and not trace.is_notice(peer):
-        where.known(peer)
+    if peer is not None:
+        where.known_writer(peer)
     places = trace.history(where, me, peer, sys.maxsize if thread else limit, before)
     if thread:
         places = [place for place in places if _in_thread(place, thread)][-limit:]

@@ -136,7 +136,7 @@ def _reader(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings
 
 
 def _sender(where: Mailboxes, sender: str | None) -> str | None:
-    return sender if sender is None or trace.is_notice(sender) else where.known(sender)
+    return None if sender is None else where.known_writer(sender)
 
 
 def _place(waiting: Waiting, recipient: str) -> Place:

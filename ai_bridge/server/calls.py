@@ -112,10 +112,11 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
     await _settled(session)
     me = (await anyio.to_thread.run_sync(session.who, client_name(context))).address
     timeout_s, sender = float(words.get("timeout_s", _DEFAULT_WAIT_S)), words.get("sender")
-    if sender is not None and not trace.is_notice(sender):
-        session.mailboxes.known(sender)
+    where, loaded = session.mailboxes, session.settings
+    if sender is not None:
+        where.known_writer(sender)
     stop = threading.Event()
-    wake = fetch.open_wake(session.mailboxes, session.settings)
+    wake = fetch.open_wake(where, loaded)
     started = anyio.current_time()
 
     async def report() -> None:
@@ -127,7 +128,7 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
             anyio.from_thread.run(report)
         return not stop.is_set()
 
-    waiting = partial(fetch.wait, session.mailboxes, me, session.settings, timeout_s, sender, wake, each_sweep)
+    waiting = partial(fetch.wait, where, me, loaded, timeout_s, sender, wake, each_sweep)
     try:
         # A limiter of its own: however many wait, they take no thread from the other tools.
         found = await anyio.to_thread.run_sync(waiting, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))

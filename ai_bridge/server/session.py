@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from ai_bridge import fetch, identity, inbox, mailboxes, settings, trace
+from ai_bridge import fetch, identity, inbox, mailboxes, settings
 from ai_bridge.errors import NoMailboxes
 from ai_bridge.identity import Identity
 from ai_bridge.inbox import Waiting
@@ -95,10 +95,10 @@ class Session:
 
     def read(self, request: str | int, client: str | None, sender: str | None, words: dict[str, Any]) -> str:
         """Return the reply to a read; what it shows is acknowledged by `settle`, once the client has it."""
-        me = self.who(client).address
-        where, loaded = self.mailboxes, self.settings
-        if sender is not None and not trace.is_notice(sender):
-            where.known(sender)
+        me, where = self.who(client).address, self.mailboxes
+        loaded = settings.load(where.path)
+        if sender is not None:
+            where.known_writer(sender)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
         lock = inbox.hold(where, me)
         try:
