@@ -23,9 +23,9 @@ _last_microsecond = 0
 
 
 class Draft:
-    """What a sender wants said: everything of a message but its ID and date."""
+    """What a sender wants said: everything of a message but its ID and date; `extra` are further headers."""
 
-    __slots__ = ("allow_empty", "body", "in_reply_to", "recipients", "subject", "thread")
+    __slots__ = ("allow_empty", "body", "extra", "in_reply_to", "recipients", "subject", "thread")
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Draft:
         in_reply_to: str | None = None,
         thread: str | None = None,
         allow_empty: bool = False,
+        extra: "dict[str, str] | None" = None,
     ) -> None:
         self.recipients = recipients
         self.body = body
@@ -42,6 +43,7 @@ class Draft:
         self.in_reply_to = in_reply_to
         self.thread = thread
         self.allow_empty = allow_empty
+        self.extra = extra or {}
 
 
 class Sent:
@@ -111,7 +113,7 @@ def _headers(id_: str, sender: str, recipient: str, written: str, draft: Draft) 
         found["In-Reply-To"] = draft.in_reply_to
     if draft.thread:
         found["Thread"] = draft.thread
-    return found
+    return found | draft.extra
 
 
 def check_subject(subject: str) -> str:

@@ -18,7 +18,7 @@ ORDER = [
     *("__init__", "text", "errors"),
     *("address", "headers", "handler", "message", "durable", "reading", "lease", "locks", "settings"),
     *("outbox", "mailboxes"),
-    *("send", "reject", "route", "recover", "inbox", "trace", "wake", "fetch"),
+    *("trace", "send", "reject", "route", "recover", "inbox", "wake", "fetch"),
     *("identity", "health", "log", "router_locks", "daemon", "control", "service"),
     *("server", "cli", "__main__"),
 ]
