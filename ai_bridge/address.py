@@ -11,7 +11,8 @@ EVERYONE = "*"
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz")
 _REST = _FIRST | frozenset("0123456789_-")
-_MAX_PART = 32
+# Characters of a name, and of a project.
+MAX_PART = 32
 
 
 def is_address(text: str) -> bool:
@@ -21,7 +22,7 @@ def is_address(text: str) -> bool:
 
 
 def _is_part(text: str) -> bool:
-    return 0 < len(text) <= _MAX_PART and text[0] in _FIRST and _REST.issuperset(text)
+    return 0 < len(text) <= MAX_PART and text[0] in _FIRST and _REST.issuperset(text)
 
 
 def checked(text: str) -> str:
@@ -53,4 +54,4 @@ def tool_part(address: str) -> str:
 def name_from(text: str) -> str:
     """Return the nearest legal name part to any text (a folder's name, a client's name), or an empty one."""
     cleaned = "".join(ch if ch in _REST else "-" for ch in text.lower()).lstrip("-_0123456789").rstrip("-_")
-    return cleaned[:_MAX_PART]
+    return cleaned[:MAX_PART]

@@ -4,17 +4,18 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Iterator
 
 from ai_bridge import message
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.log import LOGGER
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED
+from ai_bridge.outbox import DROPPED, Outbox
 from ai_bridge.recover import recover
 from ai_bridge.route import Router, Step
 from ai_bridge.router_locks import RouterLocks
 from ai_bridge.settings import Settings
-from ai_bridge.wake import Wake
+from ai_bridge.wake import Wake, hinted, parts
 
 _LEVELS = dict.fromkeys(("reject", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
 _AGAIN = ("leave", "retry")
@@ -33,6 +34,7 @@ class Daemon:
         self._stopping = False
         self._wake: Wake | None = None
         self._left: set[tuple[str, str]] = set()
+        self._sweep_at = 0.0
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -44,11 +46,10 @@ class Daemon:
                 LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
                 message.load_parser()
                 self._locks.mark_ready()
+                hints: list[Outbox] | None = None
                 while not self._stopping:
-                    again = self._guarded_pass()
-                    if not self._stopping:
-                        self._wake.wait(min(self.settings.sweep_s, again))
-                        self._take_more()
+                    self._guarded_pass(hints)
+                    hints = self._rest(anew=hints is None)
         finally:
             LOGGER.info("router of %s stopped", self._names())
             self._locks.release()
@@ -70,14 +71,15 @@ class Daemon:
         self._router.serves = self._locks.agents
         self._recover()
 
-    def _take_more(self) -> None:
-        """Serve agents that are new, or whose own router ended; recover what that held."""
+    def _take_more(self) -> bool:
+        """Serve agents that are new, or whose own router ended; recover what that held. True where there are any."""
         more = self._locks.take_more()
         self._router.serves = self._locks.agents
         if more:
             LOGGER.info("now also router of %s", ", ".join(more))
             self._recover()
             self._locks.mark_ready()
+        return bool(more)
 
     def _names(self) -> str:
         return ", ".join(sorted(self._locks.agents))
@@ -95,10 +97,22 @@ class Daemon:
 
     # --- one turn ---------------------------------------------------------------------------------------
 
-    def _guarded_pass(self) -> float:
-        """Make a pass that no trouble can end the router with; returns the seconds after which to look again."""
+    def _rest(self, anew: bool) -> list[Outbox] | None:
+        """Wait; returns the outboxes a wake hints at, or None: all, for what woke is not known, or it is time."""
+        if self._stopping or self._wake is None:
+            return None
+        self._wake.wait(self._sweep_at - time.monotonic(), anew)
+        hints = self.mailboxes.outboxes_of(self._wake.changed) if time.monotonic() < self._sweep_at else None
+        if hints is None:
+            self._take_more()
+        return hints
+
+    def _guarded_pass(self, hints: list[Outbox] | None) -> None:
+        """Make a pass that no trouble can end the router with: over all outboxes, or those a wake hints at."""
+        if hints is None:
+            self._sweep_at = time.monotonic() + self.settings.sweep_s
         try:
-            return self._pass()
+            self._pass(hints)
         except BridgeError as refusal:  # the mailboxes are gone: a share may come back
             LOGGER.error("%s", refusal)
         except OSError as error:
@@ -106,26 +120,35 @@ class Daemon:
         except Exception:
             LOGGER.exception("the pass failed; what it held is released as if the router had died")
             self._recover()
-        return self.settings.sweep_s
 
-    def _pass(self) -> float:
+    def _pass(self, hints: list[Outbox] | None) -> None:
         """Make a pass; what is left again and again is logged once."""
-        again, left, refused = self.settings.sweep_s, set(), False
-        for step in self._router.one_pass():
-            key = (step.name, step.why)
+        left, refused, idle = set(), False, True
+        for step in self._steps(hints):
+            key, idle = (step.name, step.why), False
             if step.verb in _AGAIN:
                 left.add(key)
             if key not in self._left:
                 _log(step)
             refused |= step.verb == "retry"
             if step.verb == "leave":
-                again = max(self.settings.settle_s, 0.1)
+                self._sweep_at = min(self._sweep_at, time.monotonic() + max(self.settings.settle_s, 0.1))
             if self._stopping:
                 break
-        self._left = left
+        self._left = left if hints is None else self._left | left
         if refused:
             self._pause()
-        return again
+        if hints and idle and self._take_more():  # what woke may be mail of one whose own router ended
+            self._sweep_at = 0.0
+
+    def _steps(self, hints: list[Outbox] | None) -> Iterator[Step]:
+        """Yield the steps of a pass; in one over everything, where a wake hints meanwhile comes first."""
+        if hints is not None:
+            yield from self._router.one_pass(hints)
+            return
+        for part in parts(self._router.look()):
+            first = hinted(self.mailboxes, self._wake) if self._wake is not None else []
+            yield from self._router.one_pass(first + part)
 
     def _pause(self) -> None:
         """Wait a little before the next pass: a claim given back is an arrival itself, and would wake at once."""

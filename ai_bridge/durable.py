@@ -9,6 +9,7 @@ reservation. All paths are `str`; all failures are `OSError`.
 import errno
 import os
 import sys
+from _thread import get_ident  # the module `threading` would cost every start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ _NO_LINKS = _UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EISDIR
 # --- writing --------------------------------------------------------------------------------------------
 
 
-def write_new(path: str, data: bytes, flush: bool = True) -> None:
+def write_new(path: str, data: bytes, flush: bool = True, mode: int = _FILE_MODE) -> None:
     """Create `path` holding `data`, on stable storage if `flush`; on any failure it does not exist.
 
     Raises FileExistsError where the name is taken.
     """
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), _FILE_MODE)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), mode)
     try:
         try:
             write_all(fd, data)
@@ -49,11 +50,11 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def replace_own(path: str, data: bytes) -> None:
+def replace_own(path: str, data: bytes, mode: int = _FILE_MODE) -> None:
     """Put `data` under `path`, replacing what was there: for this program's own files, never for a message."""
-    temporary = f"{path}.{os.getpid()}.new"
-    remove(temporary)  # of a process of the same number that died here
-    write_new(temporary, data, flush=False)
+    temporary = f"{path}.{os.getpid()}-{get_ident()}.new"
+    remove(temporary)  # of a thread of the same number that died here
+    write_new(temporary, data, flush=False, mode=mode)
     os.replace(temporary, path)
 
 

@@ -132,12 +132,8 @@ class ForgedSender(Malformed):
     sentence = "From is {sender}, but the file lies in the outbox of {owner}: only {owner} sends from there"
 
 
-class UnknownRecipient(Malformed):
-    sentence = "To names {address}, and there is no such agent{hint}; known: {known}"
-
-
-class NoRecipient(Malformed):
-    sentence = "To reaches nobody: {owner} is the only agent"
+class Undeliverable(Malformed):
+    sentence = "To cannot be served: {why}"
 
 
 class IdReused(Malformed):

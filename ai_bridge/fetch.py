@@ -1,5 +1,6 @@
 """What is unread for me now, router or no router: a reader that finds none at work makes the pass itself."""
 
+import math
 import time
 from collections.abc import Callable, Iterable
 
@@ -7,75 +8,109 @@ from ai_bridge import inbox
 from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, PROCESSING, UNREAD, label
+from ai_bridge.outbox import DROPPED, PROCESSING, UNREAD, Outbox, label
 from ai_bridge.recover import recover
 from ai_bridge.route import Router
 from ai_bridge.settings import Settings
-from ai_bridge.wake import Wake
+from ai_bridge.wake import Wake, hinted, parts
 
 # How long a read waits for a running router to deliver what was dropped before the read began.
 _ROUTER_PATIENCE_S = 1.0
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0001, 0.002
-# After so many wakes in a row that brought no mail a waiting reader rests that long between two looks.
-_MANY_WAKES, _REST_S = 20, 0.05
+# After so many wakes in a row that brought no mail a waiting reader rests between two looks: so many times as long as
+# the last one took, so that others' mail costs it a fifth of a core at most, but no longer than that.
+_MANY_WAKES, _REST_LOOKS, _REST_S = 20, 4, 0.05
 
 
 def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
     """Return what is unread for the agent, everything included that was dropped before the call."""
-    mailboxes.check()
-    bring_in(mailboxes, agent, settings)
-    return inbox.unread(mailboxes, agent, sender)
+    return _Reader(mailboxes, agent, settings, sender).fetch()
 
 
 def bring_in(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
     """Have what is dropped for the agent delivered: by the router at work, else by making the pass here."""
-    locks = _free_router_locks(mailboxes, agent)
-    if not locks:
-        _await_router(mailboxes, agent, settings)
-        return
-    try:
-        router = Router(mailboxes, set(locks), settings)
-        for _ in recover(router):
-            pass
-        for _ in router.one_pass():
-            pass
-    finally:
-        for lock in locks.values():
-            lock.release()
+    _Reader(mailboxes, agent, settings, None).fetch()
 
 
-def _free_router_locks(mailboxes: Mailboxes, agent: str) -> dict[str, Lock]:
-    """Take the agent's router lock if it is free, and with it those of senders whose mail needs their own router."""
-    locks: dict[str, Lock] = {}
-    if not _take(mailboxes, agent, locks):
-        return {}
-    for outbox in mailboxes.outboxes():
-        if outbox.owner != agent and any(label(name)[1] != agent for name in outbox.visible(DROPPED)):
-            _take(mailboxes, outbox.owner, locks)
-    return locks
+class _Reader:
+    """The looks of one reader: at everything, or only at some outboxes, by the agents the last look at all noted."""
 
+    def __init__(self, mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None) -> None:
+        self.mailboxes = mailboxes
+        self.agent = agent
+        self.sender = sender
+        self._router = Router(mailboxes, set(), settings)
 
-def _take(mailboxes: Mailboxes, agent: str, locks: dict[str, Lock]) -> bool:
-    lock = Lock(mailboxes.lock_file("router", agent))
-    taken = lock.acquire("reader", agent, patience_s=0)
-    if taken:
-        locks[agent] = lock
-    return taken
+    def fetch(self) -> list[Waiting]:
+        """Look at everything at once."""
+        self.mailboxes.check()
+        outboxes = self._router.look()
+        self._bring_in(outboxes, everything=True)
+        return self._unread(outboxes)
 
+    def sweep(self, wake: Wake) -> list[Waiting]:
+        """Look at everything, part by part; where the wake hints meanwhile comes first."""
+        self.mailboxes.check()
+        for part in parts(self._router.look()):
+            if (first := hinted(self.mailboxes, wake)) and (found := self.look(first)):
+                return found
+            if self.look(part):
+                return self.fetch()
+        return []
 
-def _await_router(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
-    """Wait, within bounds, until the router at work has moved what was dropped for the agent."""
-    deadline, pause = time.monotonic() + _ROUTER_PATIENCE_S, _FIRST_LOOK_S
-    while _is_on_its_way(mailboxes, agent) and time.monotonic() < deadline:
-        if holder(mailboxes.lock_file("router", agent)) is None:
-            bring_in(mailboxes, agent, settings)
+    def look(self, outboxes: list[Outbox]) -> list[Waiting]:
+        """Look only at these; recovery, which is of everything, is then for where something is claimed."""
+        self._bring_in(outboxes)
+        return self._unread(outboxes)
+
+    def _unread(self, outboxes: list[Outbox]) -> list[Waiting]:
+        return inbox.unread(self.mailboxes, self.agent, self.sender, outboxes)
+
+    def _bring_in(self, outboxes: list[Outbox], everything: bool = False) -> None:
+        locks = self._free_router_locks(outboxes)
+        if not locks:
+            self._await_router(outboxes, everything)
             return
-        time.sleep(pause)
-        pause = min(pause * 2, _LAST_LOOK_S)
+        self._router.serves = set(locks)
+        try:
+            if everything or any(outbox.visible(PROCESSING) for outbox in outboxes):
+                for _ in recover(self._router):
+                    pass
+            for _ in self._router.one_pass(outboxes):
+                pass
+        finally:
+            for lock in locks.values():
+                lock.release()
 
+    def _free_router_locks(self, outboxes: list[Outbox]) -> dict[str, Lock]:
+        """Take the agent's router lock if it is free, and those of senders whose mail needs their own router."""
+        locks: dict[str, Lock] = {}
+        if not self._take(self.agent, locks):
+            return {}
+        for outbox in outboxes:
+            if outbox.owner != self.agent and any(label(name)[1] != self.agent for name in outbox.visible(DROPPED)):
+                self._take(outbox.owner, locks)
+        return locks
 
-def _is_on_its_way(mailboxes: Mailboxes, agent: str) -> bool:
-    return any(outbox.visible(state, agent) for outbox in mailboxes.outboxes() for state in (DROPPED, PROCESSING))
+    def _take(self, agent: str, locks: dict[str, Lock]) -> bool:
+        lock = Lock(self.mailboxes.lock_file("router", agent))
+        taken = lock.acquire("reader", agent, patience_s=0)
+        if taken:
+            locks[agent] = lock
+        return taken
+
+    def _await_router(self, outboxes: list[Outbox], everything: bool) -> None:
+        """Wait, within bounds, until the router at work has moved what was dropped for the agent."""
+        deadline, pause = time.monotonic() + _ROUTER_PATIENCE_S, _FIRST_LOOK_S
+        while self._is_on_its_way(outboxes) and time.monotonic() < deadline:
+            if holder(self.mailboxes.lock_file("router", self.agent)) is None:
+                self._bring_in(outboxes, everything)
+                return
+            time.sleep(pause)
+            pause = min(pause * 2, _LAST_LOOK_S)
+
+    def _is_on_its_way(self, outboxes: list[Outbox]) -> bool:
+        return any(outbox.visible(state, self.agent) for outbox in outboxes for state in (DROPPED, PROCESSING))
 
 
 def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:
@@ -102,15 +137,19 @@ def wait(
     `wake`, if given, is one of `open_wake`, which another thread may set; it is closed here. `each_sweep` is
     called at every wake and sweep; where it returns False the wait ends.
     """
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    empty = 0
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    reader = _Reader(mailboxes, agent, settings, sender)
     with wake or open_wake(mailboxes, settings) as wake:
-        while True:
-            if found := fetch(mailboxes, agent, settings, sender):
-                return found
-            left = settings.sweep_s if deadline is None else min(settings.sweep_s, deadline - time.monotonic())
-            if left <= 0 or not each_sweep():
-                return []
-            empty = empty + 1 if wake.wait(left) else 0
-            if empty > _MANY_WAKES:  # a file that comes back again and again, not mail
-                time.sleep(min(_REST_S, left))
+        sweep_at = time.monotonic() + settings.sweep_s
+        found, hints, empty = reader.fetch(), None, 0
+        while not found and time.monotonic() < deadline and each_sweep():
+            woken = wake.wait(min(sweep_at, deadline) - time.monotonic(), anew=hints is None)
+            started = time.monotonic()
+            hints = mailboxes.outboxes_of(wake.changed) if started < sweep_at else None
+            if hints is None:
+                sweep_at = started + settings.sweep_s
+            found = reader.sweep(wake) if hints is None else reader.look(hints)
+            empty = empty + 1 if woken else 0
+            if not found and empty > _MANY_WAKES:  # others' mail, or a file that comes back again and again
+                time.sleep(min(_REST_LOOKS * (time.monotonic() - started), _REST_S))
+        return found

@@ -7,7 +7,7 @@ could smuggle in a second `From:`. The grammar is in docs/format.md.
 from ai_bridge.errors import BadHeaderLine, ControlCharacter, CrlfHeaders, DuplicateHeader
 
 REQUIRED = ("ID", "From", "To", "Subject")
-OURS = (*REQUIRED, "Date", "In-Reply-To", "Thread", "Context", "Hops")
+OURS = (*REQUIRED, "Date", "In-Reply-To", "Thread", "Context", "Hops", "Decide", "Voters", "Auto-Submitted")
 
 _NAME_CHARACTERS = frozenset(chr(code) for code in range(33, 127) if chr(code) != ":")
 

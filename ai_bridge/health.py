@@ -6,10 +6,10 @@ from calendar import timegm
 from time import strptime
 
 from ai_bridge import message
-from ai_bridge.inbox import Waiting, unread
+from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, STATES, Outbox, label
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD, Outbox, label
 from ai_bridge.settings import Settings
 
 HEALTHY, WARNING, CRITICAL = range(3)
@@ -45,7 +45,8 @@ class AgentHealth:
         self.findings: list[tuple[int, str]] = []
         for state in STATES:
             try:
-                os.listdir(outbox.directory(state))
+                with os.scandir(outbox.directory(state)) as entries:
+                    next(entries, None)  # not all of them: past mail may be a million messages
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -79,12 +80,24 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
     """Return the health of each agent, with a finding for whatever a person should look at."""
     now = time.time()
     reports = []
+    inboxes = _inboxes(mailboxes)
     for agent in agents:
         router = router_of(mailboxes, agent)
-        report = AgentHealth(agent, router, mailboxes.outbox(agent), unread(mailboxes, agent), now)
+        report = AgentHealth(agent, router, mailboxes.outbox(agent), inboxes.get(agent, []), now)
         _judge(report, settings)
         reports.append(report)
     return reports
+
+
+def _inboxes(mailboxes: Mailboxes) -> dict[str, list[Waiting]]:
+    """Return what is unread by its recipient, every outbox having been listed once."""
+    found: dict[str, list[Waiting]] = {}
+    for outbox in mailboxes.outboxes():
+        for name in outbox.visible(UNREAD):
+            _, dot, recipient = name.removesuffix(".txt").rpartition(".")
+            if dot:
+                found.setdefault(recipient, []).append(Waiting(outbox, name))
+    return found
 
 
 def _judge(report: AgentHealth, settings: Settings) -> None:

@@ -1,13 +1,15 @@
-"""Who am I: by option, by environment, by the connected client's name; and why."""
+"""Who am I: by option, by environment, by the session I run in, by the connected client's name; and why."""
 
 import os
 
-from ai_bridge import address
-from ai_bridge.errors import NoIdentity
+from ai_bridge import address, durable, reading
+from ai_bridge.errors import Malformed, NoIdentity
 from ai_bridge.mailboxes import Mailboxes, user_wide
 
 CLIENTS = {"claude-code": "claude", "gemini-cli-mcp-client": "gemini", "codex-mcp-client": "codex"}
 VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
+# What clients call a session, in the environment of their servers and shells.
+SESSION_VARIABLES = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID")
 
 
 class Identity:
@@ -27,6 +29,8 @@ def who(mailboxes: Mailboxes, option: str | None = None, client: str | None = No
     for variable in VARIABLES:
         if value := os.environ.get(variable):
             return Identity(address.checked(value), f"from {variable}")
+    if client is None and (name := remembered(mailboxes, session_key())) is not None:
+        return Identity(name, "from the session this shell belongs to")
     if client in CLIENTS:
         return Identity(_in(mailboxes, CLIENTS[client]), f"from the client's name, {client}")
     raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
@@ -36,6 +40,52 @@ def _in(mailboxes: Mailboxes, name: str) -> str:
     """Return the address of a client's agent: in mailboxes shared by all of a user's projects, with the project."""
     if os.path.realpath(mailboxes.path) != os.path.realpath(user_wide()):
         return name
-    folder = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
-    project = address.name_from(os.path.basename(os.path.normpath(folder)))
-    return f"{name}@{project}" if project else name
+    named = address.name_from(project())
+    return f"{name}@{named}" if named else name
+
+
+def project() -> str:
+    """Return the name of the project worked on: of the folder the client names, else of the working directory."""
+    try:
+        folder = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
+    except FileNotFoundError:
+        return ""
+    return os.path.basename(os.path.normpath(folder))
+
+
+# --- which session has which name -----------------------------------------------------------------------
+
+
+def session_key() -> str:
+    """Return what the client calls the session this process belongs to, '' where it says nothing."""
+    return next((value for variable in SESSION_VARIABLES if (value := os.environ.get(variable))), "")
+
+
+def remembered(mailboxes: Mailboxes, key: str) -> str | None:
+    """Return the name the session with that key had last, if it had one."""
+    if not key:
+        return None
+    try:
+        name = reading.read_file(_memory(mailboxes, key), 256).decode("ascii", "replace").strip()
+    except (OSError, Malformed):
+        return None
+    return name if address.is_address(name) else None
+
+
+def remember(mailboxes: Mailboxes, key: str, name: str) -> None:
+    """Note the name of the session with that key; where the disk refuses, it is not remembered."""
+    if not key:
+        return
+    path = _memory(mailboxes, key)
+    try:
+        durable.make_directory(os.path.dirname(path))
+        durable.replace_own(path, name.encode())
+    except OSError:
+        return
+
+
+def _memory(mailboxes: Mailboxes, key: str) -> str:
+    """Return the file that keeps a key's name; the key itself is not written anywhere."""
+    import hashlib
+
+    return mailboxes.state_file("sessions", hashlib.sha256(key.encode()).hexdigest()[:32])

@@ -58,11 +58,17 @@ class Waiting:
             return False
 
 
-def unread(mailboxes: Mailboxes, agent: str, sender: str | None = None) -> list[Waiting]:
-    """Return what is unread for the agent, oldest first; only from `sender` if one is given."""
-    outboxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
+def unread(
+    mailboxes: Mailboxes, agent: str, sender: str | None = None, outboxes: list[Outbox] | None = None
+) -> list[Waiting]:
+    """Return what is unread for the agent, oldest first; only from `sender`, and only in `outboxes`, if given."""
+    if outboxes is None:
+        outboxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
     found = [
-        (outbox.order(UNREAD, name), outbox, name) for outbox in outboxes for name in outbox.visible(UNREAD, agent)
+        (outbox.order(UNREAD, name), outbox, name)
+        for outbox in outboxes
+        if sender in (None, outbox.owner)
+        for name in outbox.visible(UNREAD, agent)
     ]
     found.sort(key=lambda entry: entry[0])
     return [Waiting(outbox, name) for _, outbox, name in found]

@@ -112,6 +112,12 @@ class Lock:
         durable.rewrite(fd, b"")
         os.close(fd)
 
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
 
 def holder(path: str) -> Holder | None:
     """Return who holds the lock at `path`, or None where nobody does."""

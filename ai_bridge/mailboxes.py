@@ -52,11 +52,22 @@ class Mailboxes:
     def outboxes(self) -> list[Outbox]:
         """Return every outbox there is, by its owner's address; raises `NotMailboxes` where the tree is gone."""
         try:
-            names = [name for name in os.listdir(self.path) if name.endswith(SUFFIX)]
+            with os.scandir(self.path) as entries:
+                names = [entry.name for entry in entries if entry.name.endswith(SUFFIX) and _is_directory(entry)]
         except (FileNotFoundError, NotADirectoryError):
             raise NotMailboxes(path=self.path) from None
-        found = [self.outbox(name.removesuffix(SUFFIX)) for name in sorted(names)]
-        return [outbox for outbox in found if address.is_address(outbox.owner) and os.path.isdir(outbox.path)]
+        owners = [name.removesuffix(SUFFIX) for name in sorted(names)]
+        return [self.outbox(owner) for owner in owners if address.is_address(owner)]
+
+    def outboxes_of(self, directories: "frozenset[str] | None") -> "list[Outbox] | None":
+        """Return the outboxes these directories belong to; None, for all, where one belongs to none."""
+        if directories is None:
+            return None
+        inside = os.path.join(self.path, "")
+        names = {path.removeprefix(inside).partition(os.sep)[0] for path in directories}
+        if not all(name.endswith(SUFFIX) for name in names):
+            return None
+        return [self.outbox(name.removesuffix(SUFFIX)) for name in sorted(names)]
 
     def agents(self) -> list[str]:
         """Return the addresses of all known agents: those that have an outbox."""
@@ -72,10 +83,6 @@ class Mailboxes:
         if not (address.is_address(name) and os.path.isdir(self.outbox(name).path)):
             self._refuse_unknown(name)
         return name
-
-    def known_writer(self, name: str) -> str:
-        """Return `name` if mail may come from it: a known agent, or the postmaster; raises as `known` does."""
-        return name if name == address.POSTMASTER else self.known(name)
 
     def _refuse_unknown(self, name: str) -> None:
         self.check()
@@ -97,6 +104,13 @@ class Mailboxes:
     def lock_file(self, role: str, agent: str) -> str:
         """Return the path of the lock that keeps two of the same role (router, reader) for an agent apart."""
         return self.state_file("locks", f"{role}-{agent}.lock")
+
+
+def _is_directory(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _unique_name(path: str) -> str:

@@ -9,6 +9,7 @@ from ai_bridge import durable, message
 
 SUFFIX = "-outbox"
 TEMPORARY = ".tmp"
+ATTACHED = ".attached"
 REASON = ".reason"
 # Of the 255 bytes of a file's name, so that `~1`, `.txt`, `.reason` and a temporary ending fit as well.
 _MAX_STEM = 210
@@ -48,6 +49,11 @@ class Outbox:
     def temporary(self) -> str:
         """The directory of messages being written."""
         return os.path.join(self.path, TEMPORARY)
+
+    @property
+    def attached(self) -> str:
+        """The directory of attachments, each named after its content; made when the first one is stored."""
+        return os.path.join(self.path, ATTACHED)
 
     def directory(self, state: str) -> str:
         """Return the directory that holds the messages in `state`."""

@@ -14,8 +14,7 @@ from ai_bridge.errors import (
     ForgedSender,
     IdReused,
     Malformed,
-    NoRecipient,
-    UnknownRecipient,
+    Undeliverable,
     Unreadable,
     disk_error,
 )
@@ -24,6 +23,7 @@ from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
 from ai_bridge.reject import reject
 from ai_bridge.settings import Settings
+from ai_bridge.votes import vote_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ class Router:
         self.mailboxes = mailboxes
         self.serves = serves
         self.settings = settings
-        self.agents: list[str] = []
+        self.agents: set[str] = set()
         self._held: set[tuple[Outbox, str]] = set()
 
     # --- the pass ---------------------------------------------------------------------------------------
 
-    def one_pass(self) -> "Iterator[Step]":
-        """Look at every dropped file once, yielding what was done; may be left after any step."""
+    def one_pass(self, outboxes: "list[Outbox] | None" = None) -> "Iterator[Step]":
+        """Look once at every dropped file (of `outboxes`, if given), yielding what was done; may be left anytime."""
         self._release_held()
-        for outbox in self.look():
+        for outbox in self.look() if outboxes is None else outboxes:
             try:
                 names = outbox.names(DROPPED)
             except OSError as error:
@@ -80,7 +80,7 @@ class Router:
     def look(self) -> list[Outbox]:
         """Take note of the agents there are now; returns all outboxes."""
         outboxes = self.mailboxes.outboxes()
-        self.agents = [outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER]
+        self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
         return outboxes
 
     def _steps(self, outbox: Outbox, name: str) -> "Iterator[Step]":
@@ -163,18 +163,13 @@ class Router:
         """Return the known agents the message is for; raises `Malformed`."""
         if parsed.sender != outbox.owner:
             raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
-        if not set(self.agents).issuperset(parsed.recipients):
-            self.look()  # an agent may have come since the pass began
-        if address.EVERYONE in parsed.recipients:
-            everyone = [agent for agent in self.agents if agent != outbox.owner]
-            if not everyone:
-                raise NoRecipient(owner=outbox.owner)
-            return everyone
-        for recipient in parsed.recipients:
-            if recipient not in self.agents:
-                hint = address.hint(recipient, self.agents)
-                raise UnknownRecipient(address=recipient, hint=hint, known=", ".join(self.agents))
-        return parsed.recipients
+        if self.agents.issuperset(parsed.recipients):
+            return parsed.recipients
+        self.look()  # an agent may have come since the pass began
+        try:
+            return send.resolve(self.mailboxes, outbox.owner, parsed.recipients)
+        except BridgeError as refusal:
+            raise Undeliverable(why=str(refusal)) from None
 
     # --- the moves --------------------------------------------------------------------------------------
 
@@ -209,11 +204,20 @@ class Router:
         final = file_name(parsed.id, recipient)
         if os.path.lexists(outbox.file(READ, final)):
             return self._collapse(outbox, name, parsed.id, recipient, READ)
+        why = self._see_to_judgement(outbox.owner, parsed, recipient)
         try:
             outbox.move("deliver", name, final)
         except FileExistsError:
             return self._collapse(outbox, name, parsed.id, recipient, UNREAD)
-        return Step("deliver", outbox, final)
+        return Step("deliver", outbox, final, why)
+
+    def _see_to_judgement(self, voter: str, parsed: Message, recipient: str) -> str:
+        """Have a judge asked if this is a vote that leaves a decision split; returns what is to be said of it."""
+        if parsed.thread is None or vote_of(parsed.body) is None:
+            return ""
+        from ai_bridge.judge import see_to  # meets SQLite
+
+        return see_to(self.mailboxes, voter, parsed, recipient, self.settings.max_message_bytes)
 
     def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
         """Of two files of the same ID keep the earlier, if they say the same; else the later is malformed."""

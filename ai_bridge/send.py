@@ -135,7 +135,16 @@ def resolve(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
         return everyone
     if not entries:
         address.checked("")
-    return [mailboxes.known(entry) for entry in entries]
+    return list(dict.fromkeys(_meant(mailboxes, entry) for entry in entries))
+
+
+def _meant(mailboxes: Mailboxes, name: str) -> str:
+    """Return the known agent a name means; only a name nobody has is worth asking who is online."""
+    if "@" in name or os.path.isdir(mailboxes.outbox(name).path):
+        return mailboxes.known(name)
+    from ai_bridge.presence import resolve
+
+    return resolve(mailboxes, name)
 
 
 def _new_id(sender: str) -> tuple[str, str]:

@@ -41,18 +41,21 @@ def unit(mailboxes: Mailboxes, only: str | None) -> tuple[str, str]:
 
 def install(path: str, text: str, force: bool = False) -> bool:
     """Write the unit; False where it stands there already. Raises `UnitDiffers` rather than replace another."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            present = file.read()
-    except FileNotFoundError:
-        durable.make_directory(os.path.dirname(path), 0o755)
-    else:
-        if present == text:
-            return False
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            if file.read() == text.encode():
+                return False
         if not force:
             raise UnitDiffers(path=path)
-    durable.replace_own(path, text.encode())
+    put_config(path, text.encode())
     return True
+
+
+def put_config(path: str, data: bytes) -> None:
+    """Put `data` under `path` among the person's own configuration: mode 0644, or the one it had."""
+    durable.make_directory(os.path.dirname(path), 0o755)
+    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o644
+    durable.replace_own(path, data, mode)
 
 
 def _escaped(text: str) -> str:

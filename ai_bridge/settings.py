@@ -69,6 +69,20 @@ _TABLE = (
         "characters in one reply to a model",
     ),
     Setting(
+        "context_chars",
+        12_000,
+        0,
+        "a whole number of at least 0 and at most 1000000000",
+        "characters of excerpts within one message; what does not fit is attached",
+    ),
+    Setting(
+        "max_attachment_bytes",
+        10_485_760,
+        1024,
+        "a whole number of at least 1024 and at most 1000000000",
+        "largest file an excerpt is taken from, in bytes",
+    ),
+    Setting(
         "sweep_s", 5.0, 0.05, "a number of at least 0.05 and at most 1000000000", "seconds between two full scans"
     ),
     Setting("poll", False, 0, "true or false", "look at directory times instead of waiting for events"),
@@ -109,6 +123,8 @@ class Settings:
 
     max_message_bytes: int
     max_chars: int
+    context_chars: int
+    max_attachment_bytes: int
     sweep_s: float
     poll: bool
     poll_s: float

@@ -1,4 +1,4 @@
-"""Where a message is: found by its ID in every state, with the reason if it was rejected; and past mail."""
+"""Where a message is: found by its ID in every state, with the reason if it was rejected."""
 
 import os
 import time
@@ -7,7 +7,7 @@ from ai_bridge import address, durable, message, reading
 from ai_bridge.errors import CannotRestore, Malformed, NameTaken, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD, Outbox, file_name, label
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, file_name, label
 
 
 class Place:
@@ -97,38 +97,6 @@ def _by_content(outbox: Outbox, id_: str) -> list[Place]:
                 place.id, place.recipient = found.id, ", ".join(found.recipients)
                 places.append(place)
     return places
-
-
-def history(
-    mailboxes: Mailboxes, agent: str, peer: str | None = None, limit: int = 20, before: str | None = None
-) -> list[Place]:
-    """Return the newest `limit` messages from or to the agent (with `peer`, if given), newest last.
-
-    `before` is the ID of a message: only older ones are returned.
-    """
-    found = []
-    for outbox in mailboxes.outboxes():
-        if outbox.owner == agent:
-            found += _entries(outbox, peer or "")
-        elif peer in (None, outbox.owner):
-            found += _entries(outbox, agent)
-    if before is not None:
-        place = find(mailboxes, before)[0]
-        key = place.outbox.order(place.state, place.name)
-        found = [entry for entry in found if entry[0] < key]
-    found.sort(key=lambda entry: entry[0])
-    return (
-        [place for _, place in found[len(found) - limit :]] if limit < len(found) else [place for _, place in found]
-    )
-
-
-def _entries(outbox: Outbox, recipient: str) -> list[tuple[tuple[str, str], Place]]:
-    return [
-        (outbox.order(state, name), Place(outbox, state, name, label(name)[1]))
-        for state in STATES
-        if state != MALFORMED
-        for name in outbox.visible(state, recipient)
-    ]
 
 
 def restore(mailboxes: Mailboxes, id_: str) -> list[Place]:

@@ -1,9 +1,11 @@
 """Something may have changed: wakes a waiting thread when a file arrives in one of some directories.
 
-Events only wake; the scan that follows decides. So events may be lost (the kernel's queue overflows, a
-directory is deleted and made again, a share sends none): whoever waits also sweeps at an interval.
+Events only wake, and hint at where to look first; the scan that follows decides. So events may be lost (the
+kernel's queue overflows, a directory is deleted and made again, a share sends none) and a hint may be wrong:
+whoever waits also sweeps over everything at an interval.
 """
 
+import _thread
 import os
 import signal
 import threading
@@ -12,7 +14,15 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
-Notify = Callable[[], None]
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import Outbox
+
+# Told where something arrived; None, which stands for everywhere, where that is not known.
+Notify = Callable[[str | None], None]
+# Outboxes in a part of a scan: those of one take less than a millisecond.
+_PART = 20
+# Watches that are ended faster than a thread is begun.
+_FEW_WATCHES = 50
 
 
 class _Watch(Protocol):
@@ -24,15 +34,17 @@ class _Watch(Protocol):
 
 
 class Wake:
-    """Waits for arrivals in the directories that `directories` names anew before each wait.
+    """Waits for arrivals in the directories that `directories` names; make it before the first scan.
 
-    Make it before the first scan: what arrives between the scan and the wait then ends the wait at once.
+    What arrives between the scan and the wait then ends the wait at once. `changed` holds the directories the last
+    wait's wake came from; it is None, which stands for everywhere, where that is not known and where none came.
     """
 
     def __init__(self, directories: Callable[[], Iterable[str]], poll: bool = False, poll_s: float = 1.0) -> None:
         self._directories = directories
         # A plain Event could deadlock when a signal handler sets it; a SimpleQueue's put is reentrant.
-        self._tokens: SimpleQueue[None] = SimpleQueue()
+        self._tokens: SimpleQueue[str | None] = SimpleQueue()
+        self.changed: frozenset[str] | None = None
         with _signals_blocked():
             self._watch = _make_watch(self.set, poll, poll_s)
         try:
@@ -41,21 +53,32 @@ class Wake:
             self._watch.close()
             raise
 
-    def set(self) -> None:
-        """Wake the waiting thread; may be called from any thread and from a signal handler."""
-        self._tokens.put(None)
+    def set(self, directory: str | None = None) -> None:
+        """Wake the waiting thread, to look there or everywhere; any thread and any signal handler may call it."""
+        self._tokens.put(directory)
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for a wake, at most `timeout_s` seconds; True where one came."""
-        if self._watch.refresh(self._directories()):
+    def wait(self, timeout_s: float, anew: bool = True) -> bool:
+        """Wait for a wake, at most `timeout_s` seconds; True where one came.
+
+        If `anew`, the directories to watch are named anew before: after each scan of everything, that is.
+        """
+        self.changed = None
+        if anew and self._watch.refresh(self._directories()):
             return True  # something may have arrived before the new directory was watched
         try:
-            self._tokens.get(timeout=max(timeout_s, 0.0))
+            first = self._tokens.get(timeout=max(timeout_s, 0.0))
         except Empty:
             return False
-        while not self._tokens.empty():
-            self._tokens.get()
+        further = self.hints()
+        self.changed = None if first is None or further is None else further | {first}
         return True
+
+    def hints(self) -> frozenset[str] | None:
+        """Return, without waiting, where wakes came from since the last one, as `changed` would hold it."""
+        directories = []
+        while not self._tokens.empty():
+            directories.append(self._tokens.get())
+        return None if None in directories else frozenset(filter(None, directories))
 
     def close(self) -> None:
         """Stop watching and wake whoever still waits."""
@@ -108,6 +131,7 @@ class _InotifyWatch:
         self._notify = notify
         self._lock = threading.Lock()
         self._watched: dict[str, Any] = {}
+        self._paths: dict[Any, str] = {}
         self._inotify = InotifyFD()
         self._inotify.start()
 
@@ -116,6 +140,7 @@ class _InotifyWatch:
         with self._lock:
             gone = [self._watched.pop(path) for path in set(self._watched) - wanted]
             new = wanted - set(self._watched)
+            self._paths = {descriptor: path for path, descriptor in self._watched.items()}
         self._forget(gone)
         added = [self._add(path) for path in new]
         return any(added)
@@ -127,22 +152,23 @@ class _InotifyWatch:
             return False
         with self._lock:
             self._watched[path] = descriptor
+            self._paths[descriptor] = path
         return True
 
     def on_event(self, event: Any) -> None:
-        """Called by the library's thread for every event."""
+        """Called by the library's thread for every event: where directories come and go, everything is looked at."""
         if event.mask & self._gone:
             self._drop(event.wd, still_known=True)
-        self._notify()
+        self._notify(None if event.is_directory else self._paths.get(event.wd))
 
     def on_watch_deleted(self, descriptor: Any) -> None:
         """Called by the library's thread when a watched directory is gone: the next wait watches the new one."""
         self._drop(descriptor, still_known=False)
-        self._notify()
+        self._notify(None)
 
     def on_queue_overflow(self) -> None:
         """Called by the library's thread when the kernel lost events: scan."""
-        self._notify()
+        self._notify(None)
 
     def _drop(self, descriptor: Any, still_known: bool) -> None:
         with self._lock:
@@ -158,21 +184,30 @@ class _InotifyWatch:
 
     def close(self) -> None:
         with self._lock:
+            watched = len(self._watched)
             self._watched.clear()
         # Its thread, a daemon, closes the kernel's queue, which may take 20 ms: nobody needs to wait for that.
-        self._inotify.stop()
+        if watched <= _FEW_WATCHES:
+            self._inotify.stop()
+            return
+        with _signals_blocked():  # nor for the end of thousands of watches, one by one
+            _thread.start_new_thread(self._inotify.stop, ())
 
 
 class _ObserverWatch:
     """watchdog's observer of this system (FSEvents, kqueue, ReadDirectoryChangesW)."""
 
     def __init__(self, notify: Notify) -> None:
-        from watchdog.events import FileSystemEvent, FileSystemEventHandler
+        from watchdog.events import EVENT_TYPE_MODIFIED, FileSystemEvent, FileSystemEventHandler
         from watchdog.observers import Observer
 
         class Handler(FileSystemEventHandler):
             def on_any_event(self, event: FileSystemEvent) -> None:
-                notify()
+                path = os.fsdecode(event.dest_path or event.src_path)
+                if not event.is_directory:
+                    notify(os.path.dirname(path))
+                else:
+                    notify(path if event.event_type == EVENT_TYPE_MODIFIED else None)
 
         self._handler = Handler()
         self._observer = Observer()
@@ -212,8 +247,9 @@ class _PollWatch:
         seen: dict[str, int | None] = {}
         while not self._stop.wait(self._interval_s):
             now = {path: _changed_at(path) for path in self._directories}
-            if any(seen.get(path) != changed for path, changed in now.items()):
-                self._notify()
+            for path, changed in now.items():
+                if (before := seen.get(path)) != changed:
+                    self._notify(path if before and changed else None)
             seen = now
 
     def close(self) -> None:
@@ -226,3 +262,16 @@ def _changed_at(path: str) -> int | None:
         return os.stat(path).st_mtime_ns
     except OSError:
         return None
+
+
+def hinted(mailboxes: Mailboxes, wake: Wake) -> list[Outbox]:
+    """Return the outboxes at which wakes hinted meanwhile; one that is for everywhere is left to the next wait."""
+    outboxes = mailboxes.outboxes_of(wake.hints())
+    if outboxes is None:
+        wake.set()
+    return outboxes or []
+
+
+def parts(outboxes: list[Outbox]) -> list[list[Outbox]]:
+    """Return the outboxes of a scan in parts, between which what a wake hints at can come first."""
+    return [outboxes[start : start + _PART] for start in range(0, len(outboxes), _PART)]

@@ -121,6 +121,22 @@ check_agent() {
     refuse "there is no agent $1; known: $known (add one with \`ai-bridge init $1\`)"
 }
 
+# A name that nobody has stands for the only `name@project` there is; who is online is not known here.
+find_meant() {
+    case $one in *[,\ @]*) return ;; esac
+    case ", $known, " in *", $one, "*) return ;; esac
+    left="$known, " meant=''
+    while [ -n "$left" ]; do
+        other=${left%%, *} left=${left#*, }
+        case $other in "$one@"*) meant=$meant${meant:+, }$other ;; esac
+    done
+    case $meant in
+        '') ;;
+        *,*) refuse "$one may be any of $meant: give the whole address" ;;
+        *) one=$meant ;;
+    esac
+}
+
 # Leaves the recipients, each known and once, in `recipients`, separated by spaces.
 check_recipients() {
     recipients='' rest=$recipient,
@@ -131,6 +147,7 @@ check_recipients() {
         one=${rest%%,*} rest=${rest#*,}
         one=${one#"${one%%[! ]*}"} one=${one%"${one##*[! ]}"}
         [ -n "$one" ] || continue
+        find_meant
         check_agent "$one"
         [ "$recipient$one" != "*$from" ] || continue
         case " $recipients " in *" $one "*) ;; *) recipients="$recipients${recipients:+ }$one" ;; esac

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge import attachment
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, MALFORMED, READ, UNREAD
+from ai_bridge.send import Draft, send
 from ai_bridge.settings import Settings
-from tests.conftest import command, post, route
+from tests.conftest import LIMIT, command, post, route
 from tests.test_cli_mail import KEYS
 from tests.test_cli_send import BY_ENTRY, refused, without_output
 
@@ -117,7 +119,7 @@ def test_status_of_a_rejected_message_gives_the_reason(where: Mailboxes, setting
     for word in ("n1", "note.txt"):
         (told,) = _objects("status", word)
         assert told["state"] == MALFORMED
-        assert "no such agent (did you mean gemini?)" in str(told["reason"])
+        assert "there is no agent gmini (did you mean gemini?)" in str(told["reason"])
         assert "did you mean gemini?" in command("status", word).stdout
 
 
@@ -183,7 +185,7 @@ def test_what_could_act_on_a_terminal_is_shown_escaped(
     assert "s \\u202e\\U000e0041" in done.stdout
     if words[0] in ("read", "show"):
         assert f"\n\n{SHOWN}" in done.stdout
-    if words[0] != "show":
+    if words[0] not in ("show", "history"):
         assert "\\x1b[31m.gemini.txt" in done.stdout + done.stderr
 
 
@@ -242,3 +244,57 @@ def test_an_output_that_takes_nothing_is_said_in_one_line(
     done = without_output(output, "show", post(where, "x"), *words)
     assert done.returncode == 1 or (output, done.returncode) == ("closed", 0)
     assert re.fullmatch(r"(error: [^\n]+\n)?", done.stderr)
+
+
+# --- attachments ------------------------------------------------------------------------------------------
+
+
+def _attach(where: Mailboxes, raw: bytes, path: str = "f.py", sender: str = "claude") -> tuple[str, str]:
+    """Store an attachment; returns its hash and its path."""
+    hash_ = attachment.digest(raw)
+    name = attachment.file_name(hash_, path)
+    attachment.store(where.outbox(sender), {name: raw})
+    return hash_, os.path.join(where.outbox(sender).attached, name)
+
+
+def test_show_prints_an_attachment_by_its_hash_or_the_beginning_of_it(where: Mailboxes) -> None:
+    raw = b"\x1b[31m\r\n\xc3\xa9 no line end"
+    hash_, path = _attach(where, raw)
+    for words in ((hash_,), (hash_[:8],), (f"sha256:{hash_}",), ("--raw", hash_[:12].upper())):
+        done = subprocess.run([*BY_ENTRY, "show", *words], capture_output=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, raw, b"")
+    assert _objects("show", hash_[:12]) == [{"sha256": hash_, "path": path, "bytes": len(raw)}]
+
+
+def test_show_refuses_a_hash_that_names_none_or_several_or_another_content(where: Mailboxes) -> None:
+    refused(command("show", "0123456789abcdef"), "there is no attachment 0123456789abcdef in", "show ID")
+    refused(command("show", "0123456"), "there is no message 0123456 in")
+    hash_, path = _attach(where, b"x")
+    Path(where.outbox("claude").attached, hash_[:12] + "0" * 52).write_bytes(b"y")
+    refused(command("show", hash_[:12]), "begins the hashes of 2 attachments")
+    Path(path).write_bytes(b"altered")
+    refused(command("show", hash_), "no longer holds what was attached")
+
+
+def test_show_tries_an_id_before_a_hash(where: Mailboxes) -> None:
+    hash_, _ = _attach(where, b"x")
+    _by_hand(where, "note.txt", f"ID: {hash_[:12]}\nFrom: claude\nTo: gemini\nSubject: s\n\nthe body")
+    assert command("show", hash_[:12]).stdout.endswith("\n\nthe body\n")
+
+
+def test_show_tells_where_the_attachments_of_a_message_lie(where: Mailboxes, settings: Settings) -> None:
+    first, path = _attach(where, b"1")
+    second, other = _attach(where, b"2", "b.md")
+    header = f"f.py:1-9 0123456789ab+ sha256:{first}; none sha256:{'0' * 64}; b.md sha256:{second}; c.py"
+    id_ = send(where, "claude", Draft(["gemini"], "the body", extra={"Context": header}), LIMIT).id
+    route(where, settings)
+    assert command("show", id_).stdout.endswith(f"\n\nthe body\nattached: {path}\nattached: {other}\n")
+    (told,) = _objects("show", id_)
+    assert (list(told), told["body"]) == (KEYS, "the body")
+    assert command("show", "--raw", id_).stdout.endswith("\n\nthe body")
+
+
+def test_a_header_that_tells_junk_changes_nothing(where: Mailboxes, settings: Settings) -> None:
+    id_ = send(where, "claude", Draft(["gemini"], "b", extra={"Context": "; sha256:x ../../a;; %"}), LIMIT).id
+    route(where, settings)
+    assert command("show", id_).stdout.endswith("\n\nb\n")

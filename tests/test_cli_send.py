@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ai_bridge.cli import fast, mail
+from ai_bridge import message
+from ai_bridge.cli import fast, mail, sending
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, READ
-from tests.conftest import ROOT, command, post, states
+from ai_bridge.outbox import DROPPED, MALFORMED, READ, REASON, UNREAD
+from ai_bridge.settings import Settings
+from ai_bridge.trace import Place
+from tests.conftest import ROOT, command, post, route, states
 
 OWN_ID = re.compile(r"(claude|gemini)-\d{8}-\d{6}-\d{6}-\w{4}")
 BY_CLICK = (sys.executable, "-c", "from ai_bridge.cli.main import bridge; bridge(prog_name='ai-bridge')")
@@ -260,3 +264,248 @@ def test_a_plain_send_imports_nothing_that_is_slow(where: Mailboxes) -> None:
     slow = {"click", "yaml", "frontmatter", "mcp", "watchdog", "re", "ctypes", "pathlib", "typing", "dataclasses"}
     assert "ai_bridge.send" in loaded
     assert loaded & slow == set()
+
+
+# --- context ----------------------------------------------------------------------------------------------
+
+WAYS = pytest.mark.parametrize("way", [BY_ENTRY, BY_CLICK], ids=["plain", "click"])
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with some files, which is the working directory of the commands."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "f.py").write_text("one\ntwo\nthree\n")
+    (folder / "long.txt").write_text("row\n" * 9000)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("AI_BRIDGE_AGENT", "claude")
+    return folder
+
+
+def _sent(where: Mailboxes) -> list[tuple[str | None, str]]:
+    """Return the header `Context` and the body of each dropped message."""
+    outbox = where.outbox("claude")
+    found = [message.parse(Path(outbox.file(DROPPED, name)).read_bytes()) for name in outbox.names(DROPPED)]
+    return [(one.get("Context"), one.body) for one in found]
+
+
+def _attached(where: Mailboxes) -> list[str]:
+    folder = where.outbox("claude").attached
+    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+def test_context_stands_in_the_body_and_in_the_header(where: Mailboxes, project: Path) -> None:
+    done = command("send", "gemini", "--context", "f.py:2-", "--context=f.py:1", body="look at this")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _sent(where) == [
+        (
+            "f.py:2-3; f.py:1-1",
+            "look at this\n"
+            "\n--- context: f.py lines 2-3 of 3 ---\n2 | two\n3 | three\n--- end of context: f.py ---\n"
+            "\n--- context: f.py line 1 of 3 ---\n1 | one\n--- end of context: f.py ---\n",
+        )
+    ]
+
+
+def test_what_is_too_long_is_attached_and_each_recipient_is_told(where: Mailboxes, project: Path) -> None:
+    where.make(["codex"])
+    assert command("send", "*", "--context", "long.txt", body="x").returncode == 0
+    (name,) = _attached(where)
+    assert Path(where.outbox("claude").attached, name).read_bytes() == (project / "long.txt").read_bytes()
+    hash_ = name.removesuffix(".txt")
+    for header, body in _sent(where):
+        assert header == f"long.txt sha256:{hash_}"
+        assert f"attached: 36000 bytes; to see all: ai-bridge show {hash_[:16]}; it begins:\n   1 | row\n" in body
+
+
+@WAYS
+@pytest.mark.parametrize("body", ["empty", "closed"])
+def test_with_context_there_need_be_no_other_body(
+    where: Mailboxes, project: Path, way: tuple[str, ...], body: str
+) -> None:
+    closing = "<&-" if body == "closed" else ""
+    words = ["sh", "-c", f'"$@" {closing}', "sh", *way, "send", "gemini", "--context", "f.py:1"]
+    subprocess.run(words, input=b"", check=True, capture_output=True, timeout=60)
+    assert [body.split("\n")[0] for _, body in _sent(where)] == ["--- context: f.py line 1 of 3 ---"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("gemini", "--context", "f.py"), 0),
+        (("--context=f.py:2", "gemini", "s", "--context", "long.txt", "--json"), 0),
+        (("gemini", "--context", "none"), 1),
+        (("gemini", "--context", "f.py:4"), 1),
+        (("gemini", "--context", "f.py:3-2"), 1),
+        (("gemini", "--context", "../mailboxes/README.md"), 1),
+        (("gemini", "--context", "/dev/zero"), 1),
+        (("gemini", "--context", "-f"), 1),
+        (("gemini", "--context", ""), 1),
+        (("gemini", "--context="), 1),
+        (("gmini", "--context", "long.txt"), 1),
+        (("gemini", "two\nlines", "--context", "long.txt"), 1),
+        (("gemini", "--from", "nobody", "--context", "long.txt"), 1),
+        (("gemini", "--from", "postmaster", "--context", "long.txt"), 1),
+        (("gemini", *("--context", "f.py") * 30), 0),
+        (("gemini", *(f"--context=long.txt:{number}" for number in range(1, 22))), 1),
+        (("gemini", "--context"), 2),
+        (("gemini", "--contxt", "f.py"), 2),
+        (("gemini", "--wait-read"), 2),
+        (("gemini", "--wait-read", "soon"), 2),
+        (("gemini", "--wait-read", "-1"), 2),
+        (("gemini", "--wait-read=nan"), 2),
+        (("gemini", "--wait-read="), 2),
+        (("gmini", "--wait-read", "1"), 1),
+    ],
+)
+def test_context_and_receipts_are_the_same_with_and_without_click(
+    where: Mailboxes, project: Path, words: tuple[str, ...], code: int
+) -> None:
+    found = []
+    for way in (BY_ENTRY, BY_CLICK):
+        found.append(_sent_by(way, words, b"hello", where))
+        assert _attached(where) == [] or code == 0
+    assert found[0] == found[1]
+    assert found[0][0] == str(code)
+    assert len(found[0]) == (5 if code == 0 else 3)
+    assert os.listdir(where.outbox("claude").temporary) == []
+
+
+def test_lists_and_numbers_are_understood_without_click() -> None:
+    request = fast.parse(["gemini", "--context", "a", "--wait-read", "1.5", "--context=-b"])
+    assert request is not None
+    assert (request.context, request.wait_read) == (["a", "-b"], 1.5)
+    for words in (["gemini", "--context"], ["gemini", "--wait-read", "x"], ["gemini", "--wait-read=-1"]):
+        assert fast.parse(words) is None
+
+
+def test_every_list_known_without_click_is_one_with_it() -> None:
+    by_click = {word: option for option in mail.send.params for word in option.opts}
+    for word, name in fast.LISTS.items():
+        assert by_click[word].name == name
+        assert by_click[word].multiple  # type: ignore[attr-defined]
+
+
+def test_each_line_of_a_batch_may_have_its_own_context(where: Mailboxes, project: Path) -> None:
+    lines = [{"body": "1"}, {"body": "", "context": ["long.txt", "f.py:2"]}, {"body": "3", "context": []}]
+    body = "\n".join(json.dumps(line) for line in lines)
+    assert command("send", "gemini", "--batch", "--context", "f.py:1", body=body).returncode == 0
+    headers, bodies = zip(*_sent(where), strict=True)
+    assert [str(header).split(" sha256")[0] for header in headers] == ["f.py:1-1", "long.txt", "None"]
+    assert (bodies[0][:4], bodies[2]) == ("1\n\n-", "3")
+    assert len(_attached(where)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"body": "x", "context": "f.py"}, "line 2 of the batch holds 'context', but may hold the texts body,"),
+        ({"body": "x", "context": [1]}, "and a list `context`; nothing was sent"),
+        ({"body": "x", "context": ["none"]}, "none: it does not exist"),
+        ({"body": "x", "context": ["f.py"], "to": "gmini"}, "did you mean gemini?"),
+    ],
+    ids=range(4),
+)
+def test_a_batch_with_a_wrong_context_sends_and_attaches_nothing(
+    where: Mailboxes, project: Path, line: dict[str, object], says: str
+) -> None:
+    body = "\n".join(json.dumps(one) for one in ({"body": "x", "context": ["long.txt"]}, line))
+    refused(command("send", "gemini", "--batch", body=body), says)
+    assert states(where, "claude") == {}
+    assert _attached(where) == []
+
+
+# --- receipts ---------------------------------------------------------------------------------------------
+
+
+def _waiting(
+    way: tuple[str, ...], processes: list[subprocess.Popen[bytes]], *words: str
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a send that waits; returns it and the ID, which it printed before."""
+    process = subprocess.Popen(
+        [*way, "send", "gemini", "--from", "claude", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    processes.append(process)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(b"x")
+    process.stdin.close()
+    process.stdin = None
+    return process, process.stdout.readline().decode().strip()
+
+
+AT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+
+
+@WAYS
+def test_the_id_is_printed_and_then_the_receipt_awaited(
+    where: Mailboxes, settings: Settings, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
+) -> None:
+    process, id_ = _waiting(way, processes, "--wait-read", "60")
+    assert OWN_ID.fullmatch(id_)
+    assert process.poll() is None
+    route(where, settings)
+    assert where.outbox("claude").move("acknowledge", f"{id_}.gemini.txt")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, b"")
+    assert re.fullmatch(rf"gemini: read at {AT}\n", err.decode())
+
+
+@WAYS
+def test_a_receipt_of_a_malformed_message_gives_the_reason(
+    where: Mailboxes, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
+) -> None:
+    process, id_ = _waiting(way, processes, "--wait-read", "60")
+    outbox, name = where.outbox("claude"), f"{id_}.gemini.txt"
+    Path(outbox.file(MALFORMED, name) + REASON).write_text("no \x1b[31m good\n")
+    os.rename(outbox.file(DROPPED, name), outbox.file(MALFORMED, name))
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (1, b"", b"gemini: malformed: no \\x1b[31m good\n")
+
+
+@WAYS
+def test_when_the_time_is_over_the_exit_code_is_three_and_the_mail_stays_sent(
+    where: Mailboxes, way: tuple[str, ...]
+) -> None:
+    where.make(["codex"])
+    words = [*way, "send", "*", "--from", "claude", "--json", "--wait-read", "0"]
+    done = subprocess.run(words, input=b"x", capture_output=True, timeout=60, check=False)
+    assert (done.returncode, list(json.loads(done.stdout))) == (3, ["id", "to", "paths"])
+    assert re.fullmatch(rf"codex: dropped since {AT}\ngemini: dropped since {AT}\n", done.stderr.decode())
+    assert len(states(where, "claude")[DROPPED]) == 2
+
+
+@WAYS
+def test_an_interrupt_ends_the_wait_and_not_the_message(
+    where: Mailboxes, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
+) -> None:
+    process, id_ = _waiting(way, processes, "--wait-read", "60")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, b"", b"")
+    assert states(where, "claude") == {DROPPED: [f"{id_}.gemini.txt"]}
+
+
+def test_a_batch_waits_for_all_and_names_each(where: Mailboxes, settings: Settings) -> None:
+    done = command("send", "gemini", "--from", "claude", "--batch", "--wait-read", "0", body='{"body": "1"}\n' * 2)
+    ids = done.stdout.split()
+    assert done.returncode == 3
+    lines = done.stderr.splitlines()
+    assert [line.partition(" since ")[0] for line in lines] == [f"{id_} → gemini: dropped" for id_ in ids]
+    assert command("send", "gemini", "--from", "claude", "--batch", "--wait-read", "60").returncode == 0
+
+
+def test_a_receipt_of_a_file_that_is_gone_says_so(where: Mailboxes) -> None:
+    place = Place(where.outbox("claude"), UNREAD, "n1.gemini.txt", "gemini")
+    assert sending._receipt(place, with_id=False) == "gemini: was unread, and its file is gone\n"
+    assert sending._receipt(place, with_id=True).startswith("n1 → gemini: was unread")
+
+
+def test_a_wait_that_cannot_tell_the_id_does_not_begin(where: Mailboxes) -> None:
+    done = without_output("full", "send", "gemini", "--from", "claude", "--wait-read", "60", body=b"x")
+    assert done.returncode == 1
+    assert re.fullmatch(r"error: sent as [^\n]+\n", done.stderr)

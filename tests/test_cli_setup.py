@@ -18,7 +18,10 @@ from ai_bridge.settings import SETTINGS
 from tests.conftest import command, post
 from tests.test_cli_send import refused
 
-FROZEN = "init send read wait acknowledge restore list show history status router mcp config demo"
+FROZEN = (
+    "init send read wait acknowledge restore list show history search decisions peers card status router mcp config "
+    "install uninstall demo"
+)
 OPERATING = "start stop restart status health logs"
 
 
@@ -49,7 +52,7 @@ def test_init_again_adds_what_is_missing_and_keeps_the_rest(where: Mailboxes) ->
     assert _told("init", "--mailboxes", where.path) == [
         {"mailboxes": where.path, "agents": ["claude", "gemini"], "new": []}
     ]
-    assert _tree(Path(where.path)) == sorted([*before, "gemini-outbox/.tmp"])
+    assert _tree(Path(where.path)) == sorted([*before, "agents/claude.md", "agents/gemini.md", "gemini-outbox/.tmp"])
     added = command("init", "codex@web", "--agent", "aider", "--mailboxes", where.path)
     assert added.stdout == f"mailboxes {where.path}: aider, claude, codex@web, gemini (new: codex@web, aider)\n"
 
@@ -223,7 +226,7 @@ def test_words_that_are_not_understood_are_a_usage_error(where: Mailboxes, words
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("s", ["send", "show", "status", "start", "stop"]),
+        ("s", ["send", "show", "search", "status", "start", "stop"]),
         ("send ge", ["gemini"]),
         ("send ", ["claude", "codex@web", "gemini"]),
         ("read --from c", ["claude", "codex@web"]),

@@ -17,10 +17,11 @@ from ai_bridge import durable
 from ai_bridge import mailboxes as mailboxes_
 from ai_bridge import outbox as outbox_
 from ai_bridge import settings as settings_
+from ai_bridge import wake as wake_
 from ai_bridge.daemon import Daemon
 from ai_bridge.errors import RouterRunning
 from ai_bridge.health import router_of
-from ai_bridge.locks import Lock
+from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, UNREAD
 from ai_bridge.router_locks import ALL
@@ -208,10 +209,17 @@ class _FailingOs:
         return getattr(os, name)
 
     def listdir(self, path: str) -> list[str]:
+        self._refuse(path)
+        return os.listdir(path)
+
+    def scandir(self, path: str) -> Iterator[os.DirEntry[str]]:
+        self._refuse(path)
+        return os.scandir(path)
+
+    def _refuse(self, path: str) -> None:
         if path == self.failing:
             self.refused += 1
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), path)
-        return os.listdir(path)
 
 
 @pytest.mark.parametrize(("module", "part"), [(mailboxes_, ""), (outbox_, "claude-outbox")])
@@ -258,3 +266,63 @@ def test_what_is_left_again_and_again_is_logged_once(
             until(_delivered(where, post(where, str(number))))
     until(_delivered(where, "n1"))
     assert caplog.text.count("leave claude/note.txt: it is still being written") == 1
+
+
+# --- hints ------------------------------------------------------------------------------------------------
+
+
+def _hint(daemon: Daemon, where: Mailboxes, owner: str) -> None:
+    assert daemon._wake is not None
+    daemon._wake.set(where.outbox(owner).path)
+
+
+def test_where_a_wake_hints_the_router_looks(where: Mailboxes, serve: Serve) -> None:
+    daemon = serve(poll=True, poll_s=NEVER_S)
+    id_ = post(where, "x")
+    _hint(daemon, where, "claude")
+    until(_delivered(where, id_))
+
+
+def test_wrong_hints_without_end_keep_no_mail_from_being_delivered(where: Mailboxes, serve: Serve) -> None:
+    daemon = serve(poll=True, poll_s=NEVER_S, sweep_s=SOON_S)
+    delivered = _delivered(where, post(where, "x"))
+
+    def hint_elsewhere() -> bool:
+        _hint(daemon, where, "gemini")
+        return delivered()
+
+    until(hint_elsewhere)
+
+
+def test_mail_for_one_whose_own_router_ended_waits_for_no_sweep(where: Mailboxes, serve: Serve) -> None:
+    own = serve("gemini")
+    serve()
+    until(lambda: _ready(where, "claude"))
+    own.stop()
+    until(lambda: holder(where.lock_file("router", "gemini")) is None)
+    until(_delivered(where, post(where, "x")))
+
+
+def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake_, "_PART", 1)
+    where.make(["aaa", "zed"])
+    for sender in ("aaa", "claude", "zed"):
+        post(where, "x", sender=sender)
+    settings.put("poll", True, "here")
+    daemon = Daemon(where, settings)
+    owners: list[str] = []
+    move = durable.move
+
+    def hint_at_the_last(source: str, target: str) -> bool:
+        if "/.unread/" in target:
+            owners.append(os.path.basename(os.path.dirname(os.path.dirname(target))))
+            _hint(daemon, where, "zed")
+            if len(owners) == 3:
+                daemon.stop()
+        return move(source, target)
+
+    monkeypatch.setattr(durable, "move", hint_at_the_last)
+    daemon.run()
+    assert owners == ["aaa-outbox", "zed-outbox", "claude-outbox"]

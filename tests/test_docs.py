@@ -40,7 +40,7 @@ def test_the_fast_path_knows_the_options_that_click_knows() -> None:
     command = bridge.get_command(None, "send")  # type: ignore[arg-type]
     assert command is not None
     known = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
-    assert known == {*fast.VALUES, *fast.FLAGS}
+    assert known == {*fast.VALUES, *fast.LISTS, *fast.FLAGS}
 
 
 @pytest.mark.parametrize("tool", tools(["gemini"]), ids=lambda tool: tool.name)

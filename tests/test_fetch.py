@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ai_bridge import fetch as fetch_
+from ai_bridge import wake as wake_
 from ai_bridge.errors import NotMailboxes
 from ai_bridge.fetch import bring_in, fetch, open_wake, wait
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD
+from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.route import Router
 from ai_bridge.settings import Settings
+from ai_bridge.wake import Wake
 from tests.conftest import post, states, until
 
 LONG_S = 60.0
@@ -107,7 +110,7 @@ def test_a_router_that_does_nothing_is_not_waited_for_for_ever(
 def test_a_pass_that_fails_gives_its_locks_back(
     where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Router) -> None:
+    def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
     post(where, "x")
@@ -189,3 +192,98 @@ def test_what_was_acknowledged_ends_no_wait(where: Mailboxes, settings: Settings
     assert wait(where, "gemini", settings, 0.02) == []
     assert set(states(where, "claude")) == {READ}
     assert PROCESSING not in states(where, "claude")
+
+
+# --- hints ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told_nothing(where: Mailboxes, settings: Settings) -> Iterator[Wake]:
+    """The wake of a reader that hears of nothing by itself and never sweeps."""
+    for name, value in (("poll", True), ("poll_s", 3600.0), ("sweep_s", 3600.0)):
+        settings.put(name, value, "here")
+    with open_wake(where, settings) as wake:
+        yield wake
+
+
+@pytest.mark.parametrize("state", [DROPPED, PROCESSING, UNREAD])
+def test_where_a_wake_hints_mail_is_found_and_no_other_outbox_is_looked_at(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake, state: str
+) -> None:
+    sent: list[str] = []
+    looked_at: set[str] = set()
+    names = Outbox.names
+
+    def noted(outbox: Outbox, *words: str) -> list[str]:
+        looked_at.add(outbox.owner)
+        return names(outbox, *words)
+
+    def arrive_once() -> bool:
+        sent.append(post(where, "x"))
+        _put(where.outbox("claude"), f"{sent[0]}.gemini.txt", state)
+        told_nothing.set(where.outbox("claude").directory(UNREAD))
+        looked_at.clear()
+        return True
+
+    monkeypatch.setattr(Outbox, "names", noted)
+    assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=arrive_once)) == sent
+    assert looked_at == {"claude"} or state == PROCESSING  # a dead router's claim: what else did it hold?
+
+
+def _put(outbox: Outbox, name: str, state: str) -> None:
+    for verb, reached in (("claim", PROCESSING), ("deliver", UNREAD)):
+        if state in (reached, UNREAD):
+            assert outbox.move(verb, name)
+
+
+def test_wrong_hints_without_end_keep_no_mail_from_being_found(
+    where: Mailboxes, settings: Settings, told_nothing: Wake
+) -> None:
+    settings.put("sweep_s", 0.05, "here")
+    sent: list[str] = []
+
+    def hint_elsewhere() -> bool:
+        sent.extend([] if sent else [post(where, "x")])
+        told_nothing.set(where.outbox("gemini").path)
+        return True
+
+    assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=hint_elsewhere)) == sent
+
+
+def test_a_sweep_that_finds_mail_returns_all_of_it_in_its_order(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
+) -> None:
+    monkeypatch.setattr(wake_, "_PART", 1)
+    where.make(["zed"])
+    sent: list[str] = []
+
+    def arrive_once() -> bool:
+        sent.extend([post(where, "1", sender="zed"), post(where, "2")])
+        told_nothing.set()
+        return True
+
+    assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=arrive_once)) == sent
+
+
+def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
+) -> None:
+    monkeypatch.setattr(wake_, "_PART", 1)
+    where.make(["aaa", "zed"])
+    told_nothing.wait(0.0)  # which tells of the new ones
+    sent: list[str] = []
+    names = Outbox.names
+
+    def arrive_meanwhile(outbox: Outbox, *words: str) -> list[str]:
+        if sent == ["sweeping"] and outbox.owner == "aaa":
+            sent[:] = [post(where, "x", sender="zed"), post(where, "y", sender="claude")]
+            told_nothing.set(where.outbox("zed").path)
+        return names(outbox, *words)
+
+    def sweep_once() -> bool:
+        sent.append("sweeping")
+        told_nothing.set()
+        return True
+
+    monkeypatch.setattr(Outbox, "names", arrive_meanwhile)
+    assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=sweep_once)) == sent[:1]

@@ -9,9 +9,10 @@ import pytest
 
 from ai_bridge import health
 from ai_bridge.health import CRITICAL, HEALTHY, WARNING, AgentHealth, age, examine, level, router_of
+from ai_bridge.inbox import unread
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED
+from ai_bridge.outbox import DROPPED, READ, UNREAD, Outbox
 from ai_bridge.settings import Settings
 from tests.conftest import post, route
 
@@ -150,3 +151,27 @@ def test_without_any_agent_nothing_works() -> None:
 )
 def test_a_time_span_is_said_as_people_say_it(seconds: float, said: str) -> None:
     assert age(seconds) == said
+
+
+def test_every_inbox_is_counted_by_one_look_at_each_outbox(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where.make(["codex"])
+    for sender, to in (("claude", "gemini"), ("codex", "gemini"), ("gemini", "claude")):
+        post(where, "x", to=to, sender=sender)
+    route(where, settings)
+    for odd in ("-.gemini.txt", "gemini.txt", ".gemini.txt"):
+        Path(where.outbox("codex").file(UNREAD, odd)).write_text("x")
+    looks: list[str] = []
+    names = Outbox.names
+
+    def noted(outbox: Outbox, state: str, recipient: str = "") -> list[str]:
+        looks.extend([outbox.owner] if state == UNREAD else [])
+        assert state != READ
+        return names(outbox, state, recipient)
+
+    expected = {agent: len(unread(where, agent)) for agent in where.agents()}
+    monkeypatch.setattr(Outbox, "names", noted)
+    assert {one.agent: one.unread.count for one in examine(where, settings, where.agents())} == expected
+    assert expected == {"claude": 1, "codex": 0, "gemini": 3}
+    assert looks == ["claude", "codex", "gemini"]

@@ -16,22 +16,29 @@ PACKAGE = ROOT / "ai_bridge"
 # The way of a message, from the bottom up: a module imports only what stands before it.
 ORDER = [
     *("__init__", "text", "errors"),
-    *("address", "headers", "handler", "message", "durable", "reading", "lease", "locks", "settings"),
-    *("outbox", "mailboxes"),
-    *("trace", "send", "reject", "route", "recover", "inbox", "wake", "fetch"),
-    *("identity", "health", "log", "router_locks", "daemon", "control", "service"),
+    *("address", "headers", "handler", "message", "votes", "durable", "reading", "lease", "locks", "settings"),
+    *("outbox", "mailboxes", "excerpt", "attachment", "context", "home", "page", "cards", "presence"),
+    *("trace", "cache", "indexing", "index"),
+    *("send", "decide", "judge", "reject", "route", "recover", "inbox", "peers", "wake", "receipt", "fetch"),
+    *("identity", "sessions", "health", "log", "router_locks", "daemon", "control", "service", "install"),
     *("server", "cli", "__main__"),
 ]
 # Within the package of the server, and of the command line, the same holds.
-SERVER = ["__init__", "instructions", "framing", "tools", "session", "calls", "transport", "run"]
-CLI = ["__init__", "sending", "fast", "group", "output", "demo", "mail", "look", "operate", "setup", "main", "entry"]
+SERVER = [
+    *("__init__", "instructions", "framing", "tools", "session", "looking", "answers", "calls", "transport", "run")
+]
+CLI = [
+    *("__init__", "sending", "fast", "group", "output", "demo"),
+    *("mail", "look", "past", "book", "operate", "setup", "install", "main", "entry"),
+]
 # Each third-party package is met in these places only.
 MET_IN = {
     "mcp": {"server", "cli.demo"},
     "mcp_types": {"server", "cli.demo"},
     "watchdog": {"wake"},
     "click": {"cli"},
-    "frontmatter": {"handler"},
+    "frontmatter": {"handler", "page"},
+    "yaml": {"page"},
     "jsonschema": {"server"},
     "anyio": {"server", "cli.demo"},
 }

@@ -9,7 +9,7 @@ import pytest
 
 from ai_bridge.errors import BadAddress, NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.mailboxes import Mailboxes, find, is_mailboxes, user_wide
-from ai_bridge.outbox import UNREAD
+from ai_bridge.outbox import READ, UNREAD
 from ai_bridge.settings import Settings
 from tests.conftest import post, route, states
 
@@ -199,3 +199,28 @@ def test_local_state_lies_outside_and_apart_for_each_tree(
     assert one.lock_file("router", "a@b") == f"{one.state_directory()}/locks/router-a@b.lock"
     (tmp_path / "link").symlink_to(one.path)
     assert Mailboxes(str(tmp_path / "link")).state_directory() == one.state_directory()
+
+
+# --- where a directory belongs ----------------------------------------------------------------------------
+
+
+def test_an_outbox_may_be_a_link_to_a_directory_elsewhere(where: Mailboxes, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    os.symlink(tmp_path / "elsewhere", where.outbox("codex").path)
+    assert where.agents() == ["claude", "codex", "gemini"]
+
+
+def test_a_directory_is_of_the_outbox_it_is_in(where: Mailboxes) -> None:
+    claude, gemini = where.outbox("claude"), where.outbox("gemini")
+    directories = frozenset({gemini.path, gemini.directory(UNREAD), claude.directory(READ)})
+    found = where.outboxes_of(directories)
+    assert found is not None
+    assert [outbox.path for outbox in found] == [claude.path, gemini.path]
+    assert where.outboxes_of(frozenset()) == []
+
+
+@pytest.mark.parametrize("directory", ["{path}", "{path}/agents", "{path}/..", "/", "elsewhere/claude-outbox"])
+def test_a_directory_of_no_outbox_stands_for_all(where: Mailboxes, directory: str) -> None:
+    known = where.outbox("claude").path
+    assert where.outboxes_of(frozenset({known, directory.format(path=where.path)})) is None
+    assert where.outboxes_of(None) is None

@@ -20,8 +20,9 @@ from ai_bridge.settings import Settings
 from tests.conftest import post, route, states
 
 CORE = """
-    errors text address headers message handler durable reading locks lease settings outbox mailboxes identity send
-    reject route recover inbox fetch trace health
+    errors text address headers message votes handler durable reading locks lease settings outbox mailboxes home page
+    cards presence excerpt attachment context trace indexing index identity sessions send decide judge reject route
+    recover inbox peers fetch receipt health
 """
 
 _POORER = """

@@ -67,7 +67,7 @@ def test_the_headers_are_the_truth_and_the_name_a_label(where: Mailboxes, settin
     [
         ({"sender": "gemini"}, "only claude sends from there"),
         ({"to": "gemni"}, "did you mean gemini?"),
-        ({"to": "gemini, nobody"}, "To names nobody"),
+        ({"to": "gemini, nobody"}, "To cannot be served: there is no agent nobody"),
         ({"id_": "../x"}, "is not a message ID"),
         ({"id_": ""}, "is not a message ID"),
         ({"to": ""}, "To is missing"),
@@ -344,3 +344,11 @@ def test_an_agent_that_comes_during_a_pass_gets_its_mail(where: Mailboxes, setti
     where.make(["codex"])
     second = post(where, to="codex", sender="gemini")
     assert [(step.verb, step.name) for step in steps] == [("deliver", f"{second}.codex.txt")]
+
+
+def test_a_pass_over_some_outboxes_leaves_the_others_alone(where: Mailboxes, settings: Settings) -> None:
+    router = Router(where, {"claude", "gemini"}, settings)
+    mine, other = post(where, "x"), post(where, "y", to="claude", sender="gemini")
+    router.look()
+    assert [step.name for step in router.one_pass([where.outbox("claude")])] == [f"{mine}.gemini.txt"]
+    assert states(where, "gemini") == {DROPPED: [f"{other}.claude.txt"]}

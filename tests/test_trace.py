@@ -71,7 +71,7 @@ def test_the_reason_of_a_rejection_is_told(where: Mailboxes, settings: Settings)
     route(where, settings)
     (place,) = trace.find(where, "note.txt")
     assert place.reason is not None
-    assert place.reason.startswith("To names gmini, and there is no such agent (did you mean gemini?)")
+    assert place.reason.startswith("To cannot be served: there is no agent gmini (did you mean gemini?)")
     os.unlink(place.path + REASON)
     os.mkfifo(place.path + REASON)
     assert place.reason is None
@@ -86,38 +86,6 @@ def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Mail
     assert place.at.endswith("Z")
     os.unlink(path)
     assert place.at == ""
-
-
-# --- history ----------------------------------------------------------------------------------------------
-
-
-def _history(where: Mailboxes, agent: str, **words: object) -> list[str]:
-    return [place.name.partition(".")[0] for place in trace.history(where, agent, **words)]  # type: ignore[arg-type]
-
-
-def test_history_is_of_one_agent_newest_last_and_within_its_limit(where: Mailboxes, settings: Settings) -> None:
-    where.make(["codex"])
-    first = post(where, "1")
-    second = post(where, "2", to="claude", sender="gemini")
-    other = post(where, "3", to="codex", sender="gemini")
-    route(where, settings)
-    last = post(where, "4", to="codex")
-    assert _history(where, "claude") == [first, second, last]
-    assert _history(where, "gemini") == [first, second, other]
-    assert _history(where, "gemini", peer="codex") == [other]
-    assert _history(where, "claude", limit=2) == [second, last]
-    assert _history(where, "claude", limit=1, before=last) == [second]
-    assert _history(where, "claude", before=first) == []
-    assert _history(where, "claude", peer="nobody") == []
-    with pytest.raises(NoSuchMessage):
-        trace.history(where, "claude", before="unknown")
-
-
-def test_what_was_rejected_is_no_history(where: Mailboxes, settings: Settings) -> None:
-    _put(where, DROPPED, "n1.gemini.txt", to="gmini")
-    _put(where, DROPPED, "n2.gemini.txt", "n2")
-    route(where, settings)
-    assert _history(where, "claude", peer="gemini") == ["n2"]
 
 
 # --- restore ----------------------------------------------------------------------------------------------

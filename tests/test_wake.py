@@ -16,7 +16,9 @@ import pytest
 
 from ai_bridge import wake as wake_
 from ai_bridge.errors import NotMailboxes
-from ai_bridge.wake import Wake
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import UNREAD
+from ai_bridge.wake import Wake, hinted, parts
 from tests.conftest import until
 
 LONG_S = 60.0
@@ -139,9 +141,9 @@ class _CountedWake(Wake):
 
     count = 0
 
-    def set(self) -> None:
+    def set(self, directory: str | None = None) -> None:
         self.count += 1
-        super().set()
+        super().set(directory)
 
 
 def test_a_departure_is_not_even_noticed_so_no_arrival_is_held_back_behind_it(watched: Path) -> None:
@@ -273,3 +275,72 @@ def test_a_wake_that_cannot_begin_leaves_nothing_behind() -> None:
 
     with pytest.raises(NotMailboxes):
         Wake(gone, poll_s=0.01)
+
+
+# --- hints ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_each_way")
+def test_a_wake_hints_at_where_it_came_from(watched: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with Wake(lambda: [str(watched), str(tmp_path / "other")], poll_s=0.01) as wake:
+        _quiet(wake)
+        _write(watched)
+        assert wake.wait(LONG_S)
+        assert wake.changed == {str(watched)}
+
+
+@pytest.mark.parametrize("ways", [_by_inotify, _by_observer])
+def test_where_a_directory_comes_everything_is_to_be_looked_at(
+    watched: Path, monkeypatch: pytest.MonkeyPatch, ways: Callable[..., None]
+) -> None:
+    ways(monkeypatch)
+    with Wake(lambda: [str(watched)]) as wake:
+        _quiet(wake)
+        _make_directory(watched)
+        assert wake.wait(LONG_S)
+        assert wake.changed is None
+
+
+def test_without_a_hint_everything_is_to_be_looked_at(watched: Path) -> None:
+    with Wake(lambda: [str(watched)], poll=True, poll_s=LONG_S) as wake:
+        wake.set(str(watched))
+        wake.set()
+        assert wake.wait(LONG_S)
+        assert wake.changed is None
+        wake.set(str(watched))
+        assert wake.wait(LONG_S)
+        assert wake.changed == {str(watched)}
+        assert not wake.wait(0.0)
+        assert wake.changed is None
+
+
+def test_after_a_look_at_hints_only_the_directories_need_not_be_named_anew(watched: Path) -> None:
+    named = [[str(watched)], [str(watched)]]
+    with Wake(lambda: named.pop(), poll=True, poll_s=LONG_S) as wake:
+        assert not wake.wait(0.0, anew=False)
+        assert len(named) == 1
+        assert not wake.wait(0.0)
+    assert named == []
+
+
+def test_hints_are_taken_without_waiting_and_a_wake_for_everywhere_is_left(where: Mailboxes) -> None:
+    with Wake(list, poll=True, poll_s=LONG_S) as wake:
+        assert hinted(where, wake) == []
+        wake.set(where.outbox("claude").directory(UNREAD))
+        assert [outbox.owner for outbox in hinted(where, wake)] == ["claude"]
+        assert not wake.wait(0.0)
+        wake.set()
+        assert hinted(where, wake) == []
+        assert wake.wait(0.0)
+        assert wake.changed is None
+
+
+def test_a_scan_is_made_in_parts_that_leave_nothing_out(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wake_, "_PART", 2)
+    where.make(["codex", "qwen", "zed"])
+    assert [[outbox.owner for outbox in part] for part in parts(where.outboxes())] == [
+        ["claude", "codex"],
+        ["gemini", "qwen"],
+        ["zed"],
+    ]

@@ -12,7 +12,10 @@ VALUES = {
     "--from": "sender",
     "--file": "file",
     "--reply-to": "reply_to",
+    "--wait-read": "wait_read",
 }
+# These may be repeated.
+LISTS = {"--context": "context"}
 FLAGS = {"--json": "json", "--batch": "batch", "--allow-empty": "allow_empty"}
 
 
@@ -21,42 +24,51 @@ def send(words: list[str]) -> None:
     request = parse(words)
     if request is None or "_AI_BRIDGE_COMPLETE" in os.environ:
         return
+    code = _exit_code(request)
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    os._exit(code)  # without taking the interpreter apart: everything that matters is on the disk
+
+
+def _exit_code(request: sending.Request) -> int:
     try:
-        sending.run(request, sys.stdout)
+        return sending.run(request, sys.stdout)
     except BridgeError as refusal:
         if sys.stderr is not None:
             sys.stderr.write(f"error: {refusal}\n")
-        _end(refusal.exit_code)
+        return refusal.exit_code
     except KeyboardInterrupt:
-        _end(130)
-    _end(0)
-
-
-def _end(code: int) -> None:
-    """Leave without taking the interpreter apart: everything that matters is on the disk."""
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    os._exit(code)
+        return 130
 
 
 def parse(words: list[str]) -> sending.Request | None:
     """Return the request the words make, or None where they are not plainly understood."""
     found: dict[str, object] = {}
+    lists: dict[str, list[str]] = {name: [] for name in LISTS.values()}
     plain: list[str] = []
     rest = iter(words)
     for word in rest:
         name, equals, value = word.partition("=")
         if word in FLAGS:
             found[FLAGS[word]] = True
-        elif name in VALUES:
+        elif name in VALUES or name in LISTS:
             text = value if equals else next(rest, None)
-            if text is None:
+            if text is None or not _is_taken(name, text, found, lists):
                 return None
-            found[VALUES[name]] = text
         elif word.startswith("-"):
             return None
         else:
             plain.append(word)
     if not 1 <= len(plain) <= 2:
         return None
-    return sending.Request(recipient=plain[0], subject=plain[1] if len(plain) == 2 else None, **found)
+    return sending.Request(recipient=plain[0], subject=plain[1] if len(plain) == 2 else None, **found, **lists)
+
+
+def _is_taken(name: str, text: str, found: dict[str, object], lists: dict[str, list[str]]) -> bool:
+    """Note the value of an option; False where it is none."""
+    if name in LISTS:
+        lists[LISTS[name]].append(text)
+        return True
+    value = text if name != "--wait-read" else sending.seconds(text)
+    found[VALUES[name]] = value
+    return value is not None

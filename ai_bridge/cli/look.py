@@ -1,4 +1,4 @@
-"""The commands that look and change nothing: list, show, history, status."""
+"""The commands that look and change nothing: list, show, status."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import click
 
 from ai_bridge import health, identity, inbox, reading, settings, trace
 from ai_bridge.cli import output
-from ai_bridge.cli.group import common, complete_agents, echo_json
-from ai_bridge.errors import BridgeError, NoIdentity
+from ai_bridge.cli.group import common, echo_json
+from ai_bridge.errors import NoIdentity, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, UNREAD
+from ai_bridge.message import Message
+from ai_bridge.outbox import DROPPED, UNREAD, Outbox
 from ai_bridge.text import counted, printable
 from ai_bridge.trace import Place
 
@@ -31,47 +32,43 @@ def list_(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 @click.option("--raw", is_flag=True, help="The file's exact bytes.")
 @common()
 def show(where: Mailboxes, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
-    """Show one message, by its ID or its file's name, in whatever state it is."""
-    place = trace.find(where, id_)[0]
+    """Show one message, by its ID or its file's name, in whatever state; or an attachment's bytes, by its hash."""
+    try:
+        place = trace.find(where, id_)[0]
+    except NoSuchMessage:
+        if not _is_attachment_shown(where, id_, as_json):
+            raise
+        return
     if raw:
         sys.stdout.buffer.write(reading.read_delivered(place.path))
     elif as_json:
         echo_json([output.as_json(place.load(), place.state, place.path)])
     else:
-        click.echo(output.text(place.load()), nl=False)
-
-
-@click.command()
-@click.argument("peer", metavar="[ADDRESS]", required=False, shell_complete=complete_agents)
-@click.option("--thread", metavar="ID", help="Only the messages of this thread.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many, the newest.")
-@click.option("--before", metavar="ID", help="Only messages older than this one.")
-@common()
-def history(
-    where: Mailboxes,
-    agent: str | None,
-    peer: str | None,
-    thread: str | None,
-    limit: int,
-    before: str | None,
-    as_json: bool,
-) -> None:
-    """Past messages from and to me, newest last."""
-    me = where.known(identity.who(where, agent).address)
-    if peer is not None:
-        where.known_writer(peer)
-    places = trace.history(where, me, peer, sys.maxsize if thread else limit, before)
-    if thread:
-        places = [place for place in places if _in_thread(place, thread)][-limit:]
-    output.print_places(places, as_json)
-
-
-def _in_thread(place: Place, thread: str) -> bool:
-    try:
         message = place.load()
-    except (BridgeError, OSError):
+        click.echo(output.text(message), nl=False)
+        _tell_attachments(place.outbox, message)
+
+
+def _tell_attachments(outbox: Outbox, message: Message) -> None:
+    from ai_bridge import context
+
+    for path in context.attachments(outbox, message):
+        click.echo(f"attached: {printable(path)}")
+
+
+def _is_attachment_shown(where: Mailboxes, text: str, as_json: bool) -> bool:
+    """Show the attachment of that hash; False where the text is no hash."""
+    from ai_bridge import attachment
+
+    if not attachment.is_hash(text):
         return False
-    return thread in (message.id, message.thread)
+    path = attachment.find(where, text)
+    raw = reading.read_file(path, attachment.LARGEST_BYTES)
+    if as_json:
+        echo_json([{"sha256": attachment.digest(raw), "path": path, "bytes": len(raw)}])
+    else:
+        sys.stdout.buffer.write(raw)
+    return True
 
 
 @click.command()

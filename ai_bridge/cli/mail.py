@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ai_bridge import fetch, identity, inbox, settings, trace
+from ai_bridge import fetch, identity, inbox, presence, settings, trace
 from ai_bridge.cli import output
 from ai_bridge.cli.group import common, complete_agents, echo_json
 from ai_bridge.errors import BridgeError, disk_error
@@ -21,13 +21,30 @@ from ai_bridge.trace import Place
 _NOTHING_CAME = 3
 
 
+def _number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Refuse what is a float and no number: a range lets it through."""
+    if value is not None and value != value:
+        raise click.BadParameter("it is not a number")
+    return value
+
+
 @click.command()
 @click.argument("recipient", shell_complete=complete_agents)
 @click.argument("subject", required=False)
 @click.option("--from", "sender", metavar="ADDRESS", help="The sender (else --agent, AI_BRIDGE_AGENT).")
 @click.option("--file", metavar="PATH", help="Read the body from a file; - is standard input.")
 @click.option("--reply-to", metavar="ID", help="Answer that message, in its thread.")
-@click.option("--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to"}.')
+@click.option("--context", multiple=True, metavar="PATH[:A-B]", help="Send a file, or lines of it, too; repeatable.")
+@click.option(
+    "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context"}.'
+)
+@click.option(
+    "--wait-read",
+    type=click.FloatRange(0),
+    callback=_number,
+    metavar="S",
+    help="Then wait until all have read it; exit code 3 after so many seconds, 1 where it is malformed.",
+)
 @click.option("--allow-empty", is_flag=True, help="Send even an empty body.")
 @common()
 def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
@@ -37,7 +54,8 @@ def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
     """
     from ai_bridge.cli import sending
 
-    sending.run(sending.Request(mailboxes=where.path, json=as_json, **words), sys.stdout)
+    if code := sending.run(sending.Request(mailboxes=where.path, json=as_json, **words), sys.stdout):
+        raise click.exceptions.Exit(code)
 
 
 @click.command()
@@ -91,15 +109,19 @@ def _acknowledged(waiting: Waiting) -> bool:
 
 
 @click.command()
-@click.option("--timeout", type=click.FloatRange(0), metavar="S", help="Give up after so many seconds (exit code 3).")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    callback=_number,
+    metavar="S",
+    help="Give up after so many seconds (exit code 3).",
+)
 @click.option(
     "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
 )
 @common()
 def wait(where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, as_json: bool) -> None:
     """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
-    if timeout is not None and timeout != timeout:
-        raise click.BadParameter("it is not a number", param_hint="--timeout")
     me, loaded = _reader(where, agent)
     found = fetch.wait(where, me, loaded, timeout, _sender(where, sender))
     if not found:
@@ -136,7 +158,7 @@ def _reader(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings
 
 
 def _sender(where: Mailboxes, sender: str | None) -> str | None:
-    return None if sender is None else where.known_writer(sender)
+    return None if sender is None else presence.resolve_writer(where, sender)
 
 
 def _place(waiting: Waiting, recipient: str) -> Place:

@@ -7,8 +7,11 @@ from ai_bridge.cli.group import LazyGroup
 
 _MAIL = "ai_bridge.cli.mail"
 _LOOK = "ai_bridge.cli.look"
+_PAST = "ai_bridge.cli.past"
+_BOOK = "ai_bridge.cli.book"
 _OPERATE = "ai_bridge.cli.operate"
 _SETUP = "ai_bridge.cli.setup"
+_INSTALL = "ai_bridge.cli.install"
 
 _OPERATING = {
     "start": (f"{_OPERATE}:start", "Start the router of all agents, or of one."),
@@ -27,12 +30,18 @@ _BRIDGE = {
     "restore": (f"{_MAIL}:restore", "Put a read message back to unread, a malformed one back on its way."),
     "list": (f"{_LOOK}:list_", "What awaits me, a line each."),
     "show": (f"{_LOOK}:show", "Show one message, wherever it is."),
-    "history": (f"{_LOOK}:history", "Past messages from and to me."),
+    "history": (f"{_PAST}:history", "Past messages from and to me."),
+    "search": (f"{_PAST}:search", "Find messages by their words."),
+    "decisions": (f"{_PAST}:decisions", "How decisions stand."),
+    "peers": (f"{_BOOK}:peers", "All agents, and who is online."),
+    "card": (f"{_BOOK}:card", "Show or change what others know of an agent."),
     "status": (f"{_LOOK}:status", "Where a message is; without an ID, who I am and how the mail stands."),
     "router": (f"{_OPERATE}:router", "Run the router in the foreground."),
     **_OPERATING,
     "mcp": (f"{_SETUP}:mcp", "Run the STDIO MCP server."),
     "config": (f"{_SETUP}:config", "Each setting, its value and where it came from."),
+    "install": (f"{_INSTALL}:install", "Put the advisor skill where a client reads skills."),
+    "uninstall": (f"{_INSTALL}:uninstall", "Remove what install wrote."),
     "demo": (f"{_SETUP}:demo", "Two agents talk on throw-away mailboxes."),
 }
 _COLLAB = {"status": (f"{_OPERATE}:status", "Which routers run, and what waits."), **_OPERATING}

@@ -6,11 +6,19 @@ import sys
 from ai_bridge import identity, mailboxes, settings
 from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, send, send_batch
+from ai_bridge.outbox import MALFORMED, READ
+from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, check_subject, resolve, send_batch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
+    from typing import Any, TextIO
+
+    from ai_bridge.settings import Settings
+    from ai_bridge.trace import Place
+
+    Wanted = tuple[Draft, list[str]]
+
+_NOTHING_CAME, _INTERRUPTED = 3, 130
 
 
 class Request:
@@ -20,6 +28,7 @@ class Request:
         "agent",
         "allow_empty",
         "batch",
+        "context",
         "file",
         "json",
         "mailboxes",
@@ -27,6 +36,7 @@ class Request:
         "reply_to",
         "sender",
         "subject",
+        "wait_read",
     )
 
     def __init__(self, **words: object) -> None:
@@ -36,6 +46,7 @@ class Request:
     agent: str | None
     allow_empty: bool | None
     batch: bool | None
+    context: "list[str] | tuple[str, ...] | None"
     file: str | None
     json: bool | None
     mailboxes: str | None
@@ -43,18 +54,25 @@ class Request:
     reply_to: str | None
     sender: str | None
     subject: str | None
+    wait_read: float | None
 
 
-def run(request: Request, out: "TextIO | None") -> None:
-    """Send, and print the ID of each message once it is durable; raises `BridgeError`."""
+def run(request: Request, out: "TextIO | None") -> int:
+    """Send, and print the ID of each message once it is durable; wait for the receipts, if that is asked for.
+
+    Returns the exit code; raises `BridgeError`.
+    """
     where = mailboxes.find(request.mailboxes)
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
-    limit = settings.load(where.path).max_message_bytes
-    if request.batch:
-        sent = send_batch(where, sender, _drafts(where, request, limit), limit)
-    else:
-        sent = [send(where, sender, _draft(where, request, _body(request, limit)), limit)]
-    _tell(out, sent, bool(request.json))
+    loaded = settings.load(where.path)
+    limit = loaded.max_message_bytes
+    wanted = _drafts(where, request, limit) if request.batch else [_draft(where, request, _body(request, limit))]
+    sent = send_batch(where, sender, _with_context(where, sender, wanted, loaded), limit)
+    try:
+        _tell(out, sent, bool(request.json))
+        return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read, loaded)
+    except KeyboardInterrupt:  # what was sent stays sent
+        return _INTERRUPTED
 
 
 def _tell(out: "TextIO | None", sent: list[Sent], as_json: bool) -> None:
@@ -77,12 +95,12 @@ def _line(sent: Sent, as_json: bool) -> str:
     return json.dumps({"id": sent.id, "to": sent.recipients, "paths": sent.paths}) + "\n"
 
 
-def _draft(where: Mailboxes, request: Request, body: str, line: "dict[str, str] | None" = None) -> Draft:
-    """Return the draft the request asks for; a batch's line may say otherwise."""
+def _draft(where: Mailboxes, request: Request, body: str, line: "dict[str, Any] | None" = None) -> "Wanted":
+    """Return the draft the request asks for, and its references; a batch's line may say otherwise."""
     words = line or {}
     in_reply_to, thread = _reply(where, words.get("reply_to", request.reply_to))
     subject = words.get("subject", request.subject)
-    return Draft(
+    draft = Draft(
         [words.get("to", request.recipient)],
         body,
         DEFAULT_SUBJECT if subject is None else subject,
@@ -90,6 +108,7 @@ def _draft(where: Mailboxes, request: Request, body: str, line: "dict[str, str] 
         thread,
         bool(request.allow_empty),
     )
+    return draft, list(words.get("context", request.context) or [])
 
 
 def _reply(where: Mailboxes, id_: "str | None") -> "tuple[str | None, str | None]":
@@ -98,6 +117,25 @@ def _reply(where: Mailboxes, id_: "str | None") -> "tuple[str | None, str | None
     from ai_bridge.trace import reply_headers
 
     return reply_headers(where, id_)
+
+
+def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded: "Settings") -> list[Draft]:
+    """Put the excerpts into the drafts; attach what does not fit, once nothing is left that would be refused."""
+    drafts = [draft for draft, _ in wanted]
+    if not any(references for _, references in wanted):
+        return drafts
+    from ai_bridge import attachment, context
+
+    outbox, contents = where.outbox(where.known(sender)), {}
+    for draft, references in wanted:
+        check_subject(draft.subject)
+        resolve(where, sender, draft.recipients)
+        if references:
+            prepared = context.prepare(draft.body, references, loaded)
+            draft.body, draft.extra = prepared.body, {context.HEADER: prepared.header}
+            contents.update(prepared.attached)
+    attachment.store(outbox, contents)
+    return drafts
 
 
 # --- the body -------------------------------------------------------------------------------------------
@@ -137,11 +175,11 @@ def _text(raw: bytes, path: str | None) -> str:
 # --- a batch --------------------------------------------------------------------------------------------
 
 _BATCH_BYTES = 256 * 1024 * 1024
-_BATCH_KEYS = ("body", "subject", "to", "reply_to")
+_BATCH_TEXTS = ("body", "subject", "to", "reply_to")
 
 
-def _drafts(where: Mailboxes, request: Request, limit: int) -> list[Draft]:
-    """Read JSON Lines, each an object with `body` and, if it likes, `subject`, `to` and `reply_to`."""
+def _drafts(where: Mailboxes, request: Request, limit: int) -> "list[Wanted]":
+    """Read JSON Lines, each an object with `body` and, if it likes, `subject`, `to`, `reply_to` and `context`."""
     raw = _raw(request.file, _BATCH_BYTES)
     if len(raw) > _BATCH_BYTES:
         raise TooLarge(what="the batch", size=f"more than {_BATCH_BYTES}", limit=_BATCH_BYTES)
@@ -152,7 +190,7 @@ def _drafts(where: Mailboxes, request: Request, limit: int) -> list[Draft]:
     ]
 
 
-def _parsed(line: str, number: int) -> "dict[str, str]":
+def _parsed(line: str, number: int) -> "dict[str, Any]":
     import json
 
     try:
@@ -163,6 +201,50 @@ def _parsed(line: str, number: int) -> "dict[str, str]":
     if not isinstance(found, dict) or not isinstance(found.get("body"), str):
         raise BadBatchLine(number=number, why="is not an object with a text `body`")
     for key, value in found.items():
-        if key not in _BATCH_KEYS or not isinstance(value, str):
-            raise BadBatchLine(number=number, why=f"holds {key!r}, but may hold the texts {', '.join(_BATCH_KEYS)}")
+        if not _may_hold(key, value):
+            texts = ", ".join(_BATCH_TEXTS)
+            raise BadBatchLine(
+                number=number, why=f"holds {key!r}, but may hold the texts {texts} and a list `context`"
+            )
     return found
+
+
+def _may_hold(key: str, value: object) -> bool:
+    if key == "context":
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return key in _BATCH_TEXTS and isinstance(value, str)
+
+
+# --- receipts -------------------------------------------------------------------------------------------
+
+
+def seconds(text: str) -> float | None:
+    """Return the seconds to wait that `text` tells, None where it is no number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if number >= 0 else None
+
+
+def _await_read(where: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, loaded: "Settings") -> int:
+    """Wait, say on standard error where each copy is, and return the exit code."""
+    from ai_bridge.receipt import await_read
+
+    places = await_read(where, sent, sender, timeout_s, loaded)
+    if sys.stderr is not None:
+        sys.stderr.write("".join(_receipt(place, len(sent) > 1) for place in places))
+        sys.stderr.flush()
+    states = {place.state for place in places}
+    return 1 if MALFORMED in states else _NOTHING_CAME if states - {READ} else 0
+
+
+def _receipt(place: "Place", with_id: bool) -> str:
+    from ai_bridge.text import printable
+
+    to = f"{place.id} → {place.recipient}" if with_id else place.recipient
+    if place.state == MALFORMED:
+        return f"{to}: malformed: {printable(place.reason or 'for a reason that is not known')}\n"
+    if at := place.at:
+        return f"{to}: {place.state} {'at' if place.state == READ else 'since'} {at}\n"
+    return f"{to}: was {place.state}, and its file is gone\n"

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from ai_bridge import mailboxes, settings
+from ai_bridge import cards, identity, mailboxes, settings
 from ai_bridge.cli.group import common, echo_json
 from ai_bridge.errors import BridgeError, NoMailboxes
 from ai_bridge.mailboxes import Mailboxes
@@ -25,7 +25,10 @@ def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_js
     """
     chosen = _chosen(where)
     asked = [*addresses, *([agent] if agent else [])]
-    new = chosen.make(asked or list(_DEFAULT_AGENTS))
+    agents = asked or list(_DEFAULT_AGENTS)
+    new = chosen.make(agents)
+    for name in agents:
+        cards.introduce(chosen, name, project=identity.project())
     if as_json:
         echo_json([{"mailboxes": chosen.path, "agents": chosen.agents(), "new": new}])
         return

@@ -14,15 +14,14 @@ import anyio.to_thread
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 
-from ai_bridge import fetch, health, inbox, trace
+from ai_bridge import fetch, inbox, presence
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.send import DEFAULT_SUBJECT, Draft, send
 from ai_bridge.server import tools
-from ai_bridge.server.session import Session
-from ai_bridge.text import counted, printable
+from ai_bridge.server.answers import PLAIN, Words
+from ai_bridge.server.session import Caller, Session
+from ai_bridge.text import counted
 
 Context = ServerRequestContext[Any, Any]
-Words = dict[str, Any]
 
 _DEFAULT_WAIT_S = 240.0
 _SETTLE_PATIENCE_S, _LOOK_S = 2.0, 0.0002
@@ -36,10 +35,11 @@ class NoSuchTool(BridgeError):
     sentence = "there is no tool {tool}: peer_list names the agents whose mail can be read"
 
 
-def client_name(context: Context) -> str | None:
-    """Return the name the connected client gave itself, if it gave one."""
+def caller(context: Context) -> Caller:
+    """Return who calls, as far as the client tells."""
     params = context.session.client_params
-    return params.client_info.name if params else None
+    thread = (context.meta or {}).get("threadId")
+    return Caller(params.client_info.name if params else "", thread if isinstance(thread, str) else "")
 
 
 async def call(session: Session, context: Context, tool: str, words: Words) -> types.CallToolResult:
@@ -56,14 +56,13 @@ async def call(session: Session, context: Context, tool: str, words: Words) -> t
 
 async def _answerer(session: Session, context: Context, tool: str) -> Callable[[Words], Awaitable[str]]:
     """Return what answers calls of the tool; raises `NoSuchTool`."""
-    client = client_name(context)
-    if tool in _PLAIN:
-        return partial(_plain, tool, session, client)
+    if tool in PLAIN:
+        return partial(_plain, tool, session, caller(context))
     if tool == "peer_wait":
         return partial(_wait, session, context)
     if tool == "peer_read":
         return partial(_read, session, context, None)
-    sender = tools.agent_of(tool, await anyio.to_thread.run_sync(session.peers, client))
+    sender = tools.agent_of(tool, await anyio.to_thread.run_sync(session.peers, caller(context)))
     if sender is None:
         raise NoSuchTool(tool=tool)
     return partial(_read, session, context, sender)
@@ -93,7 +92,7 @@ async def _read(session: Session, context: Context, sender: str | None, words: W
     try:
         async with session.turn:
             await _settled(session)
-            text = await anyio.to_thread.run_sync(session.read, request, client_name(context), sender, words)
+            text = await anyio.to_thread.run_sync(session.read, request, caller(context), sender, words)
         await anyio.lowlevel.checkpoint()
     except BaseException:
         session.settle(request, taken=False)
@@ -110,11 +109,11 @@ async def _settled(session: Session) -> None:
 
 async def _wait(session: Session, context: Context, words: Words) -> str:
     await _settled(session)
-    me = (await anyio.to_thread.run_sync(session.who, client_name(context))).address
+    me = (await anyio.to_thread.run_sync(session.who, caller(context))).address
     timeout_s, sender = float(words.get("timeout_s", _DEFAULT_WAIT_S)), words.get("sender")
     where, loaded = session.mailboxes, session.settings
     if sender is not None:
-        where.known_writer(sender)
+        sender = presence.resolve_writer(where, sender)
     stop = threading.Event()
     wake = fetch.open_wake(where, loaded)
     started = anyio.current_time()
@@ -145,67 +144,5 @@ def _found_text(me: str, found: list[inbox.Waiting], timeout_s: float) -> str:
     return f"{counted(len(found), 'message')} unread for {me}, from {senders}. Read with peer_read()."
 
 
-# --- the plain tools ------------------------------------------------------------------------------------
-
-
-async def _plain(tool: str, session: Session, client: str | None, words: Words) -> str:
-    return await anyio.to_thread.run_sync(_PLAIN[tool], session, client, words)
-
-
-def _send(session: Session, client: str | None, words: Words) -> str:
-    me, where = session.who(client).address, session.mailboxes
-    to = words["to"]
-    in_reply_to, thread = trace.reply_headers(where, words["reply_to"]) if words.get("reply_to") else (None, None)
-    draft = Draft(
-        to if isinstance(to, list) else [to],
-        words["body"],
-        words.get("subject", DEFAULT_SUBJECT),
-        in_reply_to,
-        thread,
-    )
-    if not words["body"]:
-        raise BridgeError(what="the body is empty: say what the other agent should know")
-    sent = send(where, me, draft, session.settings.max_message_bytes)
-    return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}"
-
-
-def _list(session: Session, client: str | None, words: Words) -> str:
-    me, where = session.who(client).address, session.mailboxes
-    lines = []
-    for report in health.examine(where, session.settings, where.agents()):
-        you = " (you)" if report.agent == me else ""
-        router = "router running" if report.router else "no router: delivered when it reads"
-        lines.append(f"{report.agent}{you}: {report.unread.count} unread; {router}")
-    return "\n".join(lines)
-
-
-def _status(session: Session, client: str | None, words: Words) -> str:
-    where = session.mailboxes
-    if "id" in words:
-        return "\n".join(_place_line(place) for place in trace.find(where, words["id"]))
-    me = session.who(client)
-    report = health.examine(where, session.settings, [me.address])[0]
-    return (
-        f"You are {me.address} ({me.why}).\nMailboxes: {printable(where.path)}\n"
-        f"Router: {report.router or 'none running; your reads deliver your mail'}\n"
-        f"Unread for you: {report.unread.count}. Sent by you: {report.dropped.count} waiting for delivery, "
-        f"{report.malformed.count} malformed."
-    )
-
-
-def _place_line(place: trace.Place) -> str:
-    reason = f": {printable(place.reason)}" if place.reason else ""
-    return f"{printable(place.name)} to {place.recipient or '?'}: {place.state} since {place.at}{reason}"
-
-
-def _acknowledge(session: Session, client: str | None, words: Words) -> str:
-    done = inbox.acknowledge(session.mailboxes, session.who(client).address, words["ids"])
-    return f"Marked as read: {', '.join(done)}"
-
-
-_PLAIN = {
-    "peer_send": _send,
-    "peer_list": _list,
-    "peer_status": _status,
-    "acknowledge_messages": _acknowledge,
-}
+async def _plain(tool: str, session: Session, who: Caller, words: Words) -> str:
+    return await anyio.to_thread.run_sync(PLAIN[tool], session, who, words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -12,8 +13,9 @@ from mcp.server.lowlevel import NotificationOptions, Server
 
 from ai_bridge import __version__
 from ai_bridge.errors import BridgeError
+from ai_bridge.presence import HEARTBEAT_S
 from ai_bridge.server import calls, tools, transport
-from ai_bridge.server.calls import Context, client_name
+from ai_bridge.server.calls import Context, caller
 from ai_bridge.server.instructions import INSTRUCTIONS
 from ai_bridge.server.session import Session
 
@@ -26,7 +28,7 @@ def build(session: Session) -> Server[Any]:
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         try:
-            peers = await anyio.to_thread.run_sync(session.peers, client_name(context))
+            peers = await anyio.to_thread.run_sync(session.peers, caller(context))
         except (BridgeError, OSError):  # a call will say what is wrong
             peers = []
         return types.ListToolsResult(tools=tools.tools(peers))
@@ -62,12 +64,21 @@ async def _serve(session: Session) -> None:
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, group.cancel_scope)
+            group.start_soon(_announce, session)
             async with transport.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
                 await server.run(incoming, outgoing, options)
                 group.cancel_scope.deadline = anyio.current_time() + _LAST_REPLY_S
             group.cancel_scope.cancel()
     finally:
         session.close()
+
+
+async def _announce(session: Session) -> None:
+    """Say now and then, for other machines, that this session is alive; one alone has nothing to say."""
+    while True:
+        await anyio.sleep(HEARTBEAT_S)
+        with suppress(BridgeError, OSError):
+            await anyio.to_thread.run_sync(session.announce)
 
 
 async def _end_on_signal(scope: anyio.CancelScope) -> None:

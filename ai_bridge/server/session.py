@@ -1,25 +1,35 @@
-"""One client's session: who it is, known at its first use, and the messages whose reply it has not taken yet."""
+"""One client's session: its name, taken at its first use, and the messages whose reply it has not taken yet."""
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 import anyio
 
-from ai_bridge import fetch, identity, inbox, mailboxes, settings
-from ai_bridge.errors import NoMailboxes
-from ai_bridge.identity import Identity
+from ai_bridge import cards, fetch, identity, inbox, mailboxes, presence, sessions, settings
+from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes
 from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.server import framing
+from ai_bridge.sessions import Name
 from ai_bridge.settings import Settings
 from ai_bridge.text import printable
 
 _DEFAULT_LIMIT = 100
+
+
+class Caller:
+    """Who calls: what the client calls itself (`client`) and this session (`key`), '' where it does not say."""
+
+    __slots__ = ("client", "key")
+
+    def __init__(self, client: str = "", key: str = "") -> None:
+        self.client = client
+        self.key = key
 
 
 class Hand:
@@ -57,6 +67,9 @@ class Session:
         self._agent = agent
         self._hands: dict[str, Hand] = {}
         self._mutex = threading.Lock()
+        self._naming = threading.Lock()
+        self._name: Name | None = None
+        self._named_in = ""
         self.turn = anyio.Lock()  # reads asked for at once are answered one after the other
 
     # --- who and where ----------------------------------------------------------------------------------
@@ -73,32 +86,66 @@ class Session:
     def settings(self) -> Settings:
         return settings.load(self.mailboxes.path)
 
-    def who(self, client: str | None) -> Identity:
-        """Return who the session is, with an outbox to send from; raises `BridgeError`."""
+    def who(self, caller: Caller) -> Name:
+        """Return the session's name, taken at its first use, with an outbox to send from; raises `BridgeError`."""
         where = self.mailboxes
-        found = identity.who(where, self._agent, client)
-        where.make([found.address])
-        return found
+        with self._naming:
+            if self._name is None or self._named_in != where.path or not self._name.is_held:
+                self._take_name(where, caller)
+            assert self._name is not None
+            where.make([self._name.address])
+            self._name.touch()
+            return self._name
 
-    def peers(self, client: str | None) -> list[str]:
+    def _take_name(self, where: Mailboxes, caller: Caller) -> None:
+        self._give_name_back()
+        wanted = identity.who(where, self._agent, caller.client)
+        where.make([wanted.address])
+        self._name = sessions.take(where, wanted, caller.client, caller.key or identity.session_key())
+        self._named_in = where.path
+        try:
+            cards.introduce(where, self._name.address, caller.client, identity.project())
+            presence.announce(where)
+        except (BridgeError, OSError) as trouble:  # nobody is kept from reading by a card
+            print(f"no card was written: {trouble}", file=sys.stderr)
+
+    def _give_name_back(self) -> None:
+        if self._name is not None:
+            self._name.release()
+            self._name = None
+            with suppress(BridgeError, OSError):
+                presence.announce(Mailboxes(self._named_in))
+
+    def announce(self) -> None:
+        """Say that this session is alive, where another machine may want to know; harmless before its first use."""
+        if self._name is not None and self._name.is_held:
+            presence.announce(self.mailboxes)
+
+    def peers(self, caller: Caller) -> list[str]:
         """Return the agents whose mail may be read here: all but the session's own; none where none is known."""
         where = self.mailboxes
         if not mailboxes.is_mailboxes(where.path):
             return []
-        agents = where.agents()
-        if self._agent is None and client not in identity.CLIENTS and not _named_by_environment():
-            return agents
-        own = identity.who(where, self._agent, client).address
-        return [agent for agent in agents if agent != own]
+        own = self._own_address(where, caller)
+        return [agent for agent in where.agents() if agent != own]
+
+    def _own_address(self, where: Mailboxes, caller: Caller) -> str | None:
+        """Return the session's address, or before its first use the one it will ask for; None where none is known."""
+        if self._name is not None:
+            return self._name.address
+        try:
+            return identity.who(where, self._agent, caller.client).address
+        except NoIdentity:
+            return None
 
     # --- reading ----------------------------------------------------------------------------------------
 
-    def read(self, request: str | int, client: str | None, sender: str | None, words: dict[str, Any]) -> str:
+    def read(self, request: str | int, caller: Caller, sender: str | None, words: dict[str, Any]) -> str:
         """Return the reply to a read; what it shows is acknowledged by `settle`, once the client has it."""
-        me, where = self.who(client).address, self.mailboxes
+        me, where = self.who(caller).address, self.mailboxes
         loaded = settings.load(where.path)
         if sender is not None:
-            where.known_writer(sender)
+            sender = presence.resolve_writer(where, sender)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
         lock = inbox.hold(where, me)
         try:
@@ -139,10 +186,7 @@ class Session:
                 del self._hands[str(request)]
 
     def close(self) -> None:
-        """Give everything back unread."""
+        """Give everything back unread, and the name to whoever comes next."""
         for request in list(self._hands):
             self.settle(request, taken=False)
-
-
-def _named_by_environment() -> bool:
-    return any(os.environ.get(variable) for variable in identity.VARIABLES)
+        self._give_name_back()

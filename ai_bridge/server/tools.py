@@ -7,6 +7,7 @@ from typing import Any
 import mcp_types as types
 
 from ai_bridge.address import tool_part
+from ai_bridge.decide import RULES
 
 _READING: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "description": "at most so many messages"},
@@ -18,11 +19,12 @@ _READING: dict[str, Any] = {
         "description": "manual: unread until acknowledge_messages",
     },
 }
-_LOOKS = types.ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
-_MARKS = types.ToolAnnotations(
-    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
-)
+# Hints that say what a client assumes without them are left out.
+_LOOKS = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
+_MARKS = types.ToolAnnotations(destructive_hint=False, open_world_hint=False)
 _PREFIX, _SUFFIX = "read_", "_messages"
+# With more, a list of tools would cost every request of a model more than it is worth.
+_MOST_READING = 10
 
 
 def reading_tool(agent: str) -> str:
@@ -36,10 +38,16 @@ def agent_of(tool: str, agents: list[str]) -> str | None:
 
 
 def tools(agents: list[str]) -> list[types.Tool]:
-    """Return the definitions for one reader whose peers are `agents`."""
-    # `a@b` and `a_b` share a tool's name: the first has it, and peer_read(sender=…) reads either.
+    """Return the definitions for one reader whose peers are `agents`.
+
+    Of more than `_MOST_READING` agents the first have a tool of their own in the list, those without a project before
+    the others; each can be called for all, and peer_read(sender=…) reads from any.
+    """
+    # `a@b` and `a_b` share a tool's name: the first has it.
     by_name = {reading_tool(agent): agent for agent in reversed(agents)}
-    return [_reading(agent) for agent in agents if by_name[reading_tool(agent)] == agent] + list(_FIXED)
+    own = [agent for agent in agents if by_name[reading_tool(agent)] == agent]
+    listed = set(sorted(own, key=lambda agent: "@" in agent)[:_MOST_READING])
+    return [_reading(agent) for agent in own if agent in listed] + list(_FIXED)
 
 
 def schema(tool: str) -> dict[str, Any]:
@@ -48,7 +56,13 @@ def schema(tool: str) -> dict[str, Any]:
 
 
 def _reading(agent: str) -> types.Tool:
-    return _tool(reading_tool(agent), f"Read unread mail from {agent}.", _READING, _MARKS)
+    description = f"Read unread mail from {agent}; arguments as of peer_read."
+    return _tool(reading_tool(agent), description, _undescribed(_READING), _MARKS)
+
+
+def _undescribed(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return properties without what another tool, which has the same, says of them."""
+    return {name: {key: said[key] for key in said if key != "description"} for name, said in properties.items()}
 
 
 def _tool(
@@ -66,6 +80,7 @@ def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT, "minItems": 1}
+_PATHS = "files: path or path:10-20"
 
 _FIXED = (
     _tool(
@@ -82,10 +97,29 @@ _FIXED = (
             "body": _TEXT,
             "subject": {**_TEXT, "description": "one line"},
             "reply_to": {**_TEXT, "description": "ID of the message you answer"},
+            "context": {**_TEXTS, "description": _PATHS},
+            "decide": {
+                "type": "string",
+                "enum": list(RULES),
+                "description": "ask for a decision: answers begin a line with [LGTM] or [CONTINUE]",
+            },
+            "voters": {**_TEXTS, "description": "who decides with you (default: to); one not in to judges a split"},
         },
         _MARKS,
         "to",
         "body",
+    ),
+    _tool(
+        "peer_context",
+        "Share file excerpts, with line numbers and git commit.",
+        {
+            "to": {"anyOf": [_TEXT, _TEXTS], "description": "address, list, or *"},
+            "paths": {**_TEXTS, "description": _PATHS},
+            "note": {**_TEXT, "description": "what it is about"},
+        },
+        _MARKS,
+        "to",
+        "paths",
     ),
     _tool(
         "peer_wait",
@@ -96,11 +130,23 @@ _FIXED = (
         },
         _LOOKS,
     ),
-    _tool("peer_list", "List the agents, their routers and their unread mail.", {}, _LOOKS),
+    _tool("peer_list", "List the agents: who is online, what they work on, their unread mail.", {}, _LOOKS),
+    _tool(
+        "peer_history",
+        "Past mail, newest last: yours, or a peer's, a thread's, or all that holds the words of query.",
+        {
+            "peer": {**_TEXT, "description": "address"},
+            "thread": {**_TEXT, "description": "ID of any of its messages"},
+            "query": {**_TEXT, "description": 'words, "a phrase", prefix*'},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 100, "description": "default 20"},
+            "before": {**_TEXT, "description": "ID: only older ones"},
+        },
+        _LOOKS,
+    ),
     _tool(
         "peer_status",
-        "Where a message is, for each recipient; without id: who you are and how the mail stands.",
-        {"id": {**_TEXT, "description": "message ID"}},
+        "Where a message is (id), how a decision stands (thread), or else who you are and how the mail stands.",
+        {"id": {**_TEXT, "description": "message ID"}, "thread": {**_TEXT, "description": "ID"}},
         _LOOKS,
     ),
     _tool("acknowledge_messages", "Mark messages as read.", {"ids": _TEXTS}, _MARKS, "ids"),

@@ -63,6 +63,19 @@ def test_an_agent_of_a_project_is_reached(way: WayIn, where: Mailboxes, settings
     assert _arrived(where, settings, "mini@web") == [(id_, "hi")]
 
 
+def test_a_short_name_reaches_the_only_one_who_has_it(way: WayIn, where: Mailboxes, settings: Settings) -> None:
+    where.make(["mini@web", "minister@web"])
+    id_ = way.send(where, "gemini, mini", "hi")
+    for agent in ("mini@web", "gemini"):
+        assert _arrived(where, settings, agent) == [(id_, "hi")]
+
+
+def test_a_short_name_of_several_is_refused_with_who_they_are(way: WayIn, where: Mailboxes) -> None:
+    where.make(["mini@api", "mini@web"])
+    with pytest.raises(Refused, match="mini may be any of mini@api, mini@web"):
+        way.send(where, "mini", "hi")
+
+
 REFUSALS = {
     "an unknown recipient": ({"to": "gemni"}, "gemni"),
     "one unknown among several": ({"to": "gemini, nobody"}, "nobody"),

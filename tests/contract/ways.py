@@ -79,8 +79,12 @@ class McpWay(WayIn):
         return anyio.run(self._send, where, {"to": to, "body": body, "subject": subject}, sender)
 
     async def _send(self, where: Mailboxes, words: dict[str, str], sender: str) -> str:
-        async with Client(build(Session(where.path, sender))) as client:
-            result = await client.call_tool("peer_send", words)
+        session = Session(where.path, sender)
+        try:
+            async with Client(build(session)) as client:
+                result = await client.call_tool("peer_send", words)
+        finally:
+            session.close()
         (content,) = result.content
         assert isinstance(content, TextContent)
         if result.is_error:

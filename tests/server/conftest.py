@@ -29,7 +29,7 @@ from tests.server import wire
 from tests.server.wire import Wire
 
 CLAUDE, GEMINI, CODEX = "claude-code", "gemini-cli-mcp-client", "codex-mcp-client"
-_NOT_OURS = ("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE_", "XDG_")
+_NOT_OURS = ("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE_", "CODEX_", "XDG_")
 
 Serve = Callable[..., Wire]
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
@@ -63,9 +63,13 @@ class Ground:
         for key in [key for key, server in self._shared.items() if not server.is_idle()]:
             self._shared.pop(key).end()
         try:
-            until(lambda: not any(holder(str(lock)) for lock in self.state.rglob("*.lock")), 5.0)
+            until(lambda: not any(holder(str(lock)) for lock in self._locks()), 5.0)
         except AssertionError:
             self.end()
+
+    def _locks(self) -> list[Path]:
+        """Return the locks but for those by which live sessions hold their names."""
+        return [lock for lock in self.state.rglob("*.lock") if not lock.name.startswith("session-")]
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Return an environment that holds nothing of the person's."""

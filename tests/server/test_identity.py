@@ -18,6 +18,8 @@ EVERY_USE = {
     "peer_send": {"to": "gemini", "body": "hello"},
     "peer_wait": {"timeout_s": 0},
     "peer_list": {},
+    "peer_history": {},
+    "peer_context": {"to": "gemini", "paths": [__file__]},
     "peer_status": {},
     "acknowledge_messages": {"ids": ["any"]},
     "read_gemini_messages": {},

@@ -19,26 +19,8 @@ from tests.server.shown import bodies, hand_drop, settle
 from tests.server.wire import Wire
 
 
-def test_the_list_names_every_agent_its_router_and_its_unread_mail(
-    claude_of_era: Wire, where: Mailboxes, settings: Settings
-) -> None:
-    where.make(["codex@web"])
-    for to in ("gemini", "gemini", "claude"):
-        post(where, "hello", to=to, sender="claude")
-    route(where, settings)
-    assert claude_of_era.text("peer_list").splitlines() == [
-        "claude (you): 1 unread; no router: delivered when it reads",
-        "codex@web: 0 unread; no router: delivered when it reads",
-        "gemini: 2 unread; no router: delivered when it reads",
-    ]
-
-
 @pytest.mark.usefixtures("router")
 def test_a_router_at_work_is_named(claude: Wire, where: Mailboxes) -> None:
-    assert claude.text("peer_list").splitlines() == [
-        "claude (you): 0 unread; router running",
-        "gemini: 0 unread; router running",
-    ]
     assert f"Router: {health.router_of(where, 'claude')}" in claude.text("peer_status")
 
 
@@ -111,7 +93,7 @@ def test_a_malformed_message_has_its_reason(claude: Wire, where: Mailboxes, sett
     route(where, settings)
     text = claude.text("peer_status", id="claude-1")
     assert text.startswith("claude-1.gemni.txt to gemni: malformed since 20")
-    assert text.endswith("To names gemni, and there is no such agent (did you mean gemini?); known: claude, gemini")
+    assert "To cannot be served: there is no agent gemni (did you mean gemini?); known: claude, gemini" in text
 
 
 def test_a_message_to_several_has_a_line_for_each(claude: Wire, where: Mailboxes, settings: Settings) -> None:

@@ -107,6 +107,7 @@ def test_the_only_agent_reaches_nobody(claude: Wire, where: Mailboxes) -> None:
 
 def check(claude: Wire, where: Mailboxes, tool: str, words: dict[str, object], helps: str) -> str:
     """Call the tool and hold the refusal to the rule: one line, which helps; nothing is changed. Returns it."""
+    claude.text("peer_status")  # the session's first use writes its card
     before = everything(where.path)
     refusal = claude.refusal(tool, **words)
     assert refusal.startswith("error: ")

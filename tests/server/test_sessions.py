@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import anyio
@@ -9,14 +10,14 @@ import pytest
 
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
-from tests.conftest import post, states, until
-from tests.server.conftest import CLAUDE, Connect, Ground, Serve, said
+from tests.conftest import command, post, states, until
+from tests.server.conftest import Connect, said
 from tests.server.shown import NOTHING, bodies
 from tests.server.wire import Wire
 
 
 def read_to_the_end(server: Wire) -> list[str]:
-    """Read three at a time until nothing is unread; another session that reads just now is waited for."""
+    """Read three at a time until nothing is unread; a shell that reads just now is waited for."""
     seen: list[str] = []
     while True:
         answer = server.call("peer_read", limit=3)
@@ -26,32 +27,37 @@ def read_to_the_end(server: Wire) -> list[str]:
         seen += bodies(answer.text)
 
 
-def test_two_sessions_of_an_agent_never_show_the_same_message(
-    serve: Serve, claude_of_era: Wire, era: str, where: Mailboxes
-) -> None:
+def read_in_a_shell(where: Mailboxes) -> list[str]:
+    """Read three at a time as claude from the command line until nothing is unread."""
+    seen: list[str] = []
+    while True:
+        done = command("read", "--limit", "3", "--json", AI_BRIDGE_AGENT="claude", AI_BRIDGE_MAILBOXES=where.path)
+        if (done.returncode, done.stdout) == (0, ""):
+            return seen
+        assert done.returncode == 0 or "another session is reading" in done.stderr
+        seen += [json.loads(line)["body"] for line in done.stdout.splitlines()]
+
+
+def test_a_session_and_a_shell_of_an_agent_never_get_the_same_message(claude_of_era: Wire, where: Mailboxes) -> None:
     sent = [f"body {number}" for number in range(40)]
     for body in sent:
         post(where, body, to="claude", sender="gemini")
-    servers = [claude_of_era, serve(era=era)]
     with ThreadPoolExecutor(2) as pool:
-        shown = [body for seen in pool.map(read_to_the_end, servers) for body in seen]
-    assert sorted(shown) == sorted(sent)
+        in_session, in_shell = pool.submit(read_to_the_end, claude_of_era), pool.submit(read_in_a_shell, where)
+    assert sorted(in_session.result() + in_shell.result()) == sorted(sent)
     until(lambda: states(where, "gemini").keys() == {READ})
 
 
-def test_while_one_sessions_reply_is_on_its_way_another_is_told_to_try_again(
-    claude: Wire, ground: Ground, where: Mailboxes
-) -> None:
+def test_while_a_sessions_reply_is_on_its_way_a_shell_is_told_to_try_again(claude: Wire, where: Mailboxes) -> None:
     post(where, "hello", to="claude", sender="gemini")
-    first, second = claude, ground.shared(CLAUDE, "modern")
-    request = first.ask_tool("peer_read")
-    until(lambda: first.unread_bytes() > 0)
-    refusal = second.refusal("peer_read")
-    assert "another session is reading claude's mail just now" in refusal
-    assert "try again" in refusal
-    assert bodies(first.answer(request).text) == ["hello"]
+    request = claude.ask_tool("peer_read")
+    until(lambda: claude.unread_bytes() > 0)
+    done = command("read", AI_BRIDGE_AGENT="claude", AI_BRIDGE_MAILBOXES=where.path)
+    assert done.returncode == 1
+    assert "another session is reading claude's mail just now" in done.stderr
+    assert "try again" in done.stderr
+    assert bodies(claude.answer(request).text) == ["hello"]
     until(lambda: states(where, "gemini").keys() == {READ})
-    assert second.text("peer_read") == NOTHING
 
 
 def test_sessions_of_different_agents_do_not_wait_for_each_other(

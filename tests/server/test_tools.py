@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,11 +12,12 @@ from tests.conftest import post
 from tests.server.conftest import Connect, Serve
 from tests.server.wire import Wire
 
-FIXED = {"peer_read", "peer_send", "peer_wait", "peer_list", "peer_status", "acknowledge_messages"}
-CHANGES_NOTHING = {"peer_wait", "peer_list", "peer_status"}
-# The rule of thumb for JSON: four characters a token.
-CHARACTERS_A_TOKEN = 4
-TOKENS = 1500
+CHANGES_NOTHING = {"peer_wait", "peer_list", "peer_history", "peer_status"}
+FIXED = {"peer_read", "peer_send", "peer_context", "acknowledge_messages"} | CHANGES_NOTHING
+# What reaches a model of a tool is its name, description and schema. As compact JSON these have 3.77 bytes a token or
+# more, by the tokenizers o200k_base, cl100k_base and that of Claude 2; so 3.5 count too many rather than too few.
+SENT = ("name", "description", "inputSchema")
+BYTES_A_TOKEN = 3.5
 INSTRUCTION_BYTES = 2048
 
 
@@ -34,7 +36,7 @@ async def test_a_client_is_told_the_use_and_a_tool_for_each_other_agent_and_the_
     assert reading(names) == ["read_claude_web_messages", "read_codex_messages", "read_gemini_messages"]
     assert set(names) >= FIXED
     assert 0 < len(told.encode()) < INSTRUCTION_BYTES
-    for word in ("peer_read", "read_<agent>_messages", "peer_send", "peer_wait", "peer_list", "peer_status"):
+    for word in ("peer_read", "read_<agent>_messages", "peer_send", "peer_wait", "peer_list", "peer_history"):
         assert word in told
 
 
@@ -56,16 +58,34 @@ def test_no_two_tools_have_the_same_name_and_all_mail_can_be_read(claude: Wire, 
     assert "from the other" in claude.text("peer_read", sender="claude_web")
 
 
-def test_all_definitions_for_two_agents_fit_in_the_budget_of_tokens(claude: Wire) -> None:
-    assert len(json.dumps(claude.tools())) / CHARACTERS_A_TOKEN < TOKENS
+def tokens(tools: list[dict[str, Any]]) -> float:
+    sent = [{key: tool[key] for key in SENT} for tool in tools]
+    return len(json.dumps(sent, separators=(",", ":"), ensure_ascii=False).encode()) / BYTES_A_TOKEN
+
+
+@pytest.mark.parametrize(("agents", "budget"), [(2, 1500), (10, 2500), (1000, 2500)])
+def test_all_definitions_fit_in_the_budget_of_tokens(
+    claude: Wire, where: Mailboxes, agents: int, budget: int
+) -> None:
+    where.make([f"reviewer-{number}" for number in range(2, agents)])
+    assert tokens(claude.tools()) < budget
+
+
+def test_of_very_many_agents_those_not_listed_can_be_read_all_the_same(claude: Wire, where: Mailboxes) -> None:
+    agents = [f"agent{number:02}" for number in range(30)]
+    where.make([*agents, "aaa@web"])
+    listed = reading([tool["name"] for tool in claude.tools()])
+    assert listed == [f"read_agent{number:02}_messages" for number in range(10)]
+    post(where, "from the last", to="claude", sender="agent29")
+    assert "from the last" in claude.text("read_agent29_messages")
 
 
 def test_every_tool_says_what_it_does_and_whether_it_changes_anything(claude: Wire) -> None:
     for tool in claude.tools():
         hints = tool["annotations"]
         assert tool["description"], tool
-        assert hints["readOnlyHint"] is (tool["name"] in CHANGES_NOTHING), tool
-        assert hints["readOnlyHint"] or hints["destructiveHint"] is False, tool
+        assert hints.get("readOnlyHint", False) is (tool["name"] in CHANGES_NOTHING), tool
+        assert hints.get("readOnlyHint") or hints["destructiveHint"] is False, tool
         assert tool["inputSchema"]["additionalProperties"] is False, tool
 
 
@@ -85,6 +105,7 @@ def test_a_reply_is_text_alone_and_never_structured(claude_of_era: Wire, where: 
     calls = {
         "peer_status": {"id": id_},
         "peer_list": {},
+        "peer_history": {},
         "peer_wait": {"timeout_s": 0},
         "peer_send": {"to": "gemini", "body": "hello"},
         "peer_read": {"acknowledge": "manual"},

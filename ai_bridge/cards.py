@@ -1,0 +1,229 @@
+"""The address book: one card an agent, `agents/<address>.md`, written by whoever shares the mailboxes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from typing import Any
+
+from ai_bridge import durable, headers, home, page, reading
+from ai_bridge.address import checked, is_address
+from ai_bridge.errors import BridgeError, Malformed, disk_error
+from ai_bridge.locks import Lock
+from ai_bridge.mailboxes import AGENTS, Mailboxes
+
+FIELDS = ("name", "display", "home", "client", "project", "description", "since")
+TEXT = "text"
+_ENDING = ".md"
+_CARD_BYTES = 16_384
+_FIELD_LENGTH = 400
+_PATIENCE_S = 2.0
+
+
+class BadCard(BridgeError):
+    sentence = "the card {path} cannot be read: {why}; mend it, or remove it and a new one is written"
+
+
+class BadField(BridgeError):
+    sentence = "a card cannot hold that: {why}"
+
+
+class Card:
+    """What is known of one agent: `fields`, a line of text each (`FIELDS` and whatever else is there), and `text`."""
+
+    __slots__ = ("address", "fields", "text")
+
+    def __init__(self, address: str, fields: dict[str, str], text: str = "") -> None:
+        self.address = address
+        self.fields = fields
+        self.text = text
+
+    def get(self, field: str) -> str:
+        """Return a field, '' where the card has none."""
+        return self.fields.get(field, "")
+
+    @property
+    def display(self) -> str:
+        """The agent as people call it: what the card says, else `name (project)`."""
+        return self.get("display") or display(self.address, self.get("project"))
+
+
+def display(address: str, project: str) -> str:
+    """Return the display form of an address: `Aragon (myproject)`."""
+    name = address.partition("@")[0]
+    return f"{name} ({project})" if project else name
+
+
+# --- one card -------------------------------------------------------------------------------------------
+
+
+def card_path(mailboxes: Mailboxes, address: str) -> str:
+    """Return where the card of an agent lies."""
+    return os.path.join(mailboxes.path, AGENTS, checked(address) + _ENDING)
+
+
+def load(mailboxes: Mailboxes, address: str) -> Card:
+    """Return the card of an agent, an empty one where there is none; raises `BadCard` or `DiskError`."""
+    path = card_path(mailboxes, address)
+    try:
+        metadata, text = page.parse(reading.read_file(path, _CARD_BYTES))
+    except FileNotFoundError:
+        return Card(address, {})
+    except OSError as error:
+        raise disk_error(path, error) from None
+    except (ValueError, Malformed) as trouble:
+        raise BadCard(path=path, why=str(trouble)) from None
+    return Card(address, _texts(metadata), text)
+
+
+def as_text(mailboxes: Mailboxes, address: str) -> str:
+    """Return an agent's card as it stands, to be edited, even if it cannot be read; a new one where there is none."""
+    try:
+        return reading.read_file(card_path(mailboxes, address), _CARD_BYTES).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return page.format_page({"name": address, "description": "..."}, "What this agent works on.").decode()
+
+
+def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
+    """Put a text in the place of an agent's card; raises `BadField` where that is no card."""
+    try:
+        metadata, said = page.parse(text.encode("utf-8", "surrogateescape"))
+    except ValueError as trouble:
+        raise BadField(why=f"{trouble}; nothing was changed") from None
+    with _held(mailboxes, address):
+        _save(mailboxes, Card(address, {"name": address} | _texts(metadata), said))
+
+
+def _texts(metadata: dict[str, Any]) -> dict[str, str]:
+    """Return what is text in a front matter; anything else has no meaning in a card."""
+    return {str(key): value for key, value in metadata.items() if isinstance(value, str)}
+
+
+def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
+    """Set fields, and `text`, of an agent's card, keeping the rest; an empty value removes a field.
+
+    Raises `BadField` for what a card does not have or hold, `BadCard` where the present card cannot be read.
+    """
+    settable = (*FIELDS[1:], TEXT)
+    for name in changes:
+        if name not in settable:
+            raise BadField(why=f"there is no field {name}; there are {', '.join(settable)}")
+    fields = {name: value for name, value in changes.items() if name != TEXT}
+    with _held(mailboxes, address):
+        card = load(mailboxes, address)
+        card.text = changes.get(TEXT, card.text)
+        card.fields = {"name": address} | card.fields | fields
+        _save(mailboxes, card)
+    return card
+
+
+def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str = "") -> None:
+    """Write an agent's card at first contact, or fill in what it leaves out; what it says is never changed.
+
+    A card that cannot be read is left to its owner.
+    """
+    known = {"home": home.here(), "client": client, "project": project}
+    with suppress(BadCard):
+        present = load(mailboxes, address)
+        if present.get("since") and all(present.get(name) for name, value in known.items() if value):
+            return
+        with _held(mailboxes, address):
+            card = load(mailboxes, address)
+            card.fields = _filled(card, known)
+            _save(mailboxes, card)
+
+
+def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:
+    said = {name: value for name, value in card.fields.items() if value}
+    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    first = {"display": display(card.address, said.get("project") or known["project"]), "since": since}
+    return dict.fromkeys(FIELDS, "") | {"name": card.address} | known | first | said
+
+
+def _save(mailboxes: Mailboxes, card: Card) -> None:
+    """Write a card, replacing what was there."""
+    for name, value in card.fields.items():
+        _check_field(name, value)
+    raw = page.format_page({name: value for name, value in card.fields.items() if value}, card.text)
+    if len(raw) > _CARD_BYTES:
+        raise BadField(why=f"the card would be {len(raw)} bytes, over the limit of {_CARD_BYTES}: say it shorter")
+    path = card_path(mailboxes, card.address)
+    durable.make_directory(os.path.dirname(path))
+    durable.replace_own(path, raw)
+
+
+def _check_field(name: str, value: str) -> None:
+    if code := headers.control_character(value):
+        raise BadField(why=f"{name} is one line of text, and was given the control character {code}")
+    if len(value) > _FIELD_LENGTH:
+        raise BadField(
+            why=f"{name} has {len(value)} characters, over the limit of {_FIELD_LENGTH}: use {TEXT} for more"
+        )
+
+
+def _held(mailboxes: Mailboxes, address: str) -> Lock:
+    """Return the lock by which one process at a time changes a card, taken."""
+    lock = Lock(mailboxes.lock_file("card", address))
+    if not lock.acquire("card", address, _PATIENCE_S):
+        raise BadField(why=f"another process is changing the card of {address} just now; try again in a moment")
+    return lock
+
+
+# --- all cards ------------------------------------------------------------------------------------------
+
+
+def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
+    """Return every card that can be read, by its address and without its text.
+
+    What was read once is remembered in the state directory, so that a thousand unchanged cards cost a stat each.
+    """
+    memory = mailboxes.state_file("cards.json")
+    before, now = _remembered(memory), {}
+    for name, mark in _marks(os.path.join(mailboxes.path, AGENTS)).items():
+        entry = before.get(name)
+        if entry is None or entry[0] != mark:
+            entry = [mark, _fields_or_none(mailboxes, name)]
+        now[name] = entry
+    if now != before:
+        with suppress(OSError):
+            durable.make_directory(os.path.dirname(memory))
+            durable.replace_own(memory, json.dumps(now).encode())
+    return {name: Card(name, entry[1]) for name, entry in now.items() if entry[1] is not None}
+
+
+def _marks(folder: str) -> dict[str, list[int]]:
+    """Return for each agent that has a card what changes when the card does."""
+    found = {}
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name.removesuffix(_ENDING)
+            if entry.name.endswith(_ENDING) and is_address(name):
+                status = entry.stat(follow_symlinks=False)
+                found[name] = [status.st_ino, status.st_size, status.st_mtime_ns]
+    return found
+
+
+def _fields_or_none(mailboxes: Mailboxes, address: str) -> dict[str, str] | None:
+    try:
+        return load(mailboxes, address).fields
+    except BridgeError:
+        return None
+
+
+def _remembered(path: str) -> dict[str, Any]:
+    """Return what was read before; nothing where that is damaged: it is only a cache."""
+    with suppress(OSError, ValueError, RecursionError), open(path, encoding="utf-8") as file:
+        found = json.load(file)
+        if isinstance(found, dict) and all(_is_entry(entry) for entry in found.values()):
+            return found
+    return {}
+
+
+def _is_entry(entry: object) -> bool:
+    """Tell whether this is `[mark, fields or None]`."""
+    if not (isinstance(entry, list) and len(entry) == 2):
+        return False
+    fields = entry[1]
+    return fields is None or (isinstance(fields, dict) and all(isinstance(value, str) for value in fields.values()))

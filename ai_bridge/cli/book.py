@@ -1,0 +1,94 @@
+"""The commands for the address book: peers, card."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ai_bridge import cards, identity, presence
+from ai_bridge.cards import Card
+from ai_bridge.cli.group import common, complete_agents, echo_json
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.peers import Peer, when
+from ai_bridge.peers import peers as all_peers
+from ai_bridge.text import printable, shorten
+
+_VERBS = ("show", "edit", "set")
+
+
+@click.command()
+@common()
+def peers(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+    """All agents: who is online, which client and project, where, and how much is unread."""
+    found = all_peers(where)
+    if as_json:
+        echo_json(peer.as_json() for peer in found)
+        return
+    for peer in found:
+        click.echo(_line(peer))
+
+
+def _line(peer: Peer) -> str:
+    facts = [peer.card.display, when(peer), peer.client, peer.home, f"{peer.unread} unread"]
+    about = shorten(peer.card.get("description"), 80)
+    return click.style(peer.address, bold=peer.is_online) + printable(
+        "  " + "; ".join(fact for fact in facts if fact) + (f"  {about}" if about else "")
+    )
+
+
+@click.command()
+@click.argument("words", metavar="[show|edit|set FIELD=VALUE...] [ADDRESS]", nargs=-1, shell_complete=complete_agents)
+@common()
+def card(where: Mailboxes, agent: str | None, words: tuple[str, ...], as_json: bool) -> None:
+    """Show or change what others know of an agent: me, or ADDRESS.
+
+    `card set description="reviews Python" text="..."` sets fields (display, home, client, project, description,
+    since, text); an empty value removes one. `card edit` opens the card in your editor.
+    """
+    verb, rest = (words[0], words[1:]) if words[:1] and words[0] in _VERBS else ("show", words)
+    changes = [word for word in rest if "=" in word] if verb == "set" else []
+    named = [word for word in rest if word not in changes]
+    if len(named) > 1 or (verb == "set" and not changes):
+        raise click.UsageError(
+            "say `card show [ADDRESS]`, `card edit [ADDRESS]` or `card set FIELD=VALUE... [ADDRESS]`"
+        )
+    who = _agent(where, agent, named[0] if named else None)
+    if verb == "edit":
+        _edit(where, who)
+    found = (
+        cards.change(where, who, dict(_split(change) for change in changes)) if changes else cards.load(where, who)
+    )
+    _show(where, found, as_json)
+
+
+def _agent(where: Mailboxes, agent: str | None, named: str | None) -> str:
+    return presence.resolve(where, identity.who(where, agent).address if named is None else named)
+
+
+def _split(change: str) -> tuple[str, str]:
+    name, _, value = change.partition("=")
+    return name, value
+
+
+def _edit(where: Mailboxes, who: str) -> None:
+    """Open the card in the person's editor, and take what they wrote if it is a card."""
+    before = cards.as_text(where, who)
+    after = click.edit(before, extension=".md", require_save=True)
+    if after is not None and after != before:
+        cards.replace(where, who, after)
+
+
+def _show(where: Mailboxes, found: Card, as_json: bool) -> None:
+    if as_json:
+        path = cards.card_path(where, found.address)
+        echo_json([{"address": found.address, "path": path, "fields": found.fields, "text": found.text}])
+        return
+    for name, value in {"name": found.address, **found.fields}.items():
+        click.echo(f"{click.style(printable(name) + ':', fg='cyan')} {printable(value)}")
+    if found.text:
+        click.echo(f"\n{printable(found.text, keep=os.linesep + chr(9))}")
+    if not found.fields:
+        click.echo(f"there is no card of {found.address} yet: `ai-bridge card set` writes one", err=True)
+    sys.stdout.flush()

@@ -1,0 +1,62 @@
+"""Which machine this is: a random ID of its own, with a label for people, kept in the state directory."""
+
+import os
+
+from ai_bridge import address, durable
+from ai_bridge.mailboxes import state_base
+
+_FILE = "home"
+_LABEL = 20
+_RANDOM = 8
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def here() -> str:
+    """Return this machine's ID, `<label>-<8 random letters and digits>`, made at its first use.
+
+    The label is the host's name at that time; the random part makes the ID one of a kind, so that machines
+    of the same name stay apart and a machine that is renamed stays itself. Raises OSError.
+    """
+    path = os.path.join(state_base(), _FILE)
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        return _make(path)
+
+
+def is_home(text: str) -> bool:
+    """Tell whether `text` can be such an ID, and so the name of a file."""
+    return 0 < len(text) <= 64 and text[0].isalnum() and set(text) <= {*_ALPHABET, "-", "_"}
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii", errors="replace") as file:
+        found = file.read(256).strip()
+    return found if is_home(found) else _make(path, damaged=True)
+
+
+def _make(path: str, damaged: bool = False) -> str:
+    """Write a new ID; where another process was faster, its ID is this machine's."""
+    made = f"{_label()}-{_random()}"
+    durable.make_directory(os.path.dirname(path))
+    if damaged:
+        durable.replace_own(path, f"{made}\n".encode())
+        return made
+    temporary = f"{path}.{os.getpid()}.{_random()}.new"
+    durable.write_new(temporary, f"{made}\n".encode())
+    try:
+        durable.publish(temporary, path)
+    except FileExistsError:
+        durable.remove(temporary)
+        return _read(path)
+    return made
+
+
+def _label() -> str:
+    import socket
+
+    return address.name_from(socket.gethostname().partition(".")[0])[:_LABEL].rstrip("-_") or "host"
+
+
+def _random() -> str:
+    return "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(_RANDOM))

@@ -1,0 +1,78 @@
+"""Ask a judge, once, where those who decide are split: in the opener's name, and said to be automatic."""
+
+from __future__ import annotations
+
+from ai_bridge import decide, presence, send
+from ai_bridge.decide import DISPUTED, JUDGE, MAJORITY, RULE_HEADER, Decision
+from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import Message
+from ai_bridge.send import Draft, Sent
+from ai_bridge.text import shorten
+from ai_bridge.votes import OBJECT
+
+_QUOTED = 6000
+
+
+def see_to(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limit: int) -> str:
+    """Ask a judge if need be, before the vote is delivered; returns what is to be said of it.
+
+    A crash between the two then asks again, rather than never. No trouble keeps a vote from being delivered.
+    """
+    try:
+        asked = ask_if_split(mailboxes, voter, vote, recipient, limit)
+    except (BridgeError, OSError) as trouble:
+        return f"no judge could be asked: {trouble}"
+    return f"the decision is split: {', '.join(asked.recipients)} asked to judge" if asked else ""
+
+
+def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limit: int) -> Sent | None:
+    """Ask a judge if this vote, which is about to be delivered to the opener, leaves a decision split.
+
+    Only the opener's own copy counts, so that one router sees to it, once: an earlier request is found in the
+    thread. Returns what was sent; `limit` is the largest message in bytes. Raises a `BridgeError` or OSError.
+    """
+    decision = decide.tally(mailboxes, vote.thread or "", (voter, vote))
+    if recipient != decision.opener or decision.state != DISPUTED or decision.rule != MAJORITY or decision.missing:
+        return None
+    judges = _judges(mailboxes, decision)
+    if not judges:
+        return None
+    return send.send(mailboxes, decision.opener, _request(decision, judges), limit)
+
+
+def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:
+    """Return who is asked: voters who were not written to yet, else one other agent that is online.
+
+    Of several online one of the opener's project comes first.
+    """
+    agents = set(mailboxes.agents())
+    if reserve := [voter for voter in decision.voters if voter not in decision.asked and voter in agents]:
+        return reserve
+    project = decision.opener.partition("@")[2]
+    others = (presence.online(mailboxes) & agents) - set(decision.voters)
+    return sorted(others, key=lambda agent: (agent.partition("@")[2] != project, agent))[:1]
+
+
+def _request(decision: Decision, judges: list[str]) -> Draft:
+    opener, subject = decision.opener, decision.opening.subject
+    against = [vote for vote in decision.votes.values() if vote.tag == OBJECT]
+    objectors = ", ".join(vote.sender for vote in against)
+    parts = [
+        f'You are asked to judge, automatically: {opener} and {objectors} do not agree on "{subject}".',
+        f"{opener} proposes:\n\n{_quoted(decision.opening.body)}",
+        *(f"{vote.sender} objects:\n\n{_quoted(vote.message.body)}" for vote in against),
+        f'Read the whole thread with peer_history(thread="{decision.id}") if you need more. Form a view of your '
+        f"own, then answer {opener}, with reply_to=<ID of this message>: begin a line with [LGTM] to approve what is "
+        "proposed, or with [CONTINUE] and what must change. Your voice decides.\n",
+    ]
+    headers = {RULE_HEADER: JUDGE, "Auto-Submitted": "auto-generated"}
+    line = shorten(f"judge: {subject}", 200)
+    return Draft(judges, "\n\n".join(parts), line, decision.id, decision.id, extra=headers)
+
+
+def _quoted(body: str) -> str:
+    """Return a text as a quotation; of a long one the beginning."""
+    kept = body.strip()[:_QUOTED]
+    more = f"\n> … ({len(body)} characters in all)" if len(kept) < len(body.strip()) else ""
+    return "\n".join(f"> {line}" for line in kept.split("\n")) + more

@@ -1,0 +1,251 @@
+"""Who is online: on this machine by the locks that live sessions hold, on others by what their own page says.
+
+A lock needs no heartbeat and leaves no ghosts. It does not reach another machine, so where the mailboxes are
+shared each machine keeps a page, `presence/<home>.md`, that it alone writes. Whether a page is fresh is judged
+by the changes seen here, never by comparing two machines' clocks.
+"""
+
+import os
+import time
+from calendar import timegm
+from contextlib import suppress
+
+from ai_bridge import address, durable, home, reading
+from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.locks import Holder, Lock, holder
+from ai_bridge.mailboxes import Mailboxes
+
+FOLDER = "presence"
+HEARTBEAT_S = 25.0
+OFFLINE_S = 60.0
+SESSION = "session"
+_ENDING = ".md"
+_PAGE_BYTES = 262_144
+_TEXT = "Which agents have a session on this machine. Only this machine writes this page; it is of no use to edit it."
+
+
+class AmbiguousAgent(BridgeError):
+    sentence = "{name} may be any of {agents}{online}: give the whole address"
+
+
+class Presence:
+    """One agent's: whether it is `online`, the `home` its session is on, `since` when, and when it was last `seen`.
+
+    Times are seconds since the epoch, by the clock of the session's machine; 0 where they are not known.
+    `client` is known of sessions on this machine only.
+    """
+
+    __slots__ = ("client", "home", "online", "seen", "since")
+
+    def __init__(self, home: str, online: bool, since: float = 0.0, seen: float = 0.0, client: str = "") -> None:
+        self.home = home
+        self.online = online
+        self.since = since
+        self.seen = seen
+        self.client = client
+
+
+def all_presences(mailboxes: Mailboxes) -> dict[str, Presence]:
+    """Return what is known of each agent that has a session, or ever had one that is remembered."""
+    found = _elsewhere(mailboxes)
+    for agent, own in _here(mailboxes).items():
+        other = found.get(agent)
+        if other is None or own.online or (not other.online and own.seen >= other.seen):
+            found[agent] = own
+    return found
+
+
+def online(mailboxes: Mailboxes) -> set[str]:
+    """Return the agents that have a live session somewhere."""
+    return {agent for agent, presence in all_presences(mailboxes).items() if presence.online}
+
+
+def resolve(mailboxes: Mailboxes, name: str) -> str:
+    """Return the known agent that `name` means: itself, or for `mini` the one `mini@…` online, or the only one.
+
+    Raises `AmbiguousAgent` where there are several, and what `Mailboxes.known` raises where there is none.
+    """
+    if not address.is_address(name) or "@" in name or os.path.isdir(mailboxes.outbox(name).path):
+        return mailboxes.known(name)
+    meant = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
+    if len(meant) > 1:
+        everywhere = online(mailboxes)
+        awake = [agent for agent in meant if agent in everywhere]
+        if len(awake) != 1:
+            told = f" (online: {', '.join(awake)})" if awake else " (none is online)"
+            raise AmbiguousAgent(name=name, agents=", ".join(meant), online=told)
+        meant = awake
+    return meant[0] if meant else mailboxes.known(name)
+
+
+def resolve_writer(mailboxes: Mailboxes, name: str) -> str:
+    """Return who is meant by `name` where the postmaster may be meant, too; raises as `resolve` does."""
+    return name if name == address.POSTMASTER else resolve(mailboxes, name)
+
+
+# --- this machine ---------------------------------------------------------------------------------------
+
+
+def session(mailboxes: Mailboxes, agent: str) -> Holder | None:
+    """Return the live session that has this address on this machine, if there is one."""
+    return holder(mailboxes.lock_file(SESSION, agent))
+
+
+def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
+    """Return the presence of the agents that have, or had, a session on this machine, or read from its shell."""
+    me, found = home.here(), {}
+    for role, name in _lock_names(mailboxes):
+        path = mailboxes.lock_file(role, name)
+        held = holder(path) if role == SESSION else None
+        seen = _modified(path)
+        if held is not None:
+            found[name] = Presence(me, True, _seconds(held.since), time.time(), held.serves)
+        elif name not in found:
+            found[name] = Presence(me, False, 0.0, seen)
+        elif not found[name].online:
+            found[name].seen = max(found[name].seen, seen)
+    return found
+
+
+def _lock_names(mailboxes: Mailboxes) -> list[tuple[str, str]]:
+    """Return (role, agent) of the locks that tell of an agent's sessions and readers; the sessions first."""
+    try:
+        names = os.listdir(mailboxes.state_file("locks"))
+    except OSError:
+        return []
+    parts = [name.removesuffix(".lock").partition("-") for name in names]
+    found = [(role, agent) for role, _, agent in parts if role in (SESSION, "reader") and address.is_address(agent)]
+    return sorted(found, reverse=True)
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+# --- other machines -------------------------------------------------------------------------------------
+
+
+def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
+    """Return the presence of agents that other machines' pages tell of."""
+    found: dict[str, Presence] = {}
+    for name in _pages(mailboxes):
+        raw, said = _page(mailboxes, name)
+        fresh = bool(raw) and _is_fresh(mailboxes, name, raw, _seconds(said.get("at")))
+        for agent, since in _times(said.get("online")):
+            if agent not in found or not found[agent].online:
+                seen = time.time() if fresh else _seconds(said.get("at"))
+                found[agent] = Presence(name, fresh, since, seen)
+        for agent, seen in _times(said.get("seen")):
+            if agent not in found or (not found[agent].online and found[agent].seen < seen):
+                found[agent] = Presence(name, False, 0.0, seen)
+    return found
+
+
+def _pages(mailboxes: Mailboxes) -> list[str]:
+    """Return the homes of the other machines that have a page."""
+    try:
+        names = os.listdir(os.path.join(mailboxes.path, FOLDER))
+    except OSError:
+        return []
+    homes = {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)} - {home.here()}
+    return sorted(filter(home.is_home, homes))
+
+
+def _page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]]:
+    """Return the bytes of a machine's page and what it says; nothing where it cannot be read."""
+    from ai_bridge import page  # YAML is met only where there is another machine
+
+    try:
+        raw = reading.read_file(_page_path(mailboxes, name), _PAGE_BYTES)
+        return raw, page.parse(raw)[0]
+    except (OSError, ValueError, Malformed):
+        return b"", {}
+
+
+def _page_path(mailboxes: Mailboxes, name: str) -> str:
+    return os.path.join(mailboxes.path, FOLDER, name + _ENDING)
+
+
+def _times(said: object) -> list[tuple[str, float]]:
+    """Return the agents and times of one part of a page, leaving out what is neither."""
+    entries = said.items() if isinstance(said, dict) else ()
+    return [(agent, _seconds(at)) for agent, at in entries if isinstance(agent, str) and address.is_address(agent)]
+
+
+def _is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool:
+    """Tell whether the page changed within the last `OFFLINE_S` seconds, as seen here.
+
+    When it changed is remembered in the state directory. A page seen for the first time is believed to be as old
+    as it says.
+    """
+    import hashlib
+
+    memory, digest = mailboxes.state_file("seen", name), hashlib.sha256(raw).hexdigest().encode()
+    try:
+        known = reading.read_file(memory, 256)
+    except (OSError, Malformed):
+        known = b""
+    if known != digest:
+        with suppress(OSError):
+            durable.make_directory(os.path.dirname(memory))
+            durable.replace_own(memory, digest)
+            if not known:
+                durable.set_written(memory, int(min(stated, time.time()) * 1_000_000_000))
+    return time.time() - (_modified(memory) or stated) < OFFLINE_S
+
+
+# --- this machine's own page ----------------------------------------------------------------------------
+
+
+def announce(mailboxes: Mailboxes, forgo_if_alone: bool = True) -> bool:
+    """Write this machine's page if it is time to; True where it was written.
+
+    It is time when a session came or went, and every `HEARTBEAT_S` seconds while there is one. Where no other
+    machine has a page or is an agent's home nobody would read it, and none is written.
+    """
+    if forgo_if_alone and not _has_others(mailboxes):
+        return False
+    lock = Lock(mailboxes.lock_file("presence", "page"))
+    if not lock.acquire("presence", patience_s=0.0):
+        return False
+    with lock:
+        return _write_if_due(mailboxes)
+
+
+def _has_others(mailboxes: Mailboxes) -> bool:
+    from ai_bridge import cards
+
+    homes = {card.get("home") for card in cards.load_all(mailboxes).values()}
+    return bool(_pages(mailboxes) or homes - {home.here(), ""})
+
+
+def _write_if_due(mailboxes: Mailboxes) -> bool:
+    path, now = _page_path(mailboxes, home.here()), time.time()
+    here = _here(mailboxes)
+    awake = {agent: stamp(one.since) for agent, one in sorted(here.items()) if one.online}
+    said = _page(mailboxes, home.here())[1]
+    if (said.get("online") or {}) == awake and (not awake or 0 <= now - _modified(path) < HEARTBEAT_S):
+        return False
+    from ai_bridge import page
+
+    seen = {agent: stamp(one.seen) for agent, one in sorted(here.items()) if not one.online}
+    raw = page.format_page({"host": home.here(), "at": stamp(now), "online": awake, "seen": seen}, _TEXT)
+    durable.make_directory(os.path.dirname(path))
+    durable.replace_own(path, raw)
+    return True
+
+
+def stamp(seconds: float) -> str:
+    """Return seconds since the epoch as an RFC 3339 time in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def _seconds(stamp: object) -> float:
+    """Return the seconds since the epoch of an RFC 3339 time in UTC, 0 where it is none."""
+    try:
+        return float(timegm(time.strptime(str(stamp), "%Y-%m-%dT%H:%M:%SZ")))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,81 @@
+"""The name of a session: its agent's address while that is free, else the next one, held by a lock while it lives.
+
+A name is never taken from a live session. A session that comes back (its client tells the same key) gets the name
+it had, if nobody has it now.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from ai_bridge import durable
+from ai_bridge.address import MAX_PART
+from ai_bridge.errors import BridgeError
+from ai_bridge.identity import Identity, remember, remembered
+from ai_bridge.locks import Lock
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.presence import SESSION, session
+
+# How long a session waits for its predecessor, which may just be ending.
+_PATIENCE_S = 2.0
+_MOST = 99
+
+
+class TooManySessions(BridgeError):
+    sentence = "{most} sessions of {address} are alive: end one, or set AI_BRIDGE_AGENT to another address"
+
+
+class Name:
+    """The address a session has, `why` it is that one, and the lock that keeps it."""
+
+    __slots__ = ("_lock", "address", "why")
+
+    def __init__(self, address: str, why: str, lock: Lock) -> None:
+        self.address = address
+        self.why = why
+        self._lock = lock
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the name is still this session's: it is not once the state directory was removed."""
+        return self._lock.is_in_place
+
+    def touch(self) -> None:
+        """Note that the session was at work just now, for when it will have been seen last."""
+        with suppress(OSError):
+            durable.set_written(self._lock.path, time.time_ns())
+
+    def release(self) -> None:
+        """Give the name back."""
+        self._lock.release()
+
+
+def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = "") -> Name:
+    """Return a name for a session of the agent `wanted`, its lock taken; `key` tells the same session come back.
+
+    Raises `TooManySessions` or OSError.
+    """
+    for name, why in _names(mailboxes, wanted.address, key):
+        lock = Lock(mailboxes.lock_file(SESSION, name))
+        if lock.acquire(SESSION, client, _PATIENCE_S if name == wanted.address else 0.1):
+            remember(mailboxes, key, name)
+            return Name(name, f"{wanted.why}{why}", lock)
+    raise TooManySessions(most=_MOST, address=wanted.address)
+
+
+def _names(mailboxes: Mailboxes, wanted: str, key: str) -> Iterator[tuple[str, str]]:
+    """Yield the addresses a session may have, the best first, and what to say of each besides."""
+    had = remembered(mailboxes, key)
+    if had is not None and had != wanted and had in (_numbered(wanted, number) for number in range(2, _MOST + 1)):
+        yield had, "; this session had that name before"
+    yield wanted, ""
+    for number in range(2, _MOST + 1):
+        holder = session(mailboxes, wanted)
+        yield _numbered(wanted, number), f"; another session is {wanted} ({holder})" if holder else ""
+
+
+def _numbered(wanted: str, number: int) -> str:
+    """Return `claude-2`, `claude-2@project`."""
+    name, at, project = wanted.partition("@")
+    ending = f"-{number}"
+    return f"{name[: MAX_PART - len(ending)]}{ending}{at}{project}"

@@ -1,0 +1,376 @@
+"""Decisions: opened by a message, voted on by answers, counted from the files alone, and judged where split."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from ai_bridge import decide, inbox, judge, trace
+from ai_bridge.decide import (
+    APPROVED,
+    DISPUTED,
+    MAJORITY,
+    OPEN,
+    REJECTED,
+    UNANIMOUS,
+    Decision,
+    NoDecision,
+    NoVoters,
+    TooFewVoters,
+    Vote,
+)
+from ai_bridge.errors import NoSuchMessage
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import Message
+from ai_bridge.send import Draft, send
+from ai_bridge.settings import Settings
+from ai_bridge.votes import APPROVE, OBJECT
+from tests.conftest import LIMIT, post, route
+from tests.test_presence import session
+
+PROPOSAL = "Let us use SQLite for the index.\n"
+
+
+@pytest.fixture
+def where(where: Mailboxes) -> Mailboxes:
+    where.make(["codex", "judy"])
+    return where
+
+
+def propose(
+    where: Mailboxes, to: list[str], voters: list[str] | None = None, rule: str = MAJORITY, opener: str = "claude"
+) -> str:
+    """Open a decision; returns its ID."""
+    recipients, headers = decide.opening(opener, to, rule, voters or [])
+    return send(where, opener, Draft(recipients, PROPOSAL, "the index", extra=headers), LIMIT).id
+
+
+def answer(where: Mailboxes, thread: str, voter: str, body: str, to: str = "claude") -> str:
+    """Answer in the thread."""
+    in_reply_to, root = trace.reply_headers(where, thread)
+    return send(where, voter, Draft([to], body, "re", in_reply_to, root), LIMIT).id
+
+
+def state(where: Mailboxes, thread: str) -> str:
+    return decide.tally(where, thread).state
+
+
+# --- open -----------------------------------------------------------------------------------------------
+
+
+def test_without_voters_the_recipients_vote(where: Mailboxes) -> None:
+    assert decide.opening("claude", ["gemini", "codex"], MAJORITY, []) == (
+        ["gemini", "codex"],
+        {"Decide": "majority", "Voters": "gemini, codex"},
+    )
+
+
+def test_a_voter_who_is_not_written_to_is_kept_for_the_judgement(where: Mailboxes) -> None:
+    recipients, headers = decide.opening("claude", ["gemini"], MAJORITY, ["gemini", "judy", "claude"])
+    assert recipients == ["gemini"]
+    assert headers["Voters"] == "gemini, judy"
+
+
+def test_where_all_must_agree_all_are_written_to(where: Mailboxes) -> None:
+    assert decide.opening("claude", ["gemini"], UNANIMOUS, ["gemini", "judy"])[0] == ["gemini", "judy"]
+
+
+def test_who_is_written_to_may_be_another_than_who_votes(where: Mailboxes) -> None:
+    assert decide.opening("claude", ["codex"], MAJORITY, ["gemini"])[0] == ["codex", "gemini"]
+
+
+def test_nobody_decides_alone(where: Mailboxes) -> None:
+    with pytest.raises(NoVoters):
+        decide.opening("claude", ["gemini"], MAJORITY, ["claude"])
+    with pytest.raises(TooFewVoters):
+        decide.opening("claude", ["gemini"], UNANIMOUS, [])
+
+
+# --- the rules ------------------------------------------------------------------------------------------
+
+
+def decision(rule: str, voters: int, votes: dict[int, str], asked: int | None = None) -> Decision:
+    """Return a decision of an opener (0) and so many voters, of whom the first `asked` were written to."""
+    names = [f"v{number}" for number in range(1, voters + 1)]
+    made = Decision(Message({"ID": "t", "Decide": rule, "Voters": ", ".join(names)}, ""), "v0")
+    made.asked |= set(names[: voters if asked is None else asked])
+    made.votes |= {f"v{number}": Vote(f"v{number}", tag, made.opening) for number, tag in votes.items()}
+    return made
+
+
+@pytest.mark.parametrize(
+    ("voters", "asked", "votes", "expected"),
+    [
+        (1, 1, {}, OPEN),
+        (1, 1, {1: APPROVE}, APPROVED),
+        (1, 1, {1: OBJECT}, DISPUTED),
+        (1, 1, {0: OBJECT, 1: OBJECT}, REJECTED),
+        (2, 2, {1: APPROVE}, APPROVED),
+        (2, 2, {1: OBJECT}, OPEN),
+        (2, 2, {1: OBJECT, 2: OBJECT}, REJECTED),
+        (2, 2, {1: OBJECT, 2: APPROVE}, APPROVED),
+        (2, 1, {1: APPROVE}, APPROVED),
+        (2, 1, {1: OBJECT}, DISPUTED),
+        (3, 3, {1: APPROVE}, OPEN),
+        (3, 3, {1: APPROVE, 2: APPROVE}, APPROVED),
+        (3, 3, {1: OBJECT, 2: OBJECT}, OPEN),
+        (3, 3, {1: OBJECT, 2: OBJECT, 3: APPROVE}, DISPUTED),
+        (3, 3, {1: OBJECT, 2: OBJECT, 3: OBJECT}, REJECTED),
+        (4, 4, {1: APPROVE, 2: APPROVE}, APPROVED),
+        (4, 4, {1: OBJECT, 2: OBJECT, 3: OBJECT}, REJECTED),
+    ],
+)
+def test_by_majority(voters: int, asked: int, votes: dict[int, str], expected: str) -> None:
+    assert decision(MAJORITY, voters, votes, asked).state == expected
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ({}, OPEN),
+        ({1: APPROVE}, OPEN),
+        ({1: APPROVE, 2: APPROVE}, APPROVED),
+        ({1: OBJECT}, OPEN),
+        ({1: OBJECT, 2: APPROVE}, DISPUTED),
+        ({1: OBJECT, 2: OBJECT}, REJECTED),
+        ({0: OBJECT, 1: APPROVE, 2: APPROVE}, DISPUTED),
+    ],
+)
+def test_by_all(votes: dict[int, str], expected: str) -> None:
+    assert decision(UNANIMOUS, 2, votes).state == expected
+
+
+def test_the_quorum_is_two_of_three_and_three_of_three() -> None:
+    for voters in (1, 2):
+        ordinary = decision(MAJORITY, voters, {})
+        assert (ordinary.needed, ordinary.of) == (2, 3)
+    critical = decision(UNANIMOUS, 2, {})
+    assert (critical.needed, critical.of) == (3, 3)
+
+
+@pytest.mark.parametrize("rule", [MAJORITY, UNANIMOUS])
+@pytest.mark.parametrize("voters", [2, 3, 4, 5])
+def test_every_way_to_vote_comes_to_one_end_and_none_both(rule: str, voters: int) -> None:
+    for tags in itertools.product([APPROVE, OBJECT, None], repeat=voters):
+        made = decision(rule, voters, {n: tag for n, tag in enumerate(tags, 1) if tag})
+        approve, objections = made.count(APPROVE), made.count(OBJECT)
+        assert (made.state == APPROVED) == (approve >= made.needed)
+        assert not (made.state == REJECTED and approve >= objections)
+        if made.state == OPEN:
+            assert made.missing
+
+
+# --- from the files -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("moved", [True, False], ids=["delivered", "dropped"])
+def test_votes_are_counted_wherever_their_files_are(where: Mailboxes, settings: Settings, moved: bool) -> None:
+    thread = propose(where, ["gemini", "codex"])
+    assert state(where, thread) == OPEN
+    assert decide.tally(where, thread).missing == ["gemini", "codex"]
+    id_ = answer(where, thread, "gemini", "[LGTM] go on")
+    if moved:
+        route(where, settings)
+        inbox.acknowledge(where, "claude", [id_])
+    found = decide.tally(where, thread)
+    assert (found.state, found.missing) == (APPROVED, ["codex"])
+    assert found.votes["gemini"].message.id == id_
+
+
+def test_the_newest_vote_of_a_voter_counts(where: Mailboxes) -> None:
+    thread = propose(where, ["gemini", "codex"])
+    answer(where, thread, "gemini", "[CONTINUE] tests are missing")
+    answer(where, thread, "codex", "[CONTINUE] I agree with gemini")
+    assert state(where, thread) == REJECTED
+    answer(where, thread, "gemini", "thanks for the tests")
+    assert state(where, thread) == REJECTED
+    answer(where, thread, "gemini", "[LGTM] now")
+    assert state(where, thread) == APPROVED
+
+
+def test_an_opener_may_change_its_mind(where: Mailboxes) -> None:
+    thread = propose(where, ["gemini"])
+    answer(where, thread, "gemini", "[CONTINUE] no")
+    answer(where, thread, "claude", "[CONTINUE] you are right", to="gemini")
+    assert state(where, thread) == REJECTED
+
+
+def test_whoever_has_no_vote_changes_nothing(where: Mailboxes) -> None:
+    thread = propose(where, ["gemini", "codex"])
+    answer(where, thread, "judy", "[LGTM]")
+    assert state(where, thread) == OPEN
+
+
+def test_an_answer_without_a_tag_is_no_vote_and_is_told(where: Mailboxes) -> None:
+    thread = propose(where, ["gemini"])
+    answer(where, thread, "gemini", "interesting")
+    found = decide.tally(where, thread)
+    assert (found.state, found.missing, found.untagged) == (OPEN, ["gemini"], ["gemini"])
+
+
+def test_any_message_of_the_thread_leads_to_the_decision(where: Mailboxes) -> None:
+    thread = propose(where, ["gemini"])
+    vote = answer(where, thread, "gemini", "[LGTM]")
+    later = answer(where, vote, "claude", "thanks", to="gemini")
+    assert {decide.tally(where, id_).id for id_ in (thread, vote, later)} == {thread}
+
+
+def test_a_thread_that_decides_nothing_is_said_to_be_none(where: Mailboxes) -> None:
+    id_ = post(where)
+    with pytest.raises(NoDecision, match="belongs to no decision"):
+        decide.tally(where, id_)
+    with pytest.raises(NoSuchMessage):
+        decide.tally(where, "no-such-id")
+
+
+def test_a_vote_that_forges_its_sender_is_not_counted(where: Mailboxes) -> None:
+    thread = propose(where, ["gemini", "codex"])
+    forged = Path(where.outbox("judy").path) / "judy-20261122-000000-000000-aaaa.claude.txt"
+    forged.write_text(
+        f"ID: judy-20261122-000000-000000-aaaa\nFrom: gemini\nTo: claude\nSubject: s\nThread: {thread}\n\n[LGTM]"
+    )
+    assert state(where, thread) == OPEN
+
+
+def test_a_message_by_hand_opens_a_decision_too(where: Mailboxes, settings: Settings) -> None:
+    (Path(where.outbox("claude").path) / "hand.txt").write_text(
+        "ID: by-hand\nFrom: claude\nTo: gemini, codex\nSubject: s\nDecide: unanimous\nVoters: gemini, codex\n\nok?"
+    )
+    route(where, settings)
+    answer(where, "by-hand", "gemini", "[LGTM]")
+    answer(where, "by-hand", "codex", "[LGTM]")
+    assert state(where, "by-hand") == APPROVED
+
+
+def test_all_decisions_are_listed_newest_last(where: Mailboxes) -> None:
+    first, second = propose(where, ["gemini"]), propose(where, ["gemini", "codex"], opener="judy")
+    post(where)
+    assert [found.id for found in decide.decisions(where)] == [first, second]
+    assert decide.decisions(where)[1].as_json() == {
+        "thread": second,
+        "subject": "the index",
+        "opener": "judy",
+        "rule": "majority",
+        "state": "open",
+        "needed": 2,
+        "of": 3,
+        "votes": {"judy": "[LGTM]", "gemini": None, "codex": None},
+        "missing": ["gemini", "codex"],
+        "judge": None,
+    }
+
+
+# --- the judge ------------------------------------------------------------------------------------------
+
+
+def judged(where: Mailboxes, agent: str) -> list[Message]:
+    """Return the requests to judge that wait unread for an agent."""
+    loaded = [one.load() for one in inbox.unread(where, agent)]
+    return [message for message in loaded if message.get("Decide") == "judge"]
+
+
+def test_where_two_disagree_the_voter_kept_back_is_asked_once(where: Mailboxes, settings: Settings) -> None:
+    thread = propose(where, ["gemini"], ["gemini", "judy"])
+    answer(where, thread, "gemini", "[CONTINUE] one file is enough\n[CONTINUE] > really")
+    for _ in range(3):
+        route(where, settings)
+    (request,) = judged(where, "judy")
+    assert (request.sender, request.subject, request.thread) == ("claude", "judge: the index", thread)
+    assert request.get("Auto-Submitted") == "auto-generated"
+    assert "> Let us use SQLite for the index." in request.body
+    assert "> [CONTINUE] one file is enough" in request.body
+    found = decide.tally(where, thread)
+    assert (found.state, found.missing, found.judges) == (DISPUTED, ["judy"], ["judy"])
+
+
+@pytest.mark.parametrize(("vote", "expected"), [("[LGTM]", APPROVED), ("[CONTINUE] gemini is right", REJECTED)])
+def test_the_judge_decides(where: Mailboxes, settings: Settings, vote: str, expected: str) -> None:
+    thread = propose(where, ["gemini"], ["gemini", "judy"])
+    answer(where, thread, "gemini", "[CONTINUE] no")
+    route(where, settings)
+    answer(where, judged(where, "judy")[0].id, "judy", vote)
+    route(where, settings)
+    assert state(where, thread) == expected
+    assert len(judged(where, "judy")) == 1
+
+
+def test_with_nobody_kept_back_an_agent_that_is_online_is_asked(where: Mailboxes, settings: Settings) -> None:
+    where.make(["claude@web", "anna@shop"])
+    thread = propose(where, ["gemini"])
+    with session(where, "judy"), session(where, "anna@shop"), session(where, "gemini"):
+        answer(where, thread, "gemini", "[CONTINUE] no")
+        route(where, settings)
+    assert len(judged(where, "judy")) == 1, "of the same project as the opener"
+    assert not judged(where, "anna@shop")
+    assert decide.tally(where, thread).judges == ["judy"]
+
+
+def test_with_nobody_there_the_next_vote_asks(where: Mailboxes, settings: Settings) -> None:
+    thread = propose(where, ["gemini"])
+    answer(where, thread, "gemini", "[CONTINUE] no")
+    route(where, settings)
+    found = decide.tally(where, thread)
+    assert (found.state, found.judges) == (DISPUTED, [])
+    with session(where, "codex"):
+        answer(where, thread, "gemini", "[CONTINUE] still no")
+        route(where, settings)
+    assert len(judged(where, "codex")) == 1
+
+
+def test_a_vote_by_hand_under_any_name_asks_too(where: Mailboxes, settings: Settings) -> None:
+    thread = propose(where, ["gemini"], ["gemini", "judy"])
+    (Path(where.outbox("gemini").path) / "no.txt").write_text(
+        f"ID: no\nFrom: gemini\nTo: claude\nSubject: s\nThread: {thread}\n\n[CONTINUE]"
+    )
+    route(where, settings)
+    assert len(judged(where, "judy")) == 1
+
+
+@pytest.mark.parametrize(("voters", "rule"), [(["gemini", "codex"], MAJORITY), (["gemini", "codex"], UNANIMOUS)])
+def test_while_a_vote_is_missing_or_three_decide_no_judge_is_asked(
+    where: Mailboxes, settings: Settings, voters: list[str], rule: str
+) -> None:
+    thread = propose(where, voters, rule=rule)
+    with session(where, "judy"):
+        answer(where, thread, "gemini", "[CONTINUE] no")
+        route(where, settings)
+        answer(where, thread, "codex", "[LGTM]")
+        route(where, settings)
+    assert not judged(where, "judy")
+
+
+def test_a_vote_sent_to_others_too_asks_once(where: Mailboxes, settings: Settings) -> None:
+    thread = propose(where, ["gemini"], ["gemini", "judy"])
+    answer(where, thread, "gemini", "[CONTINUE] no", to="claude, codex, judy")
+    route(where, settings)
+    assert len(judged(where, "judy")) == 1
+
+
+def test_a_long_proposal_is_quoted_in_part(where: Mailboxes, settings: Settings) -> None:
+    recipients, headers = decide.opening("claude", ["gemini"], MAJORITY, ["gemini", "judy"])
+    thread = send(where, "claude", Draft(recipients, "[LGTM]\n" * 50_000, "s", extra=headers), LIMIT).id
+    answer(where, thread, "gemini", "[CONTINUE]\n" * 50_000)
+    route(where, settings)
+    (request,) = judged(where, "judy")
+    assert "characters in all)" in request.body
+    assert len(request.body) < 20_000
+    assert decide.tally(where, thread).votes["claude"].message.id == thread
+
+
+def test_trouble_with_the_judge_keeps_no_vote_from_being_delivered(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = propose(where, ["gemini"], ["gemini", "judy"])
+    id_ = answer(where, thread, "gemini", "[CONTINUE] no")
+
+    def broken(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(judge, "ask_if_split", broken)
+    steps = route(where, settings)
+    assert [step.why for step in steps if step.verb == "deliver" and step.outbox.owner == "gemini"] == [
+        "no judge could be asked: [Errno 28] No space left on device"
+    ]
+    assert id_ in [one.id for one in inbox.unread(where, "claude")]

@@ -1,0 +1,57 @@
+"""A machine's ID: one for good, whoever asks first, and one of a kind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ai_bridge import home
+
+
+def test_a_machine_has_one_id_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "Aragon.example.org")
+    made = home.here()
+    monkeypatch.setattr("socket.gethostname", lambda: "renamed")
+    assert made == home.here()
+    assert made.startswith("aragon-")
+    assert home.is_home(made)
+
+
+def test_machines_of_the_same_name_have_different_ids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = set()
+    for number in range(20):
+        monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / str(number)))
+        found.add(home.here())
+    assert len(found) == 20
+
+
+@pytest.mark.parametrize("name", ["", "...", "Ünïcode", "123", "x" * 100])
+def test_any_host_name_gives_an_id_that_can_name_a_file(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: name)
+    assert home.is_home(home.here())
+    assert len(home.here()) < 40
+
+
+def test_whoever_asks_at_once_gets_the_same(tmp_path: Path) -> None:
+    script = "from ai_bridge import home; print(home.here())"
+
+    def ask(_: int) -> str:
+        return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(ask, range(8)))) == 1
+    assert os.listdir(tmp_path / "state") == ["home"]
+
+
+@pytest.mark.parametrize("junk", [b"", b"../../etc/passwd\n", b"\xff\xff", b"a b\n"])
+def test_a_damaged_id_is_replaced(tmp_path: Path, junk: bytes) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/home").write_bytes(junk)
+    made = home.here()
+    assert home.is_home(made)
+    assert home.here() == made
