@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from ai_bridge import durable, headers, home, page, reading
-from ai_bridge.address import checked, is_address
+from ai_bridge.address import checked, is_address, name_from
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import AGENTS, Mailboxes
@@ -114,6 +114,8 @@ def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
     with _held(mailboxes, address):
         card = load(mailboxes, address)
         card.text = changes.get(TEXT, card.text)
+        if card.get("display") == display(address, card.get("project")):
+            fields = {"display": display(address, fields.get("project", card.get("project")))} | fields
         card.fields = {"name": address} | card.fields | fields
         _save(mailboxes, card)
     return card
@@ -124,7 +126,7 @@ def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str
 
     A card that cannot be read is left to its owner.
     """
-    known = {"home": home.here(), "client": client, "project": project}
+    known = {"home": home.here(), "client": client, "project": _project(address, project)}
     with suppress(BadCard):
         present = load(mailboxes, address)
         if present.get("since") and all(present.get(name) for name, value in known.items() if value):
@@ -133,6 +135,12 @@ def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str
             card = load(mailboxes, address)
             card.fields = _filled(card, known)
             _save(mailboxes, card)
+
+
+def _project(address: str, folder: str) -> str:
+    """Return an agent's project: its address's own, written as the folder is if that is the one; else the folder."""
+    own = address.partition("@")[2]
+    return folder if own in ("", name_from(folder)) else own
 
 
 def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:

@@ -7,21 +7,35 @@ from the files alone, so there is nothing to keep in step.
 
 from __future__ import annotations
 
-from ai_bridge import address, index
+from ai_bridge import index, presence
+from ai_bridge.address import EVERYONE, split_list
 from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
+from ai_bridge.send import Draft, resolve
 from ai_bridge.trace import Place
-from ai_bridge.votes import APPROVE, OBJECT, vote_of
+from ai_bridge.votes import (
+    APPROVE,
+    JUDGE,
+    MAJORITY,
+    OBJECT,
+    RULE_HEADER,
+    RULES,
+    UNANIMOUS,
+    VOTERS_HEADER,
+    vote_of,
+    voters_of,
+)
 
-MAJORITY, UNANIMOUS = RULES = ("majority", "unanimous")
 OPEN, APPROVED, REJECTED, DISPUTED = "open", "approved", "rejected", "disputed"
-RULE_HEADER, VOTERS_HEADER = "Decide", "Voters"
-JUDGE = "judge"
 
 
 class NoDecision(BridgeError):
     sentence = "{id} belongs to no decision: `ai-bridge decisions` lists those there are"
+
+
+class BadRule(BridgeError):
+    sentence = "a decision is by majority or unanimous, not by {rule!r}"
 
 
 class NoVoters(BridgeError):
@@ -57,8 +71,7 @@ class Decision:
         self.opening = opening
         self.opener = opener
         self.rule = opening.get(RULE_HEADER) or MAJORITY
-        named = address.split_list(opening.get(VOTERS_HEADER) or "")
-        self.voters = list(dict.fromkeys([opener, *filter(address.is_address, named)]))
+        self.voters = list(dict.fromkeys([opener, *voters_of(opening)]))
         self.asked = {opener}
         self.judges: list[str] = []
         self.votes = {opener: Vote(opener, APPROVE, opening)}
@@ -78,7 +91,7 @@ class Decision:
     @property
     def needed(self) -> int:
         """How many voices decide: of three two by majority, and all three where it must be unanimous."""
-        return self.of if self.rule == UNANIMOUS else self.of // 2 + 1
+        return max(3, self.of) if self.rule == UNANIMOUS else self.of // 2 + 1
 
     def count(self, tag: str) -> int:
         """Return how many voted so."""
@@ -86,8 +99,19 @@ class Decision:
 
     @property
     def missing(self) -> list[str]:
-        """Who was asked and has not voted."""
-        return [voter for voter in self.voters if voter in self.asked and voter not in self.votes]
+        """Who is to vote and has not: of those who were written to, or of all where all must agree."""
+        entitled = self.voters if self.rule == UNANIMOUS else [voter for voter in self.voters if voter in self.asked]
+        return [voter for voter in entitled if voter not in self.votes]
+
+    @property
+    def awaited(self) -> list[str]:
+        """Whose vote may still matter."""
+        return self.missing if self.state in (OPEN, DISPUTED) else []
+
+    @property
+    def reserve(self) -> list[str]:
+        """Who may vote and was not written to yet."""
+        return [voter for voter in self.voters if voter not in self.asked]
 
     @property
     def state(self) -> str:
@@ -117,7 +141,8 @@ class Decision:
             "needed": self.needed,
             "of": self.of,
             "votes": {voter: self.votes[voter].tag if voter in self.votes else None for voter in self.voters},
-            "missing": self.missing,
+            "vote_ids": {voter: vote.message.id for voter, vote in self.votes.items()},
+            "missing": self.awaited,
             "judge": self.judges[-1] if self.judges else None,
         }
 
@@ -128,17 +153,38 @@ class Decision:
 def opening(sender: str, recipients: list[str], rule: str, voters: list[str]) -> tuple[list[str], dict[str, str]]:
     """Return who is written to and the headers of a message that opens a decision; raises a `BridgeError`.
 
-    All addresses are known ones. Without `voters` the recipients vote. A voter who is not written to is asked to
-    judge if the others are split; where all must agree, all are written to.
+    All addresses are known ones. One voter who is not written to is kept back as the judge, where the others may
+    come out even; otherwise all who vote are written to.
     """
-    entitled = [voter for voter in dict.fromkeys(voters or recipients) if voter != sender]
+    entitled = [voter for voter in dict.fromkeys(voters) if voter != sender]
     if not entitled:
         raise NoVoters()
     if rule == UNANIMOUS and len(entitled) < 2:
         raise TooFewVoters()
-    if rule == UNANIMOUS or not set(entitled) & set(recipients):
+    asked = set(entitled) & set(recipients)
+    has_judge = rule == MAJORITY and len(entitled) == len(asked) + 1 and len(asked) % 2 == 1
+    if not has_judge:
         recipients = list(dict.fromkeys([*recipients, *entitled]))
     return recipients, {RULE_HEADER: rule, VOTERS_HEADER: ", ".join(entitled)}
+
+
+def begin(mailboxes: Mailboxes, sender: str, draft: Draft, rule: str, voters: list[str] | None) -> None:
+    """Make a draft one that opens a decision, a thread of its own; raises a `BridgeError`.
+
+    `voters` are names of agents; without any the recipients vote, and of everybody those online, if any is.
+    """
+    if rule not in RULES:
+        raise BadRule(rule=rule)
+    recipients = resolve(mailboxes, sender, draft.recipients)
+    if voters is not None:
+        entitled = resolve(mailboxes, sender, voters)
+    elif any(EVERYONE in split_list(text) for text in draft.recipients):
+        awake = presence.online(mailboxes)
+        entitled = [agent for agent in recipients if agent in awake] or recipients
+    else:
+        entitled = recipients
+    draft.recipients, headers = opening(sender, recipients, rule, entitled)
+    draft.thread, draft.extra = None, draft.extra | headers
 
 
 # --- tally ----------------------------------------------------------------------------------------------
@@ -176,7 +222,7 @@ def _loaded(place: Place) -> tuple[str, Message, str] | None:
 
 def _opened(said: list[tuple[str, Message, str]]) -> Decision | None:
     for sender, found, _ in said:
-        if found.get(RULE_HEADER) in RULES and found.thread in (None, found.id):
+        if found.get(RULE_HEADER) in RULES and found.thread in (None, found.id) and voters_of(found):
             return Decision(found, sender)
     return None
 

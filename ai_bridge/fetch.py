@@ -29,13 +29,13 @@ def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | No
 
 def bring_in(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
     """Have what is dropped for the agent delivered: by the router at work, else by making the pass here."""
-    _Reader(mailboxes, agent, settings, None).fetch()
+    _Reader(mailboxes, agent, settings).bring_in()
 
 
 class _Reader:
     """The looks of one reader: at everything, or only at some outboxes, by the agents the last look at all noted."""
 
-    def __init__(self, mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None) -> None:
+    def __init__(self, mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None = None) -> None:
         self.mailboxes = mailboxes
         self.agent = agent
         self.sender = sender
@@ -44,36 +44,44 @@ class _Reader:
     def fetch(self) -> list[Waiting]:
         """Look at everything at once."""
         self.mailboxes.check()
+        return self._unread(self.bring_in())
+
+    def bring_in(self) -> list[Outbox]:
+        """Have what is dropped anywhere delivered; returns all outboxes."""
         outboxes = self._router.look()
         self._bring_in(outboxes, everything=True)
-        return self._unread(outboxes)
+        return outboxes
 
     def sweep(self, wake: Wake) -> list[Waiting]:
-        """Look at everything, part by part; where the wake hints meanwhile comes first."""
+        """Look at everything, part by part; where the wake hints meanwhile comes first.
+
+        What a router at work is about to deliver is not waited for: that will be an arrival.
+        """
         self.mailboxes.check()
         for part in parts(self._router.look()):
             if (first := hinted(self.mailboxes, wake)) and (found := self.look(first)):
                 return found
-            if self.look(part):
+            if self.look(part, patient=False):
                 return self.fetch()
         return []
 
-    def look(self, outboxes: list[Outbox]) -> list[Waiting]:
-        """Look only at these; recovery, which is of everything, is then for where something is claimed."""
-        self._bring_in(outboxes)
+    def look(self, outboxes: list[Outbox], patient: bool = True) -> list[Waiting]:
+        """Look only at these; recovery, which is of everything, is then for when something is claimed there."""
+        self._bring_in(outboxes, patient=patient)
         return self._unread(outboxes)
 
     def _unread(self, outboxes: list[Outbox]) -> list[Waiting]:
         return inbox.unread(self.mailboxes, self.agent, self.sender, outboxes)
 
-    def _bring_in(self, outboxes: list[Outbox], everything: bool = False) -> None:
+    def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:
         locks = self._free_router_locks(outboxes)
         if not locks:
-            self._await_router(outboxes, everything)
+            if patient:
+                self._await_router(outboxes, everything)
             return
         self._router.serves = set(locks)
         try:
-            if everything or any(outbox.visible(PROCESSING) for outbox in outboxes):
+            if everything or self._is_claimed(outboxes):
                 for _ in recover(self._router):
                     pass
             for _ in self._router.one_pass(outboxes):
@@ -81,6 +89,10 @@ class _Reader:
         finally:
             for lock in locks.values():
                 lock.release()
+
+    def _is_claimed(self, outboxes: list[Outbox]) -> bool:
+        """Tell whether a dead router claimed something there that may be ours."""
+        return any(self._router.may_be_ours(name) for outbox in outboxes for name in outbox.visible(PROCESSING))
 
     def _free_router_locks(self, outboxes: list[Outbox]) -> dict[str, Lock]:
         """Take the agent's router lock if it is free, and those of senders whose mail needs their own router."""

@@ -9,8 +9,9 @@ from ai_bridge import message
 from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD, Outbox, label
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, STATES, UNREAD, Outbox, label
 from ai_bridge.settings import Settings
+from ai_bridge.trace import Place
 
 HEALTHY, WARNING, CRITICAL = range(3)
 LEVELS = ("healthy", "warning", "critical")
@@ -46,7 +47,8 @@ class AgentHealth:
         for state in STATES:
             try:
                 with os.scandir(outbox.directory(state)) as entries:
-                    next(entries, None)  # not all of them: past mail may be a million messages
+                    if state != READ:  # of past mail, which may be a million messages, not even the first
+                        next(entries, None)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -74,6 +76,14 @@ def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
     """Return the router at work for the agent; a reader making a pass is none."""
     found = holder(mailboxes.lock_file("router", agent))
     return found if found and found.role == "router" else None
+
+
+def why(mailboxes: Mailboxes, place: Place) -> str | None:
+    """Return why a message is where it is: the reason of a rejection, or that no router moves it; else None."""
+    agent = place.recipient
+    if place.state != DROPPED or not agent or router_of(mailboxes, agent) is not None:
+        return place.reason
+    return f"no router runs for {agent}: it is delivered when {agent} reads, or by `ai-bridge start`"
 
 
 def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list[AgentHealth]:

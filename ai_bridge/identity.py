@@ -10,6 +10,8 @@ CLIENTS = {"claude-code": "claude", "gemini-cli-mcp-client": "gemini", "codex-mc
 VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 # What clients call a session, in the environment of their servers and shells.
 SESSION_VARIABLES = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID")
+# What tells a shell which client started it.
+SHELLS = {"CLAUDECODE": "claude", "GEMINI_CLI": "gemini", "CODEX_THREAD_ID": "codex"}
 
 
 class Identity:
@@ -29,7 +31,7 @@ def who(mailboxes: Mailboxes, option: str | None = None, client: str | None = No
     for variable in VARIABLES:
         if value := os.environ.get(variable):
             return Identity(address.checked(value), f"from {variable}")
-    if client is None and (name := remembered(mailboxes, session_key())) is not None:
+    if client is None and (name := _of_shell(mailboxes)) is not None:
         return Identity(name, "from the session this shell belongs to")
     if client in CLIENTS:
         return Identity(_in(mailboxes, CLIENTS[client]), f"from the client's name, {client}")
@@ -54,6 +56,32 @@ def project() -> str:
 
 
 # --- which session has which name -----------------------------------------------------------------------
+
+
+def _of_shell(mailboxes: Mailboxes) -> str | None:
+    """Return the agent whose session started this shell; None where that is not certain."""
+    from ai_bridge.presence import session  # who sends by name need not know
+
+    key = session_key()
+    name = remembered(mailboxes, key)
+    if name is None:
+        wanted = next((agent for variable, agent in SHELLS.items() if os.environ.get(variable)), None)
+        if wanted is None:
+            return None
+        name = _in(mailboxes, wanted)
+        if session(mailboxes, numbered(name, 2)) is not None:
+            return None  # this may be a shell of either session
+    found = session(mailboxes, name)
+    if found is not None and digest(key) not in (found.serves.partition(" ")[0], ""):
+        return None  # by now another session has that name
+    return name
+
+
+def numbered(wanted: str, number: int) -> str:
+    """Return the address of a further session: `claude-2`, `claude-2@project`."""
+    name, at, of_project = wanted.partition("@")
+    ending = f"-{number}"
+    return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
 
 
 def session_key() -> str:
@@ -84,8 +112,14 @@ def remember(mailboxes: Mailboxes, key: str, name: str) -> None:
         return
 
 
-def _memory(mailboxes: Mailboxes, key: str) -> str:
-    """Return the file that keeps a key's name; the key itself is not written anywhere."""
+def digest(key: str) -> str:
+    """Return what stands for a session's key where it is written down, '' for none; the key itself never is."""
+    if not key:
+        return ""
     import hashlib
 
-    return mailboxes.state_file("sessions", hashlib.sha256(key.encode()).hexdigest()[:32])
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _memory(mailboxes: Mailboxes, key: str) -> str:
+    return mailboxes.state_file("sessions", digest(key))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ai_bridge import decide, presence, send
-from ai_bridge.decide import DISPUTED, JUDGE, MAJORITY, RULE_HEADER, Decision
+from ai_bridge.decide import DISPUTED, OPEN, Decision
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.send import Draft, Sent
 from ai_bridge.text import shorten
-from ai_bridge.votes import OBJECT
+from ai_bridge.votes import JUDGE, MAJORITY, OBJECT, RULE_HEADER
 
 _QUOTED = 6000
 
@@ -27,44 +27,53 @@ def see_to(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limi
 
 
 def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limit: int) -> Sent | None:
-    """Ask a judge if this vote, which is about to be delivered to the opener, leaves a decision split.
+    """Ask a judge if this vote, about to be delivered, is the last and leaves a decision by majority without an end.
 
     Only the opener's own copy counts, so that one router sees to it, once: an earlier request is found in the
     thread. Returns what was sent; `limit` is the largest message in bytes. Raises a `BridgeError` or OSError.
     """
     decision = decide.tally(mailboxes, vote.thread or "", (voter, vote))
-    if recipient != decision.opener or decision.state != DISPUTED or decision.rule != MAJORITY or decision.missing:
+    is_settled = decision.missing or decision.state not in (OPEN, DISPUTED)
+    if recipient != decision.opener or decision.rule != MAJORITY or is_settled:
         return None
-    judges = _judges(mailboxes, decision)
-    if not judges:
+    if not (judges := _judges(mailboxes, decision)):
         return None
     return send.send(mailboxes, decision.opener, _request(decision, judges), limit)
 
 
 def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:
-    """Return who is asked: voters who were not written to yet, else one other agent that is online.
+    """Return who is asked: voters who were not written to yet, else, of a split, one other agent that is online.
 
-    Of several online one of the opener's project comes first.
+    Of several online one of the opener's project comes first, and one that is no further session of a voter.
     """
     agents = set(mailboxes.agents())
-    if reserve := [voter for voter in decision.voters if voter not in decision.asked and voter in agents]:
+    reserve = [voter for voter in decision.reserve if voter in agents]
+    if reserve or decision.state != DISPUTED:
         return reserve
-    project = decision.opener.partition("@")[2]
     others = (presence.online(mailboxes) & agents) - set(decision.voters)
-    return sorted(others, key=lambda agent: (agent.partition("@")[2] != project, agent))[:1]
+    project, voting = decision.opener.partition("@")[2], {_agent_of(voter) for voter in decision.voters}
+    return sorted(others, key=lambda one: (one.partition("@")[2] != project, _agent_of(one) in voting, one))[:1]
+
+
+def _agent_of(session: str) -> str:
+    """Return the agent that a further session is of: `claude` for `claude-2`."""
+    name = session.partition("@")[0]
+    agent, dash, number = name.rpartition("-")
+    return agent if dash and number.isdigit() else name
 
 
 def _request(decision: Decision, judges: list[str]) -> Draft:
     opener, subject = decision.opener, decision.opening.subject
     against = [vote for vote in decision.votes.values() if vote.tag == OBJECT]
     objectors = ", ".join(vote.sender for vote in against)
+    why = f"{opener} and {objectors} do not agree" if against else f"{opener} needs more votes"
     parts = [
-        f'You are asked to judge, automatically: {opener} and {objectors} do not agree on "{subject}".',
+        f'You are asked to judge, automatically: {why} on "{subject}".',
         f"{opener} proposes:\n\n{_quoted(decision.opening.body)}",
         *(f"{vote.sender} objects:\n\n{_quoted(vote.message.body)}" for vote in against),
         f'Read the whole thread with peer_history(thread="{decision.id}") if you need more. Form a view of your '
         f"own, then answer {opener}, with reply_to=<ID of this message>: begin a line with [LGTM] to approve what is "
-        "proposed, or with [CONTINUE] and what must change. Your voice decides.\n",
+        f"proposed, or with [CONTINUE] and what must change.{' Your voice decides.' * (len(judges) == 1)}\n",
     ]
     headers = {RULE_HEADER: JUDGE, "Auto-Submitted": "auto-generated"}
     line = shorten(f"judge: {subject}", 200)

@@ -99,7 +99,7 @@ def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
         held = holder(path) if role == SESSION else None
         seen = _modified(path)
         if held is not None:
-            found[name] = Presence(me, True, _seconds(held.since), time.time(), held.serves)
+            found[name] = Presence(me, True, _seconds(held.since), time.time(), held.serves.partition(" ")[2])
         elif name not in found:
             found[name] = Presence(me, False, 0.0, seen)
         elif not found[name].online:

@@ -23,7 +23,7 @@ from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
 from ai_bridge.reject import reject
 from ai_bridge.settings import Settings
-from ai_bridge.votes import vote_of
+from ai_bridge.votes import check_opening, vote_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class Router:
         try:
             parsed = message.parse(reading.read_all(fd, found.st_size, self.settings.max_message_bytes))
             recipients = self.recipients(outbox, parsed)
+            check_opening(parsed, self.agents)
         except Malformed as refusal:
             return self._reject_when_settled(outbox, name, found, refusal)
         if not self.serves_mover(outbox, name, parsed.recipients):

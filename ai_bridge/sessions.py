@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ai_bridge import durable
-from ai_bridge.address import MAX_PART
 from ai_bridge.errors import BridgeError
-from ai_bridge.identity import Identity, remember, remembered
+from ai_bridge.identity import Identity, digest, numbered, remember, remembered
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.presence import SESSION, session
@@ -57,7 +56,7 @@ def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = ""
     """
     for name, why in _names(mailboxes, wanted.address, key):
         lock = Lock(mailboxes.lock_file(SESSION, name))
-        if lock.acquire(SESSION, client, _PATIENCE_S if name == wanted.address else 0.1):
+        if lock.acquire(SESSION, f"{digest(key) or '-'} {client}", _PATIENCE_S if name == wanted.address else 0.1):
             remember(mailboxes, key, name)
             return Name(name, f"{wanted.why}{why}", lock)
     raise TooManySessions(most=_MOST, address=wanted.address)
@@ -66,16 +65,9 @@ def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = ""
 def _names(mailboxes: Mailboxes, wanted: str, key: str) -> Iterator[tuple[str, str]]:
     """Yield the addresses a session may have, the best first, and what to say of each besides."""
     had = remembered(mailboxes, key)
-    if had is not None and had != wanted and had in (_numbered(wanted, number) for number in range(2, _MOST + 1)):
+    if had is not None and had != wanted and had in (numbered(wanted, number) for number in range(2, _MOST + 1)):
         yield had, "; this session had that name before"
     yield wanted, ""
     for number in range(2, _MOST + 1):
         holder = session(mailboxes, wanted)
-        yield _numbered(wanted, number), f"; another session is {wanted} ({holder})" if holder else ""
-
-
-def _numbered(wanted: str, number: int) -> str:
-    """Return `claude-2`, `claude-2@project`."""
-    name, at, project = wanted.partition("@")
-    ending = f"-{number}"
-    return f"{name[: MAX_PART - len(ending)]}{ending}{at}{project}"
+        yield numbered(wanted, number), f"; another session is {wanted} ({holder})" if holder else ""

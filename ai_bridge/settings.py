@@ -70,7 +70,7 @@ _TABLE = (
     ),
     Setting(
         "context_chars",
-        12_000,
+        8_000,
         0,
         "a whole number of at least 0 and at most 1000000000",
         "characters of excerpts within one message; what does not fit is attached",

@@ -44,6 +44,8 @@ def _wakes(what: str, ground: Ground, router: Callable[[Mailboxes], AbstractCont
     with ExitStack() as stack:
         stamps = stack.enter_context(_stamped_publishing())
         for where in (ground.many, ground.two):
+            for left in fetch.fetch(where, common.READER, settings.load(where.path)):
+                left.acknowledge()
             stack.enter_context(router(where))
             readers[where] = stack.enter_context(_reader(where))
         time.sleep(_START_S)

@@ -14,6 +14,7 @@ from pipe_client import PipeClient
 
 from ai_bridge import settings
 from ai_bridge.fetch import wait
+from ai_bridge.inbox import unread
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.send import Draft, send
 
@@ -21,6 +22,7 @@ from ai_bridge.send import Draft, send
 _SOME = 10
 _WARM_UP = 5
 _PAUSE_S = 0.005
+_PATIENCE_S = 5.0
 
 
 def main() -> None:
@@ -105,7 +107,10 @@ def _nothing() -> None:
 
 def _deliver(where: Mailboxes) -> None:
     """Have one message unread, the one before being acknowledged."""
+    deadline = time.monotonic() + _PATIENCE_S
     time.sleep(_PAUSE_S)
+    while unread(where, common.READER) and time.monotonic() < deadline:
+        time.sleep(_PAUSE_S)
     send(where, common.SENDER, Draft([common.READER], common.BODY), common.LIMIT)
     if len(waiting := wait(where, common.READER, settings.load(where.path), timeout_s=5)) != 1:
         raise SystemExit(f"error: {len(waiting)} messages are unread, not one")

@@ -27,7 +27,7 @@ LIMIT = 1_048_576
 def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test its own home and state, and no setting from outside."""
     for name in list(os.environ):
-        if name.startswith(("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE_", "CODEX_", "XDG_")):
+        if name.startswith(("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE", "CODEX_", "GEMINI_", "XDG_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "state"))

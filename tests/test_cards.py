@@ -47,6 +47,30 @@ def test_a_later_contact_fills_in_what_is_missing_and_changes_nothing_else(where
     assert card.text == "I work on the API."
 
 
+@pytest.mark.parametrize(
+    ("address", "folder", "project", "display"),
+    [
+        ("claude", "Web Shop", "Web Shop", "claude (Web Shop)"),
+        ("claude@web-shop", "Web Shop", "Web Shop", "claude (Web Shop)"),
+        ("mini@api", "Web Shop", "api", "mini (api)"),
+        ("claude", "", "", "claude"),
+    ],
+)
+def test_the_project_is_the_addresss_own_or_else_the_folder(
+    where: Mailboxes, address: str, folder: str, project: str, display: str
+) -> None:
+    cards.introduce(where, address, project=folder)
+    card = cards.load(where, address)
+    assert (card.get("project"), card.display) == (project, display)
+
+
+def test_a_display_name_nobody_chose_follows_the_project(where: Mailboxes) -> None:
+    cards.introduce(where, "claude", project="shop")
+    assert cards.change(where, "claude", {"project": "web"}).display == "claude (web)"
+    cards.change(where, "claude", {"display": "Clara"})
+    assert cards.change(where, "claude", {"project": "api"}).display == "Clara"
+
+
 def test_a_card_that_says_all_is_not_written_again(where: Mailboxes) -> None:
     cards.introduce(where, "claude", "claude-code", "shop")
     before = os.stat(_path(where))

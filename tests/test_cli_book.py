@@ -25,8 +25,9 @@ def test_init_writes_a_card_with_the_project_of_the_folder(tmp_path: Path, monke
     (tmp_path / "Web Shop").mkdir()
     monkeypatch.chdir(tmp_path / "Web Shop")
     command("init", "claude", "mini@api")
-    done = command("card", "mini@api")
-    assert "display: mini (Web Shop)" in done.stdout
+    assert "display: mini (api)" in command("card", "mini@api").stdout
+    done = command("card", "claude")
+    assert "display: claude (Web Shop)" in done.stdout
     assert "project: Web Shop" in done.stdout
 
 

@@ -88,6 +88,7 @@ def test_no_words_are_wrong(where: Mailboxes, words: str) -> None:
         (("search", "x", "--before", "no-such"), "there is no message no-such"),
         (("history", "nobody", "--agent", "claude"), "there is no agent nobody"),
         (("history",), "give --agent ADDRESS"),
+        (("history", "--thread", "no-such"), "there is no message no-such"),
         (("decisions", "no-such"), "there is no message no-such"),
     ],
 )
@@ -106,11 +107,12 @@ def test_decisions_are_listed_and_one_is_shown_with_its_votes(where: Mailboxes) 
     answer(where, first, "gemini", "[CONTINUE] no")
     answer(where, second, "gemini", "[LGTM]", to="codex")
     assert command("decisions").stdout.splitlines() == [
-        f"open      {first}  the index  (2 of 3; missing: codex)",
-        f"approved  {second}  the index  (2 of 3)",
+        f"open      {first}  the index  (1 for, 1 against, 2 of 3 decide; missing: codex)",
+        f"approved  {second}  the index  (2 for, 0 against, 2 of 3 decide)",
     ]
     vote = answer(where, first, "codex", "[CONTINUE] no")
-    assert command("decisions", vote).stdout.splitlines()[0] == f"rejected  {first}  the index  (2 of 3)"
+    head = command("decisions", vote).stdout.splitlines()[0]
+    assert head == f"rejected  {first}  the index  (1 for, 2 against, 2 of 3 decide)"
     assert f"  codex: [CONTINUE]  {vote}" in command("decisions", first).stdout.splitlines()
     assert [one["state"] for one in _objects("decisions")] == ["rejected", "approved"]
     assert _objects("decisions", first)[0]["votes"] == {

@@ -509,3 +509,32 @@ def test_a_wait_that_cannot_tell_the_id_does_not_begin(where: Mailboxes) -> None
     done = without_output("full", "send", "gemini", "--from", "claude", "--wait-read", "60", body=b"x")
     assert done.returncode == 1
     assert re.fullmatch(r"error: sent as [^\n]+\n", done.stderr)
+
+
+# --- a decision -----------------------------------------------------------------------------------------
+
+
+@WAYS
+def test_a_decision_is_opened_with_its_rule_and_its_voters(where: Mailboxes, way: tuple[str, ...]) -> None:
+    where.make(["codex", "judy"])
+    words = ("send", "gemini", "storage", "--from", "claude", "--decide", "majority", "--voters", "gemini, codex")
+    subprocess.run([*way, *words], input=b"One file?", stdout=subprocess.PIPE, check=True, timeout=60)
+    text = _only(where)
+    assert "\nTo: gemini\n" in text
+    assert "\nDecide: majority\nVoters: gemini, codex\n" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--decide", "maybe"), "a decision is by majority or unanimous, not by 'maybe'"),
+        (("--decide", "unanimous"), "takes three"),
+        (("--voters", "gemini"), "--voters goes with --decide"),
+        (("--decide", "majority", "--voters", "nobody"), "there is no agent nobody"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused_and_nothing_is_sent(
+    where: Mailboxes, words: tuple[str, ...], said: str
+) -> None:
+    refused(command("send", "gemini", "--from", "claude", *words, body="ok?"), said)
+    assert states(where, "claude") == {}

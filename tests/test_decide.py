@@ -43,7 +43,7 @@ def propose(
     where: Mailboxes, to: list[str], voters: list[str] | None = None, rule: str = MAJORITY, opener: str = "claude"
 ) -> str:
     """Open a decision; returns its ID."""
-    recipients, headers = decide.opening(opener, to, rule, voters or [])
+    recipients, headers = decide.opening(opener, to, rule, voters or to)
     return send(where, opener, Draft(recipients, PROPOSAL, "the index", extra=headers), LIMIT).id
 
 
@@ -60,8 +60,8 @@ def state(where: Mailboxes, thread: str) -> str:
 # --- open -----------------------------------------------------------------------------------------------
 
 
-def test_without_voters_the_recipients_vote(where: Mailboxes) -> None:
-    assert decide.opening("claude", ["gemini", "codex"], MAJORITY, []) == (
+def test_who_is_written_to_and_votes(where: Mailboxes) -> None:
+    assert decide.opening("claude", ["gemini", "codex"], MAJORITY, ["gemini", "codex"]) == (
         ["gemini", "codex"],
         {"Decide": "majority", "Voters": "gemini, codex"},
     )
@@ -81,11 +81,24 @@ def test_who_is_written_to_may_be_another_than_who_votes(where: Mailboxes) -> No
     assert decide.opening("claude", ["codex"], MAJORITY, ["gemini"])[0] == ["codex", "gemini"]
 
 
+@pytest.mark.parametrize("voters", [["codex", "gemini", "judy"], ["codex", "judy"]])
+def test_more_than_one_voter_is_not_kept_back(where: Mailboxes, voters: list[str]) -> None:
+    assert decide.opening("claude", ["gemini"], MAJORITY, voters)[0] == [
+        "gemini",
+        *[v for v in voters if v != "gemini"],
+    ]
+
+
+def test_where_the_others_cannot_come_out_even_nobody_is_kept_back(where: Mailboxes) -> None:
+    voters = ["gemini", "codex", "judy"]
+    assert decide.opening("claude", ["gemini", "codex"], MAJORITY, voters)[0] == voters
+
+
 def test_nobody_decides_alone(where: Mailboxes) -> None:
     with pytest.raises(NoVoters):
         decide.opening("claude", ["gemini"], MAJORITY, ["claude"])
     with pytest.raises(TooFewVoters):
-        decide.opening("claude", ["gemini"], UNANIMOUS, [])
+        decide.opening("claude", ["gemini"], UNANIMOUS, ["gemini"])
 
 
 # --- the rules ------------------------------------------------------------------------------------------
@@ -257,9 +270,45 @@ def test_all_decisions_are_listed_newest_last(where: Mailboxes) -> None:
         "needed": 2,
         "of": 3,
         "votes": {"judy": "[LGTM]", "gemini": None, "codex": None},
+        "vote_ids": {"judy": second},
         "missing": ["gemini", "codex"],
         "judge": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ("Decide: maybe\nVoters: gemini", "Decide is 'maybe', but must be majority or unanimous"),
+        ("Decide: Majority\nVoters: gemini", "Decide is 'Majority'"),
+        ("Decide: majority", "Voters must name 1 or more besides the sender"),
+        ("Decide: majority\nVoters: claude", "Voters must name 1 or more besides the sender"),
+        ("Decide: majority\nVoters: gemini codex", "Voters names 'gemini codex', and there is no such agent"),
+        ("Decide: majority\nVoters: gemini, nobody", "Voters names 'nobody'"),
+        ("Decide: unanimous\nVoters: gemini", "Voters must name 2 or more"),
+    ],
+)
+def test_a_message_by_hand_that_opens_no_possible_decision_is_malformed_and_decides_nothing(
+    where: Mailboxes, settings: Settings, headers: str, why: str
+) -> None:
+    path = Path(where.outbox("claude").path) / "by-hand.gemini.txt"
+    path.write_text(f"ID: by-hand\nFrom: claude\nTo: gemini\nSubject: s\n{headers}\n\nok?")
+    if "gemini" not in headers or "gemini codex" in headers:
+        with pytest.raises(NoDecision):
+            decide.tally(where, "by-hand")
+    steps = route(where, settings)
+    assert steps[0].verb == "reject"
+    assert why in steps[0].why
+
+
+def test_by_all_whoever_was_not_written_to_is_missing(where: Mailboxes, settings: Settings) -> None:
+    (Path(where.outbox("claude").path) / "hand.txt").write_text(
+        "ID: by-hand\nFrom: claude\nTo: gemini\nSubject: s\nDecide: unanimous\nVoters: gemini, codex\n\nok?"
+    )
+    route(where, settings)
+    answer(where, "by-hand", "gemini", "[LGTM]")
+    found = decide.tally(where, "by-hand")
+    assert (found.state, found.missing) == (OPEN, ["codex"])
 
 
 # --- the judge ------------------------------------------------------------------------------------------
@@ -305,6 +354,36 @@ def test_with_nobody_kept_back_an_agent_that_is_online_is_asked(where: Mailboxes
     assert len(judged(where, "judy")) == 1, "of the same project as the opener"
     assert not judged(where, "anna@shop")
     assert decide.tally(where, thread).judges == ["judy"]
+
+
+def test_another_agent_is_asked_before_a_further_session_of_one_that_votes(
+    where: Mailboxes, settings: Settings
+) -> None:
+    thread = propose(where, ["gemini"])
+    where.make(["claude-2"])
+    with session(where, "claude-2"), session(where, "judy"):
+        answer(where, thread, "gemini", "[CONTINUE] no")
+        route(where, settings)
+    assert len(judged(where, "judy")) == 1
+
+
+def test_voters_kept_back_by_hand_are_asked_once_the_others_have_come_to_no_end(
+    where: Mailboxes, settings: Settings
+) -> None:
+    (Path(where.outbox("claude").path) / "hand.txt").write_text(
+        "ID: by-hand\nFrom: claude\nTo: gemini\nSubject: s\nDecide: majority\nVoters: gemini, codex, judy\n\nok?"
+    )
+    route(where, settings)
+    answer(where, "by-hand", "gemini", "[LGTM] fine")
+    route(where, settings)
+    for agent in ("codex", "judy"):
+        (request,) = judged(where, agent)
+        assert 'claude needs more votes on "s"' in request.body
+        assert "Your voice decides" not in request.body
+    assert decide.tally(where, "by-hand").missing == ["codex", "judy"]
+    answer(where, "by-hand", "judy", "[LGTM]")
+    found = decide.tally(where, "by-hand")
+    assert (found.state, found.awaited) == (APPROVED, [])
 
 
 def test_with_nobody_there_the_next_vote_asks(where: Mailboxes, settings: Settings) -> None:

@@ -287,3 +287,20 @@ def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
 
     monkeypatch.setattr(Outbox, "names", arrive_meanwhile)
     assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=sweep_once)) == sent[:1]
+
+
+def test_a_sweep_waits_for_no_router_that_does_nothing(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
+) -> None:
+    lock = _router(where)
+    monkeypatch.setattr(fetch_, "_ROUTER_PATIENCE_S", 0.0)
+    turns = iter([True, False])
+
+    def never() -> bool:
+        monkeypatch.setattr(fetch_, "_ROUTER_PATIENCE_S", 10 * LONG_S)  # longer than a test may take
+        told_nothing.set()
+        return next(turns)
+
+    post(where, "x")
+    assert wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=never) == []
+    lock.release()

@@ -118,9 +118,7 @@ def test_a_short_name_means_the_only_one(where: Mailboxes) -> None:
 
 def test_of_several_the_one_that_is_online_is_meant(where: Mailboxes) -> None:
     where.make(["mini@api", "mini@web", "minister@web"])
-    with pytest.raises(
-        AmbiguousAgent, match=r"any of mini@api, mini@web \(none is online\): give the whole"
-    ):
+    with pytest.raises(AmbiguousAgent, match=r"any of mini@api, mini@web \(none is online\): give the whole"):
         presence.resolve(where, "mini")
     with session(where, "mini@web"):
         assert presence.resolve(where, "mini") == "mini@web"

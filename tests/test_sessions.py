@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import identity, sessions
+from ai_bridge.errors import NoIdentity
 from ai_bridge.identity import Identity
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.sessions import Name, TooManySessions
@@ -123,6 +124,39 @@ def test_a_name_is_no_longer_held_once_its_state_directory_is_gone(where: Mailbo
     assert name.is_held
     Path(where.lock_file("session", "claude")).unlink()
     assert not name.is_held
+
+
+def test_a_shell_of_an_ended_session_is_nobody_once_another_session_has_its_name(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(where, "one")
+    take(where, "two").release()
+    monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "two")
+    assert identity.who(where).address == "claude-2"
+    take(where, "three")
+    with pytest.raises(NoIdentity):
+        identity.who(where)
+
+
+@pytest.mark.parametrize(
+    ("variable", "agent"), [("CLAUDECODE", "claude"), ("GEMINI_CLI", "gemini"), ("CODEX_THREAD_ID", "codex")]
+)
+def test_a_shell_of_a_session_that_has_no_name_yet_is_the_clients_agent_if_that_is_certain(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, variable: str, agent: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    assert identity.who(where).address == agent
+    first = take(where, "other", wanted=agent)
+    if variable == "CODEX_THREAD_ID":
+        with pytest.raises(NoIdentity):
+            identity.who(where)
+    else:
+        assert identity.who(where).address == agent
+    second = take(where, "another", wanted=agent)
+    with pytest.raises(NoIdentity):
+        identity.who(where)
+    assert first.is_held
+    assert second.is_held
 
 
 @pytest.mark.parametrize("variable", identity.SESSION_VARIABLES)

@@ -37,7 +37,7 @@ def test_without_a_file_all_is_default(where: Mailboxes) -> None:
         "settle_s": 1.0,
         "stuck_s": 60.0,
         "log_bytes": 1_000_000,
-        "context_chars": 12_000,
+        "context_chars": 8_000,
         "max_attachment_bytes": 10_485_760,
     }
     assert loaded.origins == dict.fromkeys(SETTINGS, "default")

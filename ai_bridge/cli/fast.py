@@ -13,6 +13,8 @@ VALUES = {
     "--file": "file",
     "--reply-to": "reply_to",
     "--wait-read": "wait_read",
+    "--decide": "decide",
+    "--voters": "voters",
 }
 # These may be repeated.
 LISTS = {"--context": "context"}

@@ -81,16 +81,18 @@ def status(where: Mailboxes, agent: str | None, id_: str | None, as_json: bool) 
         return
     places = trace.find(where, id_)
     if as_json:
-        echo_json(place_status(place) for place in places)
+        echo_json(place_status(where, place) for place in places)
         return
     for place in places:
-        reason = f"  {printable(place.reason)}" if place.reason else ""
+        told = health.why(where, place)
+        reason = f"  {printable(told)}" if told else ""
         click.echo(f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at}{reason}")
 
 
-def place_status(place: Place) -> dict[str, object]:
+def place_status(where: Mailboxes, place: Place) -> dict[str, object]:
     """Return where one recipient's copy of a message is, as programs read it."""
-    return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at, "reason": place.reason}
+    reason = health.why(where, place)
+    return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at, "reason": reason}
 
 
 def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:

@@ -35,6 +35,8 @@ def _number(_: click.Context, __: click.Parameter, value: float | None) -> float
 @click.option("--file", metavar="PATH", help="Read the body from a file; - is standard input.")
 @click.option("--reply-to", metavar="ID", help="Answer that message, in its thread.")
 @click.option("--context", multiple=True, metavar="PATH[:A-B]", help="Send a file, or lines of it, too; repeatable.")
+@click.option("--decide", metavar="RULE", help="Open a decision by majority or unanimous; answers vote.")
+@click.option("--voters", metavar="ADDRESS,...", help="Who votes besides you (else the recipients).")
 @click.option(
     "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context"}.'
 )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
-from ai_bridge import decide, identity, index, presence
+from ai_bridge import decide, identity, index, presence, trace
 from ai_bridge.cli import output
 from ai_bridge.cli.group import common, complete_agents, echo_json
 from ai_bridge.decide import Decision
 from ai_bridge.index import Found, Query
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable, shorten
+from ai_bridge.votes import APPROVE, OBJECT
 
 _LIMIT = click.option(
     "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many, the newest."
@@ -37,7 +38,10 @@ def history(
     me = None if thread else where.known(identity.who(where, agent).address)
     if peer is not None:
         peer = presence.resolve_writer(where, peer)
-    _print(index.find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before)), as_json)
+    found = index.find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before))
+    if thread is not None and not found.places:
+        trace.find(where, thread)  # which says so where there is no such message
+    _print(found, as_json)
 
 
 @click.command()
@@ -93,8 +97,11 @@ def decisions(where: Mailboxes, agent: str | None, thread: str | None, as_json: 
 def _line(decision: Decision) -> str:
     state = click.style(decision.state.ljust(8), bold=True)
     subject = shorten(printable(decision.opening.subject), 60)
-    missing = f"; missing: {', '.join(decision.missing)}" if decision.missing else ""
-    return f"{state}  {decision.id}  {subject}  ({decision.needed} of {decision.of}{missing})"
+    votes = (
+        f"{decision.count(APPROVE)} for, {decision.count(OBJECT)} against, {decision.needed} of {decision.of} decide"
+    )
+    missing = f"; missing: {', '.join(decision.awaited)}" if decision.awaited else ""
+    return f"{state}  {decision.id}  {subject}  ({votes}{missing})"
 
 
 def _votes(decision: Decision) -> str:

@@ -29,6 +29,7 @@ class Request:
         "allow_empty",
         "batch",
         "context",
+        "decide",
         "file",
         "json",
         "mailboxes",
@@ -36,6 +37,7 @@ class Request:
         "reply_to",
         "sender",
         "subject",
+        "voters",
         "wait_read",
     )
 
@@ -47,6 +49,7 @@ class Request:
     allow_empty: bool | None
     batch: bool | None
     context: "list[str] | tuple[str, ...] | None"
+    decide: str | None
     file: str | None
     json: bool | None
     mailboxes: str | None
@@ -54,6 +57,7 @@ class Request:
     reply_to: str | None
     sender: str | None
     subject: str | None
+    voters: str | None
     wait_read: float | None
 
 
@@ -67,6 +71,7 @@ def run(request: Request, out: "TextIO | None") -> int:
     loaded = settings.load(where.path)
     limit = loaded.max_message_bytes
     wanted = _drafts(where, request, limit) if request.batch else [_draft(where, request, _body(request, limit))]
+    _decide(where, sender, request, [draft for draft, _ in wanted])
     sent = send_batch(where, sender, _with_context(where, sender, wanted, loaded), limit)
     try:
         _tell(out, sent, bool(request.json))
@@ -119,6 +124,18 @@ def _reply(where: Mailboxes, id_: "str | None") -> "tuple[str | None, str | None
     return reply_headers(where, id_)
 
 
+def _decide(where: Mailboxes, sender: str, request: Request, drafts: list[Draft]) -> None:
+    """Make each draft one that opens a decision, if that is asked for."""
+    if request.decide is None:
+        if request.voters is not None:
+            raise BridgeError(what="--voters goes with --decide majority or --decide unanimous")
+        return
+    from ai_bridge.decide import begin
+
+    for draft in drafts:
+        begin(where, sender, draft, request.decide, None if request.voters is None else [request.voters])
+
+
 def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded: "Settings") -> list[Draft]:
     """Put the excerpts into the drafts; attach what does not fit, once nothing is left that would be refused."""
     drafts = [draft for draft, _ in wanted]
@@ -132,7 +149,7 @@ def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded:
         resolve(where, sender, draft.recipients)
         if references:
             prepared = context.prepare(draft.body, references, loaded)
-            draft.body, draft.extra = prepared.body, {context.HEADER: prepared.header}
+            draft.body, draft.extra[context.HEADER] = prepared.body, prepared.header
             contents.update(prepared.attached)
     attachment.store(outbox, contents)
     return drafts

@@ -10,7 +10,7 @@ from ai_bridge.index import Query
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import peers
 from ai_bridge.send import DEFAULT_SUBJECT, Draft, resolve, send
-from ai_bridge.server import looking
+from ai_bridge.server import framing, looking
 from ai_bridge.server.session import Caller, Session
 from ai_bridge.text import printable
 
@@ -36,28 +36,21 @@ def _context(session: Session, caller: Caller, words: Words) -> str:
 
 def _sent(session: Session, me: str, words: Words, body: str, paths: list[str]) -> str:
     where, loaded = session.mailboxes, session.settings
-    to, extra = _recipients(where, me, words)
     in_reply_to, thread = trace.reply_headers(where, words["reply_to"]) if words.get("reply_to") else (None, None)
-    if paths:
-        body, header = context.with_context(where.outbox(me), body, paths, loaded)
-        extra["Context"] = header
-    opens = decide.RULE_HEADER in extra
-    subject = words.get("subject", DEFAULT_SUBJECT)
-    draft = Draft(to, body, subject, in_reply_to, None if opens else thread, extra=extra)
-    sent = send(where, me, draft, loaded.max_message_bytes)
-    more = f'\nThe decision is open: peer_status(thread="{sent.id}") tells how it stands.' if opens else ""
-    return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{more}"
-
-
-def _recipients(where: Mailboxes, me: str, words: Words) -> tuple[list[str], dict[str, str]]:
-    """Return who is written to and, where a decision is opened, the headers that say so."""
-    to = resolve(where, me, words["to"] if isinstance(words["to"], list) else [words["to"]])
+    to = words["to"] if isinstance(words["to"], list) else [words["to"]]
+    draft = Draft(resolve(where, me, to), body, words.get("subject", DEFAULT_SUBJECT), in_reply_to, thread)
     if "decide" in words:
-        voters = resolve(where, me, words["voters"]) if "voters" in words else []
-        return decide.opening(me, to, words["decide"], voters)
-    if "voters" in words:
+        draft.recipients = to
+        decide.begin(where, me, draft, words["decide"], words.get("voters"))
+    elif "voters" in words:
         raise BridgeError(what='voters go with decide: say decide="majority" or decide="unanimous"')
-    return to, {}
+    if paths:
+        draft.body, draft.extra["Context"] = context.with_context(where.outbox(me), body, paths, loaded)
+    sent = send(where, me, draft, loaded.max_message_bytes)
+    more = (
+        f'\nThe decision is open: peer_status(thread="{sent.id}") tells how it stands.' if "decide" in words else ""
+    )
+    return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{more}"
 
 
 def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
@@ -70,7 +63,7 @@ def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
 
 def _list(session: Session, caller: Caller, words: Words) -> str:
     me = session.who(caller).address
-    return looking.agents(peers(session.mailboxes), me, session.settings.max_chars)
+    return looking.agents(peers(session.mailboxes), me, _budget(session, caller))
 
 
 def _history(session: Session, caller: Caller, words: Words) -> str:
@@ -87,7 +80,14 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
         limit=words.get("limit", _DEFAULT_LIMIT),
         before=words.get("before"),
     )
-    return looking.history(index.find(where, query), _asked(words, peer), session.settings.max_chars)
+    found = index.find(where, query)
+    if thread is not None and not found.places:
+        trace.find(where, thread)  # which says so where there is no such message
+    return looking.history(found, _asked(words, peer), _budget(session, caller))
+
+
+def _budget(session: Session, caller: Caller) -> int:
+    return framing.Budget(session.settings.max_chars, caller.client).chars
 
 
 def _asked(words: Words, peer: str | None) -> str:
@@ -102,7 +102,7 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
     if "thread" in words:
         return looking.tally(decide.tally(where, words["thread"]))
     if "id" in words:
-        return "\n".join(_place_line(place) for place in trace.find(where, words["id"]))
+        return "\n".join(_place_line(where, place) for place in trace.find(where, words["id"]))
     me = session.who(caller)
     report = health.examine(where, session.settings, [me.address])[0]
     return (
@@ -113,8 +113,9 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
     )
 
 
-def _place_line(place: trace.Place) -> str:
-    reason = f": {printable(place.reason)}" if place.reason else ""
+def _place_line(where: Mailboxes, place: trace.Place) -> str:
+    why = health.why(where, place)
+    reason = f": {printable(why)}" if why else ""
     return f"{printable(place.name)} to {place.recipient or '?'}: {place.state} since {place.at}{reason}"
 
 

@@ -150,8 +150,8 @@ class Session:
         lock = inbox.hold(where, me)
         try:
             waiting = fetch.fetch(where, me, loaded, sender)
-            limit, budget = words.get("limit", _DEFAULT_LIMIT), words.get("max_chars", loaded.max_chars)
-            reply = framing.reply(me, waiting, int(limit), int(budget), mode)
+            budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)
+            reply = framing.reply(me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
         except BaseException:
             lock.release()
             raise

@@ -7,7 +7,7 @@ from typing import Any
 import mcp_types as types
 
 from ai_bridge.address import tool_part
-from ai_bridge.decide import RULES
+from ai_bridge.votes import RULES
 
 _READING: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "description": "at most so many messages"},

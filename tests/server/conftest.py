@@ -29,7 +29,7 @@ from tests.server import wire
 from tests.server.wire import Wire
 
 CLAUDE, GEMINI, CODEX = "claude-code", "gemini-cli-mcp-client", "codex-mcp-client"
-_NOT_OURS = ("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE_", "CODEX_", "XDG_")
+_NOT_OURS = ("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE", "CODEX_", "GEMINI_", "XDG_")
 
 Serve = Callable[..., Wire]
 Connect = Callable[..., AbstractAsyncContextManager[Client]]

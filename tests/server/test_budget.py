@@ -11,6 +11,7 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import parse
 from ai_bridge.outbox import READ, UNREAD
 from tests.conftest import post, states, until
+from tests.server.conftest import CODEX, GEMINI, Ground
 from tests.server.shown import NOTHING, bodies, settle
 from tests.server.wire import Wire
 
@@ -20,7 +21,7 @@ LARGE = "0123456789" * 3000
 def read_all(server: Wire, **words: object) -> list[str]:
     """Read again and again until nothing is unread; returns the replies that showed something."""
     texts: list[str] = []
-    while (text := server.text("peer_read", **words)) != NOTHING:
+    while not (text := server.text("peer_read", **words)).startswith("No unread mail"):
         texts.append(text)
         assert len(texts) < 100, "the reads come to no end"
     return texts
@@ -68,9 +69,9 @@ def test_a_message_larger_than_the_budget_is_previewed_and_others_are_still_show
     large = post(where, LARGE, to="claude", sender="gemini")
     post(where, "small", to="claude", sender="gemini")
     text = claude.text("peer_read")
-    assert text.startswith("1 message for claude.")
+    assert text.startswith("1 message for claude in full. 1 more not in full: it stays unread.")
     assert sorted(bodies(text)) == [LARGE[:500], "small"]
-    assert f"This message has {len(LARGE)} characters, more than max_chars allows" in text
+    assert f"This message has {len(LARGE)} characters, too many to be shown whole here" in text
     until(lambda: len(states(where, "gemini").get(READ, [])) == 1)
     assert states(where, "gemini")[UNREAD] == [f"{large}.claude.txt"]
 
@@ -109,3 +110,34 @@ def test_a_message_that_cannot_be_shown_whole_does_not_use_up_the_limit(claude: 
     post(where, LARGE, to="claude", sender="gemini")
     post(where, "small", to="claude", sender="gemini")
     assert "small" in bodies(claude.text("peer_read", limit=1))
+
+
+# --- what a client shows at all -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("client", "agent", "limit"), [(CODEX, "codex", 10_000), (GEMINI, "gemini", 38_000)], ids=["codex", "gemini"]
+)
+@pytest.mark.parametrize("letter", ["x", "ü", "字"])
+def test_a_reply_is_never_longer_than_its_client_shows(
+    ground: Ground, where: Mailboxes, client: str, agent: str, limit: int, letter: str
+) -> None:
+    where.make([agent])
+    sent = [f"{number} {letter * (limit // 8)}" for number in range(9)]
+    for body in sent:
+        post(where, body, to=agent, sender="claude")
+    texts = read_all(ground.shared(client), max_chars=100_000)
+    assert [body for text in texts for body in bodies(text)] == sent
+    assert len(texts) > 1
+    for text in texts:
+        assert len(text.encode() if client == CODEX else text) <= limit
+
+
+def test_what_the_client_would_never_show_whole_is_left_to_its_file(ground: Ground, where: Mailboxes) -> None:
+    where.make(["codex"])
+    post(where, "ü" * 9_000, to="codex", sender="claude")
+    text = ground.shared(CODEX).text("peer_read", max_chars=100_000)
+    assert len(text.encode()) <= 10_000
+    assert "call again" not in text
+    assert "For all of it read the file /" in text
+    assert states(where, "claude").keys() == {UNREAD}

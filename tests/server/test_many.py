@@ -260,7 +260,7 @@ async def test_three_sessions_decide_from_the_opening_to_the_judgement(connect: 
         assert "1 message unread" in await said(claude, "peer_wait", timeout_s=60)
         assert "[LGTM] one is enough" in await said(claude, "peer_read")
         text = await said(claude, "peer_status", thread=thread)
-    assert text.startswith(f"Decision {thread}: approved. storage\nOpened by claude; majority: 2 of 3 must approve.")
+    assert text.startswith(f"Decision {thread}: approved. storage\nOpened by claude; majority: 2 of 3 must approve; ")
     assert "codex (judge): [LGTM]" in text
     assert decide.tally(where, thread).state == decide.APPROVED
 
@@ -293,6 +293,15 @@ def test_what_cannot_be_is_refused_and_nothing_is_sent(
 ) -> None:
     assert refusal in claude.refusal("peer_send", to="gemini", body="hello", **words)
     assert states(where, "claude") == {}
+
+
+def test_of_everybody_those_online_vote(claude: Wire, gemini: Wire, where: Mailboxes) -> None:
+    where.make(["claude-2", "old", "codex"])
+    claude.text("peer_status")
+    gemini.text("peer_status")
+    sent = claude.text("peer_send", to="*", body="Agreed?", decide="majority")
+    assert sent.startswith("Sent to claude-2, codex, gemini, old.")
+    assert "Missing: gemini." in claude.text("peer_status", thread=id_in(sent))
 
 
 def test_a_context_goes_with_a_message_and_its_path_is_told(

@@ -55,7 +55,7 @@ def test_none_of_them_hides_a_good_message_and_each_is_named(claude: Wire, where
     good = post(where, "good", to="claude", sender="gemini")
     text = claude.text("peer_read")
     assert bodies(text) == ["good"]
-    assert text.startswith("1 message for claude.")
+    assert text.startswith("1 message for claude in full. 8 more not in full: they stay unread.")
     assert text.count("cannot be read and stays unread") == len(ids)
     for id_ in ids:
         assert str(hand_unread(where, id_)) in text
