@@ -92,6 +92,8 @@ def find(mailboxes: Mailboxes, text: str) -> str:
     Raises `NoSuchAttachment`, `AmbiguousHash`, `AlteredAttachment`, or `DiskError` where it cannot be read.
     """
     found = _named(mailboxes, text)
+    if len(found) > 1:  # of names that begin so, those that are what they say
+        found = {hash_: kept for hash_, paths in found.items() if (kept := [p for p in paths if _is_held(p, hash_)])}
     if not found:
         raise NoSuchAttachment(text=text, path=mailboxes.path)
     if len(found) > 1:
@@ -123,6 +125,13 @@ def _listed(directory: str) -> list[str]:
         return sorted(os.listdir(directory))
     except OSError:  # nothing was ever attached there, or it is another's trouble
         return []
+
+
+def _is_held(path: str, hash_: str) -> bool:
+    try:
+        return _holds(path, hash_)
+    except OSError:
+        return False
 
 
 def _holds(path: str, hash_: str) -> bool:

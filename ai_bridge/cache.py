@@ -1,6 +1,6 @@
 """A database that is only a cache: made anew where it is missing, damaged or of another version.
 
-Where the disk refuses it, it is kept in memory, by each process for itself.
+Where the disk refuses it, it is kept in memory: by each process for itself, and for as long as that lives.
 """
 
 from __future__ import annotations
@@ -9,24 +9,42 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from ai_bridge import durable
+from ai_bridge.errors import BridgeError
 from ai_bridge.locks import Lock
 
 # Seconds that a writer may be waited for, and that SQLite waits for what others do to the file.
 _PATIENCE_S = 2.0
 _BUSY_S = 30.0
-# Large pages make a large text index faster to build, by a tenth; a cache needs not overwrite what is deleted.
-_PRAGMAS = ("page_size = 16384", "synchronous = NORMAL", "secure_delete = OFF", "cache_size = -32768")
+# Bytes. Large pages make a large text index faster to build, by a tenth; and so does a long log (in pages), for most
+# pages are written many times.
+_PAGE = 16384
+_PRAGMAS = (
+    *(f"page_size = {_PAGE}", "cache_size = -32768", "wal_autocheckpoint = 16000"),
+    *("synchronous = NORMAL", "secure_delete = OFF"),
+)
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 
 Answer = TypeVar("Answer")
 
 _in_memory: dict[tuple[int, str], sqlite3.Connection] = {}
 _in_memory_guard = threading.Lock()
+
+
+@contextmanager
+def _damage_suppressed() -> Iterator[None]:
+    """Leave the block where the database is damaged: SQLite says so, or gives what nobody ever wrote into it."""
+    try:
+        yield
+    except (BridgeError, OSError):
+        raise
+    except Exception as trouble:
+        if not isinstance(trouble, (sqlite3.DatabaseError, ValueError, TypeError, AttributeError, LookupError)):
+            raise
 
 
 class Database:
@@ -69,11 +87,13 @@ class Cache:
 
         Raises what the question raises, but no `sqlite3.DatabaseError` that a new database, or one in memory, mends.
         """
-        with suppress(sqlite3.DatabaseError):
+        if self._mine in _in_memory:
+            return self._asked_in_memory(question)
+        with _damage_suppressed():
             return self._asked(question)
         try:
             is_anew = self._make_anew()
-            with suppress(sqlite3.DatabaseError):
+            with _damage_suppressed():
                 return self._asked(question)
         except (OSError, sqlite3.DatabaseError):
             is_anew = True
@@ -81,16 +101,24 @@ class Cache:
 
     def _asked(self, question: Callable[[Database], Answer]) -> Answer:
         with self._opened() as connection:
-            if connection.execute("PRAGMA user_version").fetchone() != (self._version,):
-                raise sqlite3.DatabaseError(f"{self._path} is not of version {self._version}")
+            self._check(connection)
             return question(Database(connection, self._lock))
+
+    def _check(self, connection: sqlite3.Connection) -> None:
+        """Raise `sqlite3.DatabaseError` for another version, or a last page cut short, which SQLite does not see."""
+        found = self._identity()
+        if connection.execute("PRAGMA user_version").fetchone() != (self._version,) or not found or found[1] % _PAGE:
+            raise sqlite3.DatabaseError(f"{self._path} is not a database of version {self._version}")
 
     def _asked_in_memory(self, question: Callable[[Database], Answer]) -> Answer:
         with _in_memory_guard:
-            mine = (os.getpid(), self._path)
-            if mine not in _in_memory:
-                _in_memory[mine] = self._empty()
-            return question(Database(_in_memory[mine], None))
+            if self._mine not in _in_memory:
+                _in_memory[self._mine] = self._empty()
+            return question(Database(_in_memory[self._mine], None))
+
+    @property
+    def _mine(self) -> tuple[int, str]:
+        return os.getpid(), self._path
 
     def _asked_in_vain(self, question: Callable[[Database], Answer]) -> Answer:
         """Ask a database that holds nothing, while another process makes the real one anew."""

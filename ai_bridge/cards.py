@@ -31,14 +31,20 @@ class BadField(BridgeError):
 
 
 class Card:
-    """What is known of one agent: `fields`, a line of text each (`FIELDS` and whatever else is there), and `text`."""
+    """What is known of one agent: `fields`, each a text (`FIELDS` and whatever else is there), and `text`.
 
-    __slots__ = ("address", "fields", "text")
+    `rest` is what else its front matter holds: lists and the like, which mean nothing here and are kept.
+    """
 
-    def __init__(self, address: str, fields: dict[str, str], text: str = "") -> None:
+    __slots__ = ("address", "fields", "rest", "text")
+
+    def __init__(
+        self, address: str, fields: dict[str, str], text: str = "", rest: dict[str, Any] | None = None
+    ) -> None:
         self.address = address
         self.fields = fields
         self.text = text
+        self.rest = rest or {}
 
     def get(self, field: str) -> str:
         """Return a field, '' where the card has none."""
@@ -75,7 +81,7 @@ def load(mailboxes: Mailboxes, address: str) -> Card:
         raise disk_error(path, error) from None
     except (ValueError, Malformed) as trouble:
         raise BadCard(path=path, why=str(trouble)) from None
-    return Card(address, _texts(metadata), text)
+    return _card(address, metadata, text)
 
 
 def as_text(mailboxes: Mailboxes, address: str) -> str:
@@ -87,18 +93,26 @@ def as_text(mailboxes: Mailboxes, address: str) -> str:
 
 
 def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
-    """Put a text in the place of an agent's card; raises `BadField` where that is no card."""
+    """Put a text in the place of an agent's card.
+
+    Raises `BadField` where that is no card: it is kept in the state directory, for its writer to mend.
+    """
     try:
         metadata, said = page.parse(text.encode("utf-8", "surrogateescape"))
-    except ValueError as trouble:
-        raise BadField(why=f"{trouble}; nothing was changed") from None
-    with _held(mailboxes, address):
-        _save(mailboxes, Card(address, {"name": address} | _texts(metadata), said))
+        with _held(mailboxes, address):
+            card = _card(address, metadata, said)
+            card.fields = {"name": address} | card.fields
+            _save(mailboxes, card)
+    except (ValueError, BadField) as trouble:
+        kept = mailboxes.state_file("rejected", address + _ENDING)
+        durable.make_directory(os.path.dirname(kept))
+        durable.replace_own(kept, text.encode("utf-8", "surrogateescape"))
+        raise BadField(why=f"{trouble}; nothing was changed, what you wrote is in {kept}") from None
 
 
-def _texts(metadata: dict[str, Any]) -> dict[str, str]:
-    """Return what is text in a front matter; anything else has no meaning in a card."""
-    return {str(key): value for key, value in metadata.items() if isinstance(value, str)}
+def _card(address: str, metadata: dict[str, Any], text: str) -> Card:
+    fields = {str(key): value for key, value in metadata.items() if isinstance(value, str)}
+    return Card(address, fields, text, {str(key): value for key, value in metadata.items() if key not in fields})
 
 
 def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
@@ -111,6 +125,8 @@ def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
         if name not in settable:
             raise BadField(why=f"there is no field {name}; there are {', '.join(settable)}")
     fields = {name: value for name, value in changes.items() if name != TEXT}
+    for name, value in fields.items():
+        _check_field(name, value)
     with _held(mailboxes, address):
         card = load(mailboxes, address)
         card.text = changes.get(TEXT, card.text)
@@ -152,9 +168,7 @@ def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:
 
 def _save(mailboxes: Mailboxes, card: Card) -> None:
     """Write a card, replacing what was there."""
-    for name, value in card.fields.items():
-        _check_field(name, value)
-    raw = page.format_page({name: value for name, value in card.fields.items() if value}, card.text)
+    raw = page.format_page({name: value for name, value in card.fields.items() if value} | card.rest, card.text)
     if len(raw) > _CARD_BYTES:
         raise BadField(why=f"the card would be {len(raw)} bytes, over the limit of {_CARD_BYTES}: say it shorter")
     path = card_path(mailboxes, card.address)

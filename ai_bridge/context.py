@@ -233,5 +233,5 @@ def attachments(outbox: Outbox, message: Message) -> list[str]:
     """Return the paths of a message's attachments in its sender's outbox, as far as they are on this machine."""
     told = entries(message.get(HEADER) or "")
     names = [attachment.file_name(one.sha256, one.path) for one in told if one.sha256]
-    paths = [os.path.join(outbox.attached, name) for name in dict.fromkeys(names)]
-    return [path for path in paths if os.path.isfile(path)]
+    paths = [os.path.join(outbox.attached, name) for name in dict.fromkeys(names)][:MAX_REFERENCES]
+    return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]

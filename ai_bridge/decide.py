@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from ai_bridge import index, presence
 from ai_bridge.address import EVERYONE, split_list
+from ai_bridge.decision import Decision, Vote
 from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.message import Message
+from ai_bridge.message import Message, stamp_of
 from ai_bridge.send import Draft, resolve
 from ai_bridge.trace import Place
 from ai_bridge.votes import (
-    APPROVE,
     JUDGE,
     MAJORITY,
-    OBJECT,
     RULE_HEADER,
     RULES,
     UNANIMOUS,
@@ -26,8 +25,6 @@ from ai_bridge.votes import (
     vote_of,
     voters_of,
 )
-
-OPEN, APPROVED, REJECTED, DISPUTED = "open", "approved", "rejected", "disputed"
 
 
 class NoDecision(BridgeError):
@@ -46,105 +43,12 @@ class TooFewVoters(BridgeError):
     sentence = "an unanimous decision takes three: name two voters besides yourself, or decide by majority"
 
 
-class Vote:
-    """A voter's newest vote: its `tag`, and the `message` that holds it (`sender` wrote it)."""
-
-    __slots__ = ("message", "sender", "tag")
-
-    def __init__(self, sender: str, tag: str, message: Message) -> None:
-        self.sender = sender
-        self.tag = tag
-        self.message = message
+class NotCounted(BridgeError):
+    sentence = "the votes on {id} cannot be counted just now: another process is building the index; ask again soon"
 
 
-class Decision:
-    """How a decision stands.
-
-    `opening` is its first message, `opener` who wrote it, `rule` how it is decided; `voters` are all who may vote,
-    the opener first, of whom `asked` were written to; `votes` are those cast, by voter; `judges` were asked
-    because the others were split; `untagged` answered and did not vote.
-    """
-
-    __slots__ = ("asked", "judges", "opener", "opening", "rule", "untagged", "voters", "votes")
-
-    def __init__(self, opening: Message, opener: str) -> None:
-        self.opening = opening
-        self.opener = opener
-        self.rule = opening.get(RULE_HEADER) or MAJORITY
-        self.voters = list(dict.fromkeys([opener, *voters_of(opening)]))
-        self.asked = {opener}
-        self.judges: list[str] = []
-        self.votes = {opener: Vote(opener, APPROVE, opening)}
-        self.untagged: list[str] = []
-
-    @property
-    def id(self) -> str:
-        """The ID of the opening message, which is that of the thread."""
-        return self.opening.id
-
-    @property
-    def of(self) -> int:
-        """How many voices there are; of an even number by majority one more is the judge's, should it be needed."""
-        count = len(self.voters)
-        return count + 1 if self.rule == MAJORITY and count % 2 == 0 else count
-
-    @property
-    def needed(self) -> int:
-        """How many voices decide: of three two by majority, and all three where it must be unanimous."""
-        return max(3, self.of) if self.rule == UNANIMOUS else self.of // 2 + 1
-
-    def count(self, tag: str) -> int:
-        """Return how many voted so."""
-        return sum(vote.tag == tag for vote in self.votes.values())
-
-    @property
-    def missing(self) -> list[str]:
-        """Who is to vote and has not: of those who were written to, or of all where all must agree."""
-        entitled = self.voters if self.rule == UNANIMOUS else [voter for voter in self.voters if voter in self.asked]
-        return [voter for voter in entitled if voter not in self.votes]
-
-    @property
-    def awaited(self) -> list[str]:
-        """Whose vote may still matter."""
-        return self.missing if self.state in (OPEN, DISPUTED) else []
-
-    @property
-    def reserve(self) -> list[str]:
-        """Who may vote and was not written to yet."""
-        return [voter for voter in self.voters if voter not in self.asked]
-
-    @property
-    def state(self) -> str:
-        """Return open, approved, rejected or disputed."""
-        approve, objections = self.count(APPROVE), self.count(OBJECT)
-        if approve >= self.needed:
-            return APPROVED
-        if self.rule == UNANIMOUS:
-            return self._not_unanimous(approve, objections)
-        if objections >= self.needed:
-            return REJECTED
-        return DISPUTED if objections and set(self.missing) <= set(self.judges) else OPEN
-
-    def _not_unanimous(self, approve: int, objections: int) -> str:
-        if len(self.votes) < len(self.voters):
-            return OPEN
-        return REJECTED if objections > approve else DISPUTED
-
-    def as_json(self) -> dict[str, object]:
-        """Return the decision as programs read it."""
-        return {
-            "thread": self.id,
-            "subject": self.opening.subject,
-            "opener": self.opener,
-            "rule": self.rule,
-            "state": self.state,
-            "needed": self.needed,
-            "of": self.of,
-            "votes": {voter: self.votes[voter].tag if voter in self.votes else None for voter in self.voters},
-            "vote_ids": {voter: vote.message.id for voter, vote in self.votes.items()},
-            "missing": self.awaited,
-            "judge": self.judges[-1] if self.judges else None,
-        }
+# Who wrote a message (whose outbox it lies in), the message, and whom this copy of it is for.
+Said = tuple[str, Message, str]
 
 
 # --- open -----------------------------------------------------------------------------------------------
@@ -191,51 +95,82 @@ def begin(mailboxes: Mailboxes, sender: str, draft: Draft, rule: str, voters: li
 
 
 def tally(mailboxes: Mailboxes, id_: str, in_hand: tuple[str, Message] | None = None) -> Decision:
-    """Return how the decision stands to which the message `id_` belongs; raises `NoDecision`, `NoSuchMessage`.
+    """Return how the decision stands to which the message `id_` belongs.
 
-    `in_hand` is a message of the thread, with who wrote it, that may not lie where others find it yet.
+    `in_hand` is a message of the thread, with who wrote it, that may not lie where others find it yet. Raises
+    `NoSuchMessage`, `NoDecision`, or `NotCounted`.
     """
-    said = [one for place in index.thread(mailboxes, id_) if (one := _loaded(place)) is not None]
-    if in_hand is not None and in_hand[1].id not in {found.id for _, found, _ in said}:
-        said.append((*in_hand, ""))
-    if not said:
-        raise NoSuchMessage(id=id_, where=f" in {mailboxes.path}")
+    said = _all_said(mailboxes, id_)
     decision = _opened(said)
     if decision is None:
         raise NoDecision(id=id_)
+    if in_hand is not None:
+        said = _with(said, *in_hand)
     for sender, found, recipient in said:
         if sender == decision.opener:
             _note_asked(decision, found, recipient)
     for sender, found, _ in said:
-        if found.id != decision.id and sender in decision.voters:
+        if found.thread == decision.id and sender in decision.voters:
             _note_vote(decision, sender, found)
     return decision
 
 
-def _loaded(place: Place) -> tuple[str, Message, str] | None:
-    """Return who wrote a message (whose outbox it lies in), the message and whom it is for."""
+def _all_said(mailboxes: Mailboxes, id_: str) -> list[Said]:
+    """Return the messages of the thread that the message is of, in the order of time."""
+    places, complete = index.thread(mailboxes, id_)
+    if not complete:
+        raise NotCounted(id=id_)
+    if not places:
+        raise NoSuchMessage(id=id_, where=f" in {mailboxes.path}")
+    return [one for place in places if (one := _loaded(place)) is not None]
+
+
+def _loaded(place: Place) -> Said | None:
+    """Return what a place holds, if its sender is the owner of the outbox: else it will be rejected."""
     try:
-        return place.outbox.owner, place.load(), place.recipient
+        found = place.load()
     except (Malformed, OSError):
         return None
+    return (place.outbox.owner, found, place.recipient) if found.sender == place.outbox.owner else None
 
 
-def _opened(said: list[tuple[str, Message, str]]) -> Decision | None:
+def _with(said: list[Said], sender: str, found: Message) -> list[Said]:
+    """Put a message that is not among the others where its time is, by the order of its sender's own IDs."""
+    if found.id in {one.id for _, one, _ in said}:
+        return said
+    stamp = stamp_of(found.id) or "9"
+    later = [n for n, (by, one, _) in enumerate(said) if by == sender and (stamp_of(one.id) or "9") > stamp]
+    place = later[0] if later else len(said)
+    return [*said[:place], (sender, found, ""), *said[place:]]
+
+
+def _opened(said: list[Said]) -> Decision | None:
+    """Return the decision that was opened; where two claim its ID, that of the agent the ID begins with."""
+    opened: dict[str, Message] = {}
     for sender, found, _ in said:
         if found.get(RULE_HEADER) in RULES and found.thread in (None, found.id) and voters_of(found):
-            return Decision(found, sender)
-    return None
+            opened.setdefault(sender, found)
+    if len(opened) > 1:
+        opened = {sender: found for sender, found in opened.items() if found.id.startswith(f"{sender}-")}
+    return next((Decision(found, sender) for sender, found in opened.items() if len(opened) == 1), None)
 
 
 def _note_asked(decision: Decision, found: Message, recipient: str) -> None:
-    """Take note of who was written to by the opener: to vote, or to judge."""
+    """Take note of who was written to by the opener: to vote, or automatically to judge, and then only one other."""
     if found.id == decision.id:
         decision.asked.add(recipient)
-    elif found.get(RULE_HEADER) == JUDGE:
+    elif (
+        found.thread == decision.id
+        and found.get(RULE_HEADER) == JUDGE
+        and found.get("Auto-Submitted")
+        and recipient != decision.opener
+    ):
+        is_voter = recipient in decision.voters
+        if not is_voter and decision.judges:
+            return
         decision.asked.add(recipient)
         decision.judges.append(recipient)
-        if recipient not in decision.voters:
-            decision.voters.append(recipient)
+        decision.voters += [] if is_voter else [recipient]
 
 
 def _note_vote(decision: Decision, sender: str, found: Message) -> None:

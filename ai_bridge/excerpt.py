@@ -7,23 +7,12 @@ out of it, whatever symbolic links say; a file elsewhere must be named by its ab
 import os
 import re
 
-from ai_bridge import reading
+from ai_bridge import git, reading
 from ai_bridge.errors import BridgeError, NotAFile, TooLarge, disk_error
 from ai_bridge.text import counted
 
-_GIT_PATIENCE_S = 2.0
-_COMMIT_DIGITS = 12
 # More digits than any file has lines are no line number, but part of a file's name.
 _LINES = re.compile(r"(.+):([0-9]{1,12})(?:(-)([0-9]{0,12}))?", re.DOTALL)
-# They tell git of another repository than the one the file lies in; a hook of git has them in its environment.
-_GIT_VARIABLES = (
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_COMMON_DIR",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-)
 
 
 class NoReference(BridgeError):
@@ -135,8 +124,7 @@ def project_folder() -> str:
     if named and os.path.isdir(named):
         return os.path.realpath(named)
     here = _working_directory()
-    top = _git(here, "rev-parse", "--show-toplevel")
-    return os.path.realpath(os.fsdecode(top.removesuffix(b"\n")) if top else here)
+    return os.path.realpath(git.working_tree(here) or here)
 
 
 def _working_directory() -> str:
@@ -159,7 +147,7 @@ def load(reference: Reference, folder: str, limit: int) -> Excerpt:
     raw = _read(reference.path, real, limit)
     found = _cut(reference, raw)
     found.path = os.path.relpath(real, folder).replace(os.sep, "/") if _is_inside(real, folder) else real
-    found.commit, found.modified = _commit(real, raw)
+    found.commit, found.modified = git.commit_of(real, raw)
     return found
 
 
@@ -192,7 +180,7 @@ def _is_written_inside(path: str, folder: str) -> bool:
 def _read(path: str, real: str, limit: int) -> bytes:
     """Return the content of the file, all of it text."""
     try:
-        raw = reading.read_file(real, limit)
+        raw = _read_there(path, real, limit)
     except NotAFile as refusal:
         raise NotRegular(path=path, kind=refusal.facts["kind"]) from None
     except TooLarge:
@@ -202,6 +190,18 @@ def _read(path: str, real: str, limit: int) -> bytes:
     if (offset := _first_of_no_text(raw)) >= 0:
         raise NotText(path=path, offset=offset)
     return raw
+
+
+def _read_there(path: str, real: str, limit: int) -> bytes:
+    """Return the content of the file that lies just there: a link put in its way meanwhile leads nowhere."""
+    fd, found = reading.open_regular(real)
+    try:
+        opened = f"/proc/self/fd/{fd}"
+        if os.path.exists(opened) and os.path.realpath(opened) != real:
+            raise LeadsOutside(path=path, folder=os.path.dirname(real), real=os.path.realpath(opened))
+        return reading.read_all(fd, found.st_size, limit)
+    finally:
+        os.close(fd)
 
 
 def _first_of_no_text(raw: bytes) -> int:
@@ -231,33 +231,3 @@ def _lines(raw: bytes) -> list[bytes]:
     """Split at line feeds only, as git and editors count."""
     lines = raw.split(b"\n")
     return lines if lines[-1] else lines[:-1]
-
-
-# --- git ------------------------------------------------------------------------------------------------
-
-
-def _commit(real: str, raw: bytes) -> tuple[str | None, bool]:
-    """Return the commit of the file's repository and whether `raw` is not what the commit has there."""
-    directory, name = os.path.split(real)
-    head = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
-    if not head:
-        return None, False
-    listed = _git(directory, "ls-tree", "-z", head, "--", name).split(maxsplit=3)
-    hashed = _git(directory, "hash-object", "--stdin", f"--path={name}", data=raw).strip()
-    return head[:_COMMIT_DIGITS], not hashed or hashed not in listed[2:3]
-
-
-def _git(directory: str, *words: str, data: bytes = b"") -> bytes:
-    """Return what a git command prints that only looks, or nothing where it fails, hangs or there is no git."""
-    import subprocess
-
-    command = ["git", "--no-optional-locks", "--literal-pathspecs", "-C", directory, *words]
-    environment = {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
-    environment["GIT_NO_LAZY_FETCH"] = "1"
-    try:
-        done = subprocess.run(
-            command, input=data, capture_output=True, timeout=_GIT_PATIENCE_S, env=environment, check=False
-        )
-    except (OSError, subprocess.SubprocessError):
-        return b""
-    return done.stdout if done.returncode == 0 else b""

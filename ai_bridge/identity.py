@@ -8,8 +8,9 @@ from ai_bridge.mailboxes import Mailboxes, user_wide
 
 CLIENTS = {"claude-code": "claude", "gemini-cli-mcp-client": "gemini", "codex-mcp-client": "codex"}
 VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
-# What clients call a session, in the environment of their servers and shells.
-SESSION_VARIABLES = ("CLAUDE_CODE_SESSION_ID", "CODEX_THREAD_ID")
+# What clients call a session, in the environment of their servers and shells; a client started by another inherits
+# what that is called.
+SESSION_VARIABLES = {"CLAUDE_CODE_SESSION_ID": "claude-code", "CODEX_THREAD_ID": "codex-mcp-client"}
 # What tells a shell which client started it.
 SHELLS = {"CLAUDECODE": "claude", "GEMINI_CLI": "gemini", "CODEX_THREAD_ID": "codex"}
 
@@ -62,13 +63,16 @@ def _of_shell(mailboxes: Mailboxes) -> str | None:
     """Return the agent whose session started this shell; None where that is not certain."""
     from ai_bridge.presence import session  # who sends by name need not know
 
-    key = session_key()
+    started_by = [agent for variable, agent in SHELLS.items() if os.environ.get(variable)]
+    keys = [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
+    if len(started_by) > 1 or len(keys) > 1:
+        return None  # a client within another: the shell may be of either
+    key = keys[0] if keys else ""
     name = remembered(mailboxes, key)
     if name is None:
-        wanted = next((agent for variable, agent in SHELLS.items() if os.environ.get(variable)), None)
-        if wanted is None:
+        if not started_by:
             return None
-        name = _in(mailboxes, wanted)
+        name = _in(mailboxes, started_by[0])
         if session(mailboxes, numbered(name, 2)) is not None:
             return None  # this may be a shell of either session
     found = session(mailboxes, name)
@@ -84,9 +88,10 @@ def numbered(wanted: str, number: int) -> str:
     return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
 
 
-def session_key() -> str:
-    """Return what the client calls the session this process belongs to, '' where it says nothing."""
-    return next((value for variable in SESSION_VARIABLES if (value := os.environ.get(variable))), "")
+def session_key(client: str) -> str:
+    """Return what a client calls the session this process belongs to, '' where it says nothing."""
+    named = (os.environ.get(variable, "") for variable, whose in SESSION_VARIABLES.items() if whose == client)
+    return next(named, "")
 
 
 def remembered(mailboxes: Mailboxes, key: str) -> str | None:

@@ -16,7 +16,8 @@ from typing import TypeVar
 from ai_bridge import trace
 from ai_bridge.cache import Cache, Database
 from ai_bridge.errors import Malformed
-from ai_bridge.indexing import COLUMNS, SCHEMA, VERSION, Index, Row, key, locate, slot, told
+from ai_bridge.indexed import Row, key, locate, slot, told
+from ai_bridge.indexing import COLUMNS, SCHEMA, VERSION, Index
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.trace import Place
 
@@ -33,6 +34,8 @@ _ROUNDS = 3
 
 Answer = TypeVar("Answer")
 Order = tuple[str, str]
+# A message: whose outbox it is in, and its ID.
+Key = tuple[str, str]
 
 
 class Query:
@@ -40,9 +43,9 @@ class Query:
 
     `agent`: mail from or to this agent. `peer`: of that, only mail with this one; without `agent`, all from or to it.
     `thread`: the ID of any message of a thread. `words`: what subject and body together hold: words, "phrases", and
-    beginnings of words with a `*` at their end; nothing else has a meaning in it. What holds no letter or digit is
-    left out, and a query of nothing else finds nothing. `limit`: at most so many, the newest. `before`: only what is
-    older than the message of this ID, or than the file of this name.
+    beginnings of words with a `*` at their end; nothing else has a meaning in it. What is no word, like a mark alone,
+    is left out, and a query of nothing else finds nothing. `limit`: so many messages, the newest. `before`: only what
+    is older than the message of this ID, or than the file of this name.
     """
 
     __slots__ = ("agent", "before", "limit", "peer", "thread", "words")
@@ -86,9 +89,12 @@ def find(mailboxes: Mailboxes, query: Query) -> Found:
     return _ask(mailboxes, lambda index: _find(index, query))
 
 
-def thread(mailboxes: Mailboxes, id_: str) -> list[Place]:
-    """Return all messages of the thread that the message is of, oldest first; none where there is none."""
-    return _ask(mailboxes, lambda index: _walk(index, _of(index, id_)).places())
+def thread(mailboxes: Mailboxes, id_: str) -> tuple[list[Place], bool]:
+    """Return all messages of the thread that the message is of, oldest first, and whether these are all.
+
+    None where there is none; not all while another process is still building the index.
+    """
+    return _ask(mailboxes, lambda index: (_walk(index, _of(index, id_)).places(), index.complete))
 
 
 def openings(mailboxes: Mailboxes) -> list[Place]:
@@ -136,7 +142,8 @@ def _of(index: Index, id_: str) -> str:
     root = id_
     for place in _walk(index, f'keys : "{key("id", id_)}"').places():
         with suppress(OSError, Malformed):
-            root = place.load().thread or root
+            root = place.load().thread or id_
+            break
     return f'keys : ("{key("id", root)}" OR "{key("thread", root)}")'
 
 
@@ -164,13 +171,15 @@ class _Walk:
     file can come any more once the walk is at the number of its time, or below it.
     """
 
-    __slots__ = ("_ahead", "_found", "_limit", "_settled", "altered")
+    __slots__ = ("_ahead", "_found", "_limit", "_messages", "_settled", "altered")
 
     def __init__(self, limit: int | None) -> None:
+        """`limit` counts messages: the files of one, a file for each recipient, are taken together or not at all."""
         self._limit = limit
         self._found: list[tuple[Order, str, Place]] = []
-        self._ahead: list[int] = []
-        self._settled = 0
+        self._messages: set[Key] = set()
+        self._ahead: list[tuple[int, Key]] = []
+        self._settled: set[Key] = set()
         self.altered: list[Row] = []
 
     def meet(self, mailboxes: Mailboxes, row: Row, older_than: tuple[Order, str] | None) -> None:
@@ -184,24 +193,27 @@ class _Walk:
         order = outbox.order(found[0], row.name)
         if older_than is None or (order < older_than[0] and id_ != older_than[1]):
             self._found.append((order, row.outbox, Place(outbox, found[0], row.name, recipient)))
-            heappush(self._ahead, -slot(order[0]))
+            self._messages.add((row.outbox, id_))
+            heappush(self._ahead, (-slot(order[0]), (row.outbox, id_)))
 
     def is_done(self, at: int) -> bool:
         """Tell whether the newest are known, and that there are more, once the row of the number `at` was met."""
-        while self._ahead and -self._ahead[0] >= at:
-            heappop(self._ahead)
-            self._settled += 1
-        return self._limit is not None and self._settled >= self._limit and self.has_more
+        while self._ahead and -self._ahead[0][0] >= at:
+            self._settled.add(heappop(self._ahead)[1])
+        return self._limit is not None and len(self._settled) >= self._limit and self.has_more
 
     @property
     def has_more(self) -> bool:
         """Whether older ones were met than are asked for."""
-        return self._limit is not None and len(self._found) > self._limit
+        return self._limit is not None and len(self._messages) > self._limit
 
     def places(self) -> list[Place]:
         """Return the places asked for, newest last."""
         found = [entry[-1] for entry in sorted(self._found, key=lambda entry: entry[:2])]
-        return found if self._limit is None else found[max(0, len(found) - self._limit) :]
+        if self._limit is None:
+            return found
+        newest = set(list(dict.fromkeys((place.outbox.owner, place.id) for place in reversed(found)))[: self._limit])
+        return [place for place in found if (place.outbox.owner, place.id) in newest]
 
 
 def _walk(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ai_bridge import decide, presence, send
-from ai_bridge.decide import DISPUTED, OPEN, Decision
-from ai_bridge.errors import BridgeError
+from ai_bridge import decide, presence, reading, send
+from ai_bridge.decision import DISPUTED, OPEN, Decision
+from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.message import Message
+from ai_bridge.message import Message, is_id, parse
+from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, file_name
 from ai_bridge.send import Draft, Sent
 from ai_bridge.text import shorten
-from ai_bridge.votes import JUDGE, MAJORITY, OBJECT, RULE_HEADER
+from ai_bridge.votes import JUDGE, MAJORITY, OBJECT, RULE_HEADER, RULES, voters_of
 
 _QUOTED = 6000
 
@@ -21,7 +22,7 @@ def see_to(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limi
     """
     try:
         asked = ask_if_split(mailboxes, voter, vote, recipient, limit)
-    except (BridgeError, OSError) as trouble:
+    except Exception as trouble:  # not even a fault of our own may keep a vote from being delivered
         return f"no judge could be asked: {trouble}"
     return f"the decision is split: {', '.join(asked.recipients)} asked to judge" if asked else ""
 
@@ -32,6 +33,8 @@ def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str
     Only the opener's own copy counts, so that one router sees to it, once: an earlier request is found in the
     thread. Returns what was sent; `limit` is the largest message in bytes. Raises a `BridgeError` or OSError.
     """
+    if not _was_asked(mailboxes, voter, vote.thread or "", recipient):
+        return None
     decision = decide.tally(mailboxes, vote.thread or "", (voter, vote))
     is_settled = decision.missing or decision.state not in (OPEN, DISPUTED)
     if recipient != decision.opener or decision.rule != MAJORITY or is_settled:
@@ -39,6 +42,20 @@ def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str
     if not (judges := _judges(mailboxes, decision)):
         return None
     return send.send(mailboxes, decision.opener, _request(decision, judges), limit)
+
+
+def _was_asked(mailboxes: Mailboxes, voter: str, thread: str, opener: str) -> bool:
+    """Tell, by a look at one name, whether `opener` asked this voter to decide: all other mail costs no more."""
+    outbox, name = mailboxes.outbox(opener), file_name(thread, voter)
+    if not is_id(thread):
+        return False
+    for state in (READ, UNREAD, PROCESSING, DROPPED):
+        try:
+            asked = parse(reading.read_delivered(outbox.file(state, name)))
+        except (OSError, Malformed):
+            continue
+        return asked.get(RULE_HEADER) in RULES and voter in voters_of(asked)
+    return False
 
 
 def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:

@@ -13,6 +13,8 @@ ATTACHED = ".attached"
 REASON = ".reason"
 # Of the 255 bytes of a file's name, so that `~1`, `.txt`, `.reason` and a temporary ending fit as well.
 _MAX_STEM = 210
+# The end of the year 9999.
+_LAST_NS = 253_402_300_799_999_999_999
 
 DROPPED, PROCESSING, UNREAD, READ, MALFORMED = STATES = ("dropped", "processing", "unread", "read", "malformed")
 DIRECTORIES = {
@@ -62,6 +64,10 @@ class Outbox:
     def file(self, state: str, name: str) -> str:
         """Return the path of the file `name` in `state`."""
         return os.path.join(self.directory(state), name)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the message file is there in any state but malformed."""
+        return any(os.path.lexists(self.file(state, name)) for state in STATES if state != MALFORMED)
 
     def make(self) -> bool:
         """Create the outbox and what is missing of it; True where it was new."""
@@ -168,5 +174,6 @@ def _written(path: str) -> str:
         nanoseconds = os.lstat(path).st_mtime_ns
     except OSError:
         return ""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    # Whoever writes a file may give it any time: those beyond our calendar count as its ends.
+    seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)
     return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest // 1000:06d}"

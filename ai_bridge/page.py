@@ -47,16 +47,19 @@ _HANDLER = _Handler()
 def parse(raw: bytes) -> tuple[dict[str, Any], str]:
     """Return the front matter and the text of a page; raises ValueError with what is wrong."""
     try:
-        post = frontmatter.loads(raw.decode("utf-8"), handler=_HANDLER)
+        text = raw.decode("utf-8").strip()
+        found = frontmatter.parse(text, handler=_HANDLER) if text.startswith("---") else ({}, text)
     except UnicodeDecodeError as error:
         raise ValueError(f"the text is not UTF-8 at byte {error.start}") from None
-    except (yaml.YAMLError, RecursionError) as trouble:
-        raise ValueError(" ".join(str(trouble).split())[:200]) from None
-    if not post.metadata:
+    except Exception as trouble:  # whatever a stranger's text makes the library stumble over
+        raise ValueError(" ".join(str(trouble).split())[:200] or type(trouble).__name__) from None
+    if not found[0]:
         raise ValueError("it does not begin with lines `name: value` between two lines `---`")
-    return post.metadata, post.content
+    return found
 
 
 def format_page(metadata: dict[str, Any], text: str) -> bytes:
     """Return the bytes of a page."""
-    return f"{frontmatter.dumps(frontmatter.Post(text, _HANDLER, **metadata))}\n".encode()
+    post = frontmatter.Post(text, _HANDLER)
+    post.metadata = metadata  # as arguments of the class some names would mean something else
+    return f"{frontmatter.dumps(post)}\n".encode()

@@ -20,7 +20,9 @@ HEARTBEAT_S = 25.0
 OFFLINE_S = 60.0
 SESSION = "session"
 _ENDING = ".md"
-_PAGE_BYTES = 262_144
+_PAGE_BYTES = 32_768
+# Of the agents that are not online a page tells the latest only.
+_SEEN = 200
 _TEXT = "Which agents have a session on this machine. Only this machine writes this page; it is of no use to edit it."
 
 
@@ -194,7 +196,7 @@ def _is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> boo
             durable.replace_own(memory, digest)
             if not known:
                 durable.set_written(memory, int(min(stated, time.time()) * 1_000_000_000))
-    return time.time() - (_modified(memory) or stated) < OFFLINE_S
+    return 0 <= time.time() - (_modified(memory) or stated) < OFFLINE_S
 
 
 # --- this machine's own page ----------------------------------------------------------------------------
@@ -231,7 +233,8 @@ def _write_if_due(mailboxes: Mailboxes) -> bool:
         return False
     from ai_bridge import page
 
-    seen = {agent: stamp(one.seen) for agent, one in sorted(here.items()) if not one.online}
+    latest = sorted((agent for agent in here if agent not in awake), key=lambda agent: -here[agent].seen)[:_SEEN]
+    seen = {agent: stamp(here[agent].seen) for agent in latest}
     raw = page.format_page({"host": home.here(), "at": stamp(now), "online": awake, "seen": seen}, _TEXT)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw)

@@ -105,9 +105,7 @@ class Router:
     def may_be_ours(self, name: str) -> bool:
         """Tell from the name alone whether the file can be of an agent served here."""
         recipient = label(name)[1]
-        if recipient in self.agents:
-            return recipient in self.serves
-        return True
+        return recipient in self.serves or recipient not in self.agents
 
     def _open_and_route(self, outbox: Outbox, name: str) -> Step | None:
         try:
@@ -167,10 +165,16 @@ class Router:
         if self.agents.issuperset(parsed.recipients):
             return parsed.recipients
         self.look()  # an agent may have come since the pass began
+        meant = [self._begun(outbox, parsed.id, entry) or entry for entry in parsed.recipients]
         try:
-            return send.resolve(self.mailboxes, outbox.owner, parsed.recipients)
+            return send.resolve(self.mailboxes, outbox.owner, meant)
         except BridgeError as refusal:
             raise Undeliverable(why=str(refusal)) from None
+
+    def _begun(self, outbox: Outbox, id_: str, name: str) -> str | None:
+        """Return whom a short name meant to a router that died here after it dropped the copy, if one did."""
+        meant = (agent for agent in self.agents if agent.startswith(f"{name}@"))
+        return next((agent for agent in meant if outbox.has(file_name(id_, agent))), None)
 
     # --- the moves --------------------------------------------------------------------------------------
 
@@ -213,12 +217,12 @@ class Router:
         return Step("deliver", outbox, final, why)
 
     def _see_to_judgement(self, voter: str, parsed: Message, recipient: str) -> str:
-        """Have a judge asked if this is a vote that leaves a decision split; returns what is to be said of it."""
+        """Have a judge asked if this vote leaves a decision split; returns what is to be said of it."""
         if parsed.thread is None or vote_of(parsed.body) is None:
             return ""
-        from ai_bridge.judge import see_to  # meets SQLite
+        from ai_bridge import judge
 
-        return see_to(self.mailboxes, voter, parsed, recipient, self.settings.max_message_bytes)
+        return judge.see_to(self.mailboxes, voter, parsed, recipient, self.settings.max_message_bytes)
 
     def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
         """Of two files of the same ID keep the earlier, if they say the same; else the later is malformed."""

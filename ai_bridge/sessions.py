@@ -4,6 +4,7 @@ A name is never taken from a live session. A session that comes back (its client
 it had, if nobody has it now.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -55,11 +56,31 @@ def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = ""
     Raises `TooManySessions` or OSError.
     """
     for name, why in _names(mailboxes, wanted.address, key):
+        if not _may_be_taken(mailboxes, name, wanted.address):
+            continue
         lock = Lock(mailboxes.lock_file(SESSION, name))
         if lock.acquire(SESSION, f"{digest(key) or '-'} {client}", _PATIENCE_S if name == wanted.address else 0.1):
             remember(mailboxes, key, name)
+            _mark(mailboxes, name)
             return Name(name, f"{wanted.why}{why}", lock)
     raise TooManySessions(most=_MOST, address=wanted.address)
+
+
+def _may_be_taken(mailboxes: Mailboxes, name: str, wanted: str) -> bool:
+    """Tell whether a further session may have a name: not one that somebody made an agent of."""
+    made = os.path.isdir(mailboxes.outbox(name).path)
+    return name == wanted or not made or os.path.exists(_marker(mailboxes, name))
+
+
+def _mark(mailboxes: Mailboxes, name: str) -> None:
+    """Note that a session had the name."""
+    with suppress(OSError):
+        durable.make_directory(os.path.dirname(_marker(mailboxes, name)))
+        os.close(durable.open_own(_marker(mailboxes, name)))
+
+
+def _marker(mailboxes: Mailboxes, name: str) -> str:
+    return mailboxes.state_file("named", name)
 
 
 def _names(mailboxes: Mailboxes, wanted: str, key: str) -> Iterator[tuple[str, str]]:

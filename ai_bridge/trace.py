@@ -50,6 +50,14 @@ class Place:
         return message.parse(reading.read_delivered(self.path))
 
 
+def by_message(places: list[Place]) -> list[list[Place]]:
+    """Return the places of each message together: those of one ID in one outbox, a place for each recipient."""
+    grouped: dict[tuple[str, str], list[Place]] = {}
+    for place in places:
+        grouped.setdefault((place.outbox.owner, place.id), []).append(place)
+    return list(grouped.values())
+
+
 def find(mailboxes: Mailboxes, id_: str) -> list[Place]:
     """Return every place of a message, by its ID or its file's name; raises `NoSuchMessage` where there is none."""
     outboxes = mailboxes.outboxes() if id_ else []

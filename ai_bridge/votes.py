@@ -1,5 +1,7 @@
 """The text of a decision: its rule and its voters, in the headers of its opening; and the vote an answer holds."""
 
+import re
+
 from ai_bridge import address
 from ai_bridge.errors import Malformed
 from ai_bridge.message import Message
@@ -9,9 +11,9 @@ MAJORITY, UNANIMOUS = RULES = ("majority", "unanimous")
 JUDGE = "judge"
 RULE_HEADER, VOTERS_HEADER = "Decide", "Voters"
 APPROVE, OBJECT = "[LGTM]", "[CONTINUE]"
-# Marks of Markdown that may stand before a tag.
-_DECORATION = " \t*_#-`"
-_FENCES = ("```", "~~~")
+# Whatever is no word and no quotation may stand before a tag, and the number of a list.
+_TAGGED = re.compile(r"[^\w>\[]*(?:\d{1,3}[.)][^\w>\[]*)?(\[LGTM\]|\[CONTINUE\])")
+_LINE_ENDS = re.compile(r"[\n\r]")
 
 
 class BadDecision(Malformed):
@@ -41,17 +43,27 @@ def check_opening(opening: Message, agents: "set[str]") -> None:
 
 
 def vote_of(body: str) -> str | None:
-    """Return the tag an answer votes with, or None; an objection counts before an approval.
+    """Return the tag an answer votes with, or None; in doubt nobody approves, and an objection counts.
 
-    A tag counts where it begins a line; not in a quotation, nor in a block of code.
+    A tag counts where it begins a line, behind marks of lists and headings, too; not in a quotation. An approval
+    counts outside of blocks of code only, and in no line that holds the other tag as well.
     """
     if APPROVE not in (upper := body.upper()) and OBJECT not in upper:
         return None
-    found, in_code = set(), False
-    for line in upper.split("\n"):
-        if line.lstrip().startswith(_FENCES):
-            in_code = not in_code
-        elif not in_code:
-            bare = line.lstrip(_DECORATION)
-            found |= {tag for tag in (APPROVE, OBJECT) if bare.startswith(tag)}
-    return OBJECT if OBJECT in found else APPROVE if found else None
+    fence, approved = "", False
+    for line in _LINE_ENDS.split(upper):
+        tag = found[1] if (found := _TAGGED.match(line)) else None
+        if tag == OBJECT:
+            return OBJECT
+        fence = _fence_after(line, fence)
+        approved |= tag == APPROVE and not fence and OBJECT not in line
+    return APPROVE if approved else None
+
+
+def _fence_after(line: str, fence: str) -> str:
+    """Return the mark of the block of code that is open after a line, '' for none (CommonMark, fenced blocks)."""
+    bare = line.strip(" \t")
+    if fence:
+        return "" if bare and set(bare) == {fence[0]} and len(bare) >= len(fence) else fence
+    mark = bare[: len(bare) - len(bare.lstrip(bare[:1]))] if bare[:1] in ("`", "~") else ""
+    return mark if len(mark) >= 3 and not (mark[0] == "`" and "`" in bare[len(mark) :]) else ""

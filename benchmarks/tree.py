@@ -13,7 +13,7 @@ import common
 
 from ai_bridge import message
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DIRECTORIES, READ, SUFFIX, TEMPORARY, Outbox, file_name
+from ai_bridge.outbox import DIRECTORIES, READ, TEMPORARY, Outbox, file_name
 
 # A word that is in every message, one that is in few of them, and how many those are.
 COMMON, RARE, RARE_TIMES = "project", "quokka", 3
@@ -74,7 +74,8 @@ def _write(where: Mailboxes, names: Sequence[str], senders: range, messages: int
             fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             os.write(fd, raw)
             os.close(fd)
-        message.parse(raw)
+        if share:
+            message.parse(raw)  # refuses what is no message
 
 
 def _messages(
@@ -108,8 +109,3 @@ def _sentences() -> list[str]:
     sums = list(accumulate(1 / (rank + 1) for rank in range(_WORDS)))
     chosen = (random.choices(words, cum_weights=sums, k=random.randint(5, 12)) for _ in range(_SENTENCES))
     return [f"{' '.join(sentence).capitalize()}." for sentence in chosen]
-
-
-def is_tree(path: Path) -> bool:
-    """Tell whether these are mailboxes made here."""
-    return (path / f"{common.SENDER}{SUFFIX}").is_dir() and (path / f"{common.READER}{SUFFIX}").is_dir()

@@ -184,11 +184,15 @@ def test_what_is_no_attachment_is_refused(where: Mailboxes, text: str) -> None:
         attachment.find(where, text)
 
 
-def test_a_beginning_of_several_hashes_is_refused(where: Mailboxes) -> None:
+def test_a_beginning_of_several_hashes_is_refused_if_each_has_its_content(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hash_ = put(where, b"x")
     other = hash_[:10] + "0" * 54
     Path(where.outbox("gemini").attached).mkdir()
     Path(where.outbox("gemini").attached, other).write_bytes(b"")
+    assert attachment.find(where, hash_[:10]).endswith(f"{hash_}.py"), "the other is not what its name says"
+    monkeypatch.setattr(attachment, "_is_held", lambda *_: True)
     with pytest.raises(AmbiguousHash, match=f"^{hash_[:10]} begins the hashes of 2 attachments: give more"):
         attachment.find(where, hash_[:10])
     assert attachment.find(where, hash_[:11]).endswith(f"{hash_}.py")

@@ -132,8 +132,9 @@ def test_what_an_editor_gives_back_replaces_the_card_if_it_is_one(where: Mailbox
     assert "name: claude" in cards.as_text(where, "claude")
     cards.replace(where, "claude", "---\ndescription: new\nlist: [a]\n---\ntext\n")
     assert cards.load(where, "claude").fields == {"name": "claude", "description": "new"}
-    with pytest.raises(BadField, match="nothing was changed"):
+    with pytest.raises(BadField, match="nothing was changed, what you wrote is in") as refusal:
         cards.replace(where, "claude", "no front matter")
+    assert Path(str(refusal.value).rpartition(" ")[2]).read_text() == "no front matter"
     assert cards.load(where, "claude").get("description") == "new"
 
 
@@ -188,6 +189,23 @@ def test_only_text_in_a_front_matter_means_something(where: Mailboxes) -> None:
     card = cards.load(where, "claude")
     assert card.fields == {"name": "other", "description": "fine"}
     assert card.address == "claude"
+
+
+@pytest.mark.parametrize("field", ["content", "handler", "self", "metadata"])
+def test_no_name_of_a_field_means_anything_else(where: Mailboxes, field: str) -> None:
+    _write(where, f"---\n{field}: Python reviews\n---\ntext\n")
+    cards.introduce(where, "claude", "claude-code")
+    assert cards.load(where, "claude").get(field) == "Python reviews"
+    assert set(cards.load_all(where)) == {"claude"}
+
+
+def test_what_else_a_card_holds_is_kept(where: Mailboxes) -> None:
+    _write(where, "---\nskills: [python, sql]\nlimits: {a: 1}\nnotes: |\n  two\n  lines\n---\ntext\n")
+    cards.introduce(where, "claude", "claude-code")
+    cards.change(where, "claude", {"description": "new"})
+    found = frontmatter.load(str(_path(where)))
+    assert (found["skills"], found["limits"], found["notes"]) == (["python", "sql"], {"a": 1}, "two\nlines\n")
+    assert (found["description"], found.content) == ("new", "text")
 
 
 @pytest.mark.parametrize("name", ["../secret", "Claude", "a/b", ""])

@@ -8,25 +8,14 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import decide, inbox, judge, trace
-from ai_bridge.decide import (
-    APPROVED,
-    DISPUTED,
-    MAJORITY,
-    OPEN,
-    REJECTED,
-    UNANIMOUS,
-    Decision,
-    NoDecision,
-    NoVoters,
-    TooFewVoters,
-    Vote,
-)
+from ai_bridge.decide import NoDecision, NoVoters, TooFewVoters
+from ai_bridge.decision import APPROVED, DISPUTED, OPEN, REJECTED, Decision, Vote
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.send import Draft, send
 from ai_bridge.settings import Settings
-from ai_bridge.votes import APPROVE, OBJECT
+from ai_bridge.votes import APPROVE, MAJORITY, OBJECT, UNANIMOUS
 from tests.conftest import LIMIT, post, route
 from tests.test_presence import session
 
@@ -309,6 +298,76 @@ def test_by_all_whoever_was_not_written_to_is_missing(where: Mailboxes, settings
     answer(where, "by-hand", "gemini", "[LGTM]")
     found = decide.tally(where, "by-hand")
     assert (found.state, found.missing) == (OPEN, ["codex"])
+
+
+def _hand(
+    where: Mailboxes, owner: str, name: str, id_: str, headers: str, body: str = "ok?", to: str = "gemini"
+) -> None:
+    path = Path(where.outbox(owner).path) / name
+    path.write_text(f"ID: {id_}\nFrom: {owner}\nTo: {to}\nSubject: s\n{headers}\n\n{body}")
+
+
+def test_a_thread_named_after_an_agent_is_no_mail_to_that_agent(where: Mailboxes, settings: Settings) -> None:
+    other = propose(where, ["gemini"], opener="judy")
+    answer(where, other, "gemini", "[LGTM] of the other", to="judy, codex")
+    _hand(where, "claude", "codex.gemini.txt", "codex", "Decide: majority\nVoters: gemini")
+    route(where, settings)
+    assert decide.tally(where, "codex").state == OPEN
+
+
+def test_nobody_takes_a_decision_over_by_its_id(where: Mailboxes, settings: Settings) -> None:
+    thread = propose(where, ["codex"], opener="gemini")
+    _hand(where, "claude", "x.judy.txt", thread, "Decide: majority\nVoters: judy", to="judy")
+    route(where, settings)
+    found = decide.tally(where, thread)
+    assert (found.opener, found.state) == ("gemini", OPEN)
+
+
+def test_an_id_that_two_claim_and_that_is_nobodys_opens_nothing(where: Mailboxes, settings: Settings) -> None:
+    for owner in ("claude", "judy"):
+        _hand(where, owner, "x.gemini.txt", "x", "Decide: majority\nVoters: gemini")
+    route(where, settings)
+    with pytest.raises(NoDecision):
+        decide.tally(where, "x")
+
+
+def test_an_opener_cannot_call_more_judges(where: Mailboxes, settings: Settings) -> None:
+    thread = propose(where, ["gemini", "codex"])
+    for voter in ("gemini", "codex"):
+        answer(where, thread, voter, "[CONTINUE] no")
+    where.make(["a", "b", "c"])
+    for number, friend in enumerate("abc"):
+        _hand(where, "claude", f"j{number}.{friend}.txt", f"j{number}", f"Thread: {thread}\nDecide: judge", to=friend)
+        answer(where, thread, friend, "[LGTM]")
+    route(where, settings)
+    assert state(where, thread) == REJECTED
+
+
+def test_an_older_vote_that_is_delivered_late_changes_nothing(where: Mailboxes, settings: Settings) -> None:
+    thread = propose(where, ["gemini"], ["gemini", "judy"])
+    answer(where, thread, "gemini", "[LGTM] now")
+    route(where, settings)
+    older = "gemini-20200101-000000-000000-aaaa"
+    _hand(where, "gemini", "old.txt", older, f"Thread: {thread}", "[CONTINUE] not yet", to="claude")
+    route(where, settings)
+    assert state(where, thread) == APPROVED
+    assert not judged(where, "judy")
+
+
+def test_other_mail_with_a_tag_costs_the_router_no_count(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thread = propose(where, ["gemini"])
+
+    def never(*_: object) -> None:
+        raise AssertionError("the votes were counted")
+
+    monkeypatch.setattr(decide, "tally", never)
+    answer(where, thread, "codex", "[LGTM] but I am not asked")
+    _hand(where, "gemini", "x.txt", "x", "Thread: none-such", "[LGTM]", to="claude")
+    _hand(where, "gemini", "y.txt", "y", "Thread: ../..", "[LGTM]", to="claude")
+    steps = route(where, settings)
+    assert not [step.why for step in steps if step.verb == "deliver" and step.why]
 
 
 # --- the judge ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import excerpt
+from ai_bridge import git as git_
 from ai_bridge.errors import BridgeError, DiskError
 from ai_bridge.excerpt import (
     Excerpt,
@@ -353,7 +354,7 @@ def test_a_file_one_may_not_read_is_said(project: Path, monkeypatch: pytest.Monk
     def denied(*_: object) -> bytes:
         raise PermissionError(errno.EACCES, "denied", "/somewhere")
 
-    monkeypatch.setattr(excerpt.reading, "read_file", denied)
+    monkeypatch.setattr(excerpt.reading, "open_regular", denied)
     with pytest.raises(DiskError, match=r"^f: permission denied"):
         take("f")
 
@@ -430,7 +431,7 @@ def test_a_git_that_fails_or_hangs_is_no_git(
     (programs / "git").chmod(0o755)
     (project / "f").write_text("x")
     monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(excerpt, "_GIT_PATIENCE_S", 0.05)
+    monkeypatch.setattr(git_, "_PATIENCE_S", 0.05)
     assert (take("f").raw, take("f").commit) == (b"x", None)
     assert capfd.readouterr() == ("", "")
 
@@ -448,15 +449,56 @@ def test_the_text_that_is_sent_is_the_text_that_is_compared(project: Path, monke
     """The file changes after it was read: what was read is still what the commit has."""
     (project / "f").write_text("committed\n")
     commit(project)
-    real = excerpt.reading.read_file
+    real = excerpt.reading.read_all
 
-    def read_and_change(path: str, limit: int) -> bytes:
-        raw = real(path, limit)
-        Path(path).write_text("changed meanwhile\n")
+    def read_and_change(*words: int) -> bytes:
+        raw = real(*words)
+        (project / "f").write_text("changed meanwhile\n")
         return raw
 
-    monkeypatch.setattr(excerpt.reading, "read_file", read_and_change)
+    monkeypatch.setattr(excerpt.reading, "read_all", read_and_change)
     first = take("f")
     assert (first.raw, first.modified) == (b"committed\n", False)
     second = take("f")
     assert (second.raw, second.modified) == (b"changed meanwhile\n", True)
+
+
+def test_a_repository_that_came_with_a_clone_runs_nothing(project: Path, tmp_path: Path) -> None:
+    """A bare repository among the files of another, whose settings ask for a filter and a monitor."""
+    ran = tmp_path / "ran"
+    docs = project / "docs"
+    (project / "f").write_text("x")
+    commit(project)
+    for folder in ("refs", "objects"):
+        (docs / folder).mkdir(parents=True)
+    (docs / "HEAD").write_text("ref: refs/heads/main\n")
+    (docs / "config").write_text(
+        f"[core]\n\tbare = false\n\tworktree = .\n\tfsmonitor = touch {ran}\n"
+        f"[filter 'e']\n\tclean = touch {ran}; cat\n".replace("'", '"')
+    )
+    (docs / ".gitattributes").write_text("*.md filter=e\n")
+    (docs / "notes.md").write_text("hello\n")
+    assert take("docs/notes.md").raw == b"hello\n"
+    subprocess.run(["git", "-C", str(project), "config", "filter.e.clean", f"touch {ran}; cat"], check=True)
+    (project / ".gitattributes").write_text("* filter=e\n")
+    take("docs/notes.md")
+    assert not ran.exists()
+
+
+def test_a_link_put_in_the_way_after_the_check_leads_nowhere(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "s.txt").write_text("secret")
+    (project / "sub").mkdir()
+    (project / "sub" / "s.txt").write_text("plain")
+    real = excerpt.reading.open_regular
+
+    def swap_and_open(path: str) -> tuple[int, os.stat_result]:
+        (project / "sub").rename(project / "was")
+        (project / "sub").symlink_to(tmp_path / "outside")
+        return real(path)
+
+    monkeypatch.setattr(excerpt.reading, "open_regular", swap_and_open)
+    with pytest.raises(LeadsOutside):
+        take("sub/s.txt")

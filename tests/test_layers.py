@@ -16,9 +16,10 @@ PACKAGE = ROOT / "ai_bridge"
 # The way of a message, from the bottom up: a module imports only what stands before it.
 ORDER = [
     *("__init__", "text", "errors"),
-    *("address", "headers", "handler", "message", "votes", "durable", "reading", "lease", "locks", "settings"),
-    *("outbox", "mailboxes", "excerpt", "attachment", "context", "home", "page", "cards", "presence"),
-    *("trace", "cache", "indexing", "index"),
+    *("address", "headers", "handler", "message", "votes", "decision"),
+    *("durable", "reading", "lease", "locks", "settings"),
+    *("outbox", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page", "cards", "presence"),
+    *("trace", "cache", "indexed", "indexing", "index"),
     *("send", "decide", "judge", "reject", "route", "recover", "inbox", "peers", "wake", "receipt", "fetch"),
     *("identity", "sessions", "health", "log", "router_locks", "daemon", "control", "service", "install"),
     *("server", "cli", "__main__"),

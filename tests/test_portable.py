@@ -21,8 +21,8 @@ from tests.conftest import post, route, states
 
 CORE = """
     errors text address headers message votes handler durable reading locks lease settings outbox mailboxes home page
-    cards presence excerpt attachment context trace indexing index identity sessions send decide judge reject route
-    recover inbox peers fetch receipt health
+    cards presence git excerpt attachment context trace cache indexed indexing index identity sessions
+    send decide judge reject route recover inbox peers fetch receipt health
 """
 
 _POORER = """

@@ -147,6 +147,20 @@ def test_mail_to_a_short_name_reaches_who_is_meant(where: Mailboxes, settings: S
     assert inbox.unread(where, "mini@web") == []
 
 
+def test_a_router_that_died_after_the_copy_has_said_whom_a_short_name_means(
+    where: Mailboxes, settings: Settings
+) -> None:
+    where.make(["mini@api", "mini@web"])
+    outbox, text = where.outbox("claude"), "ID: m-1\nFrom: claude\nTo: {}\nSubject: s\n\nhello"
+    Path(outbox.file("processing", "hand.txt")).write_text(text.format("mini"))
+    Path(outbox.file("dropped", "m-1.mini@api.txt")).write_text(text.format("mini@api"))
+    with session(where, "mini@web"):
+        route(where, settings)
+    assert [one.id for one in inbox.unread(where, "mini@api")] == ["m-1"]
+    assert inbox.unread(where, "mini@web") == []
+    assert outbox.names("processing") == outbox.names("dropped") == []
+
+
 def test_a_hand_dropped_message_to_a_name_of_several_is_malformed_with_who_they_are(
     where: Mailboxes,
     settings: Settings,

@@ -70,6 +70,37 @@ def test_a_name_is_not_taken_from_a_live_session_whoever_had_it_before(where: Ma
     assert other.is_held
 
 
+def test_a_name_somebody_made_an_agent_of_is_no_further_sessions(where: Mailboxes) -> None:
+    where.make(["claude-2"])
+    assert [take(where).address for _ in range(2)] == ["claude", "claude-3"]
+
+
+def test_a_name_that_a_session_had_stays_a_sessions(where: Mailboxes) -> None:
+    first = take(where)
+    take(where).release()
+    where.make(["claude-2"])
+    assert take(where).address == "claude-2"
+    assert first.is_held
+
+
+def test_a_shell_of_a_client_within_another_is_not_taken_for_either(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(where, "outer")
+    monkeypatch.setenv("CLAUDECODE", "1")
+    monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "outer")
+    assert identity.who(where).address == "claude"
+    monkeypatch.setenv("GEMINI_CLI", "1")
+    with pytest.raises(NoIdentity):
+        identity.who(where)
+
+
+def test_what_another_client_calls_its_session_is_no_key_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "outer")
+    assert identity.session_key("claude-code") == "outer"
+    assert identity.session_key("gemini-cli-mcp-client") == ""
+
+
 def test_the_key_itself_is_written_nowhere(where: Mailboxes, tmp_path: Path) -> None:
     take(where, "a-secret-key")
     for path in (tmp_path / "state").rglob("*"):

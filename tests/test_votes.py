@@ -32,10 +32,22 @@ from ai_bridge.votes import APPROVE, OBJECT, vote_of
         ("> [LGTM] you said", None),
         ("> > [CONTINUE]", None),
         ("```\n[LGTM]\n```", None),
-        ("~~~\n[CONTINUE]\n~~~\n[LGTM]", APPROVE),
+        ("~~~\n[CONTINUE]\n~~~\n[LGTM]", OBJECT),
         ("```py\n[LGTM]\n```\n[CONTINUE]", OBJECT),
         ("[LGTM", None),
         ("[L G T M]", None),
+        ("````\n```\n[LGTM]\n```\n````\nno", None),
+        ("```\n~~~\n[LGTM]\n```\nno", None),
+        ("```\n[CONTINUE]\n```", OBJECT),
+        ("```ls``` is broken\n[CONTINUE]", OBJECT),
+        ("```ls``` is fine\n[LGTM]", APPROVE),
+        ("~~~\n```\n~~~\n[LGTM]", APPROVE),
+        ("\ufeff[CONTINUE]", OBJECT),
+        ("\u200b\u00a0[CONTINUE]", OBJECT),
+        ("I object\r[CONTINUE]", OBJECT),
+        ("1. [CONTINUE] tests", OBJECT),
+        ("[LGTM]/[CONTINUE]?", None),
+        ("> quoted\n[LGTM]", APPROVE),
     ],
 )
 def test_a_tag_votes_where_it_begins_a_line(body: str, vote: str | None) -> None:
@@ -50,5 +62,4 @@ def test_a_text_without_a_tag_is_no_vote(text: str) -> None:
 
 @given(st.text(), st.text())
 def test_whoever_objects_in_a_line_of_its_own_objects(before: str, after: str) -> None:
-    if not any(fence in before for fence in ("```", "~~~")):
-        assert vote_of(f"{before}\n[CONTINUE]\n{after}") == OBJECT
+    assert vote_of(f"{before}\n[CONTINUE]\n{after}") == OBJECT

@@ -7,7 +7,7 @@ import click
 from ai_bridge.errors import BridgeError
 from ai_bridge.message import Message
 from ai_bridge.text import printable, shorten
-from ai_bridge.trace import Place
+from ai_bridge.trace import Place, by_message
 
 _BODY_KEEPS = "\n\t"
 
@@ -29,9 +29,9 @@ def as_json(message: Message, state: str, path: str, with_body: bool = True) -> 
     }
 
 
-def line(message: Message, state: str) -> str:
-    """Return a message in one line: state, ID, sender, recipient, subject."""
-    to = ", ".join(message.recipients)
+def line(message: Message, state: str, recipients: list[str]) -> str:
+    """Return a message in one line: state, ID, sender, recipients, subject."""
+    to = ", ".join(recipients)
     subject = shorten(printable(message.subject), 60)
     return f"{click.style(state.ljust(9), bold=True)} {message.id}  {message.sender} → {to}  {subject}"
 
@@ -45,21 +45,34 @@ def text(message: Message) -> str:
     return f"{head}\n{body}" + ("" if body.endswith("\n") else "\n")
 
 
-def place_lines(
-    places: list[Place], as_json_lines: bool, with_body: bool
-) -> tuple[list[dict[str, object]], list[str]]:
-    """Return the objects or the lines of messages; one that cannot be read says so in its line."""
+def place_lines(places: list[Place]) -> list[str]:
+    """Return a line for each message and each state it is in; one that cannot be read says so in its line."""
+    lines = []
+    for copies in by_message(places):
+        for state in dict.fromkeys(place.state for place in copies):
+            there = [place for place in copies if place.state == state]
+            try:
+                message = there[0].load()
+            except (BridgeError, OSError) as trouble:
+                lines.append(_unreadable(there[0], trouble))
+                continue
+            recipients = [place.recipient for place in there if place.recipient]
+            lines.append(line(message, state, recipients or message.recipients))
+    return lines
+
+
+def _unreadable(place: Place, trouble: Exception) -> str:
+    return f"{place.state:9} {printable(place.name)}  ({printable(str(trouble))})"
+
+
+def place_objects(places: list[Place], with_body: bool) -> tuple[list[dict[str, object]], list[str]]:
+    """Return the objects of messages, one for each place, and the lines of those that cannot be read."""
     objects, lines = [], []
     for place in places:
         try:
-            message = place.load()
+            objects.append(as_json(place.load(), place.state, place.path, with_body))
         except (BridgeError, OSError) as trouble:
-            lines.append(f"{place.state:9} {printable(place.name)}  ({printable(str(trouble))})")
-            continue
-        if as_json_lines:
-            objects.append(as_json(message, place.state, place.path, with_body))
-        else:
-            lines.append(line(message, place.state))
+            lines.append(_unreadable(place, trouble))
     return objects, lines
 
 
@@ -67,7 +80,7 @@ def print_places(places: list[Place], as_json_lines: bool, with_body: bool = Tru
     """Print messages a line each; in JSON what cannot be read goes to standard error."""
     from ai_bridge.cli.group import echo_json
 
-    objects, lines = place_lines(places, as_json_lines, with_body)
+    objects, lines = place_objects(places, with_body) if as_json_lines else ([], place_lines(places))
     echo_json(objects)
     for entry in lines:
         click.echo(entry, err=as_json_lines)

@@ -7,7 +7,7 @@ import click
 from ai_bridge import decide, identity, index, presence, trace
 from ai_bridge.cli import output
 from ai_bridge.cli.group import common, complete_agents, echo_json
-from ai_bridge.decide import Decision
+from ai_bridge.decision import Decision
 from ai_bridge.index import Found, Query
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable, shorten

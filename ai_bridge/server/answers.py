@@ -9,10 +9,10 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.index import Query
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import peers
-from ai_bridge.send import DEFAULT_SUBJECT, Draft, resolve, send
+from ai_bridge.send import DEFAULT_SUBJECT, Draft, check_subject, resolve, send
 from ai_bridge.server import framing, looking
 from ai_bridge.server.session import Caller, Session
-from ai_bridge.text import printable
+from ai_bridge.text import printable, shorten
 
 Words = dict[str, Any]
 _DEFAULT_LIMIT = 20
@@ -29,7 +29,7 @@ def _send(session: Session, caller: Caller, words: Words) -> str:
 
 def _context(session: Session, caller: Caller, words: Words) -> str:
     paths = words["paths"]
-    subject = f"context: {', '.join(paths)}".replace("\n", " ")[:200]
+    subject = shorten(printable(f"context: {', '.join(paths)}"), 200)
     note = words.get("note", "")
     return _sent(session, session.who(caller).address, {"subject": subject, **words}, note, paths)
 
@@ -44,6 +44,7 @@ def _sent(session: Session, me: str, words: Words, body: str, paths: list[str]) 
         decide.begin(where, me, draft, words["decide"], words.get("voters"))
     elif "voters" in words:
         raise BridgeError(what='voters go with decide: say decide="majority" or decide="unanimous"')
+    check_subject(draft.subject)
     if paths:
         draft.body, draft.extra["Context"] = context.with_context(where.outbox(me), body, paths, loaded)
     sent = send(where, me, draft, loaded.max_message_bytes)
@@ -77,7 +78,7 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
         peer=peer,
         thread=thread,
         words=text,
-        limit=words.get("limit", _DEFAULT_LIMIT),
+        limit=int(words.get("limit", _DEFAULT_LIMIT)),
         before=words.get("before"),
     )
     found = index.find(where, query)

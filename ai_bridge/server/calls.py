@@ -113,7 +113,7 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
     timeout_s, sender = float(words.get("timeout_s", _DEFAULT_WAIT_S)), words.get("sender")
     where, loaded = session.mailboxes, session.settings
     if sender is not None:
-        sender = presence.resolve_writer(where, sender)
+        sender = await anyio.to_thread.run_sync(presence.resolve_writer, where, sender)
     stop = threading.Event()
     wake = fetch.open_wake(where, loaded)
     started = anyio.current_time()

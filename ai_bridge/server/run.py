@@ -63,11 +63,12 @@ async def _serve(session: Session) -> None:
     options = server.create_initialization_options(NotificationOptions())
     try:
         async with anyio.create_task_group() as group:
-            group.start_soon(_end_on_signal, group.cancel_scope)
+            group.start_soon(_end_on_signal, session, group.cancel_scope)
             group.start_soon(_announce, session)
             async with transport.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
                 await server.run(incoming, outgoing, options)
                 group.cancel_scope.deadline = anyio.current_time() + _LAST_REPLY_S
+                await anyio.to_thread.run_sync(session.leave)
             group.cancel_scope.cancel()
     finally:
         session.close()
@@ -77,12 +78,13 @@ async def _announce(session: Session) -> None:
     """Say now and then, for other machines, that this session is alive; one alone has nothing to say."""
     while True:
         await anyio.sleep(HEARTBEAT_S)
-        with suppress(BridgeError, OSError):
+        with suppress(Exception):  # whatever it was, the session goes on
             await anyio.to_thread.run_sync(session.announce)
 
 
-async def _end_on_signal(scope: anyio.CancelScope) -> None:
+async def _end_on_signal(session: Session, scope: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
+            await anyio.to_thread.run_sync(session.leave)
             scope.cancel()
             return

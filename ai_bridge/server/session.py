@@ -76,7 +76,12 @@ class Session:
 
     @property
     def mailboxes(self) -> Mailboxes:
-        """The mailboxes, found anew at each use: a share may be mounted later. The user's own need not exist."""
+        """The mailboxes, found anew until the session has its name there: a share may be mounted later.
+
+        From then on the session stays with them, and refuses while they are gone. The user's own need not exist.
+        """
+        if self._name is not None:
+            return Mailboxes(self._named_in).check()
         try:
             return mailboxes.find(self._where)
         except NoMailboxes:
@@ -90,7 +95,7 @@ class Session:
         """Return the session's name, taken at its first use, with an outbox to send from; raises `BridgeError`."""
         where = self.mailboxes
         with self._naming:
-            if self._name is None or self._named_in != where.path or not self._name.is_held:
+            if self._name is None or not self._name.is_held:
                 self._take_name(where, caller)
             assert self._name is not None
             where.make([self._name.address])
@@ -101,7 +106,7 @@ class Session:
         self._give_name_back()
         wanted = identity.who(where, self._agent, caller.client)
         where.make([wanted.address])
-        self._name = sessions.take(where, wanted, caller.client, caller.key or identity.session_key())
+        self._name = sessions.take(where, wanted, caller.client, caller.key or identity.session_key(caller.client))
         self._named_in = where.path
         try:
             cards.introduce(where, self._name.address, caller.client, identity.project())
@@ -115,6 +120,11 @@ class Session:
             self._name = None
             with suppress(BridgeError, OSError):
                 presence.announce(Mailboxes(self._named_in))
+
+    def leave(self) -> None:
+        """Give the name to whoever comes next, before what is still at work here has ended."""
+        with self._naming:
+            self._give_name_back()
 
     def announce(self) -> None:
         """Say that this session is alive, where another machine may want to know; harmless before its first use."""
@@ -189,4 +199,4 @@ class Session:
         """Give everything back unread, and the name to whoever comes next."""
         for request in list(self._hands):
             self.settle(request, taken=False)
-        self._give_name_back()
+        self.leave()

@@ -14,6 +14,7 @@ import pytest
 
 from ai_bridge import decide, inbox
 from ai_bridge.cards import load
+from ai_bridge.decision import APPROVED
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, UNREAD
 from ai_bridge.settings import Settings
@@ -262,7 +263,7 @@ async def test_three_sessions_decide_from_the_opening_to_the_judgement(connect: 
         text = await said(claude, "peer_status", thread=thread)
     assert text.startswith(f"Decision {thread}: approved. storage\nOpened by claude; majority: 2 of 3 must approve; ")
     assert "codex (judge): [LGTM]" in text
-    assert decide.tally(where, thread).state == decide.APPROVED
+    assert decide.tally(where, thread).state == APPROVED
 
 
 async def _judge(codex: object) -> None:
