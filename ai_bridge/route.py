@@ -101,6 +101,8 @@ class Router:
             return Step("retry", outbox, name, "its outbox lacked a directory") if outbox.complete() else None
         except OSError as error:
             return Step("retry", outbox, name, str(disk_error(outbox.path, error)))
+        except Exception as fault:  # our own: it keeps this file waiting, and nothing that is behind it
+            return Step("retry", outbox, name, f"a fault of the router: {fault!r}")
 
     def may_be_ours(self, name: str) -> bool:
         """Tell from the name alone whether the file can be of an agent served here."""
@@ -147,9 +149,8 @@ class Router:
     def serves_mover(self, outbox: Outbox, name: str, to: list[str]) -> bool:
         """Tell whether this router moves the file, given the entries of its `To` (none, if it has none).
 
-        The recipient its name tells decides, so that every router decides alike without opening it; else
-        its single recipient; and what has several or no valid one belongs to the outbox's owner. The
-        postmaster has no router, so what it owns is everybody's.
+        The recipient its name tells decides, so that every router decides alike without opening it; else its single
+        recipient; what has several or none belongs to the outbox's owner, or to all: the postmaster has no router.
         """
         told = label(name)[1]
         single = to[0] if len(to) == 1 else ""
@@ -194,7 +195,7 @@ class Router:
         self._held.add((outbox, name))
         try:
             yield
-        except OSError:
+        except Exception:
             self._release_held()
             raise
         self._held.discard((outbox, name))

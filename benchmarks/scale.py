@@ -27,6 +27,7 @@ _PARTS: tuple[Callable[[Ground], list[Row]], ...] = (
     scale_mail.router_pass,
     scale_mail.idle_router,
     scale_mail.looks_at_everything,
+    scale_past.list_of_agents,
     scale_past.index_from_nothing,
     scale_past.history,
     scale_past.search,

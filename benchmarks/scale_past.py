@@ -1,4 +1,4 @@
-"""Rows of `scale` about past mail: the index made from nothing, history, search, and a new message being found."""
+"""Rows of `scale` about looking: the list of agents, the index made from nothing, history, search, a new message."""
 
 from __future__ import annotations
 
@@ -11,12 +11,26 @@ import common
 import tree
 from ground import Ground, Row, alone, post, row
 
-from ai_bridge import index
+from ai_bridge import cards, index
+from ai_bridge.identity import Identity
 from ai_bridge.index import Query
+from ai_bridge.peers import peers
+from ai_bridge.sessions import take
 
 _MANY, _FEW = 200, 20
 _TARGET, _NEW_TARGET = "50 ms", "1 s"
 _numbers = count()
+
+
+def list_of_agents(ground: Ground) -> list[Row]:
+    """Measure what `peer_list` is made of, each agent having a card, and one in twenty a session."""
+    for agent in ground.agents:
+        cards.introduce(ground.many, agent, "claude-code", "shop")
+    held = [take(ground.many, Identity(agent, ""), "claude-code") for agent in ground.agents[::20]]
+    times = common.alternate(_MANY, lambda: common.seconds(partial(peers, ground.many)))[0]
+    for name in held:
+        name.release()
+    return alone("list of all agents", times, _TARGET)
 
 
 def index_from_nothing(ground: Ground) -> list[Row]:

@@ -235,7 +235,7 @@ def test_a_directory_that_cannot_be_listed_for_a_while_ends_no_router(
     until(_delivered(where, post(where, "x")))
 
 
-def test_a_defect_in_a_pass_is_logged_and_ends_no_router(
+def test_a_defect_over_a_file_is_logged_and_the_file_delivered_later(
     where: Mailboxes, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     defects = [ZeroDivisionError("a defect")]
@@ -247,6 +247,24 @@ def test_a_defect_in_a_pass_is_logged_and_ends_no_router(
         return move(source, target)
 
     monkeypatch.setattr(durable, "move", move_with_a_defect)
+    id_ = post(where, "x")
+    serve(sweep_s=SOON_S)
+    until(_delivered(where, id_))
+    assert "a fault of the router: ZeroDivisionError('a defect')" in caplog.text
+
+
+def test_a_defect_in_a_pass_is_logged_and_ends_no_router(
+    where: Mailboxes, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    defects = [ZeroDivisionError("a defect")]
+    names = outbox_.Outbox.names
+
+    def names_with_a_defect(outbox: outbox_.Outbox, state: str, recipient: str = "") -> list[str]:
+        if state == DROPPED and defects:
+            raise defects.pop()
+        return names(outbox, state, recipient)
+
+    monkeypatch.setattr(outbox_.Outbox, "names", names_with_a_defect)
     id_ = post(where, "x")
     serve(sweep_s=SOON_S)
     until(_delivered(where, id_))

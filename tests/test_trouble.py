@@ -224,3 +224,52 @@ def test_a_reservation_without_its_message_is_no_hindrance(
     Path(where.outbox("claude").file(UNREAD, f"{id_}.gemini.txt")).touch()
     assert [step.verb for step in route(where, settings)] == ["deliver"]
     assert inbox.unread(where, "gemini")[0].load().body == "hello"
+
+
+# --- faults of our own ----------------------------------------------------------------------------------
+
+
+def test_a_fault_over_one_file_stops_no_other(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, good = post(where, "1"), post(where, "2")
+    real = Router._deliver
+
+    def faulty(self: Router, outbox: Outbox, name: str, *words: object) -> object:
+        if name.startswith(bad):
+            raise TypeError("a fault")
+        return real(self, outbox, name, *words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Router, "_deliver", faulty)
+    steps = list(Router(where, set(where.agents()), settings).one_pass())
+    assert [(step.verb, step.why) for step in steps] == [
+        ("retry", "a fault of the router: TypeError('a fault')"),
+        ("deliver", ""),
+    ]
+    assert states(where, "claude") == {DROPPED: [f"{bad}.gemini.txt"], UNREAD: [f"{good}.gemini.txt"]}
+
+
+@pytest.mark.parametrize("written_ns", [7 * 10**25, -(10**18), 253_402_300_800 * 10**9])
+def test_no_time_of_a_file_stops_its_outbox(where: Mailboxes, settings: Settings, written_ns: int) -> None:
+    path = Path(where.outbox("claude").path, "note.gemini.txt")
+    path.write_text("ID: note\nFrom: claude\nTo: gemini\nSubject: s\n\nhello")
+    try:
+        os.utime(path, ns=(written_ns, written_ns))
+    except (OSError, OverflowError):
+        pytest.skip("this file system has no such time")
+    good = post(where, "2")
+    route(where, settings)
+    assert sorted(one.id for one in inbox.unread(where, "gemini")) == sorted(["note", good])
+
+
+def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Mailboxes, settings: Settings) -> None:
+    where.make(["mini@a", "mini@b"])
+    for folder in ("agents", "presence"):
+        os.makedirs(os.path.join(where.path, folder), exist_ok=True)
+    Path(where.path, "agents", "mini@a.md").write_text("---\ncontent: y\nhandler: z\n---\nt\n")
+    Path(where.path, "presence", "other-abcdefgh.md").write_text("---\nhost: other\ncontent: y\n---\nt\n")
+    Path(where.outbox("claude").path, "h.txt").write_text("ID: h-1\nFrom: claude\nTo: mini\nSubject: s\n\nx\n")
+    good = post(where, "good")
+    steps = route(where, settings)
+    assert [step.verb for step in steps].count("reject") == 1
+    assert [one.id for one in inbox.unread(where, "gemini")] == [good]

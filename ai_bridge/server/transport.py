@@ -120,6 +120,16 @@ def _is_wait(words: object) -> bool:
     return isinstance(words, dict) and words.get("name") == "peer_wait"
 
 
+def _mended(line: str) -> str:
+    """Return a line with `?` for half a character (a lone surrogate): the SDK would leave the request unanswered."""
+    if "\\ud" not in line.lower():
+        return line
+    try:
+        return json.dumps(json.loads(line), ensure_ascii=False).encode("utf-8", "replace").decode() + "\n"
+    except (ValueError, RecursionError):
+        return line
+
+
 class _PipeIn:
     """The client's lines. At their end the requests still open are answered before the server hears of it."""
 
@@ -141,7 +151,7 @@ class _PipeIn:
         if not line:
             await self._asked.settled()
             raise StopAsyncIteration
-        text: str = line if isinstance(line, str) else line.decode("utf-8", "replace")
+        text: str = _mended(line if isinstance(line, str) else line.decode("utf-8", "replace"))
         self._asked.note(text, is_answer=False)
         return text
 

@@ -80,3 +80,20 @@ def test_where_a_router_runs_it_arrives_without_anyone_reading(claude: Wire, gem
     claude.text("peer_send", to="gemini", body="hello")
     assert "1 message unread for gemini" in gemini.text("peer_wait", timeout_s=20)
     assert [*states(where, "claude")] == [UNREAD]
+
+
+@pytest.mark.parametrize("half", ["\\ud83d", "\\uDE00", "\\ud83d x"])
+def test_half_a_character_is_no_reason_not_to_answer(claude: Wire, where: Mailboxes, half: str) -> None:
+    line = (
+        '{"jsonrpc":"2.0","id":"half","method":"tools/call","params":{"name":"peer_send",'
+        f'"arguments":{{"to":"gemini","body":"a {half} b \\ud83d\\ude00"}}}}}}\n'
+    )
+    claude.write_raw(line.encode())
+    raw = b""
+    while b'"half"' not in raw:
+        raw += claude.read_some()
+    assert b'"isError":true' not in raw
+    (name,) = states(where, "claude")[DROPPED]
+    body = trace.find(where, name)[0].load().body
+    assert body.startswith("a ?")
+    assert body.endswith("😀")
