@@ -9,6 +9,9 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, file_name, label
 
+# Recipients.
+_MANY = 50
+
 
 class Place:
     """One file of a message: the `outbox` and `state` it is in, its `name`, its `id` and its `recipient`."""
@@ -81,14 +84,32 @@ def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
         for name in outbox.visible(state)
         if id_ in (label(name)[0], name)
     ]
-    delivered = [(file_name(id_, recipient), recipient) for recipient in recipients] if message.is_id(id_) else []
-    delivered += [(id_, label(id_)[1])] if id_.endswith(".txt") and "/" not in id_ else []
-    places += [
-        Place(outbox, READ, name, recipient)
-        for name, recipient in delivered
+    return places + [
+        Place(outbox, READ, name, label(name)[1])
+        for name in _names_in_read(outbox, id_, recipients)
         if os.path.lexists(outbox.file(READ, name))
     ]
-    return places
+
+
+def _names_in_read(outbox: Outbox, id_: str, recipients: list[str]) -> list[str]:
+    """Return the names under which the message may lie in `.read`.
+
+    They are made from the recipients; only in an outbox the ID does not begin with, and of many recipients, is to
+    list what is there less work.
+    """
+    own_name = [id_] if id_.endswith(".txt") and "/" not in id_ else []
+    if not message.is_id(id_):
+        return own_name
+    if len(recipients) > _MANY and not id_.startswith(f"{outbox.owner}-"):
+        return [name for name in _listed(outbox.directory(READ)) if name.startswith(f"{id_}.")] + own_name
+    return [file_name(id_, recipient) for recipient in recipients] + own_name
+
+
+def _listed(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
 
 
 def _by_content(outbox: Outbox, id_: str) -> list[Place]:
