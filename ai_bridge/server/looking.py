@@ -30,6 +30,7 @@ class _Entry:
         to = ", ".join(f"{place.recipient} ({place.state})" for place in places)
         lines = [f"From: {first.outbox.owner}{origin(first.outbox.owner, message)}", f"To: {to}"]
         self.head = "\n".join(shorten(line, _LINE) for line in [*lines, *shown_headers(first.outbox, message)])
+        self.id = first.id
         self.body = message.body
         self.path = printable(first.path)
 
@@ -49,9 +50,8 @@ def history(found: Found, what: str, max_chars: int) -> str:
     fence = secrets.token_hex(8)
     shown, room = _fitting(entries, max_chars)
     older = found.more or len(shown) < len(entries)
-    first = _first_id(found.places, len(entries) - len(shown))
     head = f"{counted(len(shown), 'message')} {what}, newest last."
-    head += f' There are older ones: call again with before="{first}".' if older else ""
+    head += f' There are older ones: call again with before="{shown[0].id}".' if older else ""
     return "\n\n".join([head + _incomplete(found), _NOTE, *(entry.text(fence, room) for entry in shown)])
 
 
@@ -64,10 +64,6 @@ def _entries(places: list[Place]) -> list[_Entry]:
         except (BridgeError, OSError):
             continue
     return entries
-
-
-def _first_id(places: list[Place], skipped: int) -> str:
-    return by_message(places)[skipped][0].id
 
 
 def _fitting(entries: list[_Entry], max_chars: int) -> tuple[list[_Entry], int]:
