@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from typing import Any
 
@@ -77,17 +78,24 @@ def read(
     failed = False
     lock = inbox.hold(where, me)
     try:
-        waiting = fetch.fetch(where, me, loaded, _sender(where, sender))
-        for number, one in enumerate(waiting[:limit]):
-            failed |= not _print_one(one, number, peek, as_json)
+        waiting = fetch.fetch(where, me, loaded, _sender(where, sender))[:limit]
+        mark = secrets.token_hex(4)
+        for number, one in enumerate(waiting, 1):
+            head = f"=== {mark} message {number} of {len(waiting)}, from {one.sender} ==="
+            failed |= not _print_one(one, head, peek, as_json)
+        if waiting and not as_json:
+            click.echo(f"=== {mark} end ===")
     finally:
         lock.release()
     if failed:
         raise click.exceptions.Exit(1)
 
 
-def _print_one(waiting: Waiting, number: int, peek: bool, as_json: bool) -> bool:
-    """Print one message and, once the output took it, acknowledge it; False where it cannot be read."""
+def _print_one(waiting: Waiting, head: str, peek: bool, as_json: bool) -> bool:
+    """Print one message and, once the output took it, acknowledge it; False where it cannot be read.
+
+    The line `head` before it holds a word no body can know: no message can pass for two.
+    """
     try:
         message = waiting.load()
     except (BridgeError, OSError) as trouble:
@@ -96,7 +104,7 @@ def _print_one(waiting: Waiting, number: int, peek: bool, as_json: bool) -> bool
     if as_json:
         echo_json([output.as_json(message, UNREAD if peek else READ, waiting.path if peek else waiting.read_path)])
     else:
-        click.echo(("\n" if number else "") + output.text(message), nl=False)
+        click.echo(f"{head}\n{output.text(message)}", nl=False)
     sys.stdout.flush()
     return peek or _acknowledged(waiting)
 
