@@ -116,12 +116,12 @@ def _shared_out(excerpts: list[Excerpt], left: int) -> list[tuple[list[str], boo
     """
     shown = []
     for one in excerpts:
-        lines, is_whole = _fitting(_numbered(one), left)
+        lines, is_whole = _fitting(_numbered(one, left), left)
         shown.append((lines if is_whole else [], is_whole))
         left -= _characters(shown[-1][0])
     for place, one in enumerate(excerpts):
         if not shown[place][1]:
-            first = (shorten(line, _PREVIEW_WIDTH) for line in islice(_numbered(one), _PREVIEW_LINES))
+            first = (shorten(line, _PREVIEW_WIDTH) for line in islice(_numbered(one, _PREVIEW_WIDTH), _PREVIEW_LINES))
             shown[place] = (_fitting(first, left)[0], False)
             left -= _characters(shown[place][0])
     return shown
@@ -151,11 +151,14 @@ def _check_size(body: str, limit: int) -> None:
 # --- in words -------------------------------------------------------------------------------------------
 
 
-def _numbered(one: Excerpt) -> "Iterator[str]":
-    """Give each line after its number, with an escape for whatever could pass for a line of another kind."""
+def _numbered(one: Excerpt, most: int) -> "Iterator[str]":
+    """Give each line after its number, with an escape for whatever could pass for a line of another kind.
+
+    Of a line of more than `most` characters no more is looked at than tells that it is longer.
+    """
     width, end = len(str(one.last)), "\r" if _has_crlf(one) else ""
     for number, line in enumerate(one.lines(), one.first):
-        yield f"{number:{width}} | {printable(line.removesuffix(end), keep=_TAB)}"
+        yield f"{number:{width}} | {printable(line.removesuffix(end)[: max(0, most) + 1], keep=_TAB)}"
 
 
 def _has_crlf(one: Excerpt) -> bool:

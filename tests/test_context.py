@@ -376,3 +376,21 @@ def test_a_file_that_changes_between_two_sends_is_attached_as_it_was_each_time(w
         "after\n",
     ]
     assert excerpt.load(excerpt.parse_reference("f"), excerpt.project_folder(), 100).raw == b"after\n"
+
+
+def test_of_a_line_that_does_not_fit_only_what_is_shown_is_escaped(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("one.txt").write_text("\x07" * 1_000_000)
+    seen: list[int] = []
+    real = context.printable
+
+    def counted(text: str, keep: str = "") -> str:
+        seen.append(len(text))
+        return real(text, keep)
+
+    monkeypatch.setattr(context, "printable", counted)
+    lines, header = added(where, "one.txt", chars=500)
+    assert "sha256:" in header
+    assert max(seen) <= 501
+    assert any("\\x07" in line for line in lines)
