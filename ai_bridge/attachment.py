@@ -113,18 +113,11 @@ def _named(mailboxes: Mailboxes, text: str) -> dict[str, list[str]]:
     wanted = _WANTED.fullmatch(text)
     found: dict[str, list[str]] = {}
     for outbox in mailboxes.outboxes() if wanted else []:
-        for name in _listed(outbox.attached):
+        for name in sorted(reading.listed(outbox.attached)):
             known = _NAME.fullmatch(name)
             if known and wanted and known[1].startswith(wanted[1].lower()):
                 found.setdefault(known[1], []).append(os.path.join(outbox.attached, name))
     return found
-
-
-def _listed(directory: str) -> list[str]:
-    try:
-        return sorted(os.listdir(directory))
-    except OSError:  # nothing was ever attached there, or it is another's trouble
-        return []
 
 
 def _is_held(path: str, hash_: str) -> bool:

@@ -9,12 +9,11 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from ai_bridge import durable
-from ai_bridge.errors import BridgeError
 from ai_bridge.locks import Lock
 
 # Seconds that a writer may be waited for, and that SQLite waits for what others do to the file.
@@ -29,22 +28,13 @@ _PRAGMAS = (
 )
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 
+# What a damaged database is met by: SQLite says so, or gives what nobody ever wrote into it.
+_DAMAGE = (sqlite3.DatabaseError, ValueError, TypeError, AttributeError, LookupError)
+
 Answer = TypeVar("Answer")
 
 _in_memory: dict[tuple[int, str], sqlite3.Connection] = {}
 _in_memory_guard = threading.Lock()
-
-
-@contextmanager
-def _damage_suppressed() -> Iterator[None]:
-    """Leave the block where the database is damaged: SQLite says so, or gives what nobody ever wrote into it."""
-    try:
-        yield
-    except (BridgeError, OSError):
-        raise
-    except Exception as trouble:
-        if not isinstance(trouble, (sqlite3.DatabaseError, ValueError, TypeError, AttributeError, LookupError)):
-            raise
 
 
 class Database:
@@ -89,11 +79,11 @@ class Cache:
         """
         if self._mine in _in_memory:
             return self._asked_in_memory(question)
-        with _damage_suppressed():
+        with suppress(*_DAMAGE):
             return self._asked(question)
         try:
             is_anew = self._make_anew()
-            with _damage_suppressed():
+            with suppress(*_DAMAGE):
                 return self._asked(question)
         except (OSError, sqlite3.DatabaseError):
             is_anew = True

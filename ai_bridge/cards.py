@@ -13,6 +13,7 @@ from ai_bridge.address import checked, is_address, name_from
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import AGENTS, Mailboxes
+from ai_bridge.text import stamp
 
 FIELDS = ("name", "display", "home", "client", "project", "description", "since")
 TEXT = "text"
@@ -161,7 +162,7 @@ def _project(address: str, folder: str) -> str:
 
 def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:
     said = {name: value for name, value in card.fields.items() if value}
-    since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    since = stamp(time.time())
     first = {"display": display(card.address, said.get("project") or known["project"]), "since": since}
     return dict.fromkeys(FIELDS, "") | {"name": card.address} | known | first | said
 

@@ -6,10 +6,10 @@ from calendar import timegm
 from time import strptime
 
 from ai_bridge import message
-from ai_bridge.inbox import Waiting
+from ai_bridge.inbox import Waiting, inboxes
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, STATES, UNREAD, Outbox, label
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, STATES, Outbox, label
 from ai_bridge.settings import Settings
 from ai_bridge.trace import Place
 
@@ -90,24 +90,13 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
     """Return the health of each agent, with a finding for whatever a person should look at."""
     now = time.time()
     reports = []
-    inboxes = _inboxes(mailboxes)
+    waiting = inboxes(mailboxes)
     for agent in agents:
         router = router_of(mailboxes, agent)
-        report = AgentHealth(agent, router, mailboxes.outbox(agent), inboxes.get(agent, []), now)
+        report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
         _judge(report, settings)
         reports.append(report)
     return reports
-
-
-def _inboxes(mailboxes: Mailboxes) -> dict[str, list[Waiting]]:
-    """Return what is unread by its recipient, every outbox having been listed once."""
-    found: dict[str, list[Waiting]] = {}
-    for outbox in mailboxes.outboxes():
-        for name in outbox.visible(UNREAD):
-            _, dot, recipient = name.removesuffix(".txt").rpartition(".")
-            if dot:
-                found.setdefault(recipient, []).append(Waiting(outbox, name))
-    return found
 
 
 def _judge(report: AgentHealth, settings: Settings) -> None:

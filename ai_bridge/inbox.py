@@ -74,6 +74,17 @@ def unread(
     return [Waiting(outbox, name) for _, outbox, name in found]
 
 
+def inboxes(mailboxes: Mailboxes) -> dict[str, list[Waiting]]:
+    """Return what is unread by its recipient, every outbox having been listed once."""
+    found: dict[str, list[Waiting]] = {}
+    for outbox in mailboxes.outboxes():
+        for name in outbox.visible(UNREAD):
+            _, dot, recipient = name.removesuffix(".txt").rpartition(".")
+            if dot:
+                found.setdefault(recipient, []).append(Waiting(outbox, name))
+    return found
+
+
 def hold(mailboxes: Mailboxes, agent: str) -> Lock:
     """Return the lock by which one session at a time reads an agent's mail, taken; raises `ReaderBusy`."""
     lock = Lock(mailboxes.lock_file("reader", agent))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ai_bridge import address, headers, message, reading
 from ai_bridge.errors import Malformed
 from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, label
+from ai_bridge.votes import RULE_HEADER, RULES
 
 # In the order of a message's way: what moves on while one looks is met again.
 STATES = (DROPPED, PROCESSING, UNREAD, READ)
@@ -97,7 +98,7 @@ def read(outbox: Outbox, state: str, name: str, id_: str, recipient: str) -> Tex
     keys = f"{key('from', outbox.owner)} {key('to', recipient)} {key('id', id_)}"
     if parsed.thread:
         keys += f" {key('thread', parsed.thread)}"
-    if parsed.get("Decide") in ("majority", "unanimous"):
+    if parsed.get(RULE_HEADER) in RULES:
         keys += f" {key('decide')}"
     stamp = message.stamp_of(id_) or outbox.order(state, name)[0]
     words = (parsed.subject, parsed.body, keys)

@@ -7,6 +7,7 @@ import os
 import time
 
 from ai_bridge import durable
+from ai_bridge.text import stamp
 
 try:
     import fcntl
@@ -100,7 +101,7 @@ class Lock:
         """Write who holds the lock; only its holder may."""
         if self._fd is None:
             raise RuntimeError(f"{self.path} is not held")
-        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        since = stamp(time.time())
         state = "ready" if ready else "starting"
         durable.rewrite(self._fd, f"{os.getpid()} {role} {since} {state} {serves}\n".encode())
 

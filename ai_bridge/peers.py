@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
-from contextlib import suppress
-
 from ai_bridge import cards, presence
 from ai_bridge.cards import Card
+from ai_bridge.inbox import inboxes
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import UNREAD, label
-from ai_bridge.presence import Presence, stamp
+from ai_bridge.presence import Presence
+from ai_bridge.text import stamp
 
 
 class Peer:
@@ -66,19 +63,9 @@ def when(peer: Peer) -> str:
 
 def peers(mailboxes: Mailboxes) -> list[Peer]:
     """Return all known agents: those online first, then those with unread mail, each group by address."""
-    known, here, unread = cards.load_all(mailboxes), presence.all_presences(mailboxes), _unread(mailboxes)
+    known, here, unread = cards.load_all(mailboxes), presence.all_presences(mailboxes), inboxes(mailboxes)
     found = [
-        Peer(agent, known.get(agent) or Card(agent, {}), here.get(agent), unread[agent])
+        Peer(agent, known.get(agent) or Card(agent, {}), here.get(agent), len(unread.get(agent, [])))
         for agent in mailboxes.agents()
     ]
     return sorted(found, key=lambda peer: (not peer.is_online, not peer.unread, peer.address))
-
-
-def _unread(mailboxes: Mailboxes) -> Counter[str]:
-    """Count the unread messages of all agents in one walk over the outboxes."""
-    counts: Counter[str] = Counter()
-    for outbox in mailboxes.outboxes():
-        with suppress(OSError):
-            names = os.listdir(outbox.directory(UNREAD))
-            counts.update(label(name)[1] for name in names if name.endswith(".txt") and not name.startswith("."))
-    return counts

@@ -14,6 +14,7 @@ from ai_bridge import address, durable, home, reading
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.locks import Holder, Lock, holder
 from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.text import stamp
 
 FOLDER = "presence"
 HEARTBEAT_S = 25.0
@@ -111,10 +112,7 @@ def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
 
 def _lock_names(mailboxes: Mailboxes) -> list[tuple[str, str]]:
     """Return (role, agent) of the locks that tell of an agent's sessions and readers; the sessions first."""
-    try:
-        names = os.listdir(mailboxes.state_file("locks"))
-    except OSError:
-        return []
+    names = reading.listed(mailboxes.state_file("locks"))
     parts = [name.removesuffix(".lock").partition("-") for name in names]
     found = [(role, agent) for role, _, agent in parts if role in (SESSION, "reader") and address.is_address(agent)]
     return sorted(found, reverse=True)
@@ -148,10 +146,7 @@ def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
 
 def _pages(mailboxes: Mailboxes) -> list[str]:
     """Return the homes of the other machines that have a page."""
-    try:
-        names = os.listdir(os.path.join(mailboxes.path, FOLDER))
-    except OSError:
-        return []
+    names = reading.listed(os.path.join(mailboxes.path, FOLDER))
     homes = {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)} - {home.here()}
     return sorted(filter(home.is_home, homes))
 
@@ -202,13 +197,13 @@ def _is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> boo
 # --- this machine's own page ----------------------------------------------------------------------------
 
 
-def announce(mailboxes: Mailboxes, forgo_if_alone: bool = True) -> bool:
+def announce(mailboxes: Mailboxes) -> bool:
     """Write this machine's page if it is time to; True where it was written.
 
     It is time when a session came or went, and every `HEARTBEAT_S` seconds while there is one. Where no other
     machine has a page or is an agent's home nobody would read it, and none is written.
     """
-    if forgo_if_alone and not _has_others(mailboxes):
+    if not _has_others(mailboxes):
         return False
     lock = Lock(mailboxes.lock_file("presence", "page"))
     if not lock.acquire("presence", patience_s=0.0):
@@ -225,30 +220,25 @@ def _has_others(mailboxes: Mailboxes) -> bool:
 
 
 def _write_if_due(mailboxes: Mailboxes) -> bool:
-    path, now = _page_path(mailboxes, home.here()), time.time()
-    here = _here(mailboxes)
+    me, now = home.here(), time.time()
+    path, here = _page_path(mailboxes, me), _here(mailboxes)
     awake = {agent: stamp(one.since) for agent, one in sorted(here.items()) if one.online}
-    said = _page(mailboxes, home.here())[1]
+    said = _page(mailboxes, me)[1]
     if (said.get("online") or {}) == awake and (not awake or 0 <= now - _modified(path) < HEARTBEAT_S):
         return False
     from ai_bridge import page
 
     latest = sorted((agent for agent in here if agent not in awake), key=lambda agent: -here[agent].seen)[:_SEEN]
     seen = {agent: stamp(here[agent].seen) for agent in latest}
-    raw = page.format_page({"host": home.here(), "at": stamp(now), "online": awake, "seen": seen}, _TEXT)
+    raw = page.format_page({"host": me, "at": stamp(now), "online": awake, "seen": seen}, _TEXT)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw)
     return True
 
 
-def stamp(seconds: float) -> str:
-    """Return seconds since the epoch as an RFC 3339 time in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def _seconds(stamp: object) -> float:
+def _seconds(text: object) -> float:
     """Return the seconds since the epoch of an RFC 3339 time in UTC, 0 where it is none."""
     try:
-        return float(timegm(time.strptime(str(stamp), "%Y-%m-%dT%H:%M:%SZ")))
+        return float(timegm(time.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")))
     except ValueError:
         return 0.0

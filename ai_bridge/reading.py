@@ -74,6 +74,14 @@ def read_file(path: str, limit: int) -> bytes:
         os.close(fd)
 
 
+def listed(directory: str) -> list[str]:
+    """Return the names in a directory, none where it cannot be listed."""
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
 def read_delivered(path: str) -> bytes:
     """Return the content of a message's file in any state; raises as `read_file` does."""
     return read_file(path, _DELIVERED_LIMIT)

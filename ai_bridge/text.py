@@ -1,5 +1,7 @@
 """Text from strangers, made safe to show to a person; the files themselves are never altered."""
 
+import time
+
 # Joins emoji; harmless to a terminal, and text in many languages would break without it.
 _ZERO_WIDTH_JOINER = "\u200d"
 
@@ -21,6 +23,11 @@ def _shown(ch: str) -> str:
     if ch == _ZERO_WIDTH_JOINER or unicodedata.category(ch) in ("Zs", "Co", "Cn"):
         return ch
     return ch.encode("unicode_escape").decode("ascii")
+
+
+def stamp(seconds: float) -> str:
+    """Return seconds since the epoch as an RFC 3339 time in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def shorten(text: str, width: int) -> str:

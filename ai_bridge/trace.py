@@ -1,13 +1,13 @@
 """Where a message is: found by its ID in every state, with the reason if it was rejected."""
 
 import os
-import time
 
 from ai_bridge import address, durable, message, reading
 from ai_bridge.errors import CannotRestore, Malformed, NameTaken, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, file_name, label
+from ai_bridge.text import stamp
 
 # Recipients.
 _MANY = 50
@@ -36,7 +36,7 @@ class Place:
             changed = os.lstat(self.path).st_ctime
         except OSError:
             return ""
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(changed))
+        return stamp(changed)
 
     @property
     def reason(self) -> str | None:
@@ -101,15 +101,8 @@ def _names_in_read(outbox: Outbox, id_: str, recipients: list[str]) -> list[str]
     if not message.is_id(id_):
         return own_name
     if len(recipients) > _MANY and not id_.startswith(f"{outbox.owner}-"):
-        return [name for name in _listed(outbox.directory(READ)) if name.startswith(f"{id_}.")] + own_name
+        return [name for name in reading.listed(outbox.directory(READ)) if name.startswith(f"{id_}.")] + own_name
     return [file_name(id_, recipient) for recipient in recipients] + own_name
-
-
-def _listed(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except OSError:
-        return []
 
 
 def _by_content(outbox: Outbox, id_: str) -> list[Place]:

@@ -38,15 +38,15 @@ def _sent(session: Session, me: str, words: Words, body: str, paths: list[str]) 
     where, loaded = session.mailboxes, session.settings
     in_reply_to, thread = trace.reply_headers(where, words["reply_to"]) if words.get("reply_to") else (None, None)
     to = words["to"] if isinstance(words["to"], list) else [words["to"]]
-    draft = Draft(resolve(where, me, to), body, words.get("subject", DEFAULT_SUBJECT), in_reply_to, thread)
+    draft = Draft(to, body, words.get("subject", DEFAULT_SUBJECT), in_reply_to, thread)
     if "decide" in words:
-        draft.recipients = to
         decide.begin(where, me, draft, words["decide"], words.get("voters"))
     elif "voters" in words:
         raise BridgeError(what='voters go with decide: say decide="majority" or decide="unanimous"')
     check_subject(draft.subject)
-    if paths:
-        draft.body, draft.extra["Context"] = context.with_context(where.outbox(me), body, paths, loaded)
+    draft.recipients = resolve(where, me, draft.recipients)
+    if paths:  # nothing is left by now that would be refused
+        draft.body, draft.extra[context.HEADER] = context.with_context(where.outbox(me), body, paths, loaded)
     sent = send(where, me, draft, loaded.max_message_bytes)
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") tells how it stands.' if "decide" in words else ""
