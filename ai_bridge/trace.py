@@ -12,6 +12,9 @@ from ai_bridge.text import stamp
 # Recipients.
 _MANY = 50
 
+# The states in the order a message passes them: what has moved on meanwhile is found by looking further.
+_ORDER = (DROPPED, PROCESSING, UNREAD, READ, MALFORMED)
+
 
 class Place:
     """One file of a message: the `outbox` and `state` it is in, its `name`, its `id` and its `recipient`."""
@@ -48,9 +51,25 @@ class Place:
         except (OSError, Malformed):
             return None
 
+    def raw(self) -> bytes:
+        """Return the file's bytes, followed to where a move brought it meanwhile; raises `Malformed` or OSError."""
+        for _ in _ORDER:
+            try:
+                return reading.read_delivered(self.path)
+            except FileNotFoundError:
+                self._follow()
+        return reading.read_delivered(self.path)
+
+    def _follow(self) -> None:
+        """Look for the file in every state: a name that holds an ID stays its own while it is moved."""
+        there = [
+            state for state in _ORDER if label(self.name)[1] and os.path.lexists(self.outbox.file(state, self.name))
+        ]
+        self.state = there[0] if there else self.state
+
     def load(self) -> Message:
-        """Return the message; raises `Malformed` or OSError."""
-        return message.parse(reading.read_delivered(self.path))
+        """Return the message, as `raw` finds it; raises `Malformed` or OSError."""
+        return message.parse(self.raw())
 
 
 def by_message(places: list[Place]) -> list[list[Place]]:

@@ -139,3 +139,32 @@ def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Mailboxes) -> None:
     assert trace.reply_headers(where, second) == (second, "older")
     assert trace.is_notice("postmaster")
     assert not trace.is_notice("claude")
+
+
+# --- what moves while it is looked at ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [PROCESSING, UNREAD, READ, MALFORMED])
+def test_a_place_is_followed_to_where_the_file_was_moved(where: Mailboxes, state: str) -> None:
+    _put(where, DROPPED, "n1.gemini.txt")
+    place = trace.find(where, "n1")[0]
+    os.rename(place.path, where.outbox("claude").file(state, place.name))
+    assert place.load().id == "n1"
+    assert place.state == state
+
+
+def test_a_file_with_a_name_of_its_own_is_not_taken_for_another(where: Mailboxes) -> None:
+    _put(where, DROPPED, "note.txt")
+    place = trace.find(where, "note.txt")[0]
+    os.remove(place.path)
+    _put(where, MALFORMED, "note.txt", "n2")
+    with pytest.raises(FileNotFoundError):
+        place.load()
+
+
+def test_what_is_gone_is_gone(where: Mailboxes) -> None:
+    _put(where, UNREAD, "n1.gemini.txt")
+    place = trace.find(where, "n1")[0]
+    os.remove(place.path)
+    with pytest.raises(FileNotFoundError):
+        place.load()

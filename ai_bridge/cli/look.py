@@ -40,7 +40,7 @@ def show(where: Mailboxes, agent: str | None, id_: str, raw: bool, as_json: bool
             raise
         return
     if raw:
-        sys.stdout.buffer.write(reading.read_delivered(place.path))
+        sys.stdout.buffer.write(place.raw())
     elif as_json:
         echo_json([output.as_json(place.load(), place.state, place.path)])
     else:
