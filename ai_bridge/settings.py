@@ -16,16 +16,28 @@ FILE_NAME = "settings.toml"
 
 
 class Setting:
-    """One setting: its default, what a value must be (as a test and in words) and its meaning."""
+    """One setting: its default, what a value must be (as a test and in words) and its meaning.
 
-    __slots__ = ("default", "meaning", "minimum", "name", "wanted")
+    `choices` are all values of a setting that is a word.
+    """
 
-    def __init__(self, name: str, default: "bool | int | float", minimum: float, wanted: str, meaning: str) -> None:
+    __slots__ = ("choices", "default", "meaning", "minimum", "name", "wanted")
+
+    def __init__(
+        self,
+        name: str,
+        default: "bool | int | float | str",
+        minimum: float,
+        wanted: str,
+        meaning: str,
+        choices: "tuple[str, ...]" = (),
+    ) -> None:
         self.name = name
         self.default = default
         self.minimum = minimum
         self.wanted = wanted
         self.meaning = meaning
+        self.choices = choices
 
     @property
     def variable(self) -> str:
@@ -33,7 +45,9 @@ class Setting:
         return f"AI_BRIDGE_{self.name.upper()}"
 
     def accepts(self, value: object) -> bool:
-        """Tell whether `value` is of the right type and large enough."""
+        """Tell whether `value` is of the right type and large enough, or one of the choices."""
+        if self.choices:
+            return value in self.choices
         if isinstance(self.default, bool) or isinstance(value, bool):
             return isinstance(self.default, bool) and isinstance(value, bool)
         kinds = (int, float) if isinstance(self.default, float) else (int,)
@@ -53,6 +67,7 @@ class Setting:
 
 
 _MAXIMUM = 1_000_000_000
+OFF, NOTICE, FULL = REACH = ("off", "notice", "full")
 _TABLE = (
     Setting(
         "max_message_bytes",
@@ -114,6 +129,28 @@ _TABLE = (
         "a whole number of at least 10000 and at most 1000000000",
         "size at which the router's log rotates",
     ),
+    Setting(
+        "reach",
+        NOTICE,
+        0,
+        "off, notice or full",
+        "what a running model is given when mail comes: nothing, a notice, or where a hook can the mail itself",
+        REACH,
+    ),
+    Setting(
+        "max_hops",
+        20,
+        0,
+        "a whole number of at least 0 and at most 1000000000",
+        "answers in a thread without a person's word; 0: any number",
+    ),
+    Setting(
+        "pair_per_hour",
+        60,
+        0,
+        "a whole number of at least 0 and at most 1000000000",
+        "messages in an hour between two agents, without a person's; 0: any number",
+    ),
 )
 SETTINGS = {setting.name: setting for setting in _TABLE}
 
@@ -131,6 +168,9 @@ class Settings:
     settle_s: float
     stuck_s: float
     log_bytes: int
+    reach: str
+    max_hops: int
+    pair_per_hour: int
 
     def __init__(self) -> None:
         self.origins: dict[str, str] = {}

@@ -39,6 +39,9 @@ def test_without_a_file_all_is_default(where: Mailboxes) -> None:
         "log_bytes": 1_000_000,
         "context_chars": 8_000,
         "max_attachment_bytes": 10_485_760,
+        "reach": "notice",
+        "max_hops": 20,
+        "pair_per_hour": 60,
     }
     assert loaded.origins == dict.fromkeys(SETTINGS, "default")
 
@@ -170,3 +173,19 @@ def test_every_setting_is_whole(where: Mailboxes) -> None:
         assert setting.variable == f"AI_BRIDGE_{name.upper()}"
         assert setting.meaning
         assert name in Settings.__annotations__
+
+
+# --- a setting that is a word -----------------------------------------------------------------------------
+
+
+def test_a_word_is_one_of_its_choices(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for word in settings_.REACH:
+        monkeypatch.setenv("AI_BRIDGE_REACH", word)
+        assert settings_.load(where.path).reach == word
+    for wrong in ("loud", "", "1"):
+        monkeypatch.setenv("AI_BRIDGE_REACH", wrong)
+        with pytest.raises(BadSetting, match="off, notice or full"):
+            settings_.load(where.path)
+    for other in (True, 1, ["off"]):
+        with pytest.raises(BadSetting):
+            settings_.load(where.path, {"reach": other})
