@@ -8,17 +8,16 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge import durable, headers, home, page, reading
+from ai_bridge import durable, headers, home, page, policy, reading
 from ai_bridge.address import checked, is_address, name_from
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import AGENTS, Mailboxes
+from ai_bridge.policy import CARD_BYTES, ENDING, entries, is_entry
 from ai_bridge.text import stamp
 
-FIELDS = ("name", "display", "home", "client", "project", "description", "since")
+FIELDS = ("name", "display", "home", "client", "project", "description", "since", *policy.FIELDS)
 TEXT = "text"
-_ENDING = ".md"
-_CARD_BYTES = 16_384
 _FIELD_LENGTH = 400
 _PATIENCE_S = 2.0
 
@@ -68,14 +67,14 @@ def display(address: str, project: str) -> str:
 
 def card_path(mailboxes: Mailboxes, address: str) -> str:
     """Return where the card of an agent lies."""
-    return os.path.join(mailboxes.path, AGENTS, checked(address) + _ENDING)
+    return os.path.join(mailboxes.path, AGENTS, checked(address) + ENDING)
 
 
 def load(mailboxes: Mailboxes, address: str) -> Card:
     """Return the card of an agent, an empty one where there is none; raises `BadCard` or `DiskError`."""
     path = card_path(mailboxes, address)
     try:
-        metadata, text = page.parse(reading.read_file(path, _CARD_BYTES))
+        metadata, text = page.parse(reading.read_file(path, CARD_BYTES))
     except FileNotFoundError:
         return Card(address, {})
     except OSError as error:
@@ -88,7 +87,7 @@ def load(mailboxes: Mailboxes, address: str) -> Card:
 def as_text(mailboxes: Mailboxes, address: str) -> str:
     """Return an agent's card as it stands, to be edited, even if it cannot be read; a new one where there is none."""
     try:
-        return reading.read_file(card_path(mailboxes, address), _CARD_BYTES).decode("utf-8", "replace")
+        return reading.read_file(card_path(mailboxes, address), CARD_BYTES).decode("utf-8", "replace")
     except FileNotFoundError:
         return page.format_page({"name": address, "description": "..."}, "What this agent works on.").decode()
 
@@ -105,7 +104,7 @@ def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
             card.fields = {"name": address} | card.fields
             _save(mailboxes, card)
     except (ValueError, BadField) as trouble:
-        kept = mailboxes.state_file("rejected", address + _ENDING)
+        kept = mailboxes.state_file("rejected", address + ENDING)
         durable.make_directory(os.path.dirname(kept))
         durable.replace_own(kept, text.encode("utf-8", "surrogateescape"))
         raise BadField(why=f"{trouble}; nothing was changed, what you wrote is in {kept}") from None
@@ -134,6 +133,7 @@ def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
         if card.get("display") == display(address, card.get("project")):
             fields = {"display": display(address, fields.get("project", card.get("project")))} | fields
         card.fields = {"name": address} | card.fields | fields
+        card.rest = {name: value for name, value in card.rest.items() if name not in fields}
         _save(mailboxes, card)
     return card
 
@@ -170,8 +170,8 @@ def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:
 def _save(mailboxes: Mailboxes, card: Card) -> None:
     """Write a card, replacing what was there."""
     raw = page.format_page({name: value for name, value in card.fields.items() if value} | card.rest, card.text)
-    if len(raw) > _CARD_BYTES:
-        raise BadField(why=f"the card would be {len(raw)} bytes, over the limit of {_CARD_BYTES}: say it shorter")
+    if len(raw) > CARD_BYTES:
+        raise BadField(why=f"the card would be {len(raw)} bytes, over the limit of {CARD_BYTES}: say it shorter")
     path = card_path(mailboxes, card.address)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw)
@@ -180,6 +180,8 @@ def _save(mailboxes: Mailboxes, card: Card) -> None:
 def _check_field(name: str, value: str) -> None:
     if code := headers.control_character(value):
         raise BadField(why=f"{name} is one line of text, and was given the control character {code}")
+    if name in policy.FIELDS and (wrong := [entry for entry in entries(value) if not is_entry(entry)]):
+        raise BadField(why=f"{name} names addresses, or * for everybody, and {wrong[0]!r} is neither")
     if len(value) > _FIELD_LENGTH:
         raise BadField(
             why=f"{name} has {len(value)} characters, over the limit of {_FIELD_LENGTH}: use {TEXT} for more"
@@ -221,8 +223,8 @@ def _marks(folder: str) -> dict[str, list[int]]:
     found = {}
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            name = entry.name.removesuffix(_ENDING)
-            if entry.name.endswith(_ENDING) and is_address(name):
+            name = entry.name.removesuffix(ENDING)
+            if entry.name.endswith(ENDING) and is_address(name):
                 status = entry.stat(follow_symlinks=False)
                 found[name] = [status.st_ino, status.st_size, status.st_mtime_ns]
     return found

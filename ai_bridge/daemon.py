@@ -17,7 +17,7 @@ from ai_bridge.router_locks import RouterLocks
 from ai_bridge.settings import Settings
 from ai_bridge.wake import Wake, hinted, parts
 
-_LEVELS = dict.fromkeys(("reject", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
+_LEVELS = dict.fromkeys(("reject", "hold", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
 _AGAIN = ("leave", "retry")
 # How long the router rests after the disk refused a move.
 _RETRY_S = 0.25

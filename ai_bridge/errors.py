@@ -189,7 +189,9 @@ class NoSuchMessage(BridgeError):
 
 
 class CannotRestore(BridgeError):
-    sentence = "{id} is {state}, not read or malformed: there is nothing to restore"
+    sentence = (
+        "{id} is {state}, not read or malformed: there is nothing to restore (a person's `allow` is for held mail)"
+    )
 
 
 class NameTaken(BridgeError):

@@ -22,6 +22,10 @@ _FIRST_LOOK_S, _LAST_LOOK_S = 0.0001, 0.002
 _MANY_WAKES, _REST_LOOKS, _REST_S = 20, 4, 0.05
 
 
+def _any(one: Waiting) -> bool:
+    return True
+
+
 def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
     """Return what is unread for the agent, everything included that was dropped before the call."""
     return _Reader(mailboxes, agent, settings, sender).fetch()
@@ -35,10 +39,18 @@ def bring_in(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
 class _Reader:
     """The looks of one reader: at everything, or only at some outboxes, by the agents the last look at all noted."""
 
-    def __init__(self, mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None = None) -> None:
+    def __init__(
+        self,
+        mailboxes: Mailboxes,
+        agent: str,
+        settings: Settings,
+        sender: str | None = None,
+        is_wanted: Callable[[Waiting], bool] = _any,
+    ) -> None:
         self.mailboxes = mailboxes
         self.agent = agent
         self.sender = sender
+        self._is_wanted = is_wanted
         self._router = Router(mailboxes, set(), settings)
 
     def fetch(self) -> list[Waiting]:
@@ -71,7 +83,8 @@ class _Reader:
         return self._unread(outboxes)
 
     def _unread(self, outboxes: list[Outbox]) -> list[Waiting]:
-        return inbox.unread(self.mailboxes, self.agent, self.sender, outboxes)
+        found = inbox.unread(self.mailboxes, self.agent, self.sender, outboxes)
+        return [one for one in found if self._is_wanted(one)]
 
     def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:
         locks = self._free_router_locks(outboxes)
@@ -143,14 +156,16 @@ def wait(
     sender: str | None = None,
     wake: Wake | None = None,
     each_sweep: Callable[[], bool] = lambda: True,
+    is_wanted: Callable[[Waiting], bool] = _any,
 ) -> list[Waiting]:
     """Return what is unread for the agent as soon as there is something, or nothing after `timeout_s` seconds.
 
     `wake`, if given, is one of `open_wake`, which another thread may set; it is closed here. `each_sweep` is
-    called at every wake and sweep; where it returns False the wait ends.
+    called at every wake and sweep; where it returns False the wait ends. Of messages that are not wanted nothing is
+    said, as if they were not there.
     """
     deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
-    reader = _Reader(mailboxes, agent, settings, sender)
+    reader = _Reader(mailboxes, agent, settings, sender, is_wanted)
     with wake or open_wake(mailboxes, settings) as wake:
         sweep_at = time.monotonic() + settings.sweep_s
         found, hints, empty = reader.fetch(), None, 0

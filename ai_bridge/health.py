@@ -9,7 +9,7 @@ from ai_bridge import message
 from ai_bridge.inbox import Waiting, inboxes
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, STATES, Outbox, label
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, Outbox, label
 from ai_bridge.settings import Settings
 from ai_bridge.trace import Place
 
@@ -31,9 +31,9 @@ class Waits:
 
 
 class AgentHealth:
-    """One agent: `router` (its holder, or None), outbox root, stuck claims, malformed, and its inbox."""
+    """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox."""
 
-    __slots__ = ("agent", "dropped", "findings", "malformed", "processing", "router", "unread")
+    __slots__ = ("agent", "dropped", "findings", "held", "malformed", "processing", "router", "unread")
 
     def __init__(self, agent: str, router: Holder | None, outbox: Outbox, inbox: list[Waiting], now: float) -> None:
         self.agent = agent
@@ -41,6 +41,7 @@ class AgentHealth:
         self.dropped = _waits(outbox, DROPPED, now)
         self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))
         self.processing = _waits(outbox, PROCESSING, now)
+        self.held = _waits(outbox, HELD, now)
         self.malformed = _waits(outbox, MALFORMED, now)
         self.unread = Waits([waiting.path for waiting in inbox], now)
         self.findings: list[tuple[int, str]] = []
@@ -65,6 +66,7 @@ class AgentHealth:
             "router": self.router.pid if self.router else None,
             "dropped": self.dropped.as_json(),
             "processing": self.processing.as_json(),
+            "held": self.held.as_json(),
             "malformed": self.malformed.as_json(),
             "unread": self.unread.as_json(),
             "level": LEVELS[max((level for level, _ in self.findings), default=HEALTHY)],
@@ -79,7 +81,7 @@ def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
 
 
 def why(mailboxes: Mailboxes, place: Place) -> str | None:
-    """Return why a message is where it is: the reason of a rejection, or that no router moves it; else None."""
+    """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None."""
     agent = place.recipient
     if place.state != DROPPED or not agent or router_of(mailboxes, agent) is not None:
         return place.reason
@@ -116,6 +118,12 @@ def _judge(report: AgentHealth, settings: Settings) -> None:
             CRITICAL,
             f"{report.dropped.count} not picked up for {age(report.dropped.oldest_s)}; "
             "start the recipients' routers: `ai-collab start`",
+        )
+    if report.held.count:
+        report.find(
+            HEALTHY,
+            f"{report.held.count} held for a person's word, each with its reason beside it in .held; "
+            f"to let all go on: `ai-bridge allow {report.agent}`",
         )
     if report.malformed.count:
         report.find(WARNING, f"{report.malformed.count} malformed; each has its reason beside it in .malformed")

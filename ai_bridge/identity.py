@@ -2,7 +2,7 @@
 
 import os
 
-from ai_bridge import address, durable, reading
+from ai_bridge import address, durable, processes, reading
 from ai_bridge.errors import Malformed, NoIdentity
 from ai_bridge.mailboxes import Mailboxes, user_wide
 
@@ -11,6 +11,8 @@ VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 # What clients call a session, in the environment of their servers and shells; a client started by another inherits
 # what that is called.
 SESSION_VARIABLES = {"CLAUDE_CODE_SESSION_ID": "claude-code", "CODEX_THREAD_ID": "codex-mcp-client"}
+# This client tells its servers nothing of a session, but each session is a process of its own.
+_BY_PROCESS = "gemini-cli-mcp-client"
 # What tells a shell which client started it.
 SHELLS = {"CLAUDECODE": "claude", "GEMINI_CLI": "gemini", "CODEX_THREAD_ID": "codex"}
 
@@ -67,7 +69,9 @@ def _of_shell(mailboxes: Mailboxes) -> str | None:
     keys = [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
     if len(started_by) > 1 or len(keys) > 1:
         return None  # a client within another: the shell may be of either
-    key = keys[0] if keys else ""
+    if not (started_by or keys):
+        return None
+    key = keys[0] if keys else _process_key(mailboxes)
     name = remembered(mailboxes, key)
     if name is None:
         if not started_by:
@@ -90,8 +94,21 @@ def numbered(wanted: str, number: int) -> str:
 
 def session_key(client: str) -> str:
     """Return what a client calls the session this process belongs to, '' where it says nothing."""
+    if client == _BY_PROCESS:
+        return processes.parent_key()
     named = (os.environ.get(variable, "") for variable, whose in SESSION_VARIABLES.items() if whose == client)
     return next(named, "")
+
+
+def _process_key(mailboxes: Mailboxes) -> str:
+    """Return the key of the session that is a process this one descends from; '' where none is."""
+    return next((key for key in processes.ancestor_keys() if remembered(mailboxes, key)), "")
+
+
+def shell_key(mailboxes: Mailboxes) -> str:
+    """Return the key of the session that started this shell, or hook; '' where it is none, or that is not certain."""
+    keys = [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
+    return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes)
 
 
 def remembered(mailboxes: Mailboxes, key: str) -> str | None:

@@ -16,12 +16,14 @@ _MAX_STEM = 210
 # The end of the year 9999.
 _LAST_NS = 253_402_300_799_999_999_999
 
-DROPPED, PROCESSING, UNREAD, READ, MALFORMED = STATES = ("dropped", "processing", "unread", "read", "malformed")
+STATES = ("dropped", "processing", "unread", "read", "held", "malformed")
+DROPPED, PROCESSING, UNREAD, READ, HELD, MALFORMED = STATES
 DIRECTORIES = {
     DROPPED: "",
     PROCESSING: ".processing",
     UNREAD: ".unread",
     READ: ".read",
+    HELD: ".held",
     MALFORMED: ".malformed",
 }
 MOVES = {
@@ -29,9 +31,11 @@ MOVES = {
     "release": (PROCESSING, DROPPED),
     "deliver": (PROCESSING, UNREAD),
     "reject": (PROCESSING, MALFORMED),
+    "hold": (PROCESSING, HELD),
     "acknowledge": (UNREAD, READ),
     "restore read": (READ, UNREAD),
     "restore malformed": (MALFORMED, DROPPED),
+    "allow": (HELD, DROPPED),
 }
 
 

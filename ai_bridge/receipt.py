@@ -4,7 +4,7 @@ import os
 import time
 
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, STATES, file_name
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, file_name
 from ai_bridge.send import Sent
 from ai_bridge.settings import Settings
 from ai_bridge.trace import Place
@@ -48,7 +48,7 @@ def _look(place: Place) -> None:
         if os.path.lexists(place.outbox.file(state, place.name)):
             place.state = state
             return
-    for state in (DROPPED, PROCESSING, MALFORMED):  # where its own name was taken, it has a variant of it
+    for state in (DROPPED, PROCESSING, HELD, MALFORMED):  # where its own name was taken, it has a variant of it
         stem = place.name.removesuffix(".txt") + "~"
         for name in place.outbox.visible(state):
             if name.startswith(stem):

@@ -1,4 +1,4 @@
-"""Reject: what cannot be delivered is kept in `.malformed` with its reason, and its sender is told."""
+"""Set aside what is not delivered, with its reason beside it, and tell its sender: reject, or hold for a person."""
 
 import os
 import shlex
@@ -6,7 +6,7 @@ import shlex
 from ai_bridge import address, durable, send
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED, PROCESSING, REASON, Outbox, shortened, variant
+from ai_bridge.outbox import HELD, MOVES, PROCESSING, REASON, Outbox, shortened, variant
 from ai_bridge.text import printable, shorten
 
 _NOTICE_BYTES = 16_384
@@ -14,41 +14,54 @@ _NOTICE_BYTES = 16_384
 
 def reject(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
     """Move a claimed file to `.malformed`, its reason written first; returns its name there and the reason."""
-    kept, why = _free_name(outbox, name), str(refusal)
-    durable.replace_own(outbox.file(MALFORMED, kept) + REASON, f"{why}\n".encode())
-    outbox.move("reject", name, kept)
+    return _set_aside(mailboxes, outbox, "reject", name, shortened(name), str(refusal))
+
+
+def hold(mailboxes: Mailboxes, outbox: Outbox, name: str, wanted: str, refusal: BridgeError) -> tuple[str, str]:
+    """Move a claimed file to `.held` under its proper name `wanted`; returns its name there and the reason."""
+    return _set_aside(mailboxes, outbox, "hold", name, wanted, str(refusal))
+
+
+def _set_aside(mailboxes: Mailboxes, outbox: Outbox, verb: str, name: str, wanted: str, why: str) -> tuple[str, str]:
+    state = MOVES[verb][1]
+    kept = _free_name(outbox, state, name, wanted)
+    durable.replace_own(outbox.file(state, kept) + REASON, f"{why}\n".encode())
+    outbox.move(verb, name, kept)
     try:
-        _tell_sender(mailboxes, outbox, kept, why)
+        _tell_sender(mailboxes, outbox, state, kept, why)
     except (BridgeError, OSError) as trouble:
         why += f" (its sender could not be told: {trouble})"
     return kept, why
 
 
-def _free_name(outbox: Outbox, name: str) -> str:
-    """Return a name free in `.malformed`, or one this very file already has: a move that was cut short.
+def _free_name(outbox: Outbox, state: str, name: str, wanted: str) -> str:
+    """Return a name free in that state, or one this very file already has: a move that was cut short.
 
     A reason without its file is a crash's leftover, too, and no hindrance.
     """
-    here, wanted, number = outbox.file(PROCESSING, name), shortened(name), 0
-    while os.path.lexists(kept := outbox.file(MALFORMED, variant(wanted, number))) and not durable.is_same(
-        here, kept
-    ):
+    here, number = outbox.file(PROCESSING, name), 0
+    while os.path.lexists(kept := outbox.file(state, variant(wanted, number))) and not durable.is_same(here, kept):
         number += 1
     return variant(wanted, number)
 
 
-def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, name: str, why: str) -> None:
+def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str, why: str) -> None:
     """Send the owner a notice from the postmaster; never about a notice."""
     if outbox.owner == address.POSTMASTER:
         return
-    shown = printable(name)
-    restore = f"ai-bridge restore -- {shlex.quote(name)}" if name.isprintable() else "rename it, then restore it"
-    body = (
-        "A message from your outbox could not be delivered.\n\n"
-        f"Reason: {why}\n"
-        f"Kept as: {printable(outbox.file(MALFORMED, name))}\n"
-        f"Once mended there: {restore}\n"
-    )
+    what, happened, then = _held_words() if state == HELD else _rejected_words(name)
+    kept = printable(outbox.file(state, name))
+    body = f"A message from your outbox {happened}.\n\nReason: {why}\nKept as: {kept}\n{then}\n"
     mailboxes.outbox(address.POSTMASTER).make()
-    draft = send.Draft([outbox.owner], body, f"not delivered: {shorten(shown, 120)}")
+    subject = f"{what}: {shorten(printable(name), 120)}"
+    draft = send.Draft([outbox.owner], body, subject, extra={"Auto-Submitted": "auto-generated"})
     send.post(mailboxes, address.POSTMASTER, [draft], _NOTICE_BYTES)
+
+
+def _rejected_words(name: str) -> tuple[str, str, str]:
+    restore = f"ai-bridge restore -- {shlex.quote(name)}" if name.isprintable() else "rename it, then restore it"
+    return "not delivered", "could not be delivered", f"Once mended there: {restore}"
+
+
+def _held_words() -> tuple[str, str, str]:
+    return "held", "waits for a person's approval", "Tell your user, and do not send it again."

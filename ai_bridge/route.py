@@ -6,9 +6,9 @@ file holds or is stops the pass: what is refused is kept, with its reason, and i
 
 import os
 import time
-from contextlib import contextmanager, suppress
 
 from ai_bridge import address, durable, lease, message, reading, send
+from ai_bridge.claims import Claims
 from ai_bridge.errors import (
     BridgeError,
     ForgedSender,
@@ -18,10 +18,12 @@ from ai_bridge.errors import (
     Unreadable,
     disk_error,
 )
+from ai_bridge.gate import Gate
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
-from ai_bridge.reject import reject
+from ai_bridge.policy import RefusedByCard
+from ai_bridge.reject import hold, reject
 from ai_bridge.settings import Settings
 from ai_bridge.votes import check_opening, vote_of
 
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 class Step:
     """What a pass did with one file.
 
-    `verb` is deliver, reject, fan out, collapse or release; or leave (the file is not complete yet) or retry
+    `verb` is deliver, reject, hold, fan out, collapse or release; or leave (the file is not complete yet) or retry
     (the disk refused), and the next pass looks again. `why` says why for all but deliver; `copies` names the
     files a fan-out dropped.
     """
@@ -54,34 +56,41 @@ class Step:
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
-    __slots__ = ("_held", "agents", "mailboxes", "serves", "settings")
+    __slots__ = ("_claims", "_gate", "agents", "mailboxes", "serves", "settings")
 
     def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
         self.mailboxes = mailboxes
         self.serves = serves
         self.settings = settings
         self.agents: set[str] = set()
-        self._held: set[tuple[Outbox, str]] = set()
+        self._claims = Claims()
+        self._gate = Gate(mailboxes, settings)
 
     # --- the pass ---------------------------------------------------------------------------------------
 
     def one_pass(self, outboxes: "list[Outbox] | None" = None) -> "Iterator[Step]":
         """Look once at every dropped file (of `outboxes`, if given), yielding what was done; may be left anytime."""
-        self._release_held()
-        for outbox in self.look() if outboxes is None else outboxes:
-            try:
-                names = outbox.names(DROPPED)
-            except OSError as error:
-                yield Step("retry", outbox, "", str(disk_error(outbox.path, error)))
-                continue
-            for name in names:
-                yield from self._steps(outbox, name)
+        self._claims.release()
+        try:
+            for outbox in self.look() if outboxes is None else outboxes:
+                yield from self._outbox_steps(outbox)
+        finally:
+            self._gate.save()
 
     def look(self) -> list[Outbox]:
         """Take note of the agents there are now; returns all outboxes."""
         outboxes = self.mailboxes.outboxes()
         self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
         return outboxes
+
+    def _outbox_steps(self, outbox: Outbox) -> "Iterator[Step]":
+        try:
+            names = outbox.names(DROPPED)
+        except OSError as error:
+            yield Step("retry", outbox, "", str(disk_error(outbox.path, error)))
+            return
+        for name in names:
+            yield from self._steps(outbox, name)
 
     def _steps(self, outbox: Outbox, name: str) -> "Iterator[Step]":
         """Route one dropped file, and what it was fanned out to before any later one: order is kept."""
@@ -132,9 +141,9 @@ class Router:
             return self._reject_when_settled(outbox, name, found, refusal)
         if not self.serves_mover(outbox, name, parsed.recipients):
             return None
-        if not self._claim(outbox, name, found):
+        if not self._claims.take(outbox, name, found):
             return None
-        with self._released_on_trouble(outbox, name):
+        with self._claims.released_on_trouble(outbox, name):
             if parsed.recipients != recipients or len(recipients) > 1:
                 return self._fan_out(outbox, name, parsed, recipients)
             return self._deliver(outbox, name, parsed, recipients[0])
@@ -179,43 +188,26 @@ class Router:
 
     # --- the moves --------------------------------------------------------------------------------------
 
-    def _claim(self, outbox: Outbox, name: str, found: os.stat_result) -> bool:
-        """Claim the file that was read; another one under the same name is given back to the next pass."""
-        if not outbox.move("claim", name):
-            return False
-        claimed = os.lstat(outbox.file(PROCESSING, name))
-        if (claimed.st_ino, claimed.st_size, claimed.st_mtime_ns) == (found.st_ino, found.st_size, found.st_mtime_ns):
-            return True
-        outbox.release(name)
-        return False
-
-    @contextmanager
-    def _released_on_trouble(self, outbox: Outbox, name: str) -> "Iterator[None]":
-        """Give a claimed file back where the disk refuses what was to come; if it refuses that too, later."""
-        self._held.add((outbox, name))
-        try:
-            yield
-        except Exception:
-            self._release_held()
-            raise
-        self._held.discard((outbox, name))
-
-    def _release_held(self) -> None:
-        for outbox, name in list(self._held):
-            with suppress(OSError):
-                outbox.release(name)
-                self._held.discard((outbox, name))
-
     def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
         final = file_name(parsed.id, recipient)
         if os.path.lexists(outbox.file(READ, final)):
             return self._collapse(outbox, name, parsed.id, recipient, READ)
+        if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
+            return self._keep_back(outbox, name, final, objection)
         why = self._see_to_judgement(outbox.owner, parsed, recipient)
         try:
             outbox.move("deliver", name, final)
         except FileExistsError:
             return self._collapse(outbox, name, parsed.id, recipient, UNREAD)
+        self._gate.note(outbox.owner, recipient, parsed)
         return Step("deliver", outbox, final, why)
+
+    def _keep_back(self, outbox: Outbox, name: str, final: str, objection: BridgeError) -> Step:
+        """Set a claimed message aside that a card or a budget keeps from its recipient."""
+        if isinstance(objection, RefusedByCard):
+            return self.reject(outbox, name, objection)
+        kept, why = hold(self.mailboxes, outbox, name, final, objection)
+        return Step("hold", outbox, kept, why)
 
     def _see_to_judgement(self, voter: str, parsed: Message, recipient: str) -> str:
         """Have a judge asked if this vote leaves a decision split; returns what is to be said of it."""
@@ -271,7 +263,7 @@ class Router:
     def _claim_and_reject(self, outbox: Outbox, name: str, refusal: Malformed) -> Step | None:
         if not self.serves_mover(outbox, name, []) or not outbox.move("claim", name):
             return None
-        with self._released_on_trouble(outbox, name):
+        with self._claims.released_on_trouble(outbox, name):
             return self.reject(outbox, name, refusal)
 
     def reject(self, outbox: Outbox, name: str, refusal: BridgeError) -> Step:

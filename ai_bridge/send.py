@@ -23,9 +23,12 @@ _last_microsecond = 0
 
 
 class Draft:
-    """What a sender wants said: everything of a message but its ID and date; `extra` are further headers."""
+    """What a sender wants said: everything of a message but its ID and date; `extra` are further headers.
 
-    __slots__ = ("allow_empty", "body", "extra", "in_reply_to", "recipients", "subject", "thread")
+    `hops` tells how many answers deep it is since a person's word, which is 0; None where it answers nothing.
+    """
+
+    __slots__ = ("allow_empty", "body", "extra", "hops", "in_reply_to", "recipients", "subject", "thread")
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class Draft:
         thread: str | None = None,
         allow_empty: bool = False,
         extra: "dict[str, str] | None" = None,
+        hops: int | None = None,
     ) -> None:
         self.recipients = recipients
         self.body = body
@@ -44,6 +48,7 @@ class Draft:
         self.thread = thread
         self.allow_empty = allow_empty
         self.extra = extra or {}
+        self.hops = hops
 
 
 class Sent:
@@ -113,6 +118,8 @@ def _headers(id_: str, sender: str, recipient: str, written: str, draft: Draft) 
         found["In-Reply-To"] = draft.in_reply_to
     if draft.thread:
         found["Thread"] = draft.thread
+    if draft.hops is not None:
+        found["Hops"] = str(draft.hops)
     return found | draft.extra
 
 

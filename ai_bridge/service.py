@@ -51,10 +51,10 @@ def install(path: str, text: str, force: bool = False) -> bool:
     return True
 
 
-def put_config(path: str, data: bytes) -> None:
-    """Put `data` under `path` among the person's own configuration: mode 0644, or the one it had."""
+def put_config(path: str, data: bytes, mode: int = 0o644) -> None:
+    """Put `data` under `path` among the person's own configuration, with the mode it had, if it was there."""
     durable.make_directory(os.path.dirname(path), 0o755)
-    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o644
+    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else mode
     durable.replace_own(path, data, mode)
 
 

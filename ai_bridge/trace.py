@@ -1,19 +1,26 @@
-"""Where a message is: found by its ID in every state, with the reason if it was rejected."""
+"""Where a message is: found by its ID in every state, with the reason if it was set aside."""
 
 import os
 
-from ai_bridge import address, durable, message, reading
+from ai_bridge import address, durable, hops, message, reading
 from ai_bridge.errors import CannotRestore, Malformed, NameTaken, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, file_name, label
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, file_name, label
 from ai_bridge.text import stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Moved = TypeVar("Moved")
 
 # Recipients.
 _MANY = 50
 
 # The states in the order a message passes them: what has moved on meanwhile is found by looking further.
-_ORDER = (DROPPED, PROCESSING, UNREAD, READ, MALFORMED)
+_ORDER = (DROPPED, PROCESSING, UNREAD, READ, HELD, MALFORMED)
 
 
 class Place:
@@ -43,8 +50,8 @@ class Place:
 
     @property
     def reason(self) -> str | None:
-        """Why it was rejected, if it was."""
-        if self.state != MALFORMED:
+        """Why it was rejected or is held, if it is."""
+        if self.state not in (HELD, MALFORMED):
             return None
         try:
             return reading.read_file(self.path + REASON, 65536).decode("utf-8", "replace").strip()
@@ -99,7 +106,7 @@ def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
     """Look where the name tells; `.read`, which may be huge, is asked for names instead of being listed."""
     places = [
         Place(outbox, state, name, label(name)[1])
-        for state in (DROPPED, PROCESSING, UNREAD, MALFORMED)
+        for state in (DROPPED, PROCESSING, UNREAD, HELD, MALFORMED)
         for name in outbox.visible(state)
         if id_ in (label(name)[0], name)
     ]
@@ -156,29 +163,29 @@ def restore(mailboxes: Mailboxes, id_: str) -> list[Place]:
 
 
 def _put_back(place: Place) -> None:
-    """Make the move; a reason goes first, for a router may write a new one as soon as the file is back."""
+    try:
+        without_reason(place, lambda: place.outbox.move(f"restore {place.state}", place.name))
+    except FileExistsError:
+        raise NameTaken(name=place.name, state=UNREAD if place.state == READ else DROPPED) from None
+
+
+def without_reason(place: Place, move: "Callable[[], Moved]") -> "Moved":
+    """Make a move; a reason goes first, for a router may write a new one as soon as the file is back."""
     reason = place.reason
     if reason is not None:
         durable.remove(place.path + REASON)
     try:
-        place.outbox.move(f"restore {place.state}", place.name)
-    except FileExistsError:
-        _keep_reason(place, reason)
-        raise NameTaken(name=place.name, state=UNREAD if place.state == READ else DROPPED) from None
+        return move()
     except OSError:
-        _keep_reason(place, reason)
+        if reason is not None:
+            durable.replace_own(place.path + REASON, f"{reason}\n".encode())
         raise
 
 
-def _keep_reason(place: Place, reason: str | None) -> None:
-    if reason is not None:
-        durable.replace_own(place.path + REASON, f"{reason}\n".encode())
-
-
-def reply_headers(mailboxes: Mailboxes, id_: str) -> tuple[str, str]:
-    """Return `In-Reply-To` and `Thread` of an answer to the message; raises `NoSuchMessage`."""
+def reply_headers(mailboxes: Mailboxes, id_: str) -> tuple[str, str, int]:
+    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message; raises `NoSuchMessage`."""
     original = find(mailboxes, id_)[0].load()
-    return original.id, original.thread or original.id
+    return original.id, original.thread or original.id, hops.of(mailboxes, original) + 1
 
 
 def is_notice(sender: str) -> bool:

@@ -31,6 +31,7 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("AI_BRIDGE_PAIR_PER_HOUR", "0")  # many tests send more; those of the guard say otherwise
 
 
 @pytest.fixture

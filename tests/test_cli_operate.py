@@ -153,7 +153,7 @@ def test_status_tells_the_routers_and_what_waits(where: Mailboxes) -> None:
     assert re.fullmatch(rf"gemini: router, pid {pid}, since \S+; 0 unread, 1 waiting in the outbox", gemini)
     told = _told("status", "--agent", "gemini")
     assert [list(one) for one in told] == [
-        ["agent", "router", "dropped", "processing", "malformed", "unread", "level", "findings"]
+        ["agent", "router", "dropped", "processing", "held", "malformed", "unread", "level", "findings"]
     ]
     assert (told[0]["router"], told[0]["level"], told[0]["findings"]) == (pid, "healthy", [])
 

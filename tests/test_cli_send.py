@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import message
-from ai_bridge.cli import fast, mail, sending
+from ai_bridge.cli import fast, mail, receipts
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.settings import Settings
@@ -501,8 +501,8 @@ def test_a_batch_waits_for_all_and_names_each(where: Mailboxes, settings: Settin
 
 def test_a_receipt_of_a_file_that_is_gone_says_so(where: Mailboxes) -> None:
     place = Place(where.outbox("claude"), UNREAD, "n1.gemini.txt", "gemini")
-    assert sending._receipt(place, with_id=False) == "gemini: was unread, and its file is gone\n"
-    assert sending._receipt(place, with_id=True).startswith("n1 → gemini: was unread")
+    assert receipts._receipt(place, with_id=False) == "gemini: was unread, and its file is gone\n"
+    assert receipts._receipt(place, with_id=True).startswith("n1 → gemini: was unread")
 
 
 def test_a_wait_that_cannot_tell_the_id_does_not_begin(where: Mailboxes) -> None:

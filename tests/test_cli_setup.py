@@ -41,7 +41,7 @@ def test_init_makes_the_mailboxes_where_one_stands(tmp_path: Path, monkeypatch: 
     done = command("init")
     assert done.stdout == f"mailboxes {tmp_path}/mailboxes: claude, gemini (new: claude, gemini)\n"
     assert (tmp_path / "mailboxes" / "README.md").read_text().startswith("# Mailboxes\n")
-    states = {".tmp", ".processing", ".unread", ".read", ".malformed"}
+    states = {".tmp", ".processing", ".unread", ".read", ".held", ".malformed"}
     assert set(os.listdir(tmp_path / "mailboxes" / "claude-outbox")) == states
 
 

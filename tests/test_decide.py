@@ -38,7 +38,7 @@ def propose(
 
 def answer(where: Mailboxes, thread: str, voter: str, body: str, to: str = "claude") -> str:
     """Answer in the thread."""
-    in_reply_to, root = trace.reply_headers(where, thread)
+    in_reply_to, root, _ = trace.reply_headers(where, thread)
     return send(where, voter, Draft([to], body, "re", in_reply_to, root), LIMIT).id
 
 

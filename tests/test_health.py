@@ -59,7 +59,7 @@ def test_all_is_well_with_a_router_and_nothing_in_its_way(where: Mailboxes, sett
 
 
 def _json(agent: str, dropped: int = 0, unread: int = 0) -> dict[str, object]:
-    counts = {"dropped": dropped, "processing": 0, "malformed": 0, "unread": unread}
+    counts = {"dropped": dropped, "processing": 0, "held": 0, "malformed": 0, "unread": unread}
     waits = {state: {"count": count, "oldest_s": pytest.approx(0, abs=60)} for state, count in counts.items()}
     return {"agent": agent, "router": os.getpid(), **waits, "level": "healthy", "findings": []}
 

@@ -9,6 +9,7 @@ import pty
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,23 +18,32 @@ import pytest
 
 from ai_bridge import durable, install
 from ai_bridge.cli.main import bridge
-from ai_bridge.install import CLIENTS, CannotChange
+from ai_bridge.install import CLIENTS, CannotChange, ChangedMeanwhile, Choice
 from ai_bridge.server.tools import tools
 from tests.conftest import ROOT, command
 from tests.faults.disk import FaultyOs
 from tests.test_cli_send import refused
 
 SHIPPED = ROOT / "ai_bridge/skills/advisor/SKILL.md"
+FILES = {
+    "claude": (".claude/skills/advisor/SKILL.md", ".claude.json", ".claude/settings.json"),
+    "gemini": (".gemini/skills/advisor/SKILL.md", ".gemini/settings.json"),
+    "codex": (".codex/skills/advisor/SKILL.md", ".codex/config.toml", ".codex/hooks.json"),
+}
 VARIABLES = {"claude": "CLAUDE_CONFIG_DIR", "gemini": "GEMINI_CLI_HOME", "codex": "CODEX_HOME"}
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home of its own and, as working directory, a place with no mailboxes in reach."""
+    """A home of its own, the clients' commands and, as working directory, a place with no mailboxes in reach."""
     for variable in VARIABLES.values():
         monkeypatch.delenv(variable, raising=False)
-    (tmp_path / "home").mkdir()
-    (tmp_path / "here").mkdir()
+    for name in ("home", "here", "bin"):
+        (tmp_path / name).mkdir()
+    for client in CLIENTS:
+        (tmp_path / "bin" / client).write_text("")
+        (tmp_path / "bin" / client).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path / "here")
     before = os.umask(0o022)
     yield tmp_path / "home"
@@ -44,13 +54,21 @@ def _skill(base: Path, client: str) -> Path:
     return base / f".{client}" / "skills" / "advisor" / "SKILL.md"
 
 
+KEYS = ["client", "path", "action", "what", "backup", "difference", "notes"]
+
+
 def _told(*words: str) -> list[tuple[object, object, object]]:
-    """Run the command; returns client, path and action of each object, which holds nothing else."""
+    """Run the command; returns client, path and action of each skill's object."""
+    return [(line["client"], line["path"], line["action"]) for line in _lines(*words) if line["what"] == "skill"]
+
+
+def _lines(*words: str) -> list[dict[str, object]]:
+    """Run the command; returns all its objects."""
     done = command(*words, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert all(list(line) == ["client", "path", "action"] for line in lines)
-    return [tuple(line.values()) for line in lines]
+    assert all(list(line) == KEYS for line in lines)
+    return lines
 
 
 def _tree(path: Path) -> dict[str, bytes | None]:
@@ -80,7 +98,11 @@ def _changed(home: Path, client: str, content: bytes = b"mine\n") -> Path:
 def test_a_new_skill_is_written_for_every_client(home: Path) -> None:
     done = command("install", "all")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "".join(f"{client}: written {_skill(home, client)}\n" for client in CLIENTS)
+    written = re.findall(r"^(\w+): written (\S+)$", done.stdout, re.M)
+    assert [(client, str(_skill(home, client))) for client in CLIENTS] == [
+        (client, path) for client, path in written if path.endswith("SKILL.md")
+    ]
+    assert written == [(client, str(home / path)) for client, paths in FILES.items() for path in paths]
     for client in CLIENTS:
         skill = _skill(home, client)
         assert skill.read_bytes() == SHIPPED.read_bytes()
@@ -163,7 +185,7 @@ def test_with_yes_a_changed_file_is_shown_and_replaced_and_its_backup_kept(home:
     done = command("install", "claude", "--yes")
     assert f"--- {path}\n+++ ai-bridge\n" in done.stdout
     assert "\n-mine\n+---\n+name: advisor\n" in done.stdout
-    assert done.stdout.endswith(f"\nclaude: replaced {path} (before: {path}.bak)\n")
+    assert f"\nclaude: replaced {path} (before: {path}.bak)\n" in done.stdout
     assert path.read_bytes() == SHIPPED.read_bytes()
     assert Path(f"{path}.bak").read_text() == "mine\n"
     assert {entry.stat().st_mode & 0o777 for entry in path.parent.iterdir()} == {0o600}
@@ -312,6 +334,237 @@ def test_a_link_to_a_directory_is_not_removed_with_what_it_holds(home: Path, tmp
     assert _tree(tmp_path / "dotfiles") == {}
 
 
+# --- server and hooks in files of others -------------------------------------------------------------------
+
+SECRET = "sk-not-for-your-eyes"
+OTHERS = {
+    ".claude.json": json.dumps({"mcpServers": {"db": {"command": "db", "env": {"KEY": SECRET}}}, "oauth": SECRET}),
+    ".gemini/settings.json": f'{{\n\t"apiKey": "{SECRET}", "mcpServers": {{}},\n\t"ui": {{"theme": "é"}}\n}}',
+    ".codex/config.toml": f'# mine\n[mcp_servers.db]\ncommand = "db"\nenv = {{ KEY = "{SECRET}" }}  # {SECRET}\n',
+    ".codex/hooks.json": f'{{"hooks": {{"Stop": [{{"hooks": [{{"type": "command", "command": "{SECRET}"}}]}}]}}}}',
+}
+
+
+@pytest.fixture
+def others(home: Path) -> Path:
+    """A home where each client has servers, hooks and secrets of the person's."""
+    for name, text in OTHERS.items():
+        (home / name).parent.mkdir(exist_ok=True)
+        (home / name).write_text(text)
+        (home / name).chmod(0o640)
+    return home
+
+
+def test_everything_is_registered_beside_what_is_there_and_nothing_of_that_is_shown(others: Path) -> None:
+    done = command("install", "all")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert SECRET not in done.stdout
+    for name, text in OTHERS.items():
+        assert f"--- {others / name}\n+++ {others / name}\n" in done.stdout
+        assert f": changed {others / name} (before: {others / name}.bak)\n" in done.stdout
+        assert Path(f"{others / name}.bak").read_text() == text
+        assert {Path(f"{others / name}{end}").stat().st_mode & 0o777 for end in ("", ".bak")} == {0o640}
+    known = json.loads((others / ".claude.json").read_text())
+    assert list(known["mcpServers"]) == ["db", "ai-bridge"]
+    assert known["oauth"] == SECRET
+    servers = tomllib.loads((others / ".codex/config.toml").read_text())["mcp_servers"]
+    assert list(servers) == ["db", "ai-bridge"]
+    hooks = json.loads((others / ".codex/hooks.json").read_text())["hooks"]
+    assert {event: len(groups) for event, groups in hooks.items()} == {
+        "Stop": 2, "SessionStart": 1, "UserPromptSubmit": 1, "PostToolUse": 1
+    }  # fmt: skip
+
+
+def test_nothing_of_others_is_in_the_objects_for_programs(others: Path) -> None:
+    for words in (("install", "all", "--dry-run"), ("install", "all"), ("uninstall", "all")):
+        assert SECRET not in json.dumps(_lines(*words))
+
+
+def test_uninstall_gives_the_files_back_byte_for_byte_and_removes_its_backups(others: Path) -> None:
+    before = _tree(others)
+    for _ in range(2):
+        command("install", "all")
+        assert _tree(others) != before
+        command("uninstall", "all")
+        assert _tree(others) == before
+
+
+def test_a_new_place_for_the_mailboxes_asks_and_then_uninstall_still_finds_the_way_back(others: Path) -> None:
+    before = _tree(others)
+    command("install", "all", "--mailboxes", "one")
+    refused(command("install", "all", "--mailboxes", "two"), f"{others / '.claude.json'} exists with other content")
+    done = command("install", "all", "--mailboxes", "two", "--yes")
+    assert re.search(r'^-.*"AI_BRIDGE_MAILBOXES": "[^"]*/here/one"', done.stdout, re.M)
+    assert re.search(r'^\+.*"AI_BRIDGE_MAILBOXES": "[^"]*/here/two"', done.stdout, re.M)
+    assert (others / ".claude.json.bak1").exists()
+    command("uninstall", "all")
+    assert _tree(others) == before
+
+
+def test_what_was_changed_since_survives_uninstall(others: Path) -> None:
+    command("install", "gemini")
+    path = others / ".gemini/settings.json"
+    path.write_text(path.read_text().replace('"theme": "é"', '"theme": "ü", "more": 1'))
+    command("uninstall", "gemini")
+    assert path.read_text() == f'{{\n\t"apiKey": "{SECRET}",\n\t"ui": {{"theme": "ü", "more": 1}}\n}}'
+
+
+def test_a_link_to_a_settings_file_stays_one(others: Path, tmp_path: Path) -> None:
+    path, target = others / ".gemini/settings.json", tmp_path / "dotfiles.json"
+    path.rename(target)
+    path.symlink_to(target)
+    command("install", "gemini")
+    assert path.is_symlink()
+    assert "ai-bridge" in target.read_text()
+    command("uninstall", "gemini")
+    assert path.is_symlink()
+    assert target.read_text() == OTHERS[".gemini/settings.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        (".gemini/settings.json", '{\n  // mine\n  "a": 1\n}', "line 2, column 3"),
+        (".gemini/settings.json", '{"a": 1,}', "line 1, column "),
+        (".gemini/settings.json", '{"mcpServers": []}', "mcpServers is no object"),
+        (".gemini/settings.json", '{"hooks": {"AfterTool": {}}}', "hooks.AfterTool is no list"),
+        (".claude.json", "[]", "it holds no object"),
+        (".claude.json", '{"a": NaN}', "NaN is no JSON"),
+        (".codex/config.toml", "a = ", "Invalid value"),
+        (".codex/config.toml", "mcp_servers = 1", "mcp_servers is no table"),
+        (".codex/config.toml", "\udcff", "byte 0 is no UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_merged_into_stops_everything_and_what_to_write_is_shown(
+    others: Path, name: str, text: str, why: str
+) -> None:
+    (others / name).write_bytes(os.fsencode(text))
+    before = _tree(others)
+    done = command("install", "all")
+    assert (done.returncode, _tree(others)) == (1, before)
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
+    assert f"{others / name} cannot be changed safely ({why}" in done.stderr
+    shown = tomllib.loads(done.stdout) if name.endswith("toml") else json.loads(done.stdout)
+    assert "ai-bridge" in next(iter(shown.values()))
+    refused(command("install", "all", "--json"), str(others / name))
+
+
+def test_uninstall_takes_nothing_from_a_file_it_cannot_read_and_that_does_not_name_us(others: Path) -> None:
+    path = others / ".gemini/settings.json"
+    path.write_text("// mine")
+    assert {line["action"] for line in _lines("uninstall", "gemini")} == {"absent"}
+    path.write_text("// ai-bridge")
+    refused(command("uninstall", "gemini"), f"{path} cannot be changed safely", "take ai-bridge out of it by hand")
+
+
+def test_an_entry_a_person_changed_is_replaced_or_taken_only_where_they_agree(others: Path) -> None:
+    command("install", "claude")
+    path = others / ".claude.json"
+    path.write_text(path.read_text().replace('["mcp"]', '["mcp", "--agent", "boss"]'))
+    assert "boss" in path.read_text()
+    before = _tree(others)
+    for verb in ("install", "uninstall"):
+        refused(command(verb, "claude"), f"{path} exists with other content")
+        assert _tree(others) == before
+    assert "boss" in command("install", "claude", "--yes").stdout
+    assert "boss" not in path.read_text()
+
+
+def test_on_a_terminal_it_is_asked_once_for_all(others: Path) -> None:
+    command("install", "all", "--mailboxes", "one")
+    code, shown = _answered(b"y\n", "install", "all", "--mailboxes", "two")
+    assert (code, shown.count("[y/N]")) == (0, 1)
+    assert f"Change {others / '.claude.json'}, change {others / '.gemini/settings.json'}, change " in shown
+
+
+def test_what_a_person_set_otherwise_is_left_and_told(others: Path) -> None:
+    path = others / ".gemini/settings.json"
+    path.write_text('{"tools": {"shell": {"backgroundCompletionBehavior": "notify"}}, "experimental": 7}')
+    shown = command("install", "gemini").stdout
+    assert 'gemini: tools.shell.backgroundCompletionBehavior is "notify" and stays so; mail wakes' in shown
+    after = json.loads(path.read_text())
+    assert (after["tools"]["shell"], after["experimental"]) == ({"backgroundCompletionBehavior": "notify"}, 7)
+
+
+def test_who_has_to_trust_new_hooks_is_told_when_they_are_written_and_not_again(home: Path) -> None:
+    told = "codex: Codex CLI runs these hooks only once you trust them"
+    assert told in command("install", "codex").stdout
+    assert told not in command("install", "codex").stdout
+
+
+def test_a_value_a_person_had_set_alike_stays_after_uninstall(others: Path) -> None:
+    path = others / ".gemini/settings.json"
+    path.write_text('{"experimental": {"modelSteering": true}}')
+    command("install", "gemini")
+    path.write_text(path.read_text().replace("{", '{"mine": 1, ', 1))
+    command("uninstall", "gemini")
+    assert json.loads(path.read_text()) == {"mine": 1, "experimental": {"modelSteering": True}}
+
+
+def test_a_file_written_by_another_program_meanwhile_is_merged_into_as_it_then_is(others: Path) -> None:
+    path = others / ".claude.json"
+    steps = install.plan("install", ["claude"], "user")
+    path.write_text('{"numStartups": 2}')
+    assert len(list(install.carry_out(steps))) == 3
+    assert list(json.loads(path.read_text())) == ["numStartups", "mcpServers"]
+    assert Path(f"{path}.bak").read_text() == '{"numStartups": 2}'
+
+
+def test_a_file_of_which_our_part_was_changed_meanwhile_is_left_alone(others: Path) -> None:
+    path = others / ".claude.json"
+    steps = install.plan("install", ["claude"], "user")
+    path.write_text(text := '{"mcpServers": {"ai-bridge": {"command": "mine"}}}')
+    with pytest.raises(ChangedMeanwhile, match=re.escape(str(path))):
+        list(install.carry_out(steps))
+    assert path.read_text() == text
+
+
+def test_of_all_clients_those_that_are_not_there_are_skipped_and_told(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    (home / ".gemini").mkdir()
+    lines = [json.loads(line) for line in command("install", "all", "--json").stdout.splitlines()]
+    assert [(line["client"], line["action"]) for line in lines if line["action"] == "skipped"] == [
+        ("claude", "skipped"),
+        ("codex", "skipped"),
+    ]
+    assert {line["client"] for line in lines if line["action"] == "written"} == {"gemini"}
+    assert "claude: skipped, for it is not on this machine" in command("install", "all").stdout
+    assert _told("install", "codex")[0][2] == "written"
+
+
+def test_an_address_that_is_none_and_mailboxes_without_a_name_are_refused(home: Path) -> None:
+    refused(command("install", "claude", "--agent", "No One"), "No One")
+    refused(command("install", "claude", "--mailboxes", ""), "--mailboxes names nothing")
+    assert _tree(home) == {}
+
+
+def test_a_link_to_a_file_that_held_nothing_else_stays_one_that_leads_somewhere(home: Path, tmp_path: Path) -> None:
+    command("install", "claude")
+    path, target = home / ".claude/settings.json", tmp_path / "dotfiles.json"
+    path.rename(target)
+    path.symlink_to(target)
+    command("uninstall", "claude")
+    assert path.is_symlink()
+    assert target.read_text() == "{}\n"
+
+
+def test_a_full_disk_leaves_a_file_of_others_as_it_was(others: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [step for step in install.plan("install", ["claude"], "user") if step.piece.what == "server"]
+    before = _tree(others)
+    monkeypatch.setattr(durable, "os", FaultyOs({"write": errno.ENOSPC}))
+    with pytest.raises(CannotChange, match="No space left"):
+        list(install.carry_out(steps))
+    assert _tree(others) == before
+
+
+def test_a_new_file_that_clients_keep_secrets_in_is_for_nobody_else(home: Path) -> None:
+    command("install", "all")
+    modes = {path: (home / path).stat().st_mode & 0o777 for paths in FILES.values() for path in paths}
+    assert {path for path, mode in modes.items() if mode == 0o600} == {".claude.json", ".codex/config.toml"}
+
+
 # --- what cannot be done ----------------------------------------------------------------------------------
 
 
@@ -329,7 +582,8 @@ def test_what_is_no_regular_file_is_refused(home: Path, verb: str, kind: str) ->
 def test_what_cannot_be_written_is_told_in_one_sentence_after_what_was_done(home: Path) -> None:
     (home / ".gemini").write_text("a file where a directory belongs")
     done = command("install", "all")
-    assert (done.returncode, done.stdout) == (1, f"claude: written {_skill(home, 'claude')}\n")
+    assert done.returncode == 1
+    assert done.stdout.endswith("".join(f"claude: written {home / path}\n" for path in FILES["claude"]))
     assert re.fullmatch(r"error: \S+ cannot be changed \(Not a directory\): [^\n]+\n", done.stderr)
     assert _skill(home, "claude").exists()
     assert not _skill(home, "codex").exists()
@@ -373,6 +627,16 @@ def test_an_unknown_client_or_scope_is_a_usage_error(home: Path, verb: str, word
     assert (done.returncode, done.stdout) == (2, "")
     assert f"Usage: ai-bridge {verb} " in done.stderr
     assert _tree(home) == {}
+
+
+def test_the_readme_names_every_file_and_every_event() -> None:
+    text = (ROOT / "README.md").read_text()
+    for client in CLIENTS:
+        for piece in install.pieces(client, "user", Choice()):
+            name = os.path.basename(piece.path)
+            assert f"/{name}`" in text or piece.what == "skill"
+            for event in getattr(piece.content, "hooks", {}):
+                assert re.search(rf"^\|.*\bhooks\b.*\b{event}\b", text, re.M), event
 
 
 # --- the skill --------------------------------------------------------------------------------------------

@@ -18,20 +18,33 @@ ORDER = [
     *("__init__", "text", "errors"),
     *("address", "headers", "handler", "message", "votes", "decision"),
     *("durable", "reading", "lease", "locks", "settings"),
-    *("outbox", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page", "cards", "presence"),
-    *("trace", "cache", "indexed", "indexing", "index"),
-    *("send", "decide", "judge", "reject", "route", "recover", "inbox", "peers", "wake", "receipt", "fetch"),
-    *("identity", "sessions", "health", "log", "router_locks", "daemon", "control", "service", "install"),
-    *("server", "cli", "__main__"),
+    *("outbox", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
+    *("policy", "cards", "presence"),
+    *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
+    *("send", "guard", "gate", "decide", "judge", "reject", "claims", "route", "recover"),
+    *("allow", "inbox", "peers", "framing", "pipe", "hand", "wake", "receipt", "fetch"),
+    *("processes", "identity", "person", "sessions"),
+    *("health", "log", "router_locks", "daemon", "control", "service", "install"),
+    *("reach", "doctor", "server", "cli", "__main__"),
 ]
-# Within the package of the server, and of the command line, the same holds.
+# Within the packages of the server, of the command line, of reach and of the registration, the same holds.
 SERVER = [
-    *("__init__", "instructions", "framing", "tools", "session", "looking", "answers", "calls", "transport", "run")
+    *("__init__", "instructions", "tools", "session", "looking", "answers", "calls"),
+    *("reaching", "resources", "transport", "run"),
 ]
 CLI = [
-    *("__init__", "sending", "fast", "group", "output", "demo"),
-    *("mail", "look", "past", "book", "operate", "setup", "install", "main", "entry"),
+    *("__init__", "receipts", "sending", "fast", "group", "output", "demo"),
+    *("mail", "allow", "look", "past", "book", "operate", "hooking", "setup", "install", "doctor", "main", "entry"),
 ]
+REACH = [
+    *("__init__", "notice", "told", "turn", "client", "claude", "codex", "gemini", "known"),
+    *("carry", "watch", "background"),
+]
+INSTALL = [
+    *("merge", "content", "entries", "json_file", "toml_file"),
+    *("plan", "places", "clients", "plugin", "registered", "trust", "__init__"),
+]
+DOCTOR = ["finding", "registration", "starting", "__init__"]
 # Each third-party package is met in these places only.
 MET_IN = {
     "mcp": {"server", "cli.demo"},
@@ -42,6 +55,7 @@ MET_IN = {
     "yaml": {"page"},
     "jsonschema": {"server"},
     "anyio": {"server", "cli.demo"},
+    "tomlkit": {"install"},
 }
 CHANGES = {
     "rename",
@@ -90,7 +104,7 @@ def _own(name: str) -> str | None:
 
 def _rank(module: str) -> tuple[int, int]:
     top, _, inner = module.partition(".")
-    within = {"server": SERVER, "cli": CLI}.get(top, [""])
+    within = {"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR}.get(top, [""])
     return ORDER.index(top), within.index(inner or within[0])
 
 
@@ -142,7 +156,7 @@ def test_a_send_imports_nothing_it_could_do_without(tmp_path: Path) -> None:
     from ai_bridge.mailboxes import Mailboxes
 
     Mailboxes(str(tmp_path / "m")).make(["claude", "gemini"])
-    environment = {**os.environ, "AI_BRIDGE_MAILBOXES": str(tmp_path / "m")}
+    environment = {**os.environ, "AI_BRIDGE_MAILBOXES": str(tmp_path / "m"), "AI_BRIDGE_PAIR_PER_HOUR": "60"}
     done = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{script}"],
                           input=b"hi", capture_output=True, env=environment, check=False)  # fmt: skip
     code, *loaded = done.stdout.decode().split("\n")[1].split()

@@ -105,7 +105,7 @@ def test_making_again_adds_and_never_changes(where: Mailboxes) -> None:
 
 def test_what_is_made_is_for_its_owner_alone(where: Mailboxes) -> None:
     made = [path for path in [Path(where.path), *Path(where.path).rglob("*")] if path.is_dir()]
-    assert len(made) == 14
+    assert len(made) == 16
     assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
 
 

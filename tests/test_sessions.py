@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -98,7 +99,8 @@ def test_a_shell_of_a_client_within_another_is_not_taken_for_either(
 def test_what_another_client_calls_its_session_is_no_key_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "outer")
     assert identity.session_key("claude-code") == "outer"
-    assert identity.session_key("gemini-cli-mcp-client") == ""
+    assert identity.session_key("codex-mcp-client") == ""
+    assert str(os.getppid()) in identity.session_key("gemini-cli-mcp-client").split()
 
 
 def test_the_key_itself_is_written_nowhere(where: Mailboxes, tmp_path: Path) -> None:

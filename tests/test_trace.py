@@ -135,8 +135,8 @@ def test_restoring_replaces_nothing(where: Mailboxes) -> None:
 def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Mailboxes) -> None:
     first = post(where, "x")
     second = post(where, "y", in_reply_to=first, thread="older")
-    assert trace.reply_headers(where, first) == (first, first)
-    assert trace.reply_headers(where, second) == (second, "older")
+    assert trace.reply_headers(where, first) == (first, first, 1)
+    assert trace.reply_headers(where, second) == (second, "older", 2)
     assert trace.is_notice("postmaster")
     assert not trace.is_notice("claude")
 

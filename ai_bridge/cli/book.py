@@ -45,7 +45,7 @@ def card(where: Mailboxes, agent: str | None, words: tuple[str, ...], as_json: b
     """Show or change what others know of an agent: me, or ADDRESS.
 
     `card set description="reviews Python" text="..."` sets fields (display, home, client, project, description,
-    since, text); an empty value removes one. `card edit` opens the card in your editor.
+    since, accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in your editor.
     """
     verb, rest = (words[0], words[1:]) if words[:1] and words[0] in _VERBS else ("show", words)
     changes = [word for word in rest if "=" in word] if verb == "set" else []

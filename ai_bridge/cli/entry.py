@@ -1,4 +1,4 @@
-"""Where the console scripts begin: `send` goes a way that imports next to nothing, all else meets click."""
+"""Where the console scripts begin: `send` and `hook` go ways that import next to nothing, all else meets click."""
 
 import sys
 
@@ -9,6 +9,10 @@ def ai_bridge() -> None:
         from ai_bridge.cli import fast
 
         fast.send(sys.argv[2:])
+    if sys.argv[1:2] == ["hook"]:
+        from ai_bridge.cli import hooking
+
+        hooking.fast(sys.argv[2:])
     from ai_bridge.cli.main import bridge
 
     bridge(prog_name="ai-bridge")

@@ -99,7 +99,7 @@ def common(agent_help: str = "Who I am (else AI_BRIDGE_AGENT).") -> Callable[[Co
 
 def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailboxes | str | None:
     """Turn the option into the mailboxes it names; commands that make them, or need them later, take the word."""
-    if ctx.resilient_parsing or ctx.command.name in ("init", "mcp", "demo", "install", "uninstall"):
+    if ctx.resilient_parsing or ctx.command.name in ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall"):
         return value
     return mailboxes.find(value)
 

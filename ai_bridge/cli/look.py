@@ -12,7 +12,7 @@ from ai_bridge.cli.group import common, echo_json
 from ai_bridge.errors import NoIdentity, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, UNREAD, Outbox
+from ai_bridge.outbox import DROPPED, HELD, UNREAD, Outbox
 from ai_bridge.text import counted, printable
 from ai_bridge.trace import Place
 
@@ -20,11 +20,14 @@ from ai_bridge.trace import Place
 @click.command("list")
 @common()
 def list_(where: Mailboxes, agent: str | None, as_json: bool) -> None:
-    """What awaits me: unread, and dropped for me but not yet delivered."""
+    """What awaits me: unread, dropped for me but not yet delivered, and held for a person's word."""
     me = where.known(identity.who(where, agent).address)
-    dropped = [Place(box, DROPPED, name, me) for box in where.outboxes() for name in box.names(DROPPED, me)]
+    dropped, held = (
+        [Place(box, state, name, me) for box in where.outboxes() for name in box.names(state, me)]
+        for state in (DROPPED, HELD)
+    )
     unread = [Place(one.outbox, UNREAD, one.name, me) for one in inbox.unread(where, me)]
-    output.print_places(unread + dropped, as_json, with_body=False)
+    output.print_places(unread + dropped + held, as_json, with_body=False)
 
 
 @click.command()
@@ -111,4 +114,5 @@ def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
     click.echo(f"I am: {me.address} ({me.why})")
     click.echo(f"router: {router}")
     click.echo(f"inbox: {counted(report.unread.count, 'message')} unread")
-    click.echo(f"outbox: {report.dropped.count} waiting, {report.malformed.count} malformed")
+    held = f", {report.held.count} held" if report.held.count else ""
+    click.echo(f"outbox: {report.dropped.count} waiting, {report.malformed.count} malformed{held}")

@@ -129,14 +129,40 @@ def _acknowledged(waiting: Waiting) -> bool:
 @click.option(
     "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
 )
+@click.option("--new", is_flag=True, help="Wait for mail this session was not told of, and tell of it in a line.")
 @common()
-def wait(where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, as_json: bool) -> None:
+def wait(
+    where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool
+) -> None:
     """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
     me, loaded = _reader(where, agent)
+    if new:
+        return _wait_for_news(where, me, loaded, timeout, _sender(where, sender), as_json)
     found = fetch.wait(where, me, loaded, timeout, _sender(where, sender))
     if not found:
         raise click.exceptions.Exit(_NOTHING_CAME)
     output.print_places([_place(one, me) for one in found], as_json, with_body=False)
+
+
+def _wait_for_news(
+    where: Mailboxes, me: str, loaded: settings.Settings, timeout: float | None, sender: str | None, as_json: bool
+) -> None:
+    """Wait as a shell in a session's background does, whose end wakes the model: told once, and a burst at once."""
+    from ai_bridge.reach import background
+
+    claim = background.await_news(where, me, loaded, timeout, sender)
+    if claim is None:
+        raise click.exceptions.Exit(_NOTHING_CAME)
+    told = False
+    try:
+        if as_json:
+            output.print_places([_place(one, me) for one in claim.news], as_json, with_body=False)
+        else:
+            click.echo(background.notice(me, claim.news))
+        sys.stdout.flush()
+        told = True
+    finally:
+        claim.settle(told)
 
 
 @click.command()

@@ -28,6 +28,7 @@ _BRIDGE = {
     "wait": (f"{_MAIL}:wait", "Wait until something is unread for me."),
     "acknowledge": (f"{_MAIL}:acknowledge", "Mark unread messages as read."),
     "restore": (f"{_MAIL}:restore", "Put a read message back to unread, a malformed one back on its way."),
+    "allow": ("ai_bridge.cli.allow:allow", "Let a thread, or an agent's mail, go on: a person's word."),
     "list": (f"{_LOOK}:list_", "What awaits me, a line each."),
     "show": (f"{_LOOK}:show", "Show one message, wherever it is."),
     "history": (f"{_PAST}:history", "Past messages from and to me."),
@@ -39,9 +40,11 @@ _BRIDGE = {
     "router": (f"{_OPERATE}:router", "Run the router in the foreground."),
     **_OPERATING,
     "mcp": (f"{_SETUP}:mcp", "Run the STDIO MCP server."),
+    "hook": (f"{_SETUP}:hook", "What a client's command hook runs: JSON in, JSON out."),
     "config": (f"{_SETUP}:config", "Each setting, its value and where it came from."),
-    "install": (f"{_INSTALL}:install", "Put the advisor skill where a client reads skills."),
-    "uninstall": (f"{_INSTALL}:uninstall", "Remove what install wrote."),
+    "install": (f"{_INSTALL}:install", "Register server, hooks and skill with a client."),
+    "uninstall": (f"{_INSTALL}:uninstall", "Take out what install put in."),
+    "doctor": ("ai_bridge.cli.doctor:doctor", "Whether each client can use the mail and be reached."),
     "demo": (f"{_SETUP}:demo", "Two agents talk on throw-away mailboxes."),
 }
 _COLLAB = {"status": (f"{_OPERATE}:status", "Which routers run, and what waits."), **_OPERATING}

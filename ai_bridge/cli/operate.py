@@ -119,6 +119,8 @@ def _print_health(report: AgentHealth) -> None:
     click.echo(f"  inbox        {_shown(report.unread, 'unread')}")
     click.echo(f"  outbox       {_shown(report.dropped, 'waiting')}")
     click.echo(f"  .processing  {_shown(report.processing, 'claimed')}")
+    if report.held.count:
+        click.echo(f"  .held        {_shown(report.held, 'held')}")
     click.echo(f"  .malformed   {_shown(report.malformed, 'malformed')}")
     click.echo(f"  router       {report.router or 'not running'}")
     for level, sentence in report.findings:

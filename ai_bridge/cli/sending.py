@@ -3,22 +3,20 @@
 import os
 import sys
 
-from ai_bridge import identity, mailboxes, settings
+from ai_bridge import guard, identity, mailboxes, settings
 from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED, READ
-from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, check_subject, resolve, send_batch
+from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, check_subject, send_batch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
     from ai_bridge.settings import Settings
-    from ai_bridge.trace import Place
 
     Wanted = tuple[Draft, list[str]]
 
-_NOTHING_CAME, _INTERRUPTED = 3, 130
+_INTERRUPTED = 130
 
 
 class Request:
@@ -71,13 +69,24 @@ def run(request: Request, out: "TextIO | None") -> int:
     loaded = settings.load(where.path)
     limit = loaded.max_message_bytes
     wanted = _drafts(where, request, limit) if request.batch else [_draft(where, request, _body(request, limit))]
-    _decide(where, sender, request, [draft for draft, _ in wanted])
+    drafts = [draft for draft, _ in wanted]
+    _decide(where, sender, request, drafts)
+    guard.check(where, sender, drafts, loaded, _is_person())
     sent = send_batch(where, sender, _with_context(where, sender, wanted, loaded), limit)
     try:
         _tell(out, sent, bool(request.json))
         return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read, loaded)
     except KeyboardInterrupt:  # what was sent stays sent
         return _INTERRUPTED
+
+
+def _is_person() -> bool:
+    """Tell whether a person runs this command: with standard error on a terminal, and in no client's shell."""
+    if not os.isatty(2):
+        return False
+    from ai_bridge.person import clients_variable
+
+    return not clients_variable()
 
 
 def _tell(out: "TextIO | None", sent: list[Sent], as_json: bool) -> None:
@@ -103,7 +112,7 @@ def _line(sent: Sent, as_json: bool) -> str:
 def _draft(where: Mailboxes, request: Request, body: str, line: "dict[str, Any] | None" = None) -> "Wanted":
     """Return the draft the request asks for, and its references; a batch's line may say otherwise."""
     words = line or {}
-    in_reply_to, thread = _reply(where, words.get("reply_to", request.reply_to))
+    in_reply_to, thread, hops = _reply(where, words.get("reply_to", request.reply_to))
     subject = words.get("subject", request.subject)
     draft = Draft(
         [words.get("to", request.recipient)],
@@ -112,13 +121,14 @@ def _draft(where: Mailboxes, request: Request, body: str, line: "dict[str, Any] 
         in_reply_to,
         thread,
         bool(request.allow_empty),
+        hops=hops,
     )
     return draft, list(words.get("context", request.context) or [])
 
 
-def _reply(where: Mailboxes, id_: "str | None") -> "tuple[str | None, str | None]":
+def _reply(where: Mailboxes, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
     if not id_:
-        return None, None
+        return None, None, None
     from ai_bridge.trace import reply_headers
 
     return reply_headers(where, id_)
@@ -146,7 +156,6 @@ def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded:
     outbox, contents = where.outbox(where.known(sender)), {}
     for draft, references in wanted:
         check_subject(draft.subject)
-        resolve(where, sender, draft.recipients)
         if references:
             prepared = context.prepare(draft.body, references, loaded)
             draft.body, draft.extra[context.HEADER] = prepared.body, prepared.header
@@ -245,23 +254,6 @@ def seconds(text: str) -> float | None:
 
 
 def _await_read(where: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, loaded: "Settings") -> int:
-    """Wait, say on standard error where each copy is, and return the exit code."""
-    from ai_bridge.receipt import await_read
+    from ai_bridge.cli import receipts
 
-    places = await_read(where, sent, sender, timeout_s, loaded)
-    if sys.stderr is not None:
-        sys.stderr.write("".join(_receipt(place, len(sent) > 1) for place in places))
-        sys.stderr.flush()
-    states = {place.state for place in places}
-    return 1 if MALFORMED in states else _NOTHING_CAME if states - {READ} else 0
-
-
-def _receipt(place: "Place", with_id: bool) -> str:
-    from ai_bridge.text import printable
-
-    to = f"{place.id} → {place.recipient}" if with_id else place.recipient
-    if place.state == MALFORMED:
-        return f"{to}: malformed: {printable(place.reason or 'for a reason that is not known')}\n"
-    if at := place.at:
-        return f"{to}: {place.state} {'at' if place.state == READ else 'since'} {at}\n"
-    return f"{to}: was {place.state}, and its file is gone\n"
+    return receipts.wait(where, sent, sender, timeout_s, loaded)

@@ -77,6 +77,16 @@ def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("client", type=click.Choice(["gemini"]))
+@common()
+def hook(where: str | None, agent: str | None, client: str, as_json: bool) -> None:
+    """Answer a hook of CLIENT: what it is given comes on standard input, and new mail goes to standard output."""
+    from ai_bridge.cli.hooking import run
+
+    raise click.exceptions.Exit(run(client, where, agent))
+
+
+@click.command()
 @common()
 def demo(where: str | None, agent: str | None, as_json: bool) -> None:
     """Two agents talk on throw-away mailboxes; exit 0 only if every step was seen."""

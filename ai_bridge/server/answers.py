@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ai_bridge import context, decide, health, inbox, index, presence, trace
+from ai_bridge import context, decide, framing, guard, health, inbox, index, presence, trace
 from ai_bridge.errors import BridgeError
 from ai_bridge.index import Query
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import peers
-from ai_bridge.send import DEFAULT_SUBJECT, Draft, check_subject, resolve, send
-from ai_bridge.server import framing, looking
+from ai_bridge.send import DEFAULT_SUBJECT, Draft, check_subject, send
+from ai_bridge.server import looking
 from ai_bridge.server.session import Caller, Session
 from ai_bridge.text import printable, shorten
 
@@ -36,15 +36,16 @@ def _context(session: Session, caller: Caller, words: Words) -> str:
 
 def _sent(session: Session, me: str, words: Words, body: str, paths: list[str]) -> str:
     where, loaded = session.mailboxes, session.settings
-    in_reply_to, thread = trace.reply_headers(where, words["reply_to"]) if words.get("reply_to") else (None, None)
+    answered = words.get("reply_to")
+    in_reply_to, thread, hops = trace.reply_headers(where, answered) if answered else (None, None, None)
     to = words["to"] if isinstance(words["to"], list) else [words["to"]]
-    draft = Draft(to, body, words.get("subject", DEFAULT_SUBJECT), in_reply_to, thread)
+    draft = Draft(to, body, words.get("subject", DEFAULT_SUBJECT), in_reply_to, thread, hops=hops)
     if "decide" in words:
         decide.begin(where, me, draft, words["decide"], words.get("voters"))
     elif "voters" in words:
         raise BridgeError(what='voters go with decide: say decide="majority" or decide="unanimous"')
     check_subject(draft.subject)
-    draft.recipients = resolve(where, me, draft.recipients)
+    guard.check(where, me, [draft], loaded)
     if paths:  # nothing is left by now that would be refused
         draft.body, draft.extra[context.HEADER] = context.with_context(where.outbox(me), body, paths, loaded)
     sent = send(where, me, draft, loaded.max_message_bytes)

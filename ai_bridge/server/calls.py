@@ -62,6 +62,8 @@ async def _answerer(session: Session, context: Context, tool: str) -> Callable[[
         return partial(_wait, session, context)
     if tool == "peer_read":
         return partial(_read, session, context, None)
+    if tool == "check_mail":
+        return partial(_check_mail, session, context)
     sender = tools.agent_of(tool, await anyio.to_thread.run_sync(session.peers, caller(context)))
     if sender is None:
         raise NoSuchTool(tool=tool)
@@ -93,6 +95,20 @@ async def _read(session: Session, context: Context, sender: str | None, words: W
         async with session.turn:
             await _settled(session)
             text = await anyio.to_thread.run_sync(session.read, request, caller(context), sender, words)
+        await anyio.lowlevel.checkpoint()
+    except BaseException:
+        session.settle(request, taken=False)
+        raise
+    return text
+
+
+async def _check_mail(session: Session, context: Context, words: Words) -> str:
+    """Answer a hook; should it be cancelled, nothing was told."""
+    request = context.request_id
+    assert request is not None
+    await _settled(session)
+    try:
+        text = await anyio.to_thread.run_sync(session.check, request, caller(context), words["event"])
         await anyio.lowlevel.checkpoint()
     except BaseException:
         session.settle(request, taken=False)
@@ -134,6 +150,7 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
     finally:
         stop.set()
         wake.set()
+    session.told(caller(context)).add(found)
     return _found_text(me, found, timeout_s)
 
 

@@ -11,8 +11,8 @@ Send: peer_send(to="gemini", subject="...", body="...") to one agent, a list, or
 reply_to=<ID>. The ID you get back means it is safe on disk and will be delivered, even if the other agent is not \
 running now; peer_status(id=...) says where it is. Show code with context=["src/api.py:42-58"] or peer_context.
 
-Wait: when you need an answer to go on, call peer_wait() once: it returns when mail comes and costs nothing until \
-then. Do not poll with peer_read.
+Wait: new mail is announced to you by a line "[ai-bridge, automatic] ..."; read it when it suits your work. When you \
+need an answer to go on, call peer_wait() once: it costs nothing until mail comes. Do not poll with peer_read.
 
 Decide: peer_send(to=[...], decide="majority", body="...") asks others to agree; "unanimous" for what is critical. \
 They answer with reply_to and a line that begins with [LGTM] or [CONTINUE]; if split, a judge is asked by itself. \

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
 from ai_bridge.decision import Decision
 from ai_bridge.errors import BridgeError
+from ai_bridge.framing import fenced, new_fence, origin, shown_headers
 from ai_bridge.index import Found
 from ai_bridge.message import Message
 from ai_bridge.peers import Peer, when
-from ai_bridge.server.framing import fenced, origin, shown_headers
 from ai_bridge.text import counted, printable, shorten
 from ai_bridge.trace import Place, by_message
 from ai_bridge.votes import APPROVE, OBJECT
@@ -47,7 +45,7 @@ def history(found: Found, what: str, max_chars: int) -> str:
     entries = _entries(found.places)
     if not entries:
         return f"No messages {what}." + _incomplete(found)
-    fence = secrets.token_hex(8)
+    fence = new_fence()
     shown, room = _fitting(entries, max_chars)
     older = found.more or len(shown) < len(entries)
     head = f"{counted(len(shown), 'message')} {what}, newest last."

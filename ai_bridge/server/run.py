@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -14,16 +15,19 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from ai_bridge import __version__
 from ai_bridge.errors import BridgeError
 from ai_bridge.presence import HEARTBEAT_S
-from ai_bridge.server import calls, tools, transport
+from ai_bridge.reach.client import Client
+from ai_bridge.reach.known import client_of
+from ai_bridge.server import calls, resources, tools, transport
 from ai_bridge.server.calls import Context, caller
 from ai_bridge.server.instructions import INSTRUCTIONS
+from ai_bridge.server.reaching import Reaching
 from ai_bridge.server.session import Session
 
 # How long the last reply may lie unread once the client has nothing more to say.
 _LAST_REPLY_S = 1.0
 
 
-def build(session: Session) -> Server[Any]:
+def build(session: Session, reaching: Reaching) -> Server[Any]:
     """Return the SDK's server with our tools."""
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -31,9 +35,12 @@ def build(session: Session) -> Server[Any]:
             peers = await anyio.to_thread.run_sync(session.peers, caller(context))
         except (BridgeError, OSError):  # a call will say what is wrong
             peers = []
+        reaching.listed = peers
+        reaching.begin(context.session, caller(context))
         return types.ListToolsResult(tools=tools.tools(peers))
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        reaching.begin(context.session, caller(context))
         return await calls.call(session, context, params.name, params.arguments or {})
 
     async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
@@ -42,15 +49,39 @@ def build(session: Session) -> Server[Any]:
             session.settle((ctx.params or {}).get("requestId"), taken=False)
         return await call_next(ctx)
 
+    async def offer(ctx: Context, call_next: CallNext) -> HandlerResult:
+        """What is offered at first depends on the client that asks."""
+        result = await call_next(ctx)
+        if ctx.method in ("initialize", "server/discover") and isinstance(result, dict):
+            _fit(result, client_of(_client_name(ctx.params or {})))
+        return result
+
     server: Server[Any] = Server(
         "ai-bridge",
         version=__version__,
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        **resources.handlers(session, reaching),
     )
-    server.middleware[:] = [watch_cancellation]
+    server.middleware[:] = [watch_cancellation, offer]
     return server
+
+
+def _client_name(words: Mapping[str, Any]) -> str:
+    """Return what the client that opens a connection calls itself, in either era."""
+    told = words.get("clientInfo") or (words.get("_meta") or {}).get("io.modelcontextprotocol/clientInfo") or {}
+    return str(told.get("name", ""))
+
+
+def _fit(offered: dict[str, Any], client: Client) -> None:
+    """Tell a client what it may do besides; to one that passes updates of resources over, none is offered.
+
+    For a server with resources some clients add tools of their own to every request.
+    """
+    if client.name:
+        offered["capabilities"].pop("resources", None)
+    offered["instructions"] += client.lesson()
 
 
 def main(where: str | None, agent: str | None) -> None:
@@ -59,18 +90,21 @@ def main(where: str | None, agent: str | None) -> None:
 
 
 async def _serve(session: Session) -> None:
-    server = build(session)
-    options = server.create_initialization_options(NotificationOptions())
+    reaching = Reaching(session)
+    server = build(session, reaching)
+    options = server.create_initialization_options(NotificationOptions(tools_changed=True))
     try:
         async with anyio.create_task_group() as group:
-            group.start_soon(_end_on_signal, session, group.cancel_scope)
+            group.start_soon(_end_on_signal, session, reaching, group.cancel_scope)
             group.start_soon(_announce, session)
             async with transport.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
                 await server.run(incoming, outgoing, options)
                 group.cancel_scope.deadline = anyio.current_time() + _LAST_REPLY_S
+                reaching.end()
                 await anyio.to_thread.run_sync(session.leave)
             group.cancel_scope.cancel()
     finally:
+        reaching.end()
         session.close()
 
 
@@ -82,9 +116,10 @@ async def _announce(session: Session) -> None:
             await anyio.to_thread.run_sync(session.announce)
 
 
-async def _end_on_signal(session: Session, scope: anyio.CancelScope) -> None:
+async def _end_on_signal(session: Session, reaching: Reaching, scope: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
+            reaching.end()
             await anyio.to_thread.run_sync(session.leave)
             scope.cancel()
             return

@@ -9,17 +9,23 @@ from typing import Any
 
 import anyio
 
-from ai_bridge import cards, fetch, identity, inbox, mailboxes, presence, sessions, settings
+from ai_bridge import cards, fetch, framing, identity, inbox, mailboxes, presence, processes, sessions, settings
 from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes
+from ai_bridge.hand import Hand
 from ai_bridge.inbox import Waiting
-from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.server import framing
+from ai_bridge.reach import carry
+from ai_bridge.reach.known import client_of
+from ai_bridge.reach.told import Told
+from ai_bridge.reach.turn import Turn
 from ai_bridge.sessions import Name
 from ai_bridge.settings import Settings
-from ai_bridge.text import printable
 
 _DEFAULT_LIMIT = 100
+
+
+class SessionEnded(BridgeError):
+    sentence = "this session has ended: begin a new one"
 
 
 class Caller:
@@ -30,33 +36,6 @@ class Caller:
     def __init__(self, client: str = "", key: str = "") -> None:
         self.client = client
         self.key = key
-
-
-class Hand:
-    """Messages shown in a reply that is on its way; until it is settled no other session reads this agent's mail."""
-
-    __slots__ = ("is_settled", "lock", "shown")
-
-    def __init__(self, lock: Lock, shown: list[Waiting]) -> None:
-        self.lock = lock
-        self.shown = shown
-        self.is_settled = False
-
-    def settle(self, taken: bool) -> None:
-        """Acknowledge the messages if the reply was taken; then let others read."""
-        try:
-            for one in self.shown if taken else []:
-                _acknowledge(one)
-        finally:
-            self.lock.release()
-
-
-def _acknowledge(one: Waiting) -> None:
-    """Acknowledge a message that was shown; where the disk refuses, it is shown again."""
-    try:
-        one.acknowledge()
-    except OSError as error:
-        print(f"not acknowledged: {printable(one.path)}: {error.strerror}", file=sys.stderr)
 
 
 class Session:
@@ -70,6 +49,9 @@ class Session:
         self._naming = threading.Lock()
         self._name: Name | None = None
         self._named_in = ""
+        self._has_left = False
+        self._told: Told | None = None
+        self.activity = Turn()
         self.turn = anyio.Lock()  # reads asked for at once are answered one after the other
 
     # --- who and where ----------------------------------------------------------------------------------
@@ -95,6 +77,8 @@ class Session:
         """Return the session's name, taken at its first use, with an outbox to send from; raises `BridgeError`."""
         where = self.mailboxes
         with self._naming:
+            if self._has_left:
+                raise SessionEnded()
             if self._name is None or not self._name.is_held:
                 self._take_name(where, caller)
             assert self._name is not None
@@ -122,8 +106,9 @@ class Session:
                 presence.announce(Mailboxes(self._named_in))
 
     def leave(self) -> None:
-        """Give the name to whoever comes next, before what is still at work here has ended."""
+        """Give the name, for good, to whoever comes next, before what is still at work here has ended."""
         with self._naming:
+            self._has_left = True
             self._give_name_back()
 
     def announce(self) -> None:
@@ -167,11 +152,50 @@ class Session:
             raise
         hand = Hand(lock, reply.shown)
         if mode == framing.AUTO and hand.shown:
-            with self._mutex:
-                self._hands[str(request)] = hand
+            self._give(request, hand)
         else:
             hand.settle(taken=False)
+            self.told(caller).add(reply.shown)
         return reply.text
+
+    def _give(self, request: str | int, hand: Hand) -> None:
+        with self._mutex:
+            self._hands[str(request)] = hand
+
+    def unread(self) -> list[Waiting]:
+        """Return what is unread for this session's agent, but for what a reply that is on its way shows."""
+        name = self._name
+        if name is None:  # the session has ended meanwhile
+            return []
+        with self._mutex:
+            shown = {one.path for hand in self._hands.values() for one in hand.shown}
+        found = fetch.fetch(self.mailboxes, name.address, self.settings)
+        return [one for one in found if one.path not in shown]
+
+    # --- telling ----------------------------------------------------------------------------------------
+
+    def told(self, caller: Caller) -> Told:
+        """Return what this session was told of."""
+        me, key = self.who(caller).address, self._key(caller)
+        if self._told is None or not self._told.is_of(me, key):
+            self._told = Told(self.mailboxes, me, key)
+        return self._told
+
+    def _key(self, caller: Caller) -> str:
+        return caller.key or identity.session_key(caller.client) or processes.own_key()
+
+    def check(self, request: str | int, caller: Caller, event: str) -> str:
+        """Return what a hook for `event` answers, as JSON: mail the session was not told of, or nothing.
+
+        What is shown whole is acknowledged, and what is told of remembered, once the client has the answer.
+        """
+        me = self.who(caller).address
+        self.activity.note(event)
+        where, level = self.mailboxes, self.settings.reach
+        text, hand = carry.answer(where, me, level, client_of(caller.client), self.told(caller), self.unread, event)
+        if hand is not None:
+            self._give(request, hand)
+        return text
 
     @property
     def waiting(self) -> bool:

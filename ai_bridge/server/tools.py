@@ -150,4 +150,5 @@ _FIXED = (
         _LOOKS,
     ),
     _tool("acknowledge_messages", "Mark messages as read.", {"ids": _TEXTS}, _MARKS, "ids"),
+    _tool("check_mail", "For the client's hooks only.", {"event": _TEXT}, _MARKS, "event"),
 )

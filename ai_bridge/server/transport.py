@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import stat
-import struct
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from typing import Any
 import anyio
 from mcp.server.stdio import stdio_server
 
+from ai_bridge.pipe import unread_bytes
 from ai_bridge.server.session import Session
 
 _MAX_LINE = 64 * 1024 * 1024
@@ -104,7 +104,7 @@ class Asked:
         words = found.get("params")
         if found.get("method") == "notifications/cancelled" and isinstance(words, dict):
             self._open.discard(str(words.get("requestId")))
-        if "id" not in found or ("method" in found) == is_answer or _is_wait(words):
+        if "id" not in found or ("method" in found) == is_answer or _is_wait(found):
             return
         (self._open.discard if is_answer else self._open.add)(str(found["id"]))
 
@@ -115,9 +115,11 @@ class Asked:
                 await anyio.sleep(_LAST_LOOK_S)
 
 
-def _is_wait(words: object) -> bool:
-    """Tell whether a request's words are of a wait for mail: a client that says no more has stopped waiting."""
-    return isinstance(words, dict) and words.get("name") == "peer_wait"
+def _is_wait(request: dict[str, Any]) -> bool:
+    """Tell whether a request is a wait for mail, or a subscription: a client that says no more has ended both."""
+    words = request.get("params")
+    is_wait = isinstance(words, dict) and words.get("name") == "peer_wait"
+    return is_wait or request.get("method") == "subscriptions/listen"
 
 
 def _mended(line: str) -> str:
@@ -195,7 +197,7 @@ class _PipeOut:
     async def _taken(self) -> bool:
         """Wait until the client has read all that was written; False where it left without."""
         pause = _FIRST_LOOK_S
-        while (left := _unread_bytes(self._fd)) > 0:
+        while (left := unread_bytes(self._fd)) > 0:
             if self._writer.transport.is_closing():
                 self._gone()
                 return False
@@ -241,31 +243,3 @@ def _answered(text: str, session: Session) -> str | int | None:
         return request  # type: ignore[no-any-return]
     session.settle(request, taken=False)
     return None
-
-
-def _unread_bytes(fd: int) -> int:
-    """Return how many written bytes the client has not read yet; -1 where it left without reading them."""
-    import fcntl
-    import termios
-
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISFIFO(mode):
-        return _ask(fcntl.ioctl, fd, termios.FIONREAD)
-    if not stat.S_ISSOCK(mode):  # a terminal: what it took is shown
-        return 0
-    left = _ask(fcntl.ioctl, fd, getattr(termios, "TIOCOUTQ", termios.FIONREAD))
-    return -1 if left == 0 and _was_reset(fd) else left
-
-
-def _ask(ioctl: Callable[..., bytes], fd: int, question: int) -> int:
-    try:
-        answer: int = struct.unpack("i", ioctl(fd, question, struct.pack("i", 0)))[0]
-    except OSError:  # a system that cannot say: what the kernel has is taken
-        return 0
-    return answer
-
-
-def _was_reset(fd: int) -> bool:
-    """Tell whether the other end of a socket was closed with bytes unread."""
-    with socket.socket(fileno=os.dup(fd)) as peer:
-        return peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0

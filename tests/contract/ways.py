@@ -21,6 +21,7 @@ from ai_bridge.fetch import fetch
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, MALFORMED, REASON
 from ai_bridge.send import Draft, send
+from ai_bridge.server.reaching import Reaching
 from ai_bridge.server.run import build
 from ai_bridge.server.session import Session
 from tests.conftest import LIMIT, ROOT, command, route
@@ -80,10 +81,12 @@ class McpWay(WayIn):
 
     async def _send(self, where: Mailboxes, words: dict[str, str], sender: str) -> str:
         session = Session(where.path, sender)
+        reaching = Reaching(session)
         try:
-            async with Client(build(session)) as client:
+            async with Client(build(session, reaching)) as client:
                 result = await client.call_tool("peer_send", words)
         finally:
+            reaching.end()
             session.close()
         (content,) = result.content
         assert isinstance(content, TextContent)
@@ -172,7 +175,7 @@ class McpReader(WayOut):
 
     _MAIL = re.compile(
         r"^ID: (?P<id>\S+)\n(?:[A-Z][\w-]*: [^\n]*\n)*?"
-        r"-----BEGIN MAIL (?P<fence>\w+)-----\n(?P<body>.*?)\n-----END MAIL (?P=fence)-----",
+        r"--- mail (?P<fence>\w+) ---\n(?P<body>.*?)\n--- end (?P=fence) ---",
         re.DOTALL | re.MULTILINE,
     )
 

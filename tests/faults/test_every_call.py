@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import durable, inbox
+from ai_bridge.allow import allow
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import parse
-from ai_bridge.outbox import DROPPED, PROCESSING, STATES, Outbox, label
+from ai_bridge.outbox import DROPPED, HELD, PROCESSING, STATES, Outbox, label
 from ai_bridge.recover import recover
 from ai_bridge.route import Router
 from ai_bridge.send import Draft, send, send_batch
@@ -79,6 +80,24 @@ def _claimed(where: Mailboxes, settings: Settings) -> None:
         where.outbox("claude").move("claim", name)
 
 
+def _too_deep(where: Mailboxes, settings: Settings) -> None:
+    settings.pair_per_hour = 60
+    _dropped(where, settings)
+    text = "ID: hand-deep\nFrom: claude\nTo: gemini\nSubject: s\nHops: 99\n\nbody"
+    Path(where.outbox("claude").path, "deep.txt").write_text(text)
+
+
+def _held(where: Mailboxes, settings: Settings) -> None:
+    _too_deep(where, settings)
+    route(where, settings)
+    assert where.outbox("claude").names(HELD)
+
+
+def _allow(where: Mailboxes, settings: Settings, out: int) -> None:
+    allow(where, "claude", settings.max_hops)
+    _pass(where, settings, out)
+
+
 def _unread(where: Mailboxes, settings: Settings) -> None:
     _dropped(where, settings)
     route(where, settings)
@@ -90,6 +109,8 @@ CASES: dict[str, tuple[Callable[[Mailboxes, Settings], None], Act]] = {
     "send a batch": (_nothing, _send_batch),
     "pass": (_dropped, _pass),
     "fan out and reject": (_hand_dropped, _pass),
+    "hold": (_too_deep, _pass),
+    "allow": (_held, _allow),
     "recover": (_claimed, _recover),
     "read": (_unread, _read),
 }
@@ -166,6 +187,8 @@ def test_death_at_every_call(
         acknowledged = [label(name)[0] for name in where.outbox("claude").names("read")]
         if act is _read:  # the next reader goes on where this one died
             _read(where, settings, os.open(os.devnull, os.O_WRONLY))
+        elif act is _allow:  # and the person, who saw it end, says it again
+            _allow(where, settings, -1)
         _check(where, settings, before, told if act is not _read else [])
         _check_told(told, acknowledged, act)
     assert call > 1
@@ -191,7 +214,7 @@ def _check_told(told: list[str], acknowledged: list[str], act: Act) -> None:
 
 
 @pytest.mark.parametrize("renaming", ["renameat2", "link"])
-@pytest.mark.parametrize("case", ["pass", "fan out and reject", "recover", "read"])
+@pytest.mark.parametrize("case", ["pass", "fan out and reject", "hold", "allow", "recover", "read"])
 def test_an_error_at_every_call_delays_and_loses_nothing(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str, renaming: str
 ) -> None:
@@ -214,6 +237,8 @@ def test_an_error_at_every_call_delays_and_loses_nothing(
             act(where, settings, quiet)
         if act is _read:
             _read(where, settings, quiet)
+        elif act is _allow:
+            _allow(where, settings, quiet)
         reached = len(faulty.calls) >= number
         _check(where, settings, before, [])
     os.close(quiet)

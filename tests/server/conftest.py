@@ -75,6 +75,7 @@ class Ground:
         """Return an environment that holds nothing of the person's."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
         ours = {"AI_BRIDGE_STATE": str(self.state), "HOME": str(self.home), "AI_BRIDGE_MAILBOXES": self.where.path}
+        ours["AI_BRIDGE_PAIR_PER_HOUR"] = "0"
         return kept | ours | variables
 
     def start(

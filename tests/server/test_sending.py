@@ -65,9 +65,10 @@ def test_an_answer_names_what_it_answers_and_its_thread(claude: Wire, gemini: Wi
     assert bodies(claude.text("peer_read")) == ["why?"]
     answer = sent(where, claude.text("peer_send", to="gemini", body="because", reply_to=question))["gemini"]
     assert (answer.get("In-Reply-To"), answer.thread) == (question, question)
-    assert f"Thread: {question}" in gemini.text("peer_read")
+    assert f"In-Reply-To: {question}" in gemini.text("peer_read")
     again = sent(where, gemini.text("peer_send", to="claude", body="and then?", reply_to=answer.id))["claude"]
     assert (again.get("In-Reply-To"), again.thread) == (answer.id, question)
+    assert f"Thread: {question}" in claude.text("peer_read")
 
 
 def test_what_is_not_an_answer_has_no_thread(claude: Wire, where: Mailboxes) -> None:

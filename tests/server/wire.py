@@ -42,6 +42,7 @@ class Wire:
         self.fd_in, self.fd_out = ends
         self._stderr = stderr
         self.progress: list[Json] = []
+        self.notices: list[Json] = []
         self._client = {"name": client, "version": "1"}
         self._era = era
         self._last = 0
@@ -146,8 +147,18 @@ class Wire:
         line = json.loads(raw)
         if line.get("method") == "notifications/progress":
             self.progress.append(line["params"])
-        elif "method" not in line:
+        elif "method" in line:
+            self.notices.append(line)
+        else:
             self._replies[line["id"]] = line
+
+    def noticed(self, method: str) -> list[Json]:
+        """Return the parameters of all notifications of that kind so far, having read what there is."""
+        while select.select([self.fd_out], [], [], 0)[0]:
+            self._buffer += self.read_some()
+        while b"\n" in self._buffer:
+            self._sort(self._next_line(time.monotonic()))
+        return [line.get("params", {}) for line in self.notices if line["method"] == method]
 
     def _next_line(self, deadline: float) -> bytes:
         while b"\n" not in self._buffer:

@@ -1,0 +1,101 @@
+"""What a person allowed: that a thread goes on, or that an agent's mail passes; small files that all machines see.
+
+`allowed/<ID>.thread` and `allowed/<address>.agent`, header lines like those of a message. Each is replaced by the
+next for the same; one that is damaged allows nothing.
+"""
+
+import os
+import time
+
+from ai_bridge import durable, headers, reading
+from ai_bridge.errors import Malformed
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import is_id
+
+FOLDER = "allowed"
+_THREAD, _AGENT = ".thread", ".agent"
+_BYTES = 4096
+_DIGITS = 20
+
+
+class Allowance:
+    """What was allowed: `hops` in a thread, and mail composed until `until`; `at` is when.
+
+    Both times are in the form of `message.stamp_of`, UTC.
+    """
+
+    __slots__ = ("at", "hops", "until")
+
+    def __init__(self, at: str, until: str, hops: int = 0) -> None:
+        self.at = at
+        self.until = until
+        self.hops = hops
+
+    @property
+    def seconds(self) -> float:
+        """When it was allowed, in seconds since the epoch."""
+        from calendar import timegm
+
+        return timegm(time.strptime(self.at[:14], "%Y%m%d%H%M%S")) + int(self.at[14:]) / 1e6
+
+
+def of_thread(mailboxes: Mailboxes, thread: str) -> Allowance | None:
+    """Return what is allowed of a thread, named by its ID; None where nothing is."""
+    return _read(_path(mailboxes, thread, _THREAD)) if is_id(thread) else None
+
+
+def of_agent(mailboxes: Mailboxes, address: str) -> Allowance | None:
+    """Return what is allowed of an agent; None where nothing is."""
+    return _read(_path(mailboxes, address, _AGENT))
+
+
+def allow_thread(mailboxes: Mailboxes, thread: str, allowance: Allowance) -> None:
+    """Let a thread go on; `thread` is an ID."""
+    _write(_path(mailboxes, thread, _THREAD), allowance)
+
+
+def allow_agent(mailboxes: Mailboxes, address: str, allowance: Allowance) -> None:
+    """Let an agent's mail pass."""
+    _write(_path(mailboxes, address, _AGENT), allowance)
+
+
+def stamp(nanoseconds: int) -> str:
+    """Return a time since the epoch in the form of `message.stamp_of`."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest // 1000:06d}"
+
+
+def _path(mailboxes: Mailboxes, subject: str, ending: str) -> str:
+    return os.path.join(mailboxes.path, FOLDER, subject + ending)
+
+
+def _write(path: str, allowance: Allowance) -> None:
+    text = f"At: {_date(allowance.at)}\nUntil: {_date(allowance.until)}\n"
+    if allowance.hops:
+        text += f"Hops: {allowance.hops}\n"
+    durable.make_directory(os.path.dirname(path))
+    durable.replace_own(path, text.encode("ascii"))
+
+
+def _read(path: str) -> Allowance | None:
+    try:
+        found = headers.load(reading.read_file(path, _BYTES).decode("ascii").strip("\n"))
+        at, hops = _stamp(found["At"]), int(found.get("Hops", "0"))
+        return Allowance(at, _stamp(found.get("Until", found["At"])), hops)
+    except (OSError, Malformed, ValueError, KeyError):
+        return None
+
+
+def _date(stamp: str) -> str:
+    """Return a time as RFC 3339."""
+    day, hour = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}", f"{stamp[8:10]}:{stamp[10:12]}:{stamp[12:14]}"
+    return f"{day}T{hour}.{stamp[14:]}Z"
+
+
+def _stamp(date: str) -> str:
+    """Return the time that RFC 3339 tells; raises ValueError where it tells none, or one that is not UTC."""
+    digits = "".join(ch for ch in date if ch in "0123456789")
+    time.strptime(date[:19], "%Y-%m-%dT%H:%M:%S")
+    if not date.endswith("Z") or len(digits) > _DIGITS:
+        raise ValueError(date)
+    return digits.ljust(_DIGITS, "0")

@@ -1,0 +1,39 @@
+"""The command by which a person lets mail go on: allow."""
+
+from __future__ import annotations
+
+import click
+
+from ai_bridge import allow as allow_
+from ai_bridge import person, settings
+from ai_bridge.cli.group import common, echo_json
+from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.text import printable
+
+
+class ForPersons(BridgeError):
+    sentence = (
+        "this is for a person, in a terminal of their own: {variable} says that an agent's client started this shell"
+    )
+
+
+@click.command()
+@click.argument("subject", metavar="THREAD|ADDRESS")
+@common(agent_help="Only what is held for this agent.")
+def allow(where: Mailboxes, agent: str | None, subject: str, as_json: bool) -> None:
+    """Let a thread go on, named by the ID of any message of it, or an agent's mail so far, named by its address.
+
+    Its budgets begin anew, and what was held of it goes back on its way.
+    """
+    if variable := person.clients_variable():
+        raise ForPersons(variable=variable)
+    only = None if agent is None else where.known(agent)
+    places = allow_.allow(where, subject, settings.load(where.path).max_hops, only)
+    if as_json:
+        echo_json({"id": one.id, "to": one.recipient, "state": one.state, "path": one.path} for one in places)
+        return
+    for place in places:
+        click.echo(f"{printable(place.name)} from {place.outbox.owner} is on its way again")
+    if not places:
+        click.echo(f"nothing was held; {printable(subject)} may go on")

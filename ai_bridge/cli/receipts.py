@@ -1,0 +1,33 @@
+"""What `send --wait-read` says once it has waited: where each copy is, and the exit code."""
+
+import sys
+
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import MALFORMED, READ
+from ai_bridge.receipt import await_read
+from ai_bridge.send import Sent
+from ai_bridge.settings import Settings
+from ai_bridge.text import printable
+from ai_bridge.trace import Place
+
+_NOTHING_CAME = 3
+
+
+def wait(where: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, loaded: Settings) -> int:
+    """Wait, say on standard error where each copy is, and return the exit code."""
+    places = await_read(where, sent, sender, timeout_s, loaded)
+    if sys.stderr is not None:
+        sys.stderr.write("".join(_receipt(place, len(sent) > 1) for place in places))
+        sys.stderr.flush()
+    states = {place.state for place in places}
+    return 1 if MALFORMED in states else _NOTHING_CAME if states - {READ} else 0
+
+
+def _receipt(place: Place, with_id: bool) -> str:
+    to = f"{place.id} → {place.recipient}" if with_id else place.recipient
+    if place.state == MALFORMED:
+        return f"{to}: malformed: {printable(place.reason or 'for a reason that is not known')}\n"
+    if at := place.at:
+        reason = f": {printable(place.reason)}" if place.reason else ""
+        return f"{to}: {place.state} {'at' if place.state == READ else 'since'} {at}{reason}\n"
+    return f"{to}: was {place.state}, and its file is gone\n"

@@ -1,0 +1,112 @@
+"""Whether each client can use the mail and be reached: what is found, and the one command that mends it.
+
+Nothing is changed, no session is registered and no model is asked: clients are run for their version only, and
+their server as they would start it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+from ai_bridge import install
+from ai_bridge.doctor.finding import LEVELS, NOTE, OK, WRONG, Finding, mending
+from ai_bridge.doctor.registration import read_json, registration
+from ai_bridge.doctor.starting import started
+from ai_bridge.install import Registration
+from ai_bridge.reach.known import CLIENTS
+
+__all__ = ["LEVELS", "NOTE", "OK", "WRONG", "Finding", "examine"]
+
+_PATIENCE_S = 20.0
+_QUIET = {"DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1", "GEMINI_TELEMETRY_ENABLED": "false", "NO_COLOR": "1"}
+
+
+def examine(clients: list[str]) -> Iterator[Finding]:
+    """Look at each of the clients, yielding what is found; raises `CannotChange` where the directory is gone."""
+    for client in clients:
+        program = shutil.which(client)
+        known = [install.registered(client, scope) for scope in install.SCOPES]
+        registered = [one for one in known if one.server is not None]
+        if program is None and not registered:
+            yield Finding(client, "installed", NOTE, f"the command {client} is not on the PATH")
+            continue
+        yield _version(client, program)
+        yield from _files(known)
+        if not registered:
+            yield Finding(client, "registered", WRONG, "its files do not name our server", mending(client))
+            continue
+        for one in registered:
+            yield from registration(one)
+        yield started(registered[-1])
+        yield _reach(client, program)
+
+
+def _version(client: str, program: str | None) -> Finding:
+    if program is None:
+        return Finding(client, "installed", NOTE, f"registered, but the command {client} is not on the PATH")
+    try:
+        done = _run([program, "--version"])
+    except (OSError, subprocess.TimeoutExpired) as trouble:
+        return Finding(client, "installed", WRONG, f"{program} --version: {trouble}", f"{client} --version")
+    said = done.stdout.decode("utf-8", "replace").strip().split("\n")[0]
+    if done.returncode or not said:
+        return Finding(client, "installed", WRONG, f"{program} --version failed", f"{client} --version")
+    return Finding(client, "installed", OK, said)
+
+
+def _run(words: list[str]) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, **_QUIET}
+    return subprocess.run(
+        words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S, env=environment, check=False
+    )
+
+
+def _runs(words: list[str]) -> bool:
+    try:
+        return _run(words).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _files(known: list[Registration]) -> Iterator[Finding]:
+    """Name the files that cannot be understood."""
+    for one in known:
+        for file in one.files:
+            if file.trouble is not None:
+                yield Finding(
+                    one.client, "files", WRONG, f"{file.path}: {file.trouble}", mending(one.client, one.scope)
+                )
+
+
+def _reach(client: str, program: str | None) -> Finding:
+    ways = CLIENTS[client]
+    found = f"idle by {ways.idle}; at work by {ways.working}"
+    if trouble := _cannot_reach(client, program):
+        return Finding(client, "reach", WRONG, f"{found}; but {trouble}", mending(client))
+    return Finding(client, "reach", OK, found)
+
+
+def _cannot_reach(client: str, program: str | None) -> str:
+    """Return what is in the way, as far as files and the program tell; '' where nothing is."""
+    if client == "gemini":
+        known = [install.registered("gemini", scope) for scope in install.SCOPES]
+        settings = [read_json(one.files[-1].path) for one in known]
+        if not any(_wakes(found) for found in settings):
+            return "its settings do not let the end of a background command wake an idle session"
+    if client == "codex" and program is not None:
+        done = subprocess.run(
+            [program, "queue", "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+        return "" if done.returncode == 0 else "this version has no `codex queue`: update it"
+    return ""
+
+
+def _wakes(settings: dict[str, Any]) -> bool:
+    tools, experimental = settings.get("tools"), settings.get("experimental")
+    shell = tools.get("shell") if isinstance(tools, dict) else None
+    injects = isinstance(shell, dict) and shell.get("backgroundCompletionBehavior") == "inject"
+    return injects and isinstance(experimental, dict) and experimental.get("modelSteering") is True

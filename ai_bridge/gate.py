@@ -1,0 +1,85 @@
+"""What a router asks before it delivers: does the recipient's card, a thread's length or a pair's traffic forbid it?
+
+It asks again what `guard` asked before a send, for a message may have been dropped another way.
+"""
+
+from ai_bridge import address, guard, hops, policy, traffic
+from ai_bridge.errors import BridgeError
+from ai_bridge.guard import HeldByCard, PairTooBusy, ThreadTooLong
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import Message
+from ai_bridge.outbox import PROCESSING, Outbox
+from ai_bridge.policy import HOLD, REFUSE, RefusedByCard
+from ai_bridge.settings import Settings
+
+
+class Gate:
+    """What a router asks before it delivers, during one pass: `save` ends that."""
+
+    __slots__ = ("_mailboxes", "_policies", "_settings", "_traffic")
+
+    def __init__(self, mailboxes: Mailboxes, settings: Settings) -> None:
+        self._mailboxes = mailboxes
+        self._settings = settings
+        self._policies = policy.Policies(mailboxes)
+        limit = settings.pair_per_hour
+        self._traffic = traffic.Traffic(mailboxes, limit) if limit else None
+
+    def objection(self, outbox: Outbox, name: str, claimed: Message, recipient: str) -> BridgeError | None:
+        """Return why a claimed file is not to be delivered: `RefusedByCard`, else it is to be held; None if it is."""
+        sender = outbox.owner
+        if sender == address.POSTMASTER:
+            return None
+        says = self._policies.verdict(recipient, sender)
+        if says == REFUSE:
+            return RefusedByCard(recipient=recipient, sender=sender)
+        if says == HOLD and not self._is_approved(outbox, name, claimed, any_time=True):
+            return HeldByCard(recipient=recipient, sender=sender, thread=hops.thread_of(claimed))
+        depth = hops.told(claimed)
+        if depth == 0:  # a person's word
+            return None
+        found = self._too_long(claimed, depth) or self._too_busy(sender, recipient)
+        return found if found is not None and not self._is_approved(outbox, name, claimed) else None
+
+    def note(self, sender: str, recipient: str, delivered: Message) -> None:
+        """Count a message that was delivered."""
+        if self._traffic and sender != address.POSTMASTER and not hops.is_persons(delivered):
+            self._traffic.note(sender, recipient)
+
+    def save(self) -> None:
+        """Write down what was counted, and look at cards again from now on."""
+        self._policies.look_again()
+        if self._traffic:
+            self._traffic.save()
+
+    def _too_long(self, claimed: Message, depth: int | None) -> ThreadTooLong | None:
+        limit = self._settings.max_hops
+        if depth is None and limit:
+            depth = hops.of(self._mailboxes, claimed)
+        if not limit or depth is None or depth <= limit:
+            return None
+        thread = hops.thread_of(claimed)
+        limit = guard.hops_allowed(self._mailboxes, thread, limit)
+        return ThreadTooLong(limit=limit, thread=thread) if depth > limit else None
+
+    def _too_busy(self, sender: str, recipient: str) -> PairTooBusy | None:
+        if self._traffic is None:
+            return None
+        limit = self._settings.pair_per_hour
+        ways = [self._traffic.times(*way) for way in guard.ways(sender, recipient)]
+        if sum(map(len, ways)) < limit:
+            return None
+        return guard.too_busy(
+            self._mailboxes, sender, recipient, [second for way in ways for second in way], 1, limit
+        )
+
+    def _is_approved(self, outbox: Outbox, name: str, claimed: Message, any_time: bool = False) -> bool:
+        """Tell whether a person let what was composed by then go on; a thread, if `any_time` will do, ever since."""
+        from ai_bridge import allowed
+
+        thread = allowed.of_thread(self._mailboxes, hops.thread_of(claimed))
+        if thread and any_time:
+            return True
+        composed = outbox.order(PROCESSING, name)[0]
+        found = (thread, allowed.of_agent(self._mailboxes, outbox.owner))
+        return any(one is not None and composed <= one.until for one in found)

@@ -1,0 +1,151 @@
+"""What keeps two agents from talking for ever, and strangers out: asked before a send, and by `gate` once more.
+
+A thread may go `max_hops` answers without a person's word, a pair of agents `pair_per_hour` messages; a recipient's
+card may refuse or hold a sender. A person's own messages are under no limit; `allowed` holds what a person let go on.
+"""
+
+import os
+import time
+
+from ai_bridge import address, policy, traffic
+from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import DROPPED
+from ai_bridge.send import Draft, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ai_bridge.settings import Settings
+
+
+class ThreadTooLong(BridgeError):
+    sentence = (
+        "this thread has gone on for {limit} answers without a person's word (setting max_hops): "
+        "a person lets it go on with `ai-bridge allow {thread}`"
+    )
+
+
+class PairTooBusy(BridgeError):
+    sentence = (
+        "{sender} and {recipient} have exchanged {limit} messages within an hour (setting pair_per_hour): "
+        "this eases in about {minutes} min, or a person lets them go on with `ai-bridge allow {sender}`"
+    )
+
+
+class HeldByCard(BridgeError):
+    sentence = (
+        "{recipient} holds mail from {sender} until a person approves it: "
+        "`ai-bridge allow {thread}` lets this thread go on, `ai-bridge allow {sender}` all so far"
+    )
+
+
+class NotSent(BridgeError):
+    """Nothing of what was to be sent is; for a model, whose user can do something about it."""
+
+    sentence = "{why}; nothing was sent: tell your user"
+
+
+def check(
+    mailboxes: Mailboxes, sender: str, drafts: list[Draft], settings: "Settings", by_person: bool = False
+) -> None:
+    """Settle whom the drafts are for, and mark a person's; raises a `BridgeError` where one may not be sent.
+
+    Of everybody (`*`) those are left out whose cards refuse the sender.
+    """
+    mailboxes.known(sender)
+    for draft in drafts:
+        draft.recipients = _willing(mailboxes, sender, draft.recipients)
+        if by_person:
+            draft.hops = 0
+    if by_person:
+        return
+    for draft in drafts:
+        _check_thread(mailboxes, draft, settings.max_hops)
+    if settings.pair_per_hour:
+        _check_pairs(mailboxes, sender, drafts, settings.pair_per_hour)
+
+
+def _willing(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
+    found = resolve(mailboxes, sender, wanted)
+    refusing = [recipient for recipient in found if policy.refuses(mailboxes, recipient, sender)]
+    is_to_all = any(address.EVERYONE in address.split_list(text) for text in wanted)
+    if refusing and (not is_to_all or len(refusing) == len(found)):
+        raise policy.RefusedByCard(recipient=refusing[0], sender=sender)
+    return [recipient for recipient in found if recipient not in refusing] if refusing else found
+
+
+def _check_thread(mailboxes: Mailboxes, draft: Draft, limit: int) -> None:
+    if not limit or draft.hops is None or draft.hops <= limit:
+        return
+    thread = draft.thread or draft.in_reply_to or ""
+    if draft.hops > (limit := hops_allowed(mailboxes, thread, limit)):
+        raise NotSent(why=str(ThreadTooLong(limit=limit, thread=thread)))
+
+
+def hops_allowed(mailboxes: Mailboxes, thread: str, limit: int) -> int:
+    """Return how many answers deep a thread may go, `limit` where a person said nothing else."""
+    from ai_bridge import allowed
+
+    found = allowed.of_thread(mailboxes, thread)
+    return max(limit, found.hops) if found else limit
+
+
+def _check_pairs(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> None:
+    adding: dict[str, int] = {}
+    for draft in drafts:
+        for recipient in draft.recipients:
+            adding[recipient] = adding.get(recipient, 0) + 1
+    for recipient, number in adding.items():
+        times = [second for way in ways(sender, recipient) for second in traffic.recent(mailboxes, *way)]
+        waiting = [path for way in ways(sender, recipient) for path in _dropped(mailboxes, *way)]
+        if len(times) + len(waiting) + number > limit:
+            number += sum(not _is_persons(path) for path in waiting)
+            if (refusal := too_busy(mailboxes, sender, recipient, times, number, limit)) is not None:
+                raise NotSent(why=str(refusal))
+
+
+def ways(one: str, other: str) -> "Iterable[tuple[str, str]]":
+    """Return the two directions between two agents; of an agent and itself there is one."""
+    return dict.fromkeys(((one, other), (other, one)))
+
+
+def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[str]":
+    """Yield the files that are still to be delivered."""
+    outbox = mailboxes.outbox(sender)
+    try:
+        names = os.listdir(outbox.path)
+    except OSError:
+        return
+    yield from (outbox.file(DROPPED, name) for name in names if name.endswith(f".{recipient}.txt"))
+
+
+def _is_persons(path: str) -> bool:
+    from ai_bridge import hops, message, reading
+
+    try:
+        return hops.is_persons(message.parse(reading.read_delivered(path)))
+    except (Malformed, OSError):
+        return False
+
+
+def too_busy(
+    mailboxes: Mailboxes, sender: str, recipient: str, times: list[int], adding: int, limit: int
+) -> PairTooBusy | None:
+    """Return why so many are not to be added to the messages of these times; None where they may.
+
+    What was before a person let one of the two go on does not count.
+    """
+    from ai_bridge import allowed
+
+    since = max(
+        (one.seconds for agent in (sender, recipient) if (one := allowed.of_agent(mailboxes, agent))), default=0
+    )
+    counted = sorted(second for second in times if second > since)
+    excess = len(counted) + adding - limit
+    if excess <= 0:
+        return None
+    left_s = counted[excess - 1] + traffic.SPAN_S - time.time() if excess <= len(counted) else traffic.SPAN_S
+    minutes = max(1, -int(-left_s // 60))
+    return PairTooBusy(sender=sender, recipient=recipient, limit=limit, minutes=minutes)

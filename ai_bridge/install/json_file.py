@@ -1,0 +1,172 @@
+"""Our part of a client's JSON file: the server, hooks on its events, and settings it has none for yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from ai_bridge.install import merge
+from ai_bridge.install.content import Merged
+from ai_bridge.install.entries import SERVER, Entry, altered, fitted, is_hook, takes
+from ai_bridge.install.merge import Path
+
+_SERVER_PATH: Path = ("mcpServers", SERVER)
+_WHITE = " \t\r\n"
+
+
+@dataclass(frozen=True)
+class JsonFile(Merged):
+    """`hooks`: a group by event; `defaults`: values to set where nothing is; `advice`: what a person then does."""
+
+    server: Entry | None = None
+    hooks: Mapping[str, Entry] = field(default_factory=dict)
+    defaults: Mapping[Path, Any] = field(default_factory=dict)
+    advice: str = ""
+    nothing = b"{}\n"
+
+    # --- putting in ---
+
+    def put(self, text: str) -> str:
+        text = text if text.strip(_WHITE) else "{}\n"
+        document = merge.parse(text)
+        if self.server is not None:
+            found = self._server(document)
+            if found != (fit := fitted(found, self.server)):
+                text = merge.put(text, _SERVER_PATH, fit)
+        text = self._put_hooks(self._drop_stale(text))
+        for path, value in self.defaults.items():
+            if _is_free(merge.parse(text), path):
+                text = merge.put(text, path, value)
+        return text
+
+    def _drop_stale(self, text: str) -> str:
+        """Take out hooks of ours on other events, and all but the first on one."""
+        seen: set[str] = set()
+        stale = []
+        for path, event, _ in self._hooks(merge.parse(text)):
+            if event in seen or event not in self.hooks:
+                stale.append(path)
+            seen.add(event)
+        for path in reversed(stale):
+            text = merge.take(text, path)
+        return text
+
+    def _put_hooks(self, text: str) -> str:
+        there = {event: (path, found) for path, event, found in self._hooks(merge.parse(text))}
+        for event, group in self.hooks.items():
+            if event not in there:
+                text = merge.append(text, ("hooks", event), group)
+                continue
+            path, found = there[event]
+            if found != (wanted := _like(found, group)):
+                text = merge.put(text, path, wanted)
+        return text
+
+    # --- taking out ---
+
+    def strip(self, text: str, original: str | None) -> str:
+        before = _read(original or "")
+        for path, value in reversed(list(self.defaults.items())):
+            document = merge.parse(text)
+            if merge.get(document, path) == value and merge.get(before, path) != value:
+                text = merge.take(text, path)
+        for path, _, _ in reversed(self._hooks(merge.parse(text))):
+            text = merge.take(text, path)
+        return merge.take(text, _SERVER_PATH) if self._server(merge.parse(text)) is not None else text
+
+    # --- what is there ---
+
+    def _server(self, document: Entry) -> Any:
+        return merge.get(document, _SERVER_PATH) if self.server is not None else None
+
+    def _hooks(self, document: Entry) -> list[tuple[Path, str, Entry]]:
+        return list(own_hooks(document)) if self.hooks else []
+
+    def as_found(self, text: str) -> Self:
+        document = _read(text)
+        hooks = {event: found for _, event, found in self._hooks(document) if "hooks" in found}
+        defaults = {path: value for path, value in self.defaults.items() if merge.get(document, path) == value}
+        server = self._server(document)
+        return replace(self, server=server if isinstance(server, dict) else None, hooks=hooks, defaults=defaults)
+
+    def asks(self, verb: str, present: bytes) -> bool:
+        pairs = list(self._pairs(_read(present.decode("utf-8-sig"))))
+        if verb == "uninstall":
+            return any(altered(found, wanted) for found, _, wanted in pairs)
+        return any(found != new and takes(found, new) for found, new, _ in pairs)
+
+    def _pairs(self, document: Entry) -> Iterator[tuple[Any, Entry, Entry]]:
+        """Yield each entry of ours that is there and wanted, what it is to become, and what we would write anew."""
+        if self.server is not None and (found := self._server(document)) is not None:
+            yield found, fitted(found, self.server), self.server
+        for _, event, there in self._hooks(document):
+            if event in self.hooks:
+                yield there, _like(there, self.hooks[event]), _like(there, self.hooks[event])
+
+    def view(self, text: str) -> str:
+        document = _read(text)
+        shown: dict[str, Any] = {}
+        if (server := self._server(document)) is not None:
+            shown["mcpServers"] = {SERVER: server}
+        for _, event, found in self._hooks(document):
+            shown.setdefault("hooks", {}).setdefault(event, []).append(found)
+        for path, value in self.defaults.items() if shown else ():
+            if merge.get(document, path) == value:
+                _nest(shown, path, value)
+        return json.dumps(shown, indent=2, ensure_ascii=False) + "\n" if shown else ""
+
+    def is_empty(self, text: str) -> bool:
+        return not _read(text)
+
+    def notes(self, present: bytes | None) -> list[str]:
+        document = _read((present or b"").decode("utf-8-sig"))
+        others = [
+            f"{'.'.join(map(str, path))} is {json.dumps(found)} and stays so; "
+            f"mail wakes an idle session only where it is {json.dumps(value)}"
+            for path, value in self.defaults.items()
+            if (found := merge.get(document, path, value)) != value
+        ]
+        return [*others, self.advice] if self.advice and self.installed(present) != present else others
+
+    def by_hand(self) -> str:
+        return self.view(self.put("{}"))
+
+
+def _read(text: str) -> Entry:
+    """Return the object of a file, an empty one where it holds nothing; raises `NotMergeable`."""
+    return merge.parse(text) if text.strip(_WHITE) else {}
+
+
+def own_hooks(document: Mapping[str, Any]) -> Iterator[tuple[Path, str, Entry]]:
+    """Yield path, event and value of each hook of ours: its whole group, or itself where others share that."""
+    hooks = document.get("hooks")
+    for event, groups in hooks.items() if isinstance(hooks, dict) else ():
+        for index, group in enumerate(groups) if isinstance(groups, list) else ():
+            handlers = group.get("hooks") if isinstance(group, dict) else None
+            listed = handlers if isinstance(handlers, list) else []
+            for number, handler in enumerate(listed):
+                if is_hook(handler):
+                    path: Path = ("hooks", event, index)
+                    yield (path, event, group) if len(listed) == 1 else ((*path, "hooks", number), event, handler)
+
+
+def _like(found: Entry, group: Entry) -> Entry:
+    """Return the wanted group, or of it the hook alone where that is what was found."""
+    handler: Entry = group["hooks"][0]
+    return group if "hooks" in found else handler
+
+
+def _is_free(document: Mapping[str, Any], path: Path) -> bool:
+    """Tell whether a value can be set at `path`: nothing is there, and only objects are above it."""
+    for depth in range(1, len(path)):
+        if not isinstance(merge.get(document, path[:depth], {}), dict):
+            return False
+    return merge.get(document, path, _is_free) is _is_free
+
+
+def _nest(document: dict[str, Any], path: Path, value: Any) -> None:
+    for key in path[:-1]:
+        document = document.setdefault(str(key), {})
+    document[str(path[-1])] = value

@@ -1,0 +1,242 @@
+"""What is put where an AI client reads it: first planned, then done; what others wrote goes only where they agree."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ai_bridge import durable
+from ai_bridge.errors import BridgeError
+from ai_bridge.install.content import Content, difference
+from ai_bridge.install.merge import NotMergeable
+from ai_bridge.service import put_config
+
+
+class Differs(BridgeError):
+    sentence = (
+        "{path} exists with other content, so nothing was changed: "
+        "look at it with --dry-run, then use --yes to {verb} it (a backup is kept)"
+    )
+
+
+class CannotChange(BridgeError):
+    sentence = "{path} cannot be changed ({why}): mend that, or choose another --scope"
+
+
+class NotPlain(BridgeError):
+    """A file that only its owner can change; `by_hand` is what they would put in, or take out."""
+
+    sentence = "{path} cannot be changed safely ({why}), so nothing was changed: {act} it by hand"
+
+    def __init__(self, by_hand: str, **facts: object) -> None:
+        super().__init__(**facts)
+        self.by_hand = by_hand
+
+
+class ChangedMeanwhile(BridgeError):
+    sentence = "{path} was changed by another program meanwhile, so it was left alone: run the command again"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One file for one client; of the directories above it, `base` and what is above that are never removed."""
+
+    client: str
+    what: str
+    base: str
+    path: str
+    content: Content
+    mode: int = 0o644  # of a new file
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is to be done with a piece: what stands under its path now, and what then will (None: nothing).
+
+    `command`: install, uninstall. `verb`: write, change, replace, remove; unchanged, absent: nothing is to be done.
+    """
+
+    command: str
+    verb: str
+    piece: Piece
+    present: bytes | None
+    wanted: bytes | None
+    needs_consent: bool = False
+    difference: str = ""
+    notes: tuple[str, ...] = ()
+    spent: tuple[str, ...] = ()  # backups that are no longer needed once this is done
+
+    @property
+    def does(self) -> bool:
+        """Tell whether there is anything to do."""
+        return self.verb not in ("unchanged", "absent")
+
+
+# --- the plan ---------------------------------------------------------------------------------------------
+
+
+def planned(verb: str, pieces: list[Piece]) -> list[Step]:
+    """Return the steps that "install" or "uninstall" the pieces; raises `CannotChange`, `NotPlain`."""
+    return [_step(verb, piece) for piece in (pieces if verb == "install" else reversed(pieces))]
+
+
+def _step(verb: str, piece: Piece) -> Step:
+    present = present_at(piece.path)
+    try:
+        return _installing(piece, present) if verb == "install" else _uninstalling(piece, present)
+    except NotMergeable as trouble:
+        if verb == "uninstall" and not re.search(rb"ai[-_]bridge", present or b""):
+            return Step(verb, "absent", piece, present, present)
+        act = "write the lines shown into" if verb == "install" else "take ai-bridge out of"
+        by_hand = piece.content.by_hand() if verb == "install" else ""
+        raise NotPlain(by_hand, path=piece.path, why=str(trouble), act=act) from None
+
+
+def _installing(piece: Piece, present: bytes | None) -> Step:
+    content = piece.content
+    wanted = content.installed(present)
+    notes = tuple(content.notes(present))
+    if wanted == present:
+        return Step("install", "unchanged", piece, present, wanted, notes=notes)
+    if present is None:
+        return Step("install", "write", piece, None, wanted, difference=_shown(piece, None, wanted), notes=notes)
+    asks = content.holds(present) and content.asks("install", present)
+    verb = "change" if content.keeps_backups else "replace"
+    return Step("install", verb, piece, present, wanted, asks, _shown(piece, present, wanted), notes)
+
+
+def _uninstalling(piece: Piece, present: bytes | None) -> Step:
+    content = piece.content
+    if present is None or not content.holds(present):
+        return Step("uninstall", "absent", piece, present, present)
+    backups = _backups(piece.path) if content.keeps_backups else {}
+    wanted = content.uninstalled(present, list(backups.values()))
+    if wanted is None and content.through_links and os.path.islink(piece.path):
+        wanted = content.nothing
+    verb = "remove" if wanted is None else "change"
+    shown = _shown(piece, present, wanted)
+    asks, spent = content.asks("uninstall", present), _spent(content, backups, wanted)
+    return Step("uninstall", verb, piece, present, wanted, asks, shown, spent=spent)
+
+
+def _spent(content: Content, backups: dict[str, bytes], restored: bytes | None) -> tuple[str, ...]:
+    """Return the backup that is restored whole, and those that differ from it by something of ours alone."""
+    same = [path for path, backup in backups.items() if backup == restored][:1]
+    if restored is not None and not same:
+        return ()
+    return (*same, *(path for path, backup in backups.items() if content.is_between(backup, restored)))
+
+
+def _shown(piece: Piece, present: bytes | None, wanted: bytes | None) -> str:
+    """Return the difference in what may be shown; of a file of ours to be removed, how it differs from ours."""
+    if not piece.content.keeps_backups and wanted is None:
+        ours = piece.content.installed(None)
+        return difference(("ai-bridge", ours), (piece.path, present or b"")) if present != ours else ""
+    if not piece.content.keeps_backups and present is None:
+        return ""
+    name = piece.path if piece.content.keeps_backups else "ai-bridge"
+    return difference((piece.path, piece.content.shown(present)), (name, piece.content.shown(wanted)))
+
+
+def present_at(path: str) -> bytes | None:
+    """Return the file's content, None where there is none; raises `CannotChange`."""
+    if not os.path.lexists(path):
+        return None
+    if not os.path.isfile(path):
+        raise CannotChange(path=path, why="it is no regular file")
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise CannotChange(path=path, why=error.strerror or error) from None
+
+
+def agree(steps: list[Step], consents: Callable[[list[Step]], bool]) -> None:
+    """Ask once where any step needs it; raises `Differs`, naming the first, where that is not agreed to."""
+    asking = [step for step in steps if step.needs_consent]
+    if asking and not consents(asking):
+        raise Differs(path=asking[0].piece.path, verb=asking[0].verb)
+
+
+# --- carrying it out --------------------------------------------------------------------------------------
+
+
+def carry_out(steps: list[Step]) -> Iterator[tuple[Step, str | None]]:
+    """Do each step and then yield it, with the backup that was kept; raises `CannotChange`, `ChangedMeanwhile`."""
+    for planned_step in steps:
+        step = _fresh(planned_step) if planned_step.does else planned_step
+        try:
+            yield step, _do(step) if step.does else None
+        except OSError as error:
+            raise CannotChange(path=step.piece.path, why=error.strerror or error) from None
+
+
+def _fresh(step: Step) -> Step:
+    """Return the step for the file as it is now: the clients too write their files, at any time."""
+    if present_at(step.piece.path) == step.present:
+        return step
+    fresh = _step(step.command, step.piece)
+    if fresh.difference != step.difference or fresh.needs_consent > step.needs_consent:
+        raise ChangedMeanwhile(path=step.piece.path)
+    return fresh
+
+
+def _do(step: Step) -> str | None:
+    path = step.piece.path
+    backup = _back_up(path, step.present) if step.present is not None and _is_kept(step) else None
+    if step.wanted is None:
+        durable.remove(path)
+    else:
+        put_config(os.path.realpath(path) if step.piece.content.through_links else path, step.wanted, step.piece.mode)
+    for spent in step.spent:
+        durable.remove(spent)
+    if step.wanted is None:
+        _remove_empty(os.path.dirname(path), step.piece.base)
+    return backup
+
+
+def _is_kept(step: Step) -> bool:
+    """Tell whether what is there is kept: whatever is not ours alone, or just what a backup already holds."""
+    if not step.piece.content.keeps_backups:
+        return step.needs_consent
+    return step.needs_consent or not (step.spent or step.wanted is None)
+
+
+def _backups(path: str) -> dict[str, bytes]:
+    """Return the backups of a file by their paths, the newest first."""
+    directory, name = os.path.split(path)
+    pattern = re.compile(re.escape(name) + r"\.bak(\d*)")
+    found = [match for entry in os.listdir(directory) if (match := pattern.fullmatch(entry))]
+    found.sort(key=lambda match: int(match[1] or 0), reverse=True)
+    paths = [os.path.join(directory, match[0]) for match in found]
+    return {path: content for path in paths if (content := _readable(path)) is not None}
+
+
+def _readable(path: str) -> bytes | None:
+    with suppress(CannotChange):
+        return present_at(path)
+    return None
+
+
+def _back_up(path: str, content: bytes) -> str:
+    """Keep `content` beside `path`, under the first backup name that is free; returns that name."""
+    number = 0
+    while True:
+        backup = f"{path}.bak{number or ''}"
+        try:
+            durable.write_new(backup, content, mode=os.stat(path).st_mode & 0o777)
+        except FileExistsError:
+            number += 1
+        else:
+            return backup
+
+
+def _remove_empty(directory: str, base: str) -> None:
+    """Remove directories from `directory` upwards, below `base`, until one is in use or is but a link to one."""
+    with suppress(OSError):
+        while directory != base and not os.path.islink(directory):
+            durable.remove(directory)
+            directory = os.path.dirname(directory)

@@ -1,0 +1,10 @@
+"""Does an agent's client run this command, or may it be a person? A guard against loops, not against a forger."""
+
+import os
+
+from ai_bridge.identity import SESSION_VARIABLES, SHELLS
+
+
+def clients_variable() -> str:
+    """Return the variable that says a client started this shell, '' where none does."""
+    return next((name for name in (*SHELLS, *SESSION_VARIABLES) if os.environ.get(name)), "")

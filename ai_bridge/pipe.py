@@ -1,0 +1,50 @@
+"""Whether the other end of a pipe has taken what was written: the kernel is asked how much of it still lies there."""
+
+import os
+import socket
+import stat
+import struct
+import sys
+import time
+from collections.abc import Callable
+
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.0002, 0.02
+
+
+def unread_bytes(fd: int) -> int:
+    """Return how many written bytes the other end has not read yet; -1 where it left without reading them."""
+    if sys.platform == "win32":  # a system that cannot say: what the kernel has is taken
+        return 0
+    import fcntl
+    import termios
+
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISFIFO(mode):
+        return _ask(fcntl.ioctl, fd, termios.FIONREAD)
+    if not stat.S_ISSOCK(mode):  # a terminal, or a file: what it took is there
+        return 0
+    left = _ask(fcntl.ioctl, fd, getattr(termios, "TIOCOUTQ", termios.FIONREAD))
+    return -1 if left == 0 and _was_reset(fd) else left
+
+
+def is_taken(fd: int, patience_s: float) -> bool:
+    """Wait, at most so long, until the other end has read everything; False where it did not."""
+    deadline, pause = time.monotonic() + patience_s, _FIRST_LOOK_S
+    while (left := unread_bytes(fd)) > 0 and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(pause * 2, _LAST_LOOK_S)
+    return left == 0
+
+
+def _ask(ioctl: Callable[..., bytes], fd: int, question: int) -> int:
+    try:
+        answer: int = struct.unpack("i", ioctl(fd, question, struct.pack("i", 0)))[0]
+    except OSError:  # a system that cannot say: what the kernel has is taken
+        return 0
+    return answer
+
+
+def _was_reset(fd: int) -> bool:
+    """Tell whether the other end of a socket was closed with bytes unread."""
+    with socket.socket(fileno=os.dup(fd)) as peer:
+        return peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0

@@ -1,0 +1,51 @@
+"""Claude Code: the socket of the session, by which its own server speaks to it at any time, and hooks.
+
+Source: the client itself. Every session binds a Unix socket, and tells its servers the path and a token; a server
+that is only started to be listed is told neither.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from ai_bridge.reach.client import Client, NotReached
+
+SOCKET, TOKEN = "CLAUDE_CODE_MESSAGING_SOCKET", "CLAUDE_CODE_MESSAGING_TOKEN"
+_PATIENCE_S = 2.0
+
+
+class Claude(Client):
+    name = "claude-code"
+    idle = "the session's socket"
+    working = "hooks between two tool calls, else the session's socket"
+    needs = "its hooks for the step between two tool calls; for the rest nothing"
+    hooks_s = 5.0
+
+    def is_session(self) -> bool:
+        return self.can_push("")
+
+    def can_push(self, key: str) -> bool:
+        try:
+            return stat.S_ISSOCK(os.stat(os.environ[SOCKET]).st_mode)
+        except (KeyError, OSError, ValueError):
+            return False
+
+    def push(self, key: str, notice: str) -> None:
+        """Say who we are, then the notice: a JSON object a line."""
+        import json  # the hooks of another client start faster without
+        import socket
+
+        lines = [{"type": "user", "message": {"role": "user", "content": notice}}]
+        if token := os.environ.get(TOKEN):
+            lines.insert(0, {"type": "auth", "token": token})
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as session:
+                session.settimeout(_PATIENCE_S)
+                session.connect(os.environ[SOCKET])
+                session.sendall("".join(f"{json.dumps(line)}\n" for line in lines).encode())
+        except (KeyError, OSError) as error:
+            raise NotReached(client=self.name, why=f"its socket took nothing: {error}") from None
+
+
+CLAUDE = Claude()

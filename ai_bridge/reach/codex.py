@@ -1,0 +1,63 @@
+"""Codex CLI: a queue for each of its threads, and hooks.
+
+Source: the client itself. `codex queue` hands a message to the thread of a live session, which takes it up when its
+turn has ended.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ai_bridge.reach.client import Client, NotReached
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PATIENCE_S = 20.0
+_TURN_ENDS = "Stop"
+
+
+class Codex(Client):
+    name = "codex-mcp-client"
+    idle = "codex queue"
+    working = "hooks between two tool calls, else codex queue at the turn's end"
+    needs = "its hooks, trusted once, for the step between two tool calls; for the rest nothing"
+    hooks_s = 60.0
+
+    def can_push(self, key: str) -> bool:
+        return bool(key) and _program() is not None
+
+    def push(self, key: str, notice: str) -> None:
+        import subprocess  # the hooks of another client start faster without
+
+        words = [_program() or "codex", "queue", "--thread", key, "--message", notice]
+        try:
+            done = subprocess.run(
+                words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired, ValueError) as trouble:
+            raise NotReached(client=self.name, why=f"codex queue did not end well: {trouble}") from None
+        if done.returncode:
+            why = done.stderr.decode("utf-8", "replace").strip()[-200:]
+            raise NotReached(client=self.name, why=f"codex queue said: {why}")
+
+    def hook_answer(self, event: str, text: str) -> dict[str, Any]:
+        """At a turn's end only a refusal to end it brings the model to go on."""
+        if event == _TURN_ENDS:
+            return {"decision": "block", "reason": text}
+        return super().hook_answer(event, text)
+
+
+def _program() -> str | None:
+    """Return the program that started us, if it is Codex; else what is found on the PATH."""
+    import shutil
+
+    try:
+        parent = os.readlink(f"/proc/{os.getppid()}/exe")
+    except OSError:
+        parent = ""
+    return parent if os.path.basename(parent).startswith("codex") else shutil.which("codex")
+
+
+CODEX = Codex()

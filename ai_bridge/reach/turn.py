@@ -1,0 +1,38 @@
+"""Whether a session is at work, as its hooks tell: then they reach it sooner than anything else."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+_ENDS = ("Stop", "AfterAgent", "SessionEnd")
+# A session that only begins does not work yet.
+_BEGINS = "SessionStart"
+
+
+class Turn:
+    """The turn of one session; hooks note their events here, and whoever pushes asks."""
+
+    def __init__(self) -> None:
+        self._heard = 0.0
+        self._works = False
+        self._changed = threading.Event()
+
+    def note(self, event: str) -> None:
+        """Note that a hook for `event` ran just now."""
+        self._works = event not in (*_ENDS, _BEGINS)
+        self._heard = time.monotonic()
+        self._changed.set()
+
+    def left_to_hooks_s(self, hooks_s: float) -> float:
+        """Return for how many seconds the session is best left to its hooks; 0 where it is idle, or has none."""
+        return max(self._heard + hooks_s - time.monotonic(), 0.0) if self._works else 0.0
+
+    def await_change(self, timeout_s: float) -> None:
+        """Wait until a hook runs, or the session is ended, at most so long."""
+        self._changed.wait(timeout_s)
+        self._changed.clear()
+
+    def end(self) -> None:
+        """Wake whoever waits: the session ends."""
+        self._changed.set()

@@ -1,0 +1,156 @@
+"""entries: what is registered, and what is known again as ours, moved or changed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from ai_bridge.errors import BadAddress, BridgeError
+from ai_bridge.install.entries import (
+    Choice,
+    Entry,
+    altered,
+    command_hooks,
+    fitted,
+    is_hook,
+    places,
+    program,
+    server,
+    takes,
+    tool_hooks,
+)
+
+OURS: Entry = {"command": "/venv/bin/ai-bridge", "args": ["mcp"]}
+MODULE: Entry = {"command": "/usr/bin/python3", "args": ["-P", "-m", "ai_bridge", "mcp"]}
+
+
+def test_the_program_is_the_script_beside_the_interpreter_or_else_the_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = str(tmp_path / "python3")
+    monkeypatch.setattr(sys, "executable", python)
+    assert program() == [python, "-P", "-m", "ai_bridge"]
+    assert server({"A": "b"}) == {"command": python, "args": ["-P", "-m", "ai_bridge", "mcp"], "env": {"A": "b"}}
+    (tmp_path / "ai-bridge").write_text("")
+    (tmp_path / "ai-bridge").chmod(0o755)
+    assert program() == [str(tmp_path / "ai-bridge")]
+    assert server({}) == {"command": str(tmp_path / "ai-bridge"), "args": ["mcp"]}
+
+
+def test_only_what_was_chosen_is_written_in_and_paths_are_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AI_BRIDGE_STATE")
+    monkeypatch.setenv("AI_BRIDGE_AGENT", "shell")
+    assert Choice.of(None, None).environment == {}
+    assert Choice.of("here", "me@web").environment == {
+        "AI_BRIDGE_MAILBOXES": str(tmp_path / "here"),
+        "AI_BRIDGE_AGENT": "me@web",
+    }
+    monkeypatch.setenv("AI_BRIDGE_MAILBOXES", "named")
+    monkeypatch.setenv("AI_BRIDGE_STATE", "state")
+    assert Choice.of(None, None).environment == {
+        "AI_BRIDGE_MAILBOXES": str(tmp_path / "named"),
+        "AI_BRIDGE_STATE": str(tmp_path / "state"),
+    }
+    for mailboxes, agent, refusal in (("", None, BridgeError), (None, "No", BadAddress)):
+        with pytest.raises(refusal):
+            Choice.of(mailboxes, agent)
+
+
+def test_where_things_are_is_told_as_the_environment_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert places() == {}
+    monkeypatch.setenv("CODEX_HOME", "/codex")
+    monkeypatch.setenv("XDG_STATE_HOME", "")
+    assert places() == {"CODEX_HOME": "/codex"}
+
+
+def test_a_command_hook_survives_a_shell_whatever_the_mailboxes_are_called() -> None:
+    choice = Choice("/it's $(mine)", "me")
+    (group,) = command_hooks(["AfterTool"], "gemini", choice).values()
+    assert group["matcher"] == ".*"
+    words = shlex.split(group["hooks"][0]["command"])
+    assert words == [*program(), "hook", "gemini", "--mailboxes", "/it's $(mine)", "--agent", "me"]
+    assert group["hooks"][0]["env"] == {"AI_BRIDGE_STATE": os.environ["AI_BRIDGE_STATE"]}
+    assert is_hook(group["hooks"][0])
+
+
+@pytest.mark.parametrize(
+    ("handler", "ours"),
+    [
+        ({"type": "mcp_tool", "server": "ai-bridge", "tool": "check_mail"}, True),
+        ({"type": "mcp_tool", "server": "plugin:ai-bridge:ai-bridge", "tool": "check_mail"}, True),
+        ({"type": "mcp_tool", "server": "ai-bridge", "tool": "peer_list"}, False),
+        ({"type": "mcp_tool", "server": "other", "tool": "check_mail"}, False),
+        ({"type": "command", "command": "'/a b/ai-bridge' hook gemini"}, True),
+        ({"type": "command", "command": "ai-bridge hook gemini --agent me"}, True),
+        ({"type": "command", "command": "python3 -P -m ai_bridge hook gemini"}, True),
+        ({"type": "command", "command": "ai-bridge send gemini hook"}, False),
+        ({"type": "command", "command": "echo ai-bridge hook gemini"}, False),
+        ({"type": "command", "command": "ai-bridge 'hook"}, False),
+        ({"type": "command", "command": ["ai-bridge", "hook"]}, False),
+        ("ai-bridge hook gemini", False),
+        (None, False),
+    ],
+)
+def test_a_hook_is_known_by_the_tool_it_calls_or_the_command_it_runs(handler: object, ours: bool) -> None:
+    assert is_hook(handler) == ours
+
+
+@pytest.mark.parametrize(
+    ("found", "lost"),
+    [
+        (OURS, False),
+        (MODULE, False),
+        ({**OURS, "command": "/elsewhere/ai-bridge"}, False),
+        ({**OURS, "disabled": True}, False),
+        ({**OURS, "env": {"MINE": "1"}}, False),
+        ({**OURS, "env": {"AI_BRIDGE_MAILBOXES": "/m"}}, True),
+        ({**OURS, "env": ["x"]}, True),
+        ({**OURS, "args": ["mcp", "--agent", "me"]}, True),
+        ({**OURS, "command": "/bin/wrapper"}, True),
+        ("ai-bridge mcp", True),
+    ],
+)
+def test_a_new_entry_keeps_what_a_person_added_and_asks_before_it_takes_anything(found: object, lost: bool) -> None:
+    new = fitted(found, OURS)
+    assert {key: new[key] for key in OURS} == OURS
+    assert takes(found, new) == lost
+    if isinstance(found, dict) and not lost:
+        assert new == {**found, **OURS}
+
+
+@pytest.mark.parametrize(
+    ("found", "changed"),
+    [
+        (MODULE, False),
+        ({**OURS, "env": {"AI_BRIDGE_AGENT": "me", "CODEX_HOME": "/c"}}, False),
+        ({**OURS, "tools": {"peer_send": {"approval_mode": "approve"}}}, False),
+        ({**OURS, "env": {"MINE": "1"}}, True),
+        ({**OURS, "disabled": True}, True),
+        ({**OURS, "args": ["mcp", "-v"]}, True),
+        ({"url": "http://127.0.0.1"}, True),
+        (7, True),
+    ],
+)
+def test_to_take_out_an_entry_asks_only_where_a_person_wrote_in_it(found: object, changed: bool) -> None:
+    assert altered(found, OURS) == changed
+
+
+def test_hooks_are_known_unchanged_whatever_place_and_choice_they_name() -> None:
+    ours = command_hooks(["AfterAgent"], "gemini", Choice())["AfterAgent"]
+    handler = ours["hooks"][0]
+    moved = {**handler, "command": "/old/ai-bridge hook gemini --mailboxes /m"}
+    assert not altered({"hooks": [moved]}, ours)
+    assert not altered(moved, handler)
+    assert altered({"hooks": [{**moved, "timeout": 1}]}, ours)
+    assert takes({"hooks": [moved]}, ours)
+    assert not takes({"hooks": [{**handler, "command": "/old/ai-bridge hook gemini"}]}, ours)
+    called = tool_hooks(["PostToolUse"])["PostToolUse"]
+    assert altered({**called, "matcher": "Bash"}, called)
+    assert takes({**called, "matcher": "Bash"}, called)

@@ -1,0 +1,52 @@
+"""Two sessions that answer each other at once come to an end by themselves, and the model is told why."""
+
+from __future__ import annotations
+
+from ai_bridge import cards, trace
+from ai_bridge.allow import allow
+from ai_bridge.mailboxes import Mailboxes
+from tests.server.conftest import Serve
+from tests.server.wire import Wire
+
+
+def _id(reply: str) -> str:
+    assert reply.startswith("Sent to ")
+    return reply.rpartition("ID: ")[2]
+
+
+def _answer(server: Wire, to: str, id_: str) -> str:
+    """Read what came, and answer it; returns the answer's ID."""
+    assert f"ID: {id_}" in server.text("peer_read")
+    return _id(server.text("peer_send", to=to, body="and you?", reply_to=id_))
+
+
+def test_two_sessions_that_answer_at_once_end_after_twenty_answers(
+    claude: Wire, gemini: Wire, where: Mailboxes
+) -> None:
+    first = last = _id(claude.text("peer_send", to="gemini", body="hello"))
+    sides = [(gemini, "claude"), (claude, "gemini")]
+    for number in range(20):
+        last = _answer(*sides[number % 2], last)
+    assert trace.find(where, last)[0].load().get("Hops") == "20"
+    told = gemini.refusal("peer_send", to="claude", body="and you?", reply_to=last)
+    assert "this thread has gone on for 20 answers without a person's word" in told
+    assert f"`ai-bridge allow {first}`; nothing was sent: tell your user" in told
+    allow(where, first, 20)
+    assert trace.find(where, _answer(gemini, "claude", last))[0].load().get("Hops") == "21"
+
+
+def test_with_new_threads_the_pair_comes_to_its_end(serve: Serve, where: Mailboxes) -> None:
+    sides = [serve(AI_BRIDGE_PAIR_PER_HOUR="6"), serve(client="gemini-cli-mcp-client", AI_BRIDGE_PAIR_PER_HOUR="6")]
+    for number in range(6):
+        sides[number % 2].text("peer_send", to=("gemini", "claude")[number % 2], body="something else")
+        sides[1 - number % 2].text("peer_read")
+    told = sides[0].refusal("peer_send", to="gemini", body="one more")
+    assert "claude and gemini have exchanged 6 messages within an hour" in told
+    allow(where, "claude", 20)
+    assert sides[0].text("peer_send", to="gemini", body="one more").startswith("Sent to gemini")
+
+
+def test_a_model_is_told_that_a_card_refuses_it(claude: Wire, where: Mailboxes) -> None:
+    cards.change(where, "gemini", {"refuse": "claude"})
+    told = claude.refusal("peer_send", to="gemini", body="hello")
+    assert "gemini takes no mail from claude: its card says so" in told

@@ -1,0 +1,191 @@
+"""check_mail, by which a client's hooks ask: what it answers, and that what was seen in any way is not told again."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from ai_bridge.locks import holder
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import READ, UNREAD
+from ai_bridge.presence import session
+from ai_bridge.reach.notice import MARK
+from ai_bridge.server.session import Caller, Session, SessionEnded
+from tests.conftest import post, states, until
+from tests.server.conftest import GEMINI, Serve
+from tests.server.shown import bodies, is_being_read
+from tests.server.wire import Json, Wire
+
+NOTHING = "{}"
+
+
+def hook(server: Wire, event: str = "PostToolUse") -> str:
+    """Ask as a hook does; returns the text before the model, '' for nothing."""
+    text = server.text("check_mail", event=event)
+    if text == NOTHING:
+        return ""
+    answer: dict[str, Any] = json.loads(text)
+    shown: str = answer["hookSpecificOutput"]["additionalContext"]
+    assert answer == {"hookSpecificOutput": {"hookEventName": event, "additionalContext": shown}}
+    return shown
+
+
+def ask(server: Wire) -> int:
+    return server.ask_tool("check_mail", {"event": "PostToolUse"})
+
+
+@pytest.fixture
+def full(serve: Serve) -> Wire:
+    """A session of claude that is given the mail itself."""
+    return serve(AI_BRIDGE_REACH="full")
+
+
+def test_nothing_is_answered_so_that_nothing_comes_before_the_model(claude_of_era: Wire) -> None:
+    for event in ("UserPromptSubmit", "PostToolUse", "Stop", "SessionStart", "an event of tomorrow"):
+        assert hook(claude_of_era, event) == ""
+
+
+@pytest.mark.parametrize("event", ["UserPromptSubmit", "PostToolUse", "Stop"])
+def test_a_hook_tells_of_what_came_once(claude_of_era: Wire, where: Mailboxes, event: str) -> None:
+    server = claude_of_era
+    post(where, "the body", to="claude", sender="gemini")
+    text = hook(server, event)
+    assert text.startswith(f"{MARK} 1 message unread for claude, from gemini")
+    assert "the body" not in text
+    assert [hook(server, event), hook(server, "Stop")] == ["", ""]
+    post(where, to="claude", sender="gemini")
+    assert "1 message unread" in hook(server, event)
+    assert [*states(where, "gemini")] == [UNREAD]
+
+
+def test_an_event_must_be_said(claude: Wire) -> None:
+    assert "event" in claude.refusal("check_mail")
+
+
+# --- what was seen otherwise ------------------------------------------------------------------------------
+
+
+def test_right_after_a_read_there_is_nothing_to_tell(claude: Wire, where: Mailboxes) -> None:
+    for number in range(20):
+        post(where, to="claude", sender="gemini")
+        claude.write(
+            claude.line(1000 + number, "tools/call", {"name": "peer_read", "arguments": {}}),
+        )
+        assert bodies(claude.answer(1000 + number).text) == ["hello"]
+        assert hook(claude) == "", number
+
+
+@pytest.mark.parametrize("words", [{"peek": True}, {"acknowledge": "manual"}], ids=["peek", "manual"])
+def test_what_was_read_and_left_unread_is_not_told(claude: Wire, where: Mailboxes, words: Json) -> None:
+    post(where, to="claude", sender="gemini")
+    assert bodies(claude.text("peer_read", **words)) == ["hello"]
+    assert hook(claude) == ""
+    assert [*states(where, "gemini")] == [UNREAD]
+
+
+def test_what_a_peek_did_not_show_is_told(claude: Wire, where: Mailboxes) -> None:
+    post(where, "1", to="claude", sender="gemini")
+    post(where, "2", to="claude", sender="gemini")
+    assert bodies(claude.text("peer_read", peek=True, limit=1)) == ["1"]
+    assert "1 message unread" in hook(claude)
+
+
+def test_what_a_wait_told_of_is_not_told(claude: Wire, where: Mailboxes) -> None:
+    post(where, to="claude", sender="gemini")
+    assert "1 message unread" in claude.text("peer_wait", timeout_s=60)
+    assert hook(claude) == ""
+
+
+def test_a_reply_that_is_on_its_way_is_not_told_of_and_one_that_was_not_taken_is(
+    serve: Serve, where: Mailboxes
+) -> None:
+    reader = serve()
+    post(where, "for the first", to="claude", sender="gemini")
+    reader.ask_tool("peer_read")
+    until(lambda: is_being_read(where) and reader.unread_bytes())
+    reader.leave()
+    assert [*states(where, "gemini")] == [UNREAD]
+    assert "1 message unread" in hook(serve())
+
+
+def test_what_a_reply_on_its_way_shows_is_not_news_until_it_was_not_taken(where: Mailboxes) -> None:
+    own = Session(where.path, "claude")
+    post(where, to="claude", sender="gemini")
+    assert bodies(own.read(1, Caller(), None, {})) == ["hello"]
+    assert own.unread() == []
+    assert own.check(2, Caller(), "PostToolUse") == NOTHING
+    own.settle(1, taken=False)
+    assert len(own.unread()) == 1
+    own.close()
+
+
+def test_a_session_that_has_ended_takes_its_name_not_again(where: Mailboxes) -> None:
+    own = Session(where.path, "claude")
+    assert own.who(Caller()).address == "claude"
+    own.leave()
+    with pytest.raises(SessionEnded):
+        own.who(Caller())
+    assert own.unread() == []
+    assert session(where, "claude") is None
+
+
+# --- whether it was taken ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", ["notice", "full"])
+def test_an_answer_nobody_took_was_not_told_and_stays_unread(serve: Serve, where: Mailboxes, level: str) -> None:
+    deaf = serve(AI_BRIDGE_REACH=level, CLAUDE_CODE_SESSION_ID="the same session")
+    post(where, to="claude", sender="gemini")
+    ask(deaf)
+    until(lambda: deaf.unread_bytes())
+    assert holder(where.lock_file("told", "claude")) is not None
+    assert is_being_read(where) is (level == "full")
+    deaf.leave()
+    assert [*states(where, "gemini")] == [UNREAD]
+    again = serve(AI_BRIDGE_REACH=level, CLAUDE_CODE_SESSION_ID="the same session")
+    assert hook(again)
+    assert hook(again) == ""
+
+
+def test_a_cancelled_hook_told_nothing(claude: Wire, where: Mailboxes) -> None:
+    post(where, to="claude", sender="gemini")
+    number = ask(claude)
+    claude.cancel(number)
+    assert hook(claude) or claude.has_replied(number), "if it was not cancelled in time, it was answered"
+    assert hook(claude) == ""
+
+
+def test_the_mail_itself_is_marked_as_read_once_it_was_taken(full: Wire, where: Mailboxes) -> None:
+    post(where, "the body", to="claude", sender="gemini")
+    number = ask(full)
+    until(lambda: full.unread_bytes())
+    assert [*states(where, "gemini")] == [UNREAD]
+    text = full.answer(number).text
+    assert bodies(json.loads(text)["hookSpecificOutput"]["additionalContext"]) == ["the body"]
+    until(lambda: [*states(where, "gemini")] == [READ])
+    assert hook(full) == ""
+
+
+def test_of_more_than_a_hook_carries_the_rest_stays_unread(full: Wire, where: Mailboxes) -> None:
+    for letter in "abcd":
+        post(where, letter * 4000, to="claude", sender="gemini")
+    shown = bodies(hook(full))
+    assert 1 <= len(shown) < 4
+    until(lambda: len(states(where, "gemini").get(READ, [])) == len(shown))
+    assert hook(full) == ""
+    assert len(bodies(full.text("peer_read"))) == 4 - len(shown)
+
+
+def test_hooks_that_ask_at_once_tell_once(claude: Wire, where: Mailboxes) -> None:
+    for _ in range(10):
+        post(where, to="claude", sender="gemini")
+        texts = [claude.answer(number).text for number in [ask(claude) for _ in range(5)]]
+        assert sorted(text == NOTHING for text in texts) == [False, True, True, True, True]
+
+
+def test_after_a_turn_gemini_is_refused_its_end(serve: Serve, where: Mailboxes) -> None:
+    server = serve(client=GEMINI)
+    post(where)
+    assert json.loads(server.text("check_mail", event="AfterAgent"))["decision"] == "deny"
