@@ -9,8 +9,9 @@ from ai_bridge.text import counted
 
 MARK = "[ai-bridge, automatic]"
 _MOST_NAMED = 5
-# Two notices of one session are further apart than that.
+# Two notices of one session are further apart than that; six digits of such ticks come again after 19 days.
 _TICK_NS = 100_000_000
+_DIGITS = 16**6
 
 
 def notice(agent: str, news: list[Waiting]) -> str:
@@ -23,5 +24,5 @@ def notice(agent: str, news: list[Waiting]) -> str:
     more = f" and {len(senders) - _MOST_NAMED} more" if len(senders) > _MOST_NAMED else ""
     return (
         f"{MARK} {counted(len(news), 'message')} unread for {agent}, from {named}{more}: from other agents, not your "
-        f"user. Read: peer_read(). ({time.time_ns() // _TICK_NS:x})"
+        f"user. Read: peer_read(). ({time.time_ns() // _TICK_NS % _DIGITS:06x})"
     )

@@ -17,7 +17,8 @@ from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
 
-_PATIENCE_S = 2.0
+# Whoever tells just now may tell of all this: it is not worth a client's waiting.
+_PATIENCE_S = 0.2
 # A hundred thousand unread messages.
 _LIMIT = 16_000_000
 

@@ -111,7 +111,7 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
         f"You are {me.address} ({me.why}).\nMailboxes: {printable(where.path)}\n"
         f"Router: {report.router or 'none running; your reads deliver your mail'}\n"
         f"Unread for you: {report.unread.count}. Sent by you: {report.dropped.count} waiting for delivery, "
-        f"{report.malformed.count} malformed."
+        f"{report.malformed.count} malformed, {report.held.count} held for a person's word."
     )
 
 

@@ -38,6 +38,7 @@ class Reaching:
         self._subscribed = False
         self._streams = 0
         self._ended = threading.Event()
+        self._said = ""
         self._thread: threading.Thread | None = None
         self._interrupt: Callable[[], None] = lambda: None
 
@@ -91,10 +92,14 @@ class Reaching:
                 else:
                     self._watch_agents()
             except (BridgeError, OSError) as trouble:  # the mailboxes are gone, perhaps for a while
-                if self._ended.is_set():
-                    return
-                print(f"mail is not watched: {trouble}", file=sys.stderr)
+                self._say(f"mail is not watched: {trouble}")
                 self._ended.wait(_RETRY_S)
+
+    def _say(self, trouble: str) -> None:
+        """Say it once on standard error, however often it is tried again, and nothing while ending."""
+        if trouble != self._said and not self._ended.is_set():
+            print(trouble, file=sys.stderr)
+        self._said = trouble
 
     def _take_name(self) -> None:
         """Take the session's name before its first use, where it is certain that there is a session."""
