@@ -10,7 +10,7 @@ import time
 
 from ai_bridge import address, allowed, hops, index, trace
 from ai_bridge.allowed import Allowance
-from ai_bridge.errors import Malformed, NoSuchMessage
+from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message, is_id
 from ai_bridge.outbox import DROPPED, HELD, Outbox, label
@@ -19,6 +19,11 @@ from ai_bridge.trace import Place
 # A message composed in the future, by a clock that is ahead, is let go on if it is not more than a day.
 _AHEAD_NS = 86_400_000_000_000
 
+
+class NothingOfThatName(BridgeError):
+    sentence = "there is neither an agent nor a message {subject}: `ai-bridge peers` and `ai-bridge list` name them"
+
+
 Held = list[tuple[Place, Message]]
 
 
@@ -26,7 +31,7 @@ def allow(mailboxes: Mailboxes, subject: str, max_hops: int, only: str | None = 
     """Let a thread, named by the ID of any message of it, or the mail of an agent so far, go on; `only` to one agent.
 
     A thread may go `max_hops` answers further, and its mail passes a card that holds its sender. An agent's budgets
-    with all others begin anew. Returns what was held and is on its way again; raises `NoSuchMessage`.
+    with all others begin anew. Returns what was held and is on its way again; raises `NothingOfThatName`.
     """
     if address.is_address(subject) and os.path.isdir(mailboxes.outbox(subject).path):
         held = _held([mailboxes.outbox(subject)], only)
@@ -46,7 +51,7 @@ def _threads(mailboxes: Mailboxes, id_: str) -> set[str]:
         root = hops.thread_of(trace.find(mailboxes, id_)[0].load())
     except NoSuchMessage:  # its first message may be gone
         if not any(hops.thread_of(message) == id_ for _, message in _held(mailboxes.outboxes(), None)):
-            raise
+            raise NothingOfThatName(subject=id_) from None
         root = id_
     return {root, id_} if is_id(id_) else {root}
 
@@ -74,7 +79,8 @@ def _highest(mailboxes: Mailboxes, id_: str, held: Held) -> int:
             messages.append(place.load())
         except (Malformed, OSError):
             continue
-    return max((hops.of(mailboxes, message) for message in messages), default=0)
+    # A header may say any number: no thread is deeper than it has messages.
+    return min(max((hops.of(mailboxes, message) for message in messages), default=0), len(messages))
 
 
 def _allowance(held: Held, reached: int = 0) -> Allowance:

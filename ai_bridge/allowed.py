@@ -16,6 +16,8 @@ FOLDER = "allowed"
 _THREAD, _AGENT = ".thread", ".agent"
 _BYTES = 4096
 _DIGITS = 20
+# What was allowed by a clock that is further ahead than this, an hour, is not believed until that time has come.
+_AHEAD_NS = 3_600_000_000_000
 
 
 class Allowance:
@@ -81,6 +83,8 @@ def _read(path: str) -> Allowance | None:
     try:
         found = headers.load(reading.read_file(path, _BYTES).decode("ascii").strip("\n"))
         at, hops = _stamp(found["At"]), int(found.get("Hops", "0"))
+        if at > stamp(time.time_ns() + _AHEAD_NS):
+            return None
         return Allowance(at, _stamp(found.get("Until", found["At"])), hops)
     except (OSError, Malformed, ValueError, KeyError):
         return None

@@ -142,6 +142,7 @@ def too_busy(
     since = max(
         (one.seconds for agent in (sender, recipient) if (one := allowed.of_agent(mailboxes, agent))), default=0
     )
+    since = min(since, time.time())  # of a clock that is ahead
     counted = sorted(second for second in times if second > since)
     excess = len(counted) + adding - limit
     if excess <= 0:

@@ -13,6 +13,8 @@ VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 SESSION_VARIABLES = {"CLAUDE_CODE_SESSION_ID": "claude-code", "CODEX_THREAD_ID": "codex-mcp-client"}
 # This client tells its servers nothing of a session, but each session is a process of its own.
 _BY_PROCESS = "gemini-cli-mcp-client"
+# Between it and a command of its model stand a shell, and perhaps a script; further up may be another session.
+_STEPS = 3
 # What tells a shell which client started it.
 SHELLS = {"CLAUDECODE": "claude", "GEMINI_CLI": "gemini", "CODEX_THREAD_ID": "codex"}
 
@@ -100,15 +102,18 @@ def session_key(client: str) -> str:
     return next(named, "")
 
 
-def _process_key(mailboxes: Mailboxes) -> str:
-    """Return the key of the session that is a process this one descends from; '' where none is."""
-    return next((key for key in processes.ancestor_keys() if remembered(mailboxes, key)), "")
+def _process_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
+    """Return the key of the session that is a process this one descends from, so near; '' where none is."""
+    return next((key for key in processes.ancestor_keys(steps) if remembered(mailboxes, key)), "")
 
 
-def shell_key(mailboxes: Mailboxes) -> str:
-    """Return the key of the session that started this shell, or hook; '' where it is none, or that is not certain."""
+def shell_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
+    """Return the key of the session that started this shell, or hook; '' where it is none, or that is not certain.
+
+    `steps`: how many processes up a session that is one may be.
+    """
     keys = [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
-    return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes)
+    return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes, steps)
 
 
 def remembered(mailboxes: Mailboxes, key: str) -> str | None:

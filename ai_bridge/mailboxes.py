@@ -41,9 +41,16 @@ class Mailboxes:
         durable.make_directory(os.path.join(self.path, AGENTS))
         readme = os.path.join(self.path, README)
         if not os.path.lexists(readme):
+            self._keep_from_git()
             with open(os.path.join(os.path.dirname(__file__), "mailboxes_readme.md"), "rb") as text:
                 durable.write_new(readme, text.read())
         return [name for name in addresses if self.outbox(name).make()]
+
+    def _keep_from_git(self) -> None:
+        """Keep the mail of a project out of its commits, and out of what clients list of its files."""
+        path = os.path.join(self.path, ".gitignore")
+        if not os.path.lexists(path):
+            durable.write_new(path, b"*\n")
 
     def outbox(self, owner: str) -> Outbox:
         """Return the outbox of an agent, whether it exists or not."""
@@ -155,7 +162,7 @@ def find(chosen: str | None = None) -> Mailboxes:
     if named := chosen or os.environ.get("AI_BRIDGE_MAILBOXES"):
         return Mailboxes(named).check()
     start = _working_directory()
-    found = _nearest_upward(start) or user_wide()
+    found = nearest(start) or user_wide()
     if not is_mailboxes(found):
         raise NoMailboxes(start=start, user=found)
     return Mailboxes(found)
@@ -170,7 +177,8 @@ def _working_directory() -> str:
         ) from None
 
 
-def _nearest_upward(start: str) -> str | None:
+def nearest(start: str) -> str | None:
+    """Return the path of the nearest mailboxes from a directory upwards; None where there are none."""
     directory = start
     while True:
         for name in _FOLDERS:

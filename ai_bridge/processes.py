@@ -3,8 +3,6 @@
 import os
 import sys
 
-# Between a client and what it runs stand a shell or two.
-_MOST = 8
 MODULE = ["-P", "-m", "ai_bridge"]
 
 
@@ -24,15 +22,23 @@ def own_key() -> str:
     return _key(os.getpid(), _status(os.getpid()))
 
 
-def ancestor_keys() -> list[str]:
-    """Return what stands for each process this one descends from, the nearest first."""
+def ancestor_keys(most: int) -> list[str]:
+    """Return what stands for each of so many processes this one descends from, the nearest first."""
     keys: list[str] = []
     pid = os.getppid()
-    while pid > 1 and len(keys) < _MOST:
+    while pid > 1 and len(keys) < most:
         status = _status(pid)
         keys.append(_key(pid, status))
         pid = int(status[1]) if status else 0
     return keys
+
+
+def is_gone(key: str) -> bool:
+    """Tell whether a key stands for a process that has ended; of any other key nothing is known."""
+    words = key.split()
+    if words[:1] != ["process"] or len(words) < 2:
+        return False
+    return key != _key(int(words[1]), _status(int(words[1])))
 
 
 def _key(pid: int, status: list[str]) -> str:

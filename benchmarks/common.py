@@ -112,6 +112,21 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - before
 
 
+def whole_process(words: Sequence[str], stdin: Path) -> float:
+    """Return the seconds from before the start of a process to after its end."""
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, str(stdin), os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+    ]
+    before = time.perf_counter()
+    pid = os.posix_spawn(words[0], words, os.environ, file_actions=files)
+    _, status = os.waitpid(pid, 0)
+    taken = time.perf_counter() - before
+    if status:
+        raise SystemExit(f"error: {' '.join(words)} failed")
+    return taken
+
+
 def alternate(rounds: int, *actions: Callable[[], float]) -> list[list[float]]:
     """Call the actions in turn, A B A B; returns what each returned, after a first turn that does not count."""
     found: list[list[float]] = [[] for _ in actions]

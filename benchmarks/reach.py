@@ -96,29 +96,14 @@ def _hooks(directory: Path, rounds: int) -> list[list[float]]:
             rounds,
             lambda: common.seconds(partial(bare.call, "nothing")),
             lambda: common.seconds(partial(_check, server)),
-            lambda: _whole_process([sys.executable, "-c", "import sys; sys.stdin.read()"], asked),
-            lambda: _whole_process(hook, asked),
+            lambda: common.whole_process([sys.executable, "-c", "import sys; sys.stdin.read()"], asked),
+            lambda: common.whole_process(hook, asked),
         )
 
 
 def _check(server: pipe_client.PipeClient) -> None:
     if '"{}"' not in (line := server.call("check_mail", event="Stop")):
         raise SystemExit(f"error: there is no mail, but the hook was told: {line}")
-
-
-def _whole_process(words: list[str], stdin: Path) -> float:
-    """Return the seconds from before the start of a process to after its end."""
-    files = [
-        (os.POSIX_SPAWN_OPEN, 0, str(stdin), os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-    ]
-    before = time.perf_counter()
-    pid = os.posix_spawn(words[0], words, os.environ, file_actions=files)
-    _, status = os.waitpid(pid, 0)
-    taken = time.perf_counter() - before
-    if status:
-        raise SystemExit(f"error: {' '.join(words)} failed")
-    return taken
 
 
 def _report_hooks(bare: list[float], check: list[float], python: list[float], hook: list[float]) -> None:

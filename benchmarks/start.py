@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -35,28 +35,13 @@ def _actions(directory: Path) -> list[Callable[[], float]]:
     os.environ["AI_BRIDGE_PAIR_PER_HOUR"] = "1000000"  # out of reach, but counted
     script = str(common.ROOT / "management" / "send.sh")
     return [
-        partial(_whole_process, [sys.executable, "-c", "pass"], body),
-        partial(_whole_process, [common.PROGRAM, "send", common.READER], body),
-        partial(_whole_process, [common.PROGRAM, "send", common.READER, "--from", _OTHER, "--batch"], batch),
-        partial(_whole_process, [_SHELL, "-c", ":"], body),
-        partial(_whole_process, [script, common.READER], body),
+        partial(common.whole_process, [sys.executable, "-c", "pass"], body),
+        partial(common.whole_process, [common.PROGRAM, "send", common.READER], body),
+        partial(common.whole_process, [common.PROGRAM, "send", common.READER, "--from", _OTHER, "--batch"], batch),
+        partial(common.whole_process, [_SHELL, "-c", ":"], body),
+        partial(common.whole_process, [script, common.READER], body),
         partial(_bare_drop, directory),
     ]
-
-
-def _whole_process(words: Sequence[str], stdin: Path) -> float:
-    """Return the seconds from before the start of a process to after its end."""
-    files = [
-        (os.POSIX_SPAWN_OPEN, 0, str(stdin), os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
-    ]
-    before = time.perf_counter()
-    pid = os.posix_spawn(words[0], words, os.environ, file_actions=files)
-    _, status = os.waitpid(pid, 0)
-    taken = time.perf_counter() - before
-    if status:
-        raise SystemExit(f"error: {' '.join(words)} failed")
-    return taken
 
 
 def _bare_drop(directory: Path) -> float:

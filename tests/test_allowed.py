@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,9 @@ def test_something_else_in_its_place_allows_nothing(where: Mailboxes) -> None:
     os.mkfifo(_file(where, "gemini.agent"))
     assert allowed.of_thread(where, "t") is None
     assert allowed.of_agent(where, "gemini") is None
+
+
+def test_what_a_clock_far_ahead_allowed_is_not_believed(where: Mailboxes) -> None:
+    ahead = allowed.stamp(time.time_ns() + 366 * 86_400_000_000_000)
+    allowed.allow_agent(where, "claude", Allowance(ahead, ahead))
+    assert allowed.of_agent(where, "claude") is None

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import cards, trace
+from ai_bridge import allowed, cards, trace
 from ai_bridge.cli import receipts
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import HELD, UNREAD
+from ai_bridge.outbox import DROPPED, HELD, UNREAD
 from ai_bridge.receipt import await_read
 from ai_bridge.send import Sent
 from ai_bridge.settings import Settings
@@ -66,7 +66,7 @@ def test_only_one_agents_mail_may_be_let_go(where: Mailboxes, held: str) -> None
 def test_what_does_not_exist_is_refused(where: Mailboxes, held: str) -> None:
     done = command("allow", "no-such-thread")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: there is no message no-such-thread")
+    assert done.stderr.startswith("error: there is neither an agent nor a message no-such-thread")
     assert not Path(where.path, "allowed").exists()
 
 
@@ -169,3 +169,13 @@ def test_a_batch_over_the_budget_is_refused_whole(where: Mailboxes) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "claude and gemini have exchanged 5 messages within an hour" in done.stderr
     assert states(where, "claude") == {}
+
+
+def test_one_word_of_a_person_lets_no_thread_go_on_for_ever(where: Mailboxes, settings: Settings, held: str) -> None:
+    path = Path(where.outbox("claude").file(DROPPED, "forged.txt"))
+    path.write_text("ID: forged-1\nFrom: claude\nTo: gemini\nSubject: s\nHops: 999999999999999\n\nb")
+    route(where, settings)
+    assert command("allow", "forged-1").returncode == 0
+    allowance = allowed.of_thread(where, "forged-1")
+    assert allowance is not None
+    assert allowance.hops <= 21

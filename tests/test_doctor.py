@@ -63,7 +63,7 @@ def test_after_install_all_is_well_but_what_only_a_person_can_do(client: str, tm
     register(client)
     looked = found(client)
     wrong = {check for check, finding in looked.items() if finding.level != OK}
-    assert wrong == ({"hooks"} if client == "codex" else set())
+    assert wrong == ({"hooks", "reach"} if client == "codex" else set())
     assert set(looked) == {"installed", "registered", "hooks", "server", "reach"}
     assert "tools after" in looked["server"].found
 
@@ -168,3 +168,78 @@ def test_json_has_an_object_a_check(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["client"] for line in lines] == ["claude", "claude", "gemini", "codex"]
     assert set(lines[0]) == {"client", "check", "level", "found", "mend"}
+
+
+def change(path: Path, *keys: str, value: object) -> None:
+    """Set a value in a client's file of settings."""
+    document = json.loads(path.read_text())
+    inner = document
+    for key in keys[:-1]:
+        inner = inner.setdefault(key, {})
+    inner[keys[-1]] = value
+    path.write_text(json.dumps(document, indent=2))
+
+
+@pytest.mark.parametrize(
+    ("client", "file", "keys", "value"),
+    [
+        ("claude", ".claude/settings.json", ("disableAllHooks",), True),
+        ("claude", ".claude/settings.json", ("permissions", "deny"), ["mcp__ai-bridge"]),
+        ("gemini", ".gemini/settings.json", ("hooksConfig", "enabled"), False),
+        ("gemini", ".gemini/settings.json", ("mcp", "excluded"), ["ai-bridge"]),
+        ("gemini", ".gemini/settings.json", ("mcpServers", "ai-bridge", "excludeTools"), ["peer_read"]),
+    ],
+)
+def test_what_is_switched_off_is_no_success(
+    tmp_path: Path, client: str, file: str, keys: tuple[str, ...], value: object
+) -> None:
+    register(client)
+    change(tmp_path / "home" / file, *keys, value=value)
+    switch = found(client)["switch"]
+    assert switch.level == WRONG
+    assert keys[-1] in switch.found
+    assert found(client)["reach"].level == NOTE
+
+
+@pytest.mark.parametrize("line", ["[mcp_servers.ai-bridge]\nenabled = false", "[features]\nhooks = false"])
+def test_what_is_switched_off_in_codex_is_no_success(tmp_path: Path, line: str) -> None:
+    register("codex")
+    path = tmp_path / "home" / ".codex" / "config.toml"
+    head = "[mcp_servers.ai-bridge]"
+    path.write_text(path.read_text().replace(head, line) if head in line else f"{path.read_text()}\n{line}\n")
+    assert found("codex")["switch"].level == WRONG
+
+
+def test_hooks_that_were_altered_are_told_of(tmp_path: Path) -> None:
+    register("claude")
+    path = tmp_path / "home" / ".claude" / "settings.json"
+    path.write_text(path.read_text().replace('"matcher": "*"', '"matcher": "NoSuchTool"'))
+    assert "--dry-run" in found("claude")["current"].found
+
+
+def test_a_server_that_is_led_to_nowhere_is_wrong(tmp_path: Path) -> None:
+    register("claude")
+    path = tmp_path / "home" / ".claude.json"
+    change(path, "mcpServers", "ai-bridge", "env", value={"AI_BRIDGE_MAILBOXES": str(tmp_path / "gone")})
+    assert found("claude")["mailboxes"].mend == f"ai-bridge init --mailboxes {tmp_path / 'gone'}"
+    change(path, "mcpServers", "ai-bridge", "env", value={"AI_BRIDGE_AGENT": "NO ADDRESS"})
+    assert found("claude")["agent"].level == WRONG
+
+
+@pytest.mark.parametrize(
+    "says", ["[]", "1", '{"id": 2, "result": {}}', '{"id": 2, "result": null}', '{"id": 2, "error": {}}', "no json"]
+)
+def test_a_server_that_says_odd_things_is_wrong(tmp_path: Path, says: str) -> None:
+    register("claude")
+    server = tmp_path / "server"
+    server.write_text(f"#!/bin/sh\nread line\necho '{says}'\n")
+    server.chmod(0o755)
+    entry = {"command": str(server), "args": []}
+    change(tmp_path / "home" / ".claude.json", "mcpServers", "ai-bridge", value=entry)
+    assert found("claude")["server"].level == WRONG
+
+
+def test_an_extension_is_a_registration(tmp_path: Path) -> None:
+    put(tmp_path, "gemini")
+    (tmp_path / "home" / ".gemini" / "extensions" / "ai-bridge").mkdir(parents=True)
+    assert found("gemini")["registered"].level == OK

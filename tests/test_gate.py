@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import allowed, cards, index, settings, trace, traffic
-from ai_bridge.allow import allow
+from ai_bridge.allow import NothingOfThatName, allow
 from ai_bridge.allowed import Allowance
-from ai_bridge.errors import CannotRestore, NoSuchMessage
+from ai_bridge.errors import CannotRestore
 from ai_bridge.inbox import unread
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
@@ -108,7 +108,7 @@ def test_a_thread_is_allowed_by_any_message_of_it_even_if_its_first_is_gone(
     route(where, loaded)
     assert [place.id for place in allow(where, "long-gone", 3)] == ["n1"]
     assert [place.id for place in allow(where, "n2.gemini.txt", 3)] == ["n2"]
-    with pytest.raises(NoSuchMessage):
+    with pytest.raises(NothingOfThatName):
         allow(where, "never-was", 3)
     assert sorted(os.listdir(Path(where.path, "allowed"))) == [
         *("long-gone.thread", "n2.gemini.txt.thread", "other.thread"),

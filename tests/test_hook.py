@@ -16,7 +16,8 @@ from ai_bridge.locks import holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
 from ai_bridge.presence import session
-from ai_bridge.reach.notice import MARK
+from ai_bridge.reach.client import MARK
+from ai_bridge.reach.gemini import GEMINI
 from tests.conftest import ROOT, command, post, states, until
 from tests.server.shown import bodies
 
@@ -127,14 +128,18 @@ def client(start: Start, where: Mailboxes) -> Client:
 
 @pytest.mark.parametrize("event", ["SessionStart", "BeforeAgent", "AfterTool"])
 def test_before_and_between_steps_the_answer_is_context(client: Client, where: Mailboxes, event: str) -> None:
-    assert client.answer(event) == {}
+    lesson = GEMINI.lesson(event)
+    if not lesson:
+        assert client.answer(event) == {}
     post(where, "the body", subject="the subject")
     answer = client.answer(event)
     text = answer["hookSpecificOutput"]["additionalContext"]
     assert answer == {"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}
-    assert text.startswith(f"{MARK} 1 message unread for gemini, from claude")
+    assert text.startswith(f"{MARK} 1 new message for gemini, from claude")
+    assert text.endswith(lesson)
     assert not [word for word in ("the body", "the subject") if word in text]
-    assert client.answer(event) == {}
+    again = client.told(event).replace(lesson, "")
+    assert (MARK in again) is (event == "SessionStart"), "a session that begins anew knows nothing"
     assert [*states(where, "claude")] == [UNREAD]
 
 
@@ -259,9 +264,16 @@ def test_options_are_taken_in_each_form(where: Mailboxes) -> None:
     post(where, to="reviewer")
     text = '{"hook_event_name": "AfterTool"}'
     assert hook(text).stdout == "{}\n"
-    assert "unread for reviewer" in hook(text, "--agent=reviewer", "--mailboxes", where.path).stdout
+    assert "for reviewer" in hook(text, "--agent=reviewer", "--mailboxes", where.path).stdout
     post(where, to="reviewer")
-    assert "unread for reviewer" in command("hook", "--agent", "reviewer", "gemini", body=text).stdout
+    assert "for reviewer" in command("hook", "--agent", "reviewer", "gemini", body=text).stdout
+
+
+def test_at_its_start_a_session_is_taught_how_to_be_woken(client: Client, where: Mailboxes) -> None:
+    answer = client.answer("SessionStart")
+    assert answer["hookSpecificOutput"]["additionalContext"] == GEMINI.lesson("SessionStart")
+    assert "wait --new" in GEMINI.lesson("SessionStart")
+    assert hook('{"hook_event_name": "SessionStart"}', AI_BRIDGE_REACH="off").stdout == "{}\n"
 
 
 # --- whose mail it is -------------------------------------------------------------------------------------
@@ -272,10 +284,10 @@ def test_two_sessions_are_told_of_their_own_mail_only(client: Client, start: Sta
     until(lambda: session(where, "gemini-2"))
     post(where)
     assert second.told() == ""
-    assert "unread for gemini," in client.told()
+    assert "for gemini," in client.told()
     post(where, to="gemini-2")
     assert client.told() == ""
-    assert "unread for gemini-2," in second.told()
+    assert "for gemini-2," in second.told()
 
 
 @pytest.mark.parametrize("level", ["notice", "full"])
@@ -284,9 +296,9 @@ def test_a_session_without_a_name_yet_is_not_told_of_anothers_mail(
 ) -> None:
     nameless = start(server=False, AI_BRIDGE_REACH=level)
     post(where)
-    assert nameless.told("SessionStart") == ""
+    assert nameless.told("BeforeAgent") == ""
     assert [*states(where, "claude")] != [READ]
-    assert "unread for gemini," in client.told()
+    assert "for gemini," in client.told()
 
 
 @pytest.mark.parametrize("words", [["--agent", "gemini"], []], ids=["option", "variable"])
@@ -300,10 +312,8 @@ def test_not_even_where_it_is_told_that_name_from_outside(start: Start, where: M
     assert second.answer("AfterTool", [*HOOK, *words]) == {}
     post(where, to="gemini-2")
     of_second = second.answer("AfterTool", [*HOOK, *words])["hookSpecificOutput"]["additionalContext"]
-    assert "unread for gemini-2," in of_second
-    assert (
-        "unread for gemini," in first.answer("AfterTool", [*HOOK, *words])["hookSpecificOutput"]["additionalContext"]
-    )
+    assert "for gemini-2," in of_second
+    assert "for gemini," in first.answer("AfterTool", [*HOOK, *words])["hookSpecificOutput"]["additionalContext"]
 
 
 def test_the_hooks_of_a_session_and_its_wait_and_its_server_tell_once(client: Client, where: Mailboxes) -> None:
@@ -336,7 +346,7 @@ def test_a_client_within_another_is_still_itself(start: Start, where: Mailboxes,
     inner = start(**outer)
     until(lambda: session(where, "gemini"))
     post(where)
-    assert "unread for gemini," in inner.told()
+    assert "for gemini," in inner.told()
     assert inner.told() == ""
 
 

@@ -669,3 +669,19 @@ _COMING = {"peer_send": {"context", "decide", "voters"}, "peer_status": {"thread
 def test_the_skill_names_only_commands_that_exist() -> None:
     named = set(re.findall(r"`ai-bridge ([a-z-]+)", SHIPPED.read_text()))
     assert named <= {*bridge.lazy, "decisions"}  # type: ignore[attr-defined]
+
+
+def test_what_a_person_added_to_our_entry_is_kept_and_never_shown(home: Path) -> None:
+    command("install", "claude")
+    path = home / ".claude.json"
+    document = json.loads(path.read_text())
+    document["mcpServers"]["ai-bridge"] |= {"env": {"API_KEY": "s3cret"}, "headers": {"Authorization": "s3cret"}}
+    document["mcpServers"]["ai-bridge"]["command"] = "/old/ai-bridge"
+    path.write_text(json.dumps(document, indent=2))
+    for words in (
+        ("install",),
+        ("install", "--dry-run"),
+        ("uninstall", "--dry-run", "--json"),
+        ("uninstall", "--yes"),
+    ):
+        assert "s3cret" not in "".join(command(words[0], "claude", *words[1:]).stdout.split())

@@ -37,14 +37,14 @@ CLI = [
     *("mail", "allow", "look", "past", "book", "operate", "hooking", "setup", "install", "doctor", "main", "entry"),
 ]
 REACH = [
-    *("__init__", "notice", "told", "turn", "client", "claude", "codex", "gemini", "known"),
+    *("__init__", "told", "turn", "client", "notice", "claude", "codex", "gemini", "known"),
     *("carry", "watch", "background"),
 ]
 INSTALL = [
     *("merge", "content", "entries", "json_file", "toml_file"),
     *("plan", "places", "clients", "plugin", "registered", "trust", "__init__"),
 ]
-DOCTOR = ["finding", "registration", "starting", "__init__"]
+DOCTOR = ["finding", "switches", "registration", "starting", "__init__"]
 # Each third-party package is met in these places only.
 MET_IN = {
     "mcp": {"server", "cli.demo"},

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import processes as processes_
-from ai_bridge.processes import ancestor_keys, own_key, parent_key, program
+from ai_bridge.processes import ancestor_keys, is_gone, own_key, parent_key, program
 from tests.conftest import ROOT
 
-KEYS = "from ai_bridge.processes import *\nprint(own_key(), parent_key(), *ancestor_keys(), sep='\\n')\n"
+KEYS = "from ai_bridge.processes import *\nprint(own_key(), parent_key(), *ancestor_keys(8), sep='\\n')\n"
 
 
 def child(*before: str) -> list[str]:
@@ -26,7 +26,7 @@ def child(*before: str) -> list[str]:
 def test_a_child_finds_its_parent_and_all_it_descends_from() -> None:
     own, parent, *ancestors = child()
     assert parent == ancestors[0] == own_key()
-    assert ancestors[1] == parent_key() == ancestor_keys()[0]
+    assert ancestors[1] == parent_key() == ancestor_keys(8)[0]
     assert own not in [parent, *ancestors]
 
 
@@ -59,12 +59,12 @@ def test_a_strange_name_of_a_process_confuses_nothing(tmp_path: Path) -> None:
 def test_where_the_system_tells_nothing_the_number_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes_, "_status", lambda pid: [])
     assert parent_key() == f"process {os.getppid()}"
-    assert ancestor_keys() == [parent_key()]
+    assert ancestor_keys(8) == [parent_key()]
 
 
 def test_however_deep_it_is_a_bounded_number_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes_, "_status", lambda pid: ["S", str(pid + 1), *["0"] * 18])
-    assert len(ancestor_keys()) == 8
+    assert [len(ancestor_keys(most)) for most in (1, 8)] == [1, 8]
 
 
 def test_the_program_starts_from_anywhere_without_a_path(tmp_path: Path) -> None:
@@ -77,3 +77,9 @@ def test_the_program_starts_from_anywhere_without_a_path(tmp_path: Path) -> None
 def test_where_no_script_is_installed_the_module_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     assert program() == [str(tmp_path / "python"), "-P", "-m", "ai_bridge"]
+
+
+def test_a_process_that_ended_is_gone_and_what_is_no_process_is_not() -> None:
+    assert not is_gone(own_key())
+    assert not is_gone("a session's name")
+    assert is_gone(child()[0])

@@ -26,7 +26,8 @@ def _own(text: str) -> str:
     return str(path)
 
 
-def test_without_a_file_all_is_default(where: Mailboxes) -> None:
+def test_without_a_file_all_is_default(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AI_BRIDGE_PAIR_PER_HOUR")
     loaded = settings_.load(where.path)
     assert {name: getattr(loaded, name) for name in SETTINGS} == {
         "max_message_bytes": 1_048_576,

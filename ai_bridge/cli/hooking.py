@@ -14,10 +14,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ai_bridge.hand import Hand
     from ai_bridge.reach.client import Client
+    from ai_bridge.settings import Settings
 
 # Hooks are told what the model was asked and what its tools answered.
 _INPUT_BYTES = 64 * 1024 * 1024
 _TAKEN_S = 2.0
+# A hook is started by its session, or by a shell of it; what is further up is another's.
+_STEPS = 2
+_BEGINS = "SessionStart"
 _VALUES = {"--mailboxes": "where", "--agent": "agent"}
 
 
@@ -59,15 +63,15 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
     from ai_bridge.reach.known import CLIENTS
 
     client, event = CLIENTS[name], _event(name)
-    text, hand = carry.NOTHING, None
     try:
         found = mailboxes.find(where)
-        me = _me(found, agent, client)
-        if me and os.path.isdir(found.outbox(me).path):
-            text, hand = _mail(found, me, client, event)
-    except (NoMailboxes, NoIdentity):  # a project without mail, or a session that has no name yet
-        pass
-    _say(text, hand)
+    except NoMailboxes:  # a project without mail
+        return _say(carry.NOTHING, None)
+    loaded = settings.load(found.path)
+    me = _me(found, agent, client)
+    if not (me and os.path.isdir(found.outbox(me).path)):
+        return _say(carry.nothing(client, event, loaded.reach), None)
+    _say(*_mail(found, me, client, event, loaded))
 
 
 def _event(name: str) -> str:
@@ -75,7 +79,7 @@ def _event(name: str) -> str:
     import json
 
     try:
-        told = json.loads(sys.stdin.buffer.read(_INPUT_BYTES))
+        told = json.loads(sys.stdin.buffer.read(_INPUT_BYTES) if sys.stdin is not None else b"")
     except (ValueError, RecursionError):
         raise BadHookInput(client=name, why="it is not JSON") from None
     event = told.get("hook_event_name") if isinstance(told, dict) else None
@@ -87,27 +91,31 @@ def _event(name: str) -> str:
 def _me(where: Mailboxes, agent: "str | None", client: "Client") -> str:
     """Return whose mail this is about: that of the session the client is, whatever else it was started in.
 
-    '' where another live session has that name, or may have it.
+    '' where another live session has that name, or may have it, and where the session has none yet.
     """
     own = identity.CLIENTS[client.name]
     for variable, whose in [*identity.SHELLS.items(), *identity.SESSION_VARIABLES.items()]:
         if whose not in (own, client.name):
             os.environ.pop(variable, None)
     os.environ.update({variable: "1" for variable, whose in identity.SHELLS.items() if whose == own})
-    key = identity.shell_key(where)
-    me = identity.remembered(where, key) or identity.who(where, agent).address
+    key = identity.shell_key(where, _STEPS)
+    try:
+        me = identity.remembered(where, key) or identity.who(where, agent).address
+    except NoIdentity:
+        return ""
     live = presence.session(where, me)
     is_other = live is not None and live.serves.partition(" ")[0] != identity.digest(key)
     return "" if is_other else me
 
 
-def _mail(where: Mailboxes, me: str, client: "Client", event: str) -> "tuple[str, Hand | None]":
+def _mail(where: Mailboxes, me: str, client: "Client", event: str, loaded: "Settings") -> "tuple[str, Hand | None]":
     from ai_bridge import fetch
     from ai_bridge.reach import carry
     from ai_bridge.reach.told import Told
 
-    loaded = settings.load(where.path)
-    told = Told(where, me, identity.shell_key(where))
+    told = Told(where, me, identity.shell_key(where, _STEPS), passing=True)
+    if event == _BEGINS:
+        told.forget()  # what it was told before it was resumed, or cleared, is gone
     return carry.answer(where, me, loaded.reach, client, told, lambda: fetch.fetch(where, me, loaded), event)
 
 
@@ -115,7 +123,9 @@ def _say(text: str, hand: "Hand | None") -> None:
     """Print the answer; what it shows is acknowledged once the client has taken it."""
     taken = False
     try:
-        sys.stdout.buffer.write(f"{text}\n".encode())
+        if sys.stdout is None:  # closed by whoever started us
+            return
+        sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "replace"))
         sys.stdout.buffer.flush()
         taken = hand is not None and _is_taken()
     finally:

@@ -106,13 +106,15 @@ def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
         click.echo(f"mailboxes: {printable(where.path)}\nI am: not known ({unknown})", err=as_json)
         return
     report = health.examine(where, loaded, [where.known(me.address)])[0]
+    waiting = sum(len(box.visible(HELD, me.address)) for box in where.outboxes())
     if as_json:
-        echo_json([{"mailboxes": where.path, "why": me.why, **report.as_json()}])
+        echo_json([{"mailboxes": where.path, "why": me.why, **report.as_json(), "held_for_me": waiting}])
         return
     router = f"{report.router}" if report.router else "none; a reader makes the pass itself"
     click.echo(f"mailboxes: {printable(where.path)}")
     click.echo(f"I am: {me.address} ({me.why})")
     click.echo(f"router: {router}")
-    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread")
+    more = f", {waiting} held for a person's word (`ai-bridge list`)" if waiting else ""
+    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{more}")
     held = f", {report.held.count} held" if report.held.count else ""
     click.echo(f"outbox: {report.dropped.count} waiting, {report.malformed.count} malformed{held}")

@@ -158,7 +158,7 @@ def _wait_for_news(
         if as_json:
             output.print_places([_place(one, me) for one in claim.news], as_json, with_body=False)
         else:
-            click.echo(background.notice(me, claim.news))
+            click.echo(f"{background.notice(me, claim.news)} Then run this wait again.")
         sys.stdout.flush()
         told = True
     finally:

@@ -8,7 +8,7 @@ import click
 
 from ai_bridge import cards, identity, mailboxes, settings
 from ai_bridge.cli.group import common, echo_json
-from ai_bridge.errors import BridgeError, NoMailboxes
+from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable
 
@@ -42,10 +42,7 @@ def _chosen(where: str | None) -> Mailboxes:
     """Return the mailboxes to make or to complete; only a directory that is new, empty or ours is taken."""
     named = where or os.environ.get("AI_BRIDGE_MAILBOXES")
     if not named:
-        try:
-            return mailboxes.find()
-        except NoMailboxes:
-            named = os.path.join(os.getcwd(), "mailboxes")
+        named = mailboxes.nearest(os.getcwd()) or os.path.join(os.getcwd(), "mailboxes")
     if os.path.isdir(named) and os.listdir(named) and not mailboxes.is_mailboxes(named):
         raise BridgeError(
             what=f"{named} holds other things: name a directory that is new, empty or already mailboxes"

@@ -14,8 +14,9 @@ from typing import Any
 
 from ai_bridge import install
 from ai_bridge.doctor.finding import LEVELS, NOTE, OK, WRONG, Finding, mending
-from ai_bridge.doctor.registration import read_json, registration
+from ai_bridge.doctor.registration import registration
 from ai_bridge.doctor.starting import started
+from ai_bridge.doctor.switches import at, extension, read, switches
 from ai_bridge.install import Registration
 from ai_bridge.reach.known import CLIENTS
 
@@ -37,12 +38,22 @@ def examine(clients: list[str]) -> Iterator[Finding]:
         yield _version(client, program)
         yield from _files(known)
         if not registered:
-            yield Finding(client, "registered", WRONG, "its files do not name our server", mending(client))
+            yield _unregistered(client)
             continue
+        hooked = True
         for one in registered:
-            yield from registration(one)
-        yield started(registered[-1])
-        yield _reach(client, program)
+            for finding in (*registration(one), *switches(one), started(one)):
+                hooked &= finding.check not in ("hooks", "switch") or finding.level == OK
+                yield finding
+        yield _reach(client, program, hooked)
+
+
+def _unregistered(client: str) -> Finding:
+    if client == "gemini" and (path := extension()) is not None:
+        return Finding(client, "registered", OK, f"as an extension: {path}")
+    found = "its files do not name our server"
+    found += " (a plugin given by --plugin-dir is not seen here)" if client == "claude" else ""
+    return Finding(client, "registered", WRONG, found, mending(client))
 
 
 def _version(client: str, program: str | None) -> Finding:
@@ -82,11 +93,13 @@ def _files(known: list[Registration]) -> Iterator[Finding]:
                 )
 
 
-def _reach(client: str, program: str | None) -> Finding:
+def _reach(client: str, program: str | None, hooked: bool) -> Finding:
     ways = CLIENTS[client]
     found = f"idle by {ways.idle}; at work by {ways.working}"
     if trouble := _cannot_reach(client, program):
         return Finding(client, "reach", WRONG, f"{found}; but {trouble}", mending(client))
+    if not hooked:
+        return Finding(client, "reach", NOTE, f"{found}; but its hooks do not run")
     return Finding(client, "reach", OK, found)
 
 
@@ -94,19 +107,14 @@ def _cannot_reach(client: str, program: str | None) -> str:
     """Return what is in the way, as far as files and the program tell; '' where nothing is."""
     if client == "gemini":
         known = [install.registered("gemini", scope) for scope in install.SCOPES]
-        settings = [read_json(one.files[-1].path) for one in known]
+        settings = [read(one.files[-1].path) for one in known]
         if not any(_wakes(found) for found in settings):
             return "its settings do not let the end of a background command wake an idle session"
     if client == "codex" and program is not None:
-        done = subprocess.run(
-            [program, "queue", "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        return "" if done.returncode == 0 else "this version has no `codex queue`: update it"
+        return "" if _runs([program, "queue", "--help"]) else "this version has no `codex queue`: update it"
     return ""
 
 
 def _wakes(settings: dict[str, Any]) -> bool:
-    tools, experimental = settings.get("tools"), settings.get("experimental")
-    shell = tools.get("shell") if isinstance(tools, dict) else None
-    injects = isinstance(shell, dict) and shell.get("backgroundCompletionBehavior") == "inject"
-    return injects and isinstance(experimental, dict) and experimental.get("modelSteering") is True
+    injects = at(settings, "tools", "shell", "backgroundCompletionBehavior") == "inject"
+    return injects and at(settings, "experimental", "modelSteering") is True

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
-from typing import Any
 
 from ai_bridge import install
 from ai_bridge.doctor.finding import NOTE, OK, WRONG, Finding, mending
+from ai_bridge.doctor.switches import read
 from ai_bridge.install import Registration
 
 
@@ -55,12 +54,10 @@ def _approval(one: Registration) -> Iterator[Finding]:
 def _claude_approved(directory: str) -> bool:
     """Source: Claude Code notes it in its own file, or is told by settings that all are approved."""
     base = os.environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~")
-    own = read_json(os.path.join(base, ".claude.json")).get("projects")
+    own = read(os.path.join(base, ".claude.json")).get("projects")
     entry = own.get(directory) if isinstance(own, dict) else None
     named = entry.get("enabledMcpjsonServers") if isinstance(entry, dict) else None
-    settings = [
-        read_json(os.path.join(directory, ".claude", name)) for name in ("settings.json", "settings.local.json")
-    ]
+    settings = [read(os.path.join(directory, ".claude", name)) for name in ("settings.json", "settings.local.json")]
     told = [named, *(found.get("enabledMcpjsonServers") for found in settings)]
     everything = any(found.get("enableAllProjectMcpServers") is True for found in settings)
     return everything or any(isinstance(names, list) and "ai-bridge" in names for names in told)
@@ -69,7 +66,7 @@ def _claude_approved(directory: str) -> bool:
 def _gemini_trusts(directory: str) -> bool:
     """Source: Gemini CLI notes trusted folders, which count for all that is in them."""
     base = os.environ.get("GEMINI_CLI_HOME") or os.path.expanduser("~")
-    for folder, trust in read_json(os.path.join(base, ".gemini", "trustedFolders.json")).items():
+    for folder, trust in read(os.path.join(base, ".gemini", "trustedFolders.json")).items():
         root = os.path.dirname(folder) if trust == "TRUST_PARENT" else folder
         if trust in ("TRUST_FOLDER", "TRUST_PARENT") and os.path.commonpath([root, directory]) == root:
             return True
@@ -77,13 +74,3 @@ def _gemini_trusts(directory: str) -> bool:
 
 
 _APPROVED = {"claude": _claude_approved, "gemini": _gemini_trusts}
-
-
-def read_json(path: str) -> dict[str, Any]:
-    """Return the object a file holds, an empty one where it holds none."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -10,11 +10,13 @@ import time
 from typing import Any
 
 from ai_bridge.doctor.finding import NOTE, OK, WRONG, Finding, mending
+from ai_bridge.doctor.switches import at
 from ai_bridge.install import Registration
 
 # A client's model waits for its tools for some seconds at most.
 SLOW_MS = 5000
 _PATIENCE_S = 20.0
+_MOST_HEARD = 16_000_000
 # Codex CLI gives its servers no more than these.
 _CODEX_GIVES = ("HOME", "PATH", "LANG", "SHELL", "TERM")
 
@@ -52,7 +54,8 @@ def _tools(words: list[str], environment: dict[str, str]) -> list[str]:
             said = _conversation(server, "".join(f"{json.dumps(line)}\n" for line in asked))
         finally:
             server.kill()
-    return [tool["name"] for tool in said["result"]["tools"]]
+    tools = at(said, "result", "tools")
+    return [str(at(tool, "name")) for tool in tools] if isinstance(tools, list) else []
 
 
 def _conversation(server: subprocess.Popen[bytes], lines: str) -> dict[str, Any]:
@@ -68,10 +71,12 @@ def _conversation(server: subprocess.Popen[bytes], lines: str) -> dict[str, Any]
             break
         chunk = os.read(server.stdout.fileno(), 65536)
         heard += chunk
-        for line in heard.split(b"\n")[:-1]:
-            answer = json.loads(line)
-            if answer.get("id") == 2 and "result" in answer:
+        *lines_heard, _ = heard.split(b"\n")
+        for line in lines_heard:
+            if at(answer := json.loads(line), "id") == 2:
                 return dict(answer)
+        if len(heard) > _MOST_HEARD:
+            raise ValueError("it says more than any answer is long")
         if not chunk:
             server.wait()
             why = server.stderr.read(2000).decode("utf-8", "replace").strip().split("\n")[-1]

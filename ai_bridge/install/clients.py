@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from ai_bridge.install.content import Whole
-from ai_bridge.install.entries import Choice, Entry, command_hooks, places, server, tool_hooks
+from ai_bridge.install.entries import SERVER, Choice, Entry, command_hooks, places, server, tool_hooks
 from ai_bridge.install.json_file import JsonFile
 from ai_bridge.install.merge import Path
 from ai_bridge.install.places import CLIENTS, folder
@@ -17,6 +17,8 @@ from ai_bridge.install.toml_file import TomlFile
 CLAUDE_EVENTS = ("UserPromptSubmit", "PostToolUse", "Stop")
 CODEX_EVENTS = ("SessionStart", *CLAUDE_EVENTS)
 GEMINI_EVENTS = ("SessionStart", "BeforeAgent", "AfterTool", "AfterAgent")
+# A question before each tool would keep mail from a session that nobody watches; a server is a rule of its own.
+_CLAUDE_ALLOWS: dict[Path, str] = {("permissions", "allow"): f"mcp__{SERVER}"}
 # The client's own files that hold more than settings are nobody else's to read.
 _PRIVATE = 0o600
 # Without both, the end of a background command does not wake an idle session of Gemini CLI.
@@ -48,7 +50,13 @@ def _claude(scope: str, base: str, inside: str, choice: Choice) -> list[Piece]:
     entry, hooks = server(choice.environment), tool_hooks(CLAUDE_EVENTS)
     return [
         Piece("claude", "server", base, path, JsonFile(server=entry), mode),
-        Piece("claude", "hooks", base, os.path.join(inside, "settings.json"), JsonFile(hooks=hooks)),
+        Piece(
+            "claude",
+            "hooks",
+            base,
+            os.path.join(inside, "settings.json"),
+            JsonFile(hooks=hooks, members=_CLAUDE_ALLOWS),
+        ),
     ]
 
 

@@ -18,6 +18,10 @@ from ai_bridge.processes import MODULE, program
 
 Entry = dict[str, Any]
 
+# What install writes of a server; the rest a person added.
+_OURS = ("command", "args", "env", "timeout", "trust", "required", "tool_timeout_sec")
+_HIDDEN = "…"
+
 SERVER = "ai-bridge"
 TOOL = "check_mail"
 # A check of mail reads a few directories; a client that waits longer than this for one waits for nothing.
@@ -131,6 +135,15 @@ def fitted(found: object, wanted: Entry) -> Entry:
     environment = {**_foreign(found.get("env")), **wanted.get("env", {})}
     fit = {**others, **wanted, **({"env": environment} if environment else {})}
     return {key: fit[key] for key in [*found, *fit] if key in fit}
+
+
+def shown(entry: Entry) -> Entry:
+    """Return the server's entry as it may be shown: what a person added to it may be secret."""
+    ours = {key: value if key in _OURS else _HIDDEN for key, value in entry.items()}
+    given = entry.get("env")
+    if isinstance(given, dict):
+        ours["env"] = {name: value if name in (*CHOSEN, *PLACES) else _HIDDEN for name, value in given.items()}
+    return ours
 
 
 def _foreign(environment: object) -> Entry:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from ai_bridge.install import merge
 from ai_bridge.install.content import Merged
 from ai_bridge.install.entries import SERVER, Entry, altered, fitted, is_hook, takes
+from ai_bridge.install.entries import shown as shown_entry
 from ai_bridge.install.merge import Path
 
 _SERVER_PATH: Path = ("mcpServers", SERVER)
@@ -18,11 +19,15 @@ _WHITE = " \t\r\n"
 
 @dataclass(frozen=True)
 class JsonFile(Merged):
-    """`hooks`: a group by event; `defaults`: values to set where nothing is; `advice`: what a person then does."""
+    """`hooks`: a group by event; `defaults`: values to set where nothing is; `members`: what is to be in a list.
+
+    `advice` is what a person then does.
+    """
 
     server: Entry | None = None
     hooks: Mapping[str, Entry] = field(default_factory=dict)
     defaults: Mapping[Path, Any] = field(default_factory=dict)
+    members: Mapping[Path, str] = field(default_factory=dict)
     advice: str = ""
     nothing = b"{}\n"
 
@@ -39,6 +44,9 @@ class JsonFile(Merged):
         for path, value in self.defaults.items():
             if _is_free(merge.parse(text), path):
                 text = merge.put(text, path, value)
+        for path, value in self.members.items():
+            if _place(merge.parse(text), path, value) is None:
+                text = merge.append(text, path, value)
         return text
 
     def _drop_stale(self, text: str) -> str:
@@ -72,6 +80,9 @@ class JsonFile(Merged):
             document = merge.parse(text)
             if merge.get(document, path) == value and merge.get(before, path) != value:
                 text = merge.take(text, path)
+        for path, value in self.members.items():
+            if (place := _place(merge.parse(text), path, value)) is not None and _place(before, path, value) is None:
+                text = merge.take(text, (*path, place))
         for path, _, _ in reversed(self._hooks(merge.parse(text))):
             text = merge.take(text, path)
         return merge.take(text, _SERVER_PATH) if self._server(merge.parse(text)) is not None else text
@@ -88,8 +99,10 @@ class JsonFile(Merged):
         document = _read(text)
         hooks = {event: found for _, event, found in self._hooks(document) if "hooks" in found}
         defaults = {path: value for path, value in self.defaults.items() if merge.get(document, path) == value}
+        members = {path: one for path, one in self.members.items() if _place(document, path, one) is not None}
         server = self._server(document)
-        return replace(self, server=server if isinstance(server, dict) else None, hooks=hooks, defaults=defaults)
+        entry = server if isinstance(server, dict) else None
+        return replace(self, server=entry, hooks=hooks, defaults=defaults, members=members)
 
     def asks(self, verb: str, present: bytes) -> bool:
         pairs = list(self._pairs(_read(present.decode("utf-8-sig"))))
@@ -109,12 +122,15 @@ class JsonFile(Merged):
         document = _read(text)
         shown: dict[str, Any] = {}
         if (server := self._server(document)) is not None:
-            shown["mcpServers"] = {SERVER: server}
+            shown["mcpServers"] = {SERVER: shown_entry(server) if isinstance(server, dict) else server}
         for _, event, found in self._hooks(document):
             shown.setdefault("hooks", {}).setdefault(event, []).append(found)
         for path, value in self.defaults.items() if shown else ():
             if merge.get(document, path) == value:
                 _nest(shown, path, value)
+        for path, value in self.members.items():
+            if _place(document, path, value) is not None:
+                _nest(shown, path, [value])
         return json.dumps(shown, indent=2, ensure_ascii=False) + "\n" if shown else ""
 
     def is_empty(self, text: str) -> bool:
@@ -164,6 +180,12 @@ def _is_free(document: Mapping[str, Any], path: Path) -> bool:
         if not isinstance(merge.get(document, path[:depth], {}), dict):
             return False
     return merge.get(document, path, _is_free) is _is_free
+
+
+def _place(document: Mapping[str, Any], path: Path, value: str) -> int | None:
+    """Return where in the list at `path` the value stands; None where it does not."""
+    found = merge.get(document, path)
+    return found.index(value) if isinstance(found, list) and value in found else None
 
 
 def _nest(document: dict[str, Any], path: Path, value: Any) -> None:

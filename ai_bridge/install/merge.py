@@ -94,8 +94,9 @@ def take(text: str, path: Path) -> str:
     """Remove what stands at `path`, and every container above it that this leaves empty, but the outermost."""
     *outer, key = path
     container = _at(text, tuple(outer), _bracket(key))
-    index = next(index for index, member in enumerate(container.members) if member.key == key)
-    member = container.members[index]
+    member = _member(container, key)
+    assert member is not None, path
+    index = container.members.index(member)
     if len(container.members) == 1:
         if outer:
             return take(text, tuple(outer))

@@ -36,6 +36,10 @@ class NotPlain(BridgeError):
         self.by_hand = by_hand
 
 
+# How often a file is looked at again whose client writes it just then.
+_TRIES = 10
+
+
 class ChangedMeanwhile(BridgeError):
     sentence = "{path} was changed by another program meanwhile, so it was left alone: run the command again"
 
@@ -166,12 +170,24 @@ def agree(steps: list[Step], consents: Callable[[list[Step]], bool]) -> None:
 
 def carry_out(steps: list[Step]) -> Iterator[tuple[Step, str | None]]:
     """Do each step and then yield it, with the backup that was kept; raises `CannotChange`, `ChangedMeanwhile`."""
-    for planned_step in steps:
-        step = _fresh(planned_step) if planned_step.does else planned_step
+    for step in steps:
         try:
-            yield step, _do(step) if step.does else None
+            yield _done(step) if step.does else (step, None)
         except OSError as error:
             raise CannotChange(path=step.piece.path, why=error.strerror or error) from None
+
+
+def _done(step: Step) -> tuple[Step, str | None]:
+    """Do the step for the file as it is now, once more where its client was just writing it."""
+    for _ in range(_TRIES):
+        step = _fresh(step)
+        backup = _back_up(step.piece.path, step.present) if step.present is not None and _is_kept(step) else None
+        if present_at(step.piece.path) == step.present:
+            _do(step)
+            return step, backup
+        if backup is not None:
+            durable.remove(backup)
+    raise ChangedMeanwhile(path=step.piece.path)
 
 
 def _fresh(step: Step) -> Step:
@@ -184,9 +200,8 @@ def _fresh(step: Step) -> Step:
     return fresh
 
 
-def _do(step: Step) -> str | None:
+def _do(step: Step) -> None:
     path = step.piece.path
-    backup = _back_up(path, step.present) if step.present is not None and _is_kept(step) else None
     if step.wanted is None:
         durable.remove(path)
     else:
@@ -195,7 +210,6 @@ def _do(step: Step) -> str | None:
         durable.remove(spent)
     if step.wanted is None:
         _remove_empty(os.path.dirname(path), step.piece.base)
-    return backup
 
 
 def _is_kept(step: Step) -> bool:

@@ -171,7 +171,7 @@ def trusted_hooks(settings: bytes | None) -> Entry:
     """Return what Codex CLI's own settings say of hooks, by their keys."""
     try:
         state = get(tomllib.loads((settings or b"").decode("utf-8-sig")), ("hooks", "state"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return state if isinstance(state, dict) else {}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from ai_bridge.install.content import Merged
-from ai_bridge.install.entries import SERVER, Entry, altered, fitted, takes
+from ai_bridge.install.entries import SERVER, Entry, altered, fitted, shown, takes
 from ai_bridge.install.merge import NotMergeable, get
 
 _SERVERS = "mcp_servers"
@@ -46,7 +46,7 @@ class TomlFile(Merged):
 
     def view(self, text: str) -> str:
         found = get(_parsed(text), _PATH)
-        return _block(found) if isinstance(found, dict) else ""
+        return _block(shown(found)) if isinstance(found, dict) else ""
 
     def is_empty(self, text: str) -> bool:
         return not text.strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from ai_bridge import fetch, identity
+from ai_bridge import fetch, identity, processes
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.reach.notice import notice
@@ -23,24 +23,26 @@ def await_news(
 
     None after `timeout_s` seconds, and where whoever began the wait is gone: then nobody is left to be woken.
     """
-    told, parent = Told(where, me, identity.shell_key(where)), os.getppid()
+    key, parent = identity.shell_key(where), os.getppid()
+    told = Told(where, me, key, passing=True)
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
     def look() -> list[Waiting]:
-        return fetch.fetch(where, me, loaded, sender)
+        return fetch.fetch(where, me, loaded)
 
-    def is_news(one: Waiting) -> bool:
-        return bool(told.news([one]))
+    def is_wanted() -> bool:
+        return os.getppid() == parent and not processes.is_gone(key)
 
-    while os.getppid() == parent:
+    def is_meant(one: Waiting) -> bool:
+        return sender in (None, one.sender)
+
+    while is_wanted():
         left_s = None if deadline is None else deadline - time.monotonic()
-        found = fetch.wait(
-            where, me, loaded, left_s, sender, each_sweep=lambda: os.getppid() == parent, is_wanted=is_news
-        )
+        found = fetch.wait(where, me, loaded, left_s, sender, each_sweep=is_wanted, is_wanted=told.is_news)
         if not found and deadline is not None and time.monotonic() >= deadline:
             return None
         if found:
             time.sleep(COALESCE_S)
-            if (claim := told.claim(look)) is not None:
+            if (claim := told.claim(look, is_meant)) is not None:
                 return claim
     return None

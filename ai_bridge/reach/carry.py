@@ -9,10 +9,10 @@ from ai_bridge import inbox
 from ai_bridge.hand import Hand
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.reach.client import Client
-from ai_bridge.reach.notice import MARK, notice
+from ai_bridge.reach.client import MARK, Client
+from ai_bridge.reach.notice import notice
 from ai_bridge.reach.told import Claim, Told
-from ai_bridge.settings import FULL, OFF
+from ai_bridge.settings import FULL, NOTICE, OFF
 
 # To a hook that has nothing to say; anything less leaves a line before some models.
 NOTHING = "{}"
@@ -26,38 +26,55 @@ def answer(
 
     `look` returns what is unread for `me`, and `level` is that of the settings. Raises `ReaderBusy` or OSError.
     """
-    claim = None if level == OFF else told.claim(look)
-    if claim is None:
-        return NOTHING, None
-    try:
-        text, hand = _carried(where, me, claim, client) if level == FULL else _noticed(me, claim)
-    except BaseException:
+    ways = {OFF: (), NOTICE: (_noticed,), FULL: (_carried, _noticed)}[level]
+    for way in ways:
+        claim = told.claim(look, showing=way is _carried)
+        if claim is None:
+            continue
+        try:
+            text, hand = way(where, me, claim, client, event)
+        except BaseException:
+            claim.settle(told=False)
+            raise
+        if hand is not None:
+            import json  # a hook without mail starts faster without
+
+            lesson = client.lesson(event)
+            said = f"{text}\n{lesson}" if lesson else text
+            return json.dumps(client.hook_answer(event, said), ensure_ascii=False), hand
         claim.settle(told=False)
-        raise
-    if not text:
-        claim.settle(told=False)
-        return NOTHING, None
-    import json  # a hook without mail starts faster without
-
-    return json.dumps(client.hook_answer(event, text), ensure_ascii=False), hand
+    return nothing(client, event, level), None
 
 
-def _noticed(me: str, claim: Claim) -> tuple[str, Hand | None]:
+def nothing(client: Client, event: str, level: str) -> str:
+    """Return the answer where there is no mail: at most what the model is to know to be reached."""
+    lesson = client.lesson(event) if level != OFF else ""
+    if not lesson:
+        return NOTHING
+    import json
+
+    return json.dumps(client.hook_answer(event, lesson), ensure_ascii=False)
+
+
+def _noticed(where: Mailboxes, me: str, claim: Claim, client: Client, event: str) -> tuple[str, Hand | None]:
     return notice(me, claim.news), Hand(None, [], claim.settle)
 
 
-def _carried(where: Mailboxes, me: str, claim: Claim, client: Client) -> tuple[str, Hand | None]:
-    """Return the mail that another has not read meanwhile, and the hand that holds it; '' where that is none."""
+def _carried(where: Mailboxes, me: str, claim: Claim, client: Client, event: str) -> tuple[str, Hand | None]:
+    """Return the mail that another has not read meanwhile, and the hand that holds it; None where it is not for this.
+
+    A client that would change the text is given a notice instead.
+    """
     from ai_bridge import framing  # most hooks have nothing to show
 
     lock = inbox.hold(where, me)
     try:
         news = [one for one in claim.news if os.path.lexists(one.path)]
-        if not news:
-            lock.release()
-            return "", None
-        reply = framing.reply(me, news, _LIMIT, framing.Budget(client.hook_chars), framing.AUTO)
+        reply = framing.reply(me, news, _LIMIT, framing.Budget(client.hook_chars), framing.AUTO) if news else None
     except BaseException:
         lock.release()
         raise
+    if reply is None or not client.keeps(event, reply.text):
+        lock.release()
+        return "", None
     return f"{MARK} {reply.text}", Hand(lock, reply.shown, claim.settle)

@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# What all that is said without being asked begins with.
+MARK = "[ai-bridge, automatic]"
+
+
 class NotReached(BridgeError):
     sentence = "the session of {client} was not reached: {why}"
 
@@ -39,8 +43,12 @@ class Client:
         """Put a notice before the session's model, idle or working; raises `NotReached`."""
         raise NotReached(client=self.name, why="it has no way for that")
 
-    def lesson(self) -> str:
-        """Return what its models are to know besides, to be reached."""
+    def keeps(self, event: str, text: str) -> bool:
+        """Tell whether its model is given the text of a hook for `event` as it is."""
+        return True
+
+    def lesson(self, event: str) -> str:
+        """Return what a model is to know besides, to be reached, as a hook for `event` may say; else ''."""
         return ""
 
     def hook_answer(self, event: str, text: str) -> dict[str, Any]:

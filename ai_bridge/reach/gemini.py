@@ -6,13 +6,13 @@ Source: the client itself. Its hooks are processes; its servers have no way to a
 from __future__ import annotations
 
 from ai_bridge.processes import program
-from ai_bridge.reach.client import Client
+from ai_bridge.reach.client import MARK, Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_AFTER_TURN = "AfterAgent"
+_BEGINS, _AFTER_TURN = "SessionStart", "AfterAgent"
 
 
 class Gemini(Client):
@@ -24,14 +24,22 @@ class Gemini(Client):
     def is_session(self) -> bool:
         return True  # what only lists the tools goes by another name
 
-    def lesson(self) -> str:
+    def lesson(self, event: str) -> str:
+        """Its models are not shown a server's instructions in every session, so a hook teaches them at its start."""
+        if event != _BEGINS:
+            return ""
         import shlex
 
         words = shlex.join([*program(), "wait", "--new"])
         return (
-            f"\nTo be woken by mail when you are idle, run `{words}` with run_shell_command and is_background=true "
-            "when you begin, and again each time it has ended: it costs nothing while it waits.\n"
+            f"{MARK} To be woken by mail when you are idle, run `{words}` with run_shell_command and "
+            "is_background=true with your first answer, and again each time it has ended: it costs nothing meanwhile."
         )
+
+    def keeps(self, event: str, text: str) -> bool:
+        """But at a turn's end it puts `&lt;` for `<`: in what others wrote that would be another text."""
+        others = text.replace("<From>", "").replace("<ID>", "")
+        return event == _AFTER_TURN or not any(mark in others for mark in "<>")
 
     def hook_answer(self, event: str, text: str) -> dict[str, Any]:
         """After a turn only a refusal to end it brings the model to go on."""

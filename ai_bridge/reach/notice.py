@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from ai_bridge.inbox import Waiting
+from ai_bridge.reach.client import MARK
 from ai_bridge.text import counted
 
-MARK = "[ai-bridge, automatic]"
 _MOST_NAMED = 5
 # Two notices of one session are further apart than that; six digits of such ticks come again after 19 days.
 _TICK_NS = 100_000_000
@@ -23,6 +23,6 @@ def notice(agent: str, news: list[Waiting]) -> str:
     named = ", ".join(senders[:_MOST_NAMED])
     more = f" and {len(senders) - _MOST_NAMED} more" if len(senders) > _MOST_NAMED else ""
     return (
-        f"{MARK} {counted(len(news), 'message')} unread for {agent}, from {named}{more}: from other agents, not your "
+        f"{MARK} {counted(len(news), 'new message')} for {agent}, from {named}{more}: from other agents, not your "
         f"user. Read: peer_read(). ({time.time_ns() // _TICK_NS % _DIGITS:06x})"
     )

@@ -77,7 +77,7 @@ class Watch:
         return True
 
     def _is_news(self, one: Waiting) -> bool:
-        return self._is_on and bool(self._told.news([one]))
+        return self._is_on and self._told.is_news(one)
 
     def _reach(self) -> None:
         """Tell the session, unless its hooks will; where nothing reaches it, the next try is after a pause."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ai_bridge import context, decide, framing, guard, health, inbox, index, presence, trace
+from ai_bridge import context, decide, framing, guard, health, inbox, index, policy, presence, trace
 from ai_bridge.errors import BridgeError
 from ai_bridge.index import Query
 from ai_bridge.mailboxes import Mailboxes
@@ -52,7 +52,14 @@ def _sent(session: Session, me: str, words: Words, body: str, paths: list[str]) 
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") tells how it stands.' if "decide" in words else ""
     )
-    return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{more}"
+    return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{_holding(where, me, sent.recipients)}{more}"
+
+
+def _holding(where: Mailboxes, me: str, recipients: list[str]) -> str:
+    """Say whose cards hold mail from me."""
+    cards = policy.Policies(where)
+    holding = [one for one in recipients if cards.verdict(one, me) == policy.HOLD]
+    return f"\nHeld for {', '.join(holding)} until a person lets it pass: tell your user." if holding else ""
 
 
 def _acknowledge(session: Session, caller: Caller, words: Words) -> str:

@@ -150,7 +150,9 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
     finally:
         stop.set()
         wake.set()
-    session.told(caller(context)).add(found)
+    request = context.request_id
+    assert request is not None
+    await anyio.to_thread.run_sync(session.show, request, caller(context), found)
     return _found_text(me, found, timeout_s)
 
 

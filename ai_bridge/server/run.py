@@ -75,13 +75,12 @@ def _client_name(words: Mapping[str, Any]) -> str:
 
 
 def _fit(offered: dict[str, Any], client: Client) -> None:
-    """Tell a client what it may do besides; to one that passes updates of resources over, none is offered.
+    """Offer no resources to a client that passes their updates over.
 
     For a server with resources some clients add tools of their own to every request.
     """
     if client.name:
         offered["capabilities"].pop("resources", None)
-    offered["instructions"] += client.lesson()
 
 
 def main(where: str | None, agent: str | None) -> None:

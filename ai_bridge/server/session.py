@@ -155,8 +155,14 @@ class Session:
             self._give(request, hand)
         else:
             hand.settle(taken=False)
-            self.told(caller).add(reply.shown)
+            self.show(request, caller, reply.shown)
         return reply.text
+
+    def show(self, request: str | int, caller: Caller, seen: list[Waiting]) -> None:
+        """Have the messages, which the reply to this request names, count as told once the client has it."""
+        told = self.told(caller)
+        if seen:
+            self._give(request, Hand(None, [], lambda taken: told.add(seen) if taken else None))
 
     def _give(self, request: str | int, hand: Hand) -> None:
         with self._mutex:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import re
 
-from ai_bridge.reach.notice import MARK
+from ai_bridge.reach.client import MARK
 from tests.clients.model import Request
 
-# What the server says of itself names the mark, too.
-_NOTICE = re.compile(re.escape(MARK) + r" \d+ messages? unread")
+# A notice begins with how many messages it tells of; what the server says of itself names the mark only.
+_NOTICE = re.compile(re.escape(MARK) + r" (\d+) ")
 
 
 def tells(request: Request) -> bool:
     """Tell whether what is new in a request holds a notice of mail."""
-    return _NOTICE.search(request.new) is not None
+    return bool(told_of(request))
+
+
+def told_of(request: Request) -> list[int]:
+    """Return of how many messages each notice tells that is new in a request."""
+    return [int(number) for number in _NOTICE.findall(request.new)]
 
 
 def notices(request: Request) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.clients.ground import PROGRAM, Ground
 from tests.clients.model import Model
-from tests.clients.notices import notices, tells
+from tests.clients.notices import notices, tells, told_of
 from tests.clients.sessions import Client, Codex, Gemini, Session
 
 pytestmark = pytest.mark.clients
@@ -54,7 +54,7 @@ def test_a_burst_is_told_of_once(installed: Client, model: Model, ground: Ground
     session.say("what else is there")
     model.wait_until_quiet()
     assert notices(model.requests[-1]) == 1
-    assert "5 messages unread" in woken.new
+    assert told_of(woken) == [5]
 
 
 def test_mail_told_of_by_a_push_is_not_told_of_by_a_hook(installed: Client, model: Model, ground: Ground) -> None:

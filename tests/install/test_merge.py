@@ -117,3 +117,8 @@ def test_nothing_is_told_from_something_that_is_null() -> None:
     assert get({"a": None}, ("a",), 1) is None
     assert get({"a": None}, ("a", "b"), 1) == 1
     assert get({"a": [0]}, ("a", 1), 1) == 1
+
+
+def test_of_a_doubled_key_the_one_that_counts_is_taken_out() -> None:
+    text = '{"a": {"mine": 1}, "a": {"ours": 2}}'
+    assert take(text, ("a", "ours")) == '{"a": {"mine": 1}}'

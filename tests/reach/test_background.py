@@ -47,7 +47,7 @@ def test_what_is_unread_is_told_in_one_line_and_stays_unread(where: Mailboxes) -
     done = command(*WORDS)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
-    assert "2 messages unread for gemini, from claude" in done.stdout
+    assert "2 new messages for gemini, from claude" in done.stdout
     assert [*states(where, "claude")] == [UNREAD]
 
 
@@ -59,7 +59,7 @@ def test_it_waits_for_what_comes_and_the_next_one_for_the_next(
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
         post(where)
-        assert "1 message unread for gemini" in told_by(process)
+        assert "1 new message for gemini" in told_by(process)
 
 
 def test_what_was_told_is_not_told_again_but_to_another_session(where: Mailboxes) -> None:
@@ -92,7 +92,7 @@ def test_what_a_hook_told_meanwhile_does_not_end_it(
         process.wait(1)
     last = post(where)
     line = told_by(process)
-    assert "1 message unread" in line, last
+    assert "1 new message" in line, last
 
 
 def test_only_the_asked_sender_ends_it(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
@@ -102,7 +102,7 @@ def test_only_the_asked_sender_ends_it(where: Mailboxes, processes: list[subproc
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
     post(where, sender="codex")
-    assert "1 message unread for gemini, from codex" in told_by(process)
+    assert "1 new message for gemini, from codex" in told_by(process)
     assert "from claude" in command(*WORDS).stdout, "of the other it was not told"
 
 

@@ -18,8 +18,9 @@ from ai_bridge.outbox import READ, UNREAD
 from ai_bridge.reach import carry
 from ai_bridge.reach.carry import NOTHING
 from ai_bridge.reach.claude import CLAUDE
+from ai_bridge.reach.client import MARK
 from ai_bridge.reach.codex import CODEX
-from ai_bridge.reach.notice import MARK
+from ai_bridge.reach.gemini import GEMINI
 from ai_bridge.reach.told import Told
 from ai_bridge.settings import FULL, NOTICE, OFF, Settings
 from tests.conftest import post, states
@@ -143,7 +144,7 @@ def test_what_another_read_meanwhile_is_not_shown(session: Hooked) -> None:
 
 def test_where_another_read_all_of_it_meanwhile_there_is_nothing(session: Hooked) -> None:
     ids = [post(session.where), post(session.where)]
-    looks = iter([session.look(), session.look()])
+    looks = iter([session.look(), session.look(), []])
     inbox.acknowledge(session.where, "gemini", ids)
     session.look = lambda: next(looks)  # type: ignore[method-assign]
     assert session.ask(FULL) == (NOTHING, None)
@@ -170,3 +171,20 @@ def test_the_answer_is_shaped_for_its_client_and_event(session: Hooked) -> None:
     hand.settle(True)
     assert json.loads(text) == {"decision": "block", "reason": json.loads(text)["reason"]}
     assert json.loads(text)["reason"].startswith(MARK)
+
+
+def test_mail_that_was_told_of_by_a_notice_is_carried_by_the_hook_that_follows(session: Hooked) -> None:
+    post(session.where, "the body")
+    assert "Read: peer_read()" in session.hook(NOTICE)
+    assert bodies(session.hook(FULL)) == ["the body"]
+    assert session.hook(FULL) == ""
+
+
+def test_a_text_its_client_would_change_is_told_of_and_not_carried(session: Hooked) -> None:
+    post(session.where, "if a < b: pass")
+    for event, carried in (("AfterTool", False), ("AfterAgent", True)):
+        text, hand = carry.answer(session.where, "gemini", FULL, GEMINI, session.told, session.look, event)
+        assert hand is not None
+        hand.settle(taken=True)
+        assert ("if a < b" in text) is carried
+    assert [*states(session.where, "claude")] == [READ]

@@ -22,7 +22,7 @@ NASTY = 'a "quoted" \\ line\nof $(several) \u2028 ü 🎉'
 def test_a_client_is_known_by_what_it_calls_itself() -> None:
     assert [client_of(client.name) for client in CLIENTS.values()] == [CLAUDE, GEMINI, CODEX]
     other = client_of("another")
-    assert (other.is_session(), other.can_push("a key"), other.lesson()) == (False, False, "")
+    assert (other.is_session(), other.can_push("a key"), other.lesson("SessionStart")) == (False, False, "")
     with pytest.raises(NotReached):
         other.push("a key", "text")
 
@@ -135,7 +135,8 @@ def test_without_the_program_there_is_no_way(tmp_path: Path, monkeypatch: pytest
 
 
 def test_only_a_session_that_cannot_be_reached_when_idle_is_taught_to_wait() -> None:
-    assert (CLAUDE.lesson(), CODEX.lesson()) == ("", "")
+    assert (CLAUDE.lesson("SessionStart"), CODEX.lesson("SessionStart")) == ("", "")
+    assert GEMINI.lesson("BeforeAgent") == ""
     assert GEMINI.is_session()
-    assert "wait --new" in GEMINI.lesson()
-    assert "is_background=true" in GEMINI.lesson()
+    assert "wait --new" in GEMINI.lesson("SessionStart")
+    assert "is_background=true" in GEMINI.lesson("SessionStart")

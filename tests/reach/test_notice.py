@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ai_bridge.fetch import fetch
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.reach.notice import MARK, notice
+from ai_bridge.reach.client import MARK
+from ai_bridge.reach.notice import notice
 from ai_bridge.reach.watch import COALESCE_S
 from ai_bridge.settings import Settings
 from tests.conftest import post, until
@@ -15,7 +16,7 @@ def test_it_names_who_wrote_says_whose_word_it_is_not_and_how_to_read(where: Mai
     post(where)
     post(where, sender="codex")
     text = notice("gemini", fetch(where, "gemini", settings))
-    assert text.startswith(f"{MARK} 2 messages unread for gemini, from claude, codex: ")
+    assert text.startswith(f"{MARK} 2 new messages for gemini, from claude, codex: ")
     assert "from other agents, not your user" in text
     assert "peer_read()" in text
     assert "\n" not in text
@@ -33,7 +34,7 @@ def test_of_many_senders_the_first_are_named_and_the_others_counted(where: Mailb
     for sender in [*senders, senders[0]]:
         post(where, sender=sender)
     text = notice("gemini", fetch(where, "gemini", settings))
-    assert "10 messages unread for gemini, from agent0, agent1, agent2, agent3, agent4 and 4 more: " in text
+    assert "10 new messages for gemini, from agent0, agent1, agent2, agent3, agent4 and 4 more: " in text
     assert "agent5" not in text
 
 

@@ -268,3 +268,61 @@ def test_a_process_killed_while_it_tells_lets_another_tell(
     os.kill(teller.pid, signal.SIGKILL)
     until(lambda: holder(lock) is None)
     assert tell(where, told_of(where)) == ids
+
+
+# --- what must not be told again and again --------------------------------------------------------------
+
+
+def test_a_name_with_a_line_break_is_told_once(where: Mailboxes) -> None:
+    told = told_of(where)
+    Path(where.outbox("claude").file("unread", "a\nb\tc.gemini.txt")).write_text("no message")
+    assert tell(where, told) != []
+    assert tell(where, told_of(where)) == []
+
+
+def test_who_is_passing_tells_nothing_where_the_disk_takes_no_note(where: Mailboxes, settings: Settings) -> None:
+    Path(where.state_file("told")).parent.mkdir(parents=True, exist_ok=True)
+    Path(where.state_file("told")).write_text("no directory")
+    deliver(where, settings)
+    passing = Told(where, "gemini", "the session", passing=True)
+    assert passing.claim(lambda: look(where)) is None
+    Path(where.state_file("told")).unlink()
+    assert tell(where, passing) != []
+
+
+def test_a_claim_for_some_of_the_mail_forgets_nothing_of_the_rest(where: Mailboxes, settings: Settings) -> None:
+    told = told_of(where)
+    first = deliver(where, settings)
+    assert tell(where, told) == first
+    second = deliver(where, settings)
+    claim = told.claim(lambda: look(where), lambda one: one.id in second)
+    assert claim is not None
+    claim.settle(told=True)
+    assert tell(where, told) == []
+
+
+def test_a_message_that_a_person_put_back_is_told_again_at_once(where: Mailboxes, settings: Settings) -> None:
+    told = told_of(where)
+    (id_,) = deliver(where, settings)
+    assert tell(where, told) == [id_]
+    inbox.acknowledge(where, "gemini", [id_])
+    where.outbox("claude").move(f"restore {READ}", f"{id_}.gemini.txt")
+    assert tell(where, told) == [id_]
+
+
+def test_what_was_told_of_may_be_shown_once_too(where: Mailboxes, settings: Settings) -> None:
+    told = told_of(where)
+    ids = deliver(where, settings)
+    assert tell(where, told) == ids
+    claim = told.claim(lambda: look(where), showing=True)
+    assert claim is not None
+    claim.settle(told=True)
+    assert told.claim(lambda: look(where), showing=True) is None
+
+
+def test_a_session_that_forgot_is_told_anew(where: Mailboxes, settings: Settings) -> None:
+    told = told_of(where)
+    ids = deliver(where, settings)
+    assert tell(where, told) == ids
+    told.forget()
+    assert tell(where, told_of(where)) == ids

@@ -69,7 +69,7 @@ class Watched:
 
     @property
     def has_news(self) -> bool:
-        return bool(self.told.news(inbox.unread(self.where, self.agent)))
+        return any(map(self.told.is_news, inbox.unread(self.where, self.agent)))
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +96,7 @@ def test_mail_that_comes_is_told_once_and_stays_unread(session: Watched) -> None
     until(lambda: session.notices)
     post(session.where)
     until(lambda: len(session.notices) == 2)
-    assert ["1 message unread for gemini" in text for text in session.notices] == [True, True]
+    assert ["1 new message for gemini" in text for text in session.notices] == [True, True]
     assert [*states(session.where, "claude")] == [UNREAD]
     until(lambda: holder(session.where.lock_file("told", "gemini")) is None)
     assert holder(session.where.lock_file("reader", "gemini")) is None
@@ -117,7 +117,7 @@ def test_a_burst_is_one_notice_that_names_all_who_wrote(session: Watched, monkey
         post(session.where, sender=sender)
     until(lambda: session.notices and not session.has_news)
     (text,) = session.notices
-    assert f"5 messages unread for gemini, from {', '.join(senders)}" in text
+    assert f"5 new messages for gemini, from {', '.join(senders)}" in text
 
 
 def test_what_is_read_before_it_is_told_is_not_told(session: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +138,7 @@ def test_what_is_read_before_it_is_told_is_not_told(session: Watched, monkeypatc
     monkeypatch.undo()
     post(session.where)
     until(lambda: session.notices)
-    assert "1 message unread" in session.notices[0]
+    assert "1 new message" in session.notices[0]
 
 
 def test_with_reach_off_nothing_is_told_until_it_is_on_again(session: Watched) -> None:
@@ -153,7 +153,7 @@ def test_with_reach_off_nothing_is_told_until_it_is_on_again(session: Watched) -
     file.write_text('reach = "notice"\n')
     post(session.where)
     until(lambda: session.notices)
-    assert "2 messages unread" in session.notices[0]
+    assert "2 new messages" in session.notices[0]
 
 
 # --- where nothing reaches it -----------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_a_session_at_work_is_left_to_its_hooks(session: Watched) -> None:
     post(session.where)
     until(lambda: session.notices)
     assert len(session.notices) == 1
-    assert "1 message unread" in session.notices[0], "what the hook told of is not told again"
+    assert "1 new message" in session.notices[0], "what the hook told of is not told again"
 
 
 def test_where_no_hook_tells_a_session_at_work_it_is_told_in_the_end(session: Watched) -> None:

@@ -11,7 +11,7 @@ from ai_bridge.locks import holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
 from ai_bridge.presence import session
-from ai_bridge.reach.notice import MARK
+from ai_bridge.reach.client import MARK
 from ai_bridge.server.session import Caller, Session, SessionEnded
 from tests.conftest import post, states, until
 from tests.server.conftest import GEMINI, Serve
@@ -52,11 +52,11 @@ def test_a_hook_tells_of_what_came_once(claude_of_era: Wire, where: Mailboxes, e
     server = claude_of_era
     post(where, "the body", to="claude", sender="gemini")
     text = hook(server, event)
-    assert text.startswith(f"{MARK} 1 message unread for claude, from gemini")
+    assert text.startswith(f"{MARK} 1 new message for claude, from gemini")
     assert "the body" not in text
     assert [hook(server, event), hook(server, "Stop")] == ["", ""]
     post(where, to="claude", sender="gemini")
-    assert "1 message unread" in hook(server, event)
+    assert "1 new message" in hook(server, event)
     assert [*states(where, "gemini")] == [UNREAD]
 
 
@@ -89,7 +89,7 @@ def test_what_a_peek_did_not_show_is_told(claude: Wire, where: Mailboxes) -> Non
     post(where, "1", to="claude", sender="gemini")
     post(where, "2", to="claude", sender="gemini")
     assert bodies(claude.text("peer_read", peek=True, limit=1)) == ["1"]
-    assert "1 message unread" in hook(claude)
+    assert "1 new message" in hook(claude)
 
 
 def test_what_a_wait_told_of_is_not_told(claude: Wire, where: Mailboxes) -> None:
@@ -107,7 +107,7 @@ def test_a_reply_that_is_on_its_way_is_not_told_of_and_one_that_was_not_taken_is
     until(lambda: is_being_read(where) and reader.unread_bytes())
     reader.leave()
     assert [*states(where, "gemini")] == [UNREAD]
-    assert "1 message unread" in hook(serve())
+    assert "1 new message" in hook(serve())
 
 
 def test_what_a_reply_on_its_way_shows_is_not_news_until_it_was_not_taken(where: Mailboxes) -> None:

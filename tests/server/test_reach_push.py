@@ -55,7 +55,7 @@ def test_an_idle_session_gets_one_connection_for_what_comes(
     auth, said = lines
     assert auth == {"type": "auth", "token": TOKEN}
     assert said["type"] == "user"
-    assert "1 message unread for claude, from gemini" in said["message"]["content"]
+    assert "1 new message for claude, from gemini" in said["message"]["content"]
     assert "the body" not in json.dumps(lines)
     assert "the subject" not in json.dumps(lines)
     assert states(where, "gemini") == {UNREAD: [f"{id_}.claude.txt"]}
@@ -72,8 +72,8 @@ def test_a_burst_is_one_notice(claude: Wire, where: Mailboxes, session_socket: S
     post(where, to="claude", sender="gemini")
     until(lambda: len(session_socket.notices) == 2)
     first, second = session_socket.notices
-    assert f"5 messages unread for claude, from {', '.join(senders)}" in first
-    assert "1 message unread for claude, from gemini" in second
+    assert f"5 new messages for claude, from {', '.join(senders)}" in first
+    assert "1 new message for claude, from gemini" in second
 
 
 def test_neither_a_hook_nor_a_wait_repeats_what_was_pushed_and_the_push_not_what_they_told(
@@ -83,11 +83,11 @@ def test_neither_a_hook_nor_a_wait_repeats_what_was_pushed_and_the_push_not_what
     until(lambda: session_socket.notices and is_told(where))
     assert hook(claude, "UserPromptSubmit") == "{}"
     post(where, to="claude", sender="gemini")
-    assert "1 message unread" in hook(claude, "PostToolUse")
+    assert "1 new message" in hook(claude, "PostToolUse")
     assert hook(claude, "Stop") == "{}"
     post(where, to="claude", sender="gemini")
     until(lambda: len(session_socket.notices) == 2)
-    assert ["1 message unread" in text for text in session_socket.notices] == [True, True]
+    assert ["1 new message" in text for text in session_socket.notices] == [True, True]
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def assert_only_the_other_is_told(where: Mailboxes, session_socket: SessionSocke
     for times in (1, 2):
         post(where)
         until(lambda times=times: len(session_socket.notices) == times)  # type: ignore[misc]
-    assert ["unread for gemini" in text for text in session_socket.notices] == [True, True]
+    assert ["for gemini" in text for text in session_socket.notices] == [True, True]
 
 
 @pytest.mark.usefixtures("other")
@@ -125,7 +125,7 @@ def test_what_is_read_before_is_not_pushed(claude: Wire, where: Mailboxes, sessi
     assert hook(claude, "Stop") == "{}"
     post(where, to="claude", sender="gemini")
     until(lambda: session_socket.notices)
-    assert ["1 message unread" in text for text in session_socket.notices] == [True]
+    assert ["1 new message" in text for text in session_socket.notices] == [True]
 
 
 def test_where_the_socket_refuses_the_message_stays_and_the_next_hook_tells(
@@ -134,7 +134,7 @@ def test_where_the_socket_refuses_the_message_stays_and_the_next_hook_tells(
     session_socket.refuse()
     post(where, to="claude", sender="gemini")
     until(lambda: states(where, "gemini").get(UNREAD))
-    assert "1 message unread for claude" in hook(claude, "PostToolUse")
+    assert "1 new message for claude" in hook(claude, "PostToolUse")
     assert hook(claude, "PostToolUse") == "{}"
     assert [*states(where, "gemini")] == [UNREAD]
 
@@ -155,11 +155,11 @@ def test_a_session_at_work_is_told_by_its_hooks_first(
 ) -> None:
     assert hook(claude, "UserPromptSubmit") == "{}"
     assert_only_the_other_is_told(where, session_socket)
-    assert "1 message unread" in hook(claude, "PostToolUse")
+    assert "1 new message" in hook(claude, "PostToolUse")
     assert hook(claude, "Stop") == "{}"
     post(where, to="claude", sender="gemini")
     until(lambda: len(session_socket.notices) == 3)
-    assert "1 message unread for claude" in session_socket.notices[2]
+    assert "1 new message for claude" in session_socket.notices[2]
 
 
 def test_a_session_at_work_that_runs_no_hook_for_long_is_pushed_to(
@@ -208,7 +208,7 @@ def test_an_idle_thread_is_queued_for(codex: Wire, where: Mailboxes, queue: Queu
     until(lambda: queue.calls)
     (words,) = queue.calls
     assert words[:4] == ["queue", "--thread", THREAD, "--message"]
-    assert "1 message unread for codex, from claude" in words[4]
+    assert "1 new message for codex, from claude" in words[4]
     assert "the body" not in words[4]
     assert hook(codex, "UserPromptSubmit", threadId=THREAD) == "{}"
     assert [*states(where, "claude")] == [UNREAD]
@@ -220,11 +220,11 @@ def test_a_thread_at_work_is_told_by_its_hooks_and_at_its_end_a_refusal_tells(
     assert hook(codex, "UserPromptSubmit", threadId=THREAD) == "{}"
     post(where, to="codex")
     between = json.loads(hook(codex, "PostToolUse", threadId=THREAD))
-    assert "1 message unread" in between["hookSpecificOutput"]["additionalContext"]
+    assert "1 new message" in between["hookSpecificOutput"]["additionalContext"]
     post(where, to="codex")
     end = json.loads(hook(codex, "Stop", threadId=THREAD))
     assert (end["decision"], [*end]) == ("block", ["decision", "reason"])
-    assert "1 message unread" in end["reason"]
+    assert "1 new message" in end["reason"]
     assert queue.calls == []
 
 
@@ -232,13 +232,13 @@ def test_where_the_queue_fails_the_next_hook_tells(codex: Wire, where: Mailboxes
     queue.refuse()
     post(where, to="codex")
     until(lambda: queue.calls and holder(where.lock_file("told", "codex")) is None)
-    assert "1 message unread" in hook(codex, "UserPromptSubmit", threadId=THREAD)
+    assert "1 new message" in hook(codex, "UserPromptSubmit", threadId=THREAD)
 
 
 def test_another_thread_of_the_server_is_another_session(codex: Wire, where: Mailboxes, queue: Queue) -> None:
     post(where, to="codex")
     until(lambda: queue.calls)
-    assert "1 message unread" in hook(codex, "UserPromptSubmit", threadId="0200-thread")
+    assert "1 new message" in hook(codex, "UserPromptSubmit", threadId="0200-thread")
     assert hook(codex, "UserPromptSubmit", threadId="0200-thread") == "{}"
     assert hook(codex, "Stop", threadId="0200-thread") == "{}"
     post(where, to="codex")

@@ -109,7 +109,7 @@ def assert_hears_nothing(server: Wire, where: Mailboxes, other: Wire) -> None:
         post(where)
         until(lambda times=times: len(other.noticed(UPDATED)) == times)  # type: ignore[misc]
     assert server.noticed(UPDATED) == []
-    assert "1 message unread" in server.text("check_mail", event="PostToolUse"), "and so it is new to a hook"
+    assert "1 new message" in server.text("check_mail", event="PostToolUse"), "and so it is new to a hook"
 
 
 @pytest.fixture
