@@ -685,3 +685,15 @@ def test_what_a_person_added_to_our_entry_is_kept_and_never_shown(home: Path) ->
         ("uninstall", "--yes"),
     ):
         assert "s3cret" not in "".join(command(words[0], "claude", *words[1:]).stdout.split())
+
+
+def test_a_permission_that_a_person_gave_before_stays(home: Path) -> None:
+    path = home / ".claude" / "settings.json"
+    path.parent.mkdir()
+    for allowed in (["Bash", "mcp__ai-bridge"], ["Bash"]):
+        path.write_text(json.dumps({"permissions": {"allow": allowed}}, indent=2) + "\n")
+        before = path.read_bytes()
+        assert command("install", "claude").returncode == 0
+        assert json.loads(path.read_text())["permissions"]["allow"] == ["Bash", "mcp__ai-bridge"]
+        assert command("uninstall", "claude").returncode == 0
+        assert path.read_bytes() == before

@@ -128,7 +128,7 @@ class JsonFile(Merged):
         for path, value in self.defaults.items() if shown else ():
             if merge.get(document, path) == value:
                 _nest(shown, path, value)
-        for path, value in self.members.items():
+        for path, value in self.members.items() if shown else ():
             if _place(document, path, value) is not None:
                 _nest(shown, path, [value])
         return json.dumps(shown, indent=2, ensure_ascii=False) + "\n" if shown else ""

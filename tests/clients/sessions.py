@@ -111,7 +111,7 @@ class Claude(Client):
             "hasCompletedOnboarding": True, "theme": "dark", "lastOnboardingVersion": "2.1.330",
             "customApiKeyResponses": {"approved": ["dummy"], "rejected": []}, "projects": {project: known},
         })  # fmt: skip
-        _write(home / ".claude" / "settings.json", {"permissions": {"allow": ["Bash", "mcp__ai-bridge"]}})
+        _write(home / ".claude" / "settings.json", {"permissions": {"allow": ["Bash"]}})
         self.ground.environment |= {"ANTHROPIC_BASE_URL": self.ground.model.address, "ANTHROPIC_API_KEY": "dummy"}
 
     def words(self) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 
 from tests.clients.ground import PROGRAM, Ground
 from tests.clients.model import Model
-from tests.clients.notices import notices, tells, told_of
-from tests.clients.sessions import Client, Codex, Gemini, Session
+from tests.clients.notices import bodies, notices, tells, told_of
+from tests.clients.sessions import Claude, Client, Codex, Gemini, Session
 
 pytestmark = pytest.mark.clients
 
@@ -83,3 +83,19 @@ def test_nothing_reaches_a_session_in_which_nothing_is_installed(
     ground.drop(client.name)
     assert not model.asks_within(_NOTHING_S)
     assert notices(session.say("are you there")) == 0
+
+
+def test_gemini_is_taught_to_keep_a_wait_running(gemini: Gemini, model: Model) -> None:
+    gemini.begin().say("begin")
+    assert bodies(model.requests[-1], "wait --new` with run_shell_command") == 1
+
+
+def test_an_idle_session_is_given_the_mail_itself_where_that_is_wanted(
+    claude: Claude, model: Model, ground: Ground
+) -> None:
+    ground.set("reach", "full")
+    idle(claude, model)
+    ground.drop(claude.name, "The build is green.")
+    ground.wait_until_read(claude.name)
+    model.wait_until_quiet()
+    assert bodies(model.requests[-1], "The build is green.") == 1
