@@ -159,7 +159,7 @@ def _shown(name: str, message: Message) -> str | None:
 
 def new_fence() -> str:
     """Return a word that no body written before this moment can hold."""
-    return secrets.token_hex(6)
+    return secrets.token_hex(4)
 
 
 def fenced(body: str, fence: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.clients.ground import PROGRAM, Ground
 from tests.clients.model import Model
-from tests.clients.sessions import Client
+from tests.clients.notices import notices
+from tests.clients.sessions import Client, Codex
 
 pytestmark = pytest.mark.clients
 
@@ -36,3 +39,27 @@ def test_nothing_of_ours_is_left_after_the_client_ran(client: Client, model: Mod
     model.plan(client.shell("echo a call"))
     client.ask_once("go on without it")
     assert "a call" in "".join(model.requests[-1].results)
+
+
+def test_the_doctor_finds_nothing_wrong_with_what_was_installed(ground: Ground) -> None:
+    ground.bridge("install", "all", "--trust-hooks")
+    found = [json.loads(line) for line in ground.bridge("doctor", "--json").splitlines()]
+    assert {(one["client"], one["check"]) for one in found if one["level"] != "ok"} == set()
+    assert {one["client"] for one in found if one["check"] == "server"} == {"claude", "gemini", "codex"}
+
+
+def test_the_clients_validators_take_the_plugin_and_the_extension(ground: Ground) -> None:
+    folder = ground.home / "to hand on"
+    ground.bridge("install", "--plugin", str(folder))
+    ground.run("claude", "plugin", "validate", str(folder / "claude"))
+    ground.run("gemini", "extensions", "validate", str(folder / "gemini"))
+
+
+def test_codex_runs_the_hooks_that_install_was_told_to_trust(model: Model, ground: Ground) -> None:
+    client = Codex(ground)
+    ground.drop(client.name)
+    for trusts, told in ((), 0), (("--trust-hooks",), 1):
+        ground.bridge("install", client.name, *trusts)
+        before = len(model.requests)
+        ground.run("codex", "exec", "begin")
+        assert notices(model.requests[before]) == told

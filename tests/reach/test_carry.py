@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ai_bridge import inbox
+from ai_bridge import framing, inbox
 from ai_bridge.errors import ReaderBusy
 from ai_bridge.fetch import fetch
 from ai_bridge.hand import Hand
@@ -188,3 +188,20 @@ def test_a_text_its_client_would_change_is_told_of_and_not_carried(session: Hook
         hand.settle(taken=True)
         assert ("if a < b" in text) is carried
     assert [*states(session.where, "claude")] == [READ]
+
+
+# By the tokenizers o200k_base and cl100k_base what is said besides a body has 2.95 bytes a token or more: so many are
+# the words, the hexadecimal digits and the IDs.
+BYTES_A_TOKEN = 2.9
+
+
+def test_an_answer_costs_few_tokens_besides_its_body(session: Hooked) -> None:
+    question = post(session.where, "what?", to="claude", sender="gemini")
+    body = "the answer"
+    post(session.where, body, in_reply_to=question, thread=question, subject="status_update")
+    told = session.hook(NOTICE)
+    read = framing.reply("gemini", session.look(), 100, framing.Budget(20_000), framing.AUTO).text
+    carried = session.hook(FULL)
+    for said in (told + read, carried):
+        assert body in said
+        assert (len(said.encode()) - len(body)) / BYTES_A_TOKEN < 150

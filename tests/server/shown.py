@@ -10,7 +10,7 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, UNREAD
 
 NOTHING = "No unread mail for claude."
-_FENCED = re.compile(r"--- mail ([0-9a-f]{12}) ---\n(.*?)\n--- end \1 ---", re.DOTALL)
+_FENCED = re.compile(r"--- mail ([0-9a-f]{8}) ---\n(.*?)\n--- end \1 ---", re.DOTALL)
 
 
 def bodies(text: str) -> list[str]:
