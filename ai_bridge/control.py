@@ -13,6 +13,7 @@ from ai_bridge.errors import RouterFailed, RouterRunning, RouterServesAll, Route
 from ai_bridge.health import router_of
 from ai_bridge.locks import Holder
 from ai_bridge.mailboxes import Mailboxes, state_base
+from ai_bridge.processes import MODULE
 from ai_bridge.reading import read_file
 from ai_bridge.router_locks import ALL
 
@@ -75,7 +76,7 @@ def _refuse_second(mailboxes: Mailboxes, only: str | None) -> None:
 
 def _spawn(mailboxes: Mailboxes, only: str | None, options: tuple[str, ...], log: str) -> "subprocess.Popen[bytes]":
     scope = ["--agent", only] if only else []
-    command = [sys.executable, "-P", "-m", "ai_bridge", "router", "--mailboxes", mailboxes.path, "--log", log]
+    command = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path, "--log", log]
     environment = {key: value for key, value in os.environ.items() if key != "AI_BRIDGE_AGENT"}
     environment["AI_BRIDGE_STATE"] = state_base()  # its working directory is another
     with open(log + ".stderr", "wb") as errors:

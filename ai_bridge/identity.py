@@ -68,12 +68,12 @@ def _of_shell(mailboxes: Mailboxes) -> str | None:
     from ai_bridge.presence import session  # who sends by name need not know
 
     started_by = [agent for variable, agent in SHELLS.items() if os.environ.get(variable)]
-    keys = [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
+    keys = _shell_keys()
     if len(started_by) > 1 or len(keys) > 1:
         return None  # a client within another: the shell may be of either
     if not (started_by or keys):
         return None
-    key = keys[0] if keys else _process_key(mailboxes)
+    key = shell_key(mailboxes)
     name = remembered(mailboxes, key)
     if name is None:
         if not started_by:
@@ -102,6 +102,11 @@ def session_key(client: str) -> str:
     return next(named, "")
 
 
+def _shell_keys() -> list[str]:
+    """Return what each client that says so calls the session this shell is in: several where one runs in another."""
+    return [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
+
+
 def _process_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
     """Return the key of the session that is a process this one descends from, so near; '' where none is."""
     return next((key for key in processes.ancestor_keys(steps) if remembered(mailboxes, key)), "")
@@ -112,7 +117,7 @@ def shell_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
 
     `steps`: how many processes up a session that is one may be.
     """
-    keys = [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
+    keys = _shell_keys()
     return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes, steps)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 
+# What makes an interpreter this program.
 MODULE = ["-P", "-m", "ai_bridge"]
 
 

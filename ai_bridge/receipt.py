@@ -1,10 +1,9 @@
 """Receipts: wait until what was sent is read, or rejected; nothing is looked at while nothing happens."""
 
-import os
 import time
 
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, file_name
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, file_name
 from ai_bridge.send import Sent
 from ai_bridge.settings import Settings
 from ai_bridge.trace import Place
@@ -44,10 +43,8 @@ def _are_awaited(places: list[Place]) -> bool:
 
 def _look(place: Place) -> None:
     """Find the copy by its names, in the order of the moves, so that one that moves on meanwhile is met."""
-    for state in STATES:
-        if os.path.lexists(place.outbox.file(state, place.name)):
-            place.state = state
-            return
+    if place.follow():
+        return
     for state in (DROPPED, PROCESSING, HELD, MALFORMED):  # where its own name was taken, it has a variant of it
         stem = place.name.removesuffix(".txt") + "~"
         for name in place.outbox.visible(state):

@@ -6,6 +6,7 @@ import sys
 from ai_bridge import durable
 from ai_bridge.errors import UnitDiffers
 from ai_bridge.mailboxes import Mailboxes, state_base
+from ai_bridge.processes import MODULE
 
 _UNIT = """\
 [Unit]
@@ -27,7 +28,7 @@ WantedBy=default.target
 def unit(mailboxes: Mailboxes, only: str | None) -> tuple[str, str]:
     """Return the unit's path and its text."""
     name = os.path.basename(mailboxes.state_directory())
-    words = [sys.executable, "-P", "-m", "ai_bridge", "router", "--mailboxes", mailboxes.path]
+    words = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path]
     words += ["--agent", only] if only else []
     text = _UNIT.format(
         scope=only or "all agents",

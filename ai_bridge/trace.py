@@ -6,7 +6,19 @@ from ai_bridge import address, durable, hops, message, reading
 from ai_bridge.errors import CannotRestore, Malformed, NameTaken, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, file_name, label
+from ai_bridge.outbox import (
+    DROPPED,
+    HELD,
+    MALFORMED,
+    PROCESSING,
+    READ,
+    REASON,
+    STATES,
+    UNREAD,
+    Outbox,
+    file_name,
+    label,
+)
 from ai_bridge.text import stamp
 
 TYPE_CHECKING = False
@@ -18,9 +30,6 @@ if TYPE_CHECKING:
 
 # Recipients.
 _MANY = 50
-
-# The states in the order a message passes them: what has moved on meanwhile is found by looking further.
-_ORDER = (DROPPED, PROCESSING, UNREAD, READ, HELD, MALFORMED)
 
 
 class Place:
@@ -60,19 +69,24 @@ class Place:
 
     def raw(self) -> bytes:
         """Return the file's bytes, followed to where a move brought it meanwhile; raises `Malformed` or OSError."""
-        for _ in _ORDER:
+        for _ in STATES:
             try:
                 return reading.read_delivered(self.path)
             except FileNotFoundError:
-                self._follow()
+                self.follow()
         return reading.read_delivered(self.path)
 
-    def _follow(self) -> None:
-        """Look for the file in every state: a name that holds an ID stays its own while it is moved."""
-        there = [
-            state for state in _ORDER if label(self.name)[1] and os.path.lexists(self.outbox.file(state, self.name))
-        ]
-        self.state = there[0] if there else self.state
+    def follow(self) -> bool:
+        """Look for the file where it may have been moved to, in the order of the states; False where it is nowhere.
+
+        Only a name that holds an ID and a recipient stays its own while it is moved.
+        """
+        states = STATES if label(self.name)[1] else ()
+        for state in states:
+            if os.path.lexists(self.outbox.file(state, self.name)):
+                self.state = state
+                return True
+        return False
 
     def load(self) -> Message:
         """Return the message, as `raw` finds it; raises `Malformed` or OSError."""

@@ -761,14 +761,19 @@ def test_outboxes_come_and_go_and_come_back(where: Mailboxes, clock: Clock, tmp_
     assert find(where, words="x") == ["n1.gemini.txt"]
 
 
-def test_a_directory_that_cannot_be_listed_hides_its_own_files_only_and_only_as_long(
-    where: Mailboxes, clock: Clock, tmp_path: Path
-) -> None:
+def read_and_unread(where: Mailboxes, clock: Clock) -> str:
+    """Have one message read and one unread, both found; returns the directory of what is read."""
     put(where, "n1.gemini.txt", "x")
     put(where, "n2.gemini.txt", "x", state=UNREAD)
     clock.passes()
     assert len(find(where)) == 2
-    directory = where.outbox("claude").directory(READ)
+    return where.outbox("claude").directory(READ)
+
+
+def test_a_directory_that_cannot_be_listed_hides_its_own_files_only_and_only_as_long(
+    where: Mailboxes, clock: Clock, tmp_path: Path
+) -> None:
+    directory = read_and_unread(where, clock)
     for spoil in (lambda: os.symlink(directory, directory), lambda: Path(directory).write_text("not a directory")):
         os.rename(directory, tmp_path / "read")
         spoil()
@@ -784,11 +789,7 @@ def test_a_directory_that_cannot_be_listed_hides_its_own_files_only_and_only_as_
 def test_a_directory_that_is_forbidden_hides_its_files_only_as_long(
     where: Mailboxes, clock: Clock, mode: int
 ) -> None:
-    put(where, "n1.gemini.txt", "x")
-    put(where, "n2.gemini.txt", "x", state=UNREAD)
-    clock.passes()
-    assert len(find(where)) == 2
-    directory = where.outbox("claude").directory(READ)
+    directory = read_and_unread(where, clock)
     os.chmod(directory, mode)
     try:
         for _ in range(2):

@@ -149,7 +149,7 @@ def test_a_copy_that_moves_on_during_the_last_look_is_met(
             return False
         return found
 
-    monkeypatch.setattr(receipt.os.path, "lexists", moving)
+    monkeypatch.setattr(os.path, "lexists", moving)
     assert told(await_read(where, [one], "claude", 0.0, settings)) == [("gemini", READ)]
 
 

@@ -68,10 +68,10 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
     except NoMailboxes:  # a project without mail
         return _say(carry.NOTHING, None)
     loaded = settings.load(found.path)
-    me = _me(found, agent, client)
+    key, me = _session(found, agent, client)
     if not (me and os.path.isdir(found.outbox(me).path)):
         return _say(carry.nothing(client, event, loaded.reach), None)
-    _say(*_mail(found, me, client, event, loaded))
+    _say(*_mail(found, me, key, client, event, loaded))
 
 
 def _event(name: str) -> str:
@@ -88,10 +88,10 @@ def _event(name: str) -> str:
     return event
 
 
-def _me(where: Mailboxes, agent: "str | None", client: "Client") -> str:
-    """Return whose mail this is about: that of the session the client is, whatever else it was started in.
+def _session(where: Mailboxes, agent: "str | None", client: "Client") -> "tuple[str, str]":
+    """Return the key of the session the client is, whatever else it was started in, and whose mail is its own.
 
-    '' where another live session has that name, or may have it, and where the session has none yet.
+    That is '' where another live session has that name, or may have it, and where the session has none yet.
     """
     own = identity.CLIENTS[client.name]
     for variable, whose in [*identity.SHELLS.items(), *identity.SESSION_VARIABLES.items()]:
@@ -102,18 +102,20 @@ def _me(where: Mailboxes, agent: "str | None", client: "Client") -> str:
     try:
         me = identity.remembered(where, key) or identity.who(where, agent).address
     except NoIdentity:
-        return ""
+        return key, ""
     live = presence.session(where, me)
     is_other = live is not None and live.serves.partition(" ")[0] != identity.digest(key)
-    return "" if is_other else me
+    return key, "" if is_other else me
 
 
-def _mail(where: Mailboxes, me: str, client: "Client", event: str, loaded: "Settings") -> "tuple[str, Hand | None]":
+def _mail(
+    where: Mailboxes, me: str, key: str, client: "Client", event: str, loaded: "Settings"
+) -> "tuple[str, Hand | None]":
     from ai_bridge import fetch
     from ai_bridge.reach import carry
     from ai_bridge.reach.told import Told
 
-    told = Told(where, me, identity.shell_key(where, _STEPS), passing=True)
+    told = Told(where, me, key, passing=True)
     if event == _BEGINS:
         told.forget()  # what it was told before it was resumed, or cleared, is gone
     return carry.answer(where, me, loaded.reach, client, told, lambda: fetch.fetch(where, me, loaded), event)

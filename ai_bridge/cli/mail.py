@@ -149,6 +149,7 @@ def _wait_for_news(
 ) -> None:
     """Wait as a shell in a session's background does, whose end wakes the model: told once, and a burst at once."""
     from ai_bridge.reach import background
+    from ai_bridge.reach.notice import notice
 
     claim = background.await_news(where, me, loaded, timeout, sender)
     if claim is None:
@@ -158,7 +159,7 @@ def _wait_for_news(
         if as_json:
             output.print_places([_place(one, me) for one in claim.news], as_json, with_body=False)
         else:
-            click.echo(f"{background.notice(me, claim.news)} Then run this wait again.")
+            click.echo(f"{notice(me, claim.news)} Then run this wait again.")
         sys.stdout.flush()
         told = True
     finally:

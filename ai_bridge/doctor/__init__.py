@@ -45,7 +45,7 @@ def examine(clients: list[str]) -> Iterator[Finding]:
             for finding in (*registration(one), *switches(one), started(one)):
                 hooked &= finding.check not in ("hooks", "switch") or finding.level == OK
                 yield finding
-        yield _reach(client, program, hooked)
+        yield _reach(client, program, known, hooked)
 
 
 def _unregistered(client: str) -> Finding:
@@ -93,20 +93,19 @@ def _files(known: list[Registration]) -> Iterator[Finding]:
                 )
 
 
-def _reach(client: str, program: str | None, hooked: bool) -> Finding:
+def _reach(client: str, program: str | None, known: list[Registration], hooked: bool) -> Finding:
     ways = CLIENTS[client]
     found = f"idle by {ways.idle}; at work by {ways.working}"
-    if trouble := _cannot_reach(client, program):
+    if trouble := _cannot_reach(client, program, known):
         return Finding(client, "reach", WRONG, f"{found}; but {trouble}", mending(client))
     if not hooked:
         return Finding(client, "reach", NOTE, f"{found}; but its hooks do not run")
     return Finding(client, "reach", OK, found)
 
 
-def _cannot_reach(client: str, program: str | None) -> str:
+def _cannot_reach(client: str, program: str | None, known: list[Registration]) -> str:
     """Return what is in the way, as far as files and the program tell; '' where nothing is."""
     if client == "gemini":
-        known = [install.registered("gemini", scope) for scope in install.SCOPES]
         settings = [read(one.files[-1].path) for one in known]
         if not any(_wakes(found) for found in settings):
             return "its settings do not let the end of a background command wake an idle session"

@@ -158,6 +158,13 @@ def present_at(path: str) -> bytes | None:
         raise CannotChange(path=path, why=error.strerror or error) from None
 
 
+def present_or_none(path: str) -> bytes | None:
+    """Return what a file holds; None where it is not there, or cannot be read."""
+    with suppress(CannotChange):
+        return present_at(path)
+    return None
+
+
 def agree(steps: list[Step], consents: Callable[[list[Step]], bool]) -> None:
     """Ask once where any step needs it; raises `Differs`, naming the first, where that is not agreed to."""
     asking = [step for step in steps if step.needs_consent]
@@ -226,13 +233,7 @@ def _backups(path: str) -> dict[str, bytes]:
     found = [match for entry in os.listdir(directory) if (match := pattern.fullmatch(entry))]
     found.sort(key=lambda match: int(match[1] or 0), reverse=True)
     paths = [os.path.join(directory, match[0]) for match in found]
-    return {path: content for path in paths if (content := _readable(path)) is not None}
-
-
-def _readable(path: str) -> bytes | None:
-    with suppress(CannotChange):
-        return present_at(path)
-    return None
+    return {path: content for path in paths if (content := present_or_none(path)) is not None}
 
 
 def _back_up(path: str, content: bytes) -> str:

@@ -17,7 +17,7 @@ from ai_bridge.install.entries import SERVER, Choice, Entry, is_hook
 from ai_bridge.install.json_file import JsonFile, own_hooks
 from ai_bridge.install.merge import NotMergeable, get, parse
 from ai_bridge.install.places import folder
-from ai_bridge.install.plan import Piece, planned, present_at
+from ai_bridge.install.plan import Piece, planned, present_at, present_or_none
 from ai_bridge.install.toml_file import TomlFile
 
 # Source: Codex CLI 0.169, where a hook without a timeout has this one, in seconds.
@@ -157,14 +157,6 @@ def _trust(kept: Entry, digest: str) -> str:
     if kept.get("enabled") is False:
         return "disabled"
     return "untrusted" if "trusted_hash" not in kept else "trusted" if kept["trusted_hash"] == digest else "modified"
-
-
-def present_or_none(path: str) -> bytes | None:
-    """Return what a file holds; None where it is not there, or cannot be read."""
-    try:
-        return present_at(path)
-    except BridgeError:
-        return None
 
 
 def trusted_hooks(settings: bytes | None) -> Entry:

@@ -8,12 +8,9 @@ import time
 from ai_bridge import fetch, identity, processes
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.reach.notice import notice
 from ai_bridge.reach.told import Claim, Told
 from ai_bridge.reach.watch import COALESCE_S
 from ai_bridge.settings import Settings
-
-__all__ = ["await_news", "notice"]
 
 
 def await_news(

@@ -61,13 +61,13 @@ async def _answerer(session: Session, context: Context, tool: str) -> Callable[[
     if tool == "peer_wait":
         return partial(_wait, session, context)
     if tool == "peer_read":
-        return partial(_read, session, context, None)
+        return partial(read, session, context, None)
     if tool == "check_mail":
         return partial(_check_mail, session, context)
     sender = tools.agent_of(tool, await anyio.to_thread.run_sync(session.peers, caller(context)))
     if sender is None:
         raise NoSuchTool(tool=tool)
-    return partial(_read, session, context, sender)
+    return partial(read, session, context, sender)
 
 
 def _text(text: str, is_error: bool = False) -> types.CallToolResult:
@@ -87,28 +87,25 @@ def _check(tool: str, words: Words) -> None:
 # --- read and wait --------------------------------------------------------------------------------------
 
 
-async def _read(session: Session, context: Context, sender: str | None, words: Words) -> str:
-    """Read; should the request be cancelled before its reply is on its way, nothing is acknowledged."""
-    request, sender = context.request_id, sender or words.get("sender")
-    assert request is not None
-    try:
-        async with session.turn:
-            await _settled(session)
-            text = await anyio.to_thread.run_sync(session.read, request, caller(context), sender, words)
-        await anyio.lowlevel.checkpoint()
-    except BaseException:
-        session.settle(request, taken=False)
-        raise
-    return text
+async def read(session: Session, context: Context, sender: str | None, words: Words) -> str:
+    """Read, all or what one agent sent."""
+    sender = sender or words.get("sender")
+    async with session.turn:
+        await _settled(session)
+        return await _given(session, context, lambda request, who: session.read(request, who, sender, words))
 
 
 async def _check_mail(session: Session, context: Context, words: Words) -> str:
-    """Answer a hook; should it be cancelled, nothing was told."""
+    await _settled(session)
+    return await _given(session, context, lambda request, who: session.check(request, who, words["event"]))
+
+
+async def _given(session: Session, context: Context, give: Callable[[str | int, Caller], str]) -> str:
+    """Return a reply that shows or tells of mail; cancelled before it is on its way, it showed and told nothing."""
     request = context.request_id
     assert request is not None
-    await _settled(session)
     try:
-        text = await anyio.to_thread.run_sync(session.check, request, caller(context), words["event"])
+        text = await anyio.to_thread.run_sync(give, request, caller(context))
         await anyio.lowlevel.checkpoint()
     except BaseException:
         session.settle(request, taken=False)
@@ -150,10 +147,12 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
     finally:
         stop.set()
         wake.set()
-    request = context.request_id
-    assert request is not None
-    await anyio.to_thread.run_sync(session.show, request, caller(context), found)
-    return _found_text(me, found, timeout_s)
+
+    def tell(request: str | int, who: Caller) -> str:
+        session.show(request, who, found)
+        return _found_text(me, found, timeout_s)
+
+    return await _given(session, context, tell)
 
 
 def _found_text(me: str, found: list[inbox.Waiting], timeout_s: float) -> str:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
-import anyio.to_thread
 import mcp_types as types
 from mcp.server.subscriptions import ListenHandler
 from mcp.shared.exceptions import MCPError
 
 from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.server import calls
 from ai_bridge.server.calls import Context, caller
 from ai_bridge.server.reaching import INBOX, Reaching
 from ai_bridge.server.session import Session
@@ -60,12 +59,8 @@ def _check(uri: str) -> None:
 
 
 async def _unread(session: Session, context: Context) -> str:
-    request = context.request_id
-    assert request is not None
     try:
-        return await anyio.to_thread.run_sync(
-            partial(session.read, request, caller(context), None, {"peek": True}), abandon_on_cancel=True
-        )
+        return await calls.read(session, context, None, {"peek": True})
     except BridgeError as refusal:
         raise MCPError(types.INTERNAL_ERROR, str(refusal)) from None
     except OSError as error:
