@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge import durable, headers, home, page, policy, reading
+from ai_bridge import durable, headers, home, homes, page, policy, reading
 from ai_bridge.address import checked, is_address, name_from
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.locks import Lock
@@ -16,7 +16,9 @@ from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.policy import CARD_BYTES, ENDING, entries, is_entry
 from ai_bridge.text import stamp
 
-FIELDS = ("name", "display", "home", "client", "project", "description", "since", *policy.FIELDS)
+# Which machine it lives on, and how it is reached: written by the program alone.
+WRITTEN = ("home", "epoch", "next", "link", "remote")
+FIELDS = ("name", "display", *WRITTEN, "client", "project", "description", "since", *policy.FIELDS)
 TEXT = "text"
 _FIELD_LENGTH = 400
 _PATIENCE_S = 2.0
@@ -97,6 +99,7 @@ def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
 
     Raises `BadField` where that is no card: it is kept in the state directory, for its writer to mend.
     """
+    _check_home(mailboxes, address)
     try:
         metadata, said = page.parse(text.encode("utf-8", "surrogateescape"))
         with _held(mailboxes, address):
@@ -120,13 +123,16 @@ def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
 
     Raises `BadField` for what a card does not have or hold, `BadCard` where the present card cannot be read.
     """
-    settable = (*FIELDS[1:], TEXT)
+    settable = (*(name for name in FIELDS[1:] if name not in WRITTEN), TEXT)
     for name in changes:
+        if name in WRITTEN:
+            raise BadField(why=f"{name} is not set by hand: `ai-bridge card move-home {address}` moves an agent")
         if name not in settable:
             raise BadField(why=f"there is no field {name}; there are {', '.join(settable)}")
     fields = {name: value for name, value in changes.items() if name != TEXT}
     for name, value in fields.items():
         _check_field(name, value)
+    _check_home(mailboxes, address)
     with _held(mailboxes, address):
         card = load(mailboxes, address)
         card.text = changes.get(TEXT, card.text)
@@ -138,6 +144,21 @@ def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
     return card
 
 
+def put(mailboxes: Mailboxes, address: str, fields: dict[str, str]) -> None:
+    """Set fields of an agent's card, of those the program alone writes, too; an empty value removes one."""
+    with _held(mailboxes, address):
+        card = load(mailboxes, address)
+        card.fields = {"name": address} | card.fields | fields
+        _save(mailboxes, card)
+
+
+def _check_home(mailboxes: Mailboxes, address: str) -> None:
+    """Raise `LivesElsewhere` where another machine writes this card: two writers make two cards."""
+    known = homes.Homes(mailboxes)
+    if known.is_elsewhere(address):
+        known.check(address)
+
+
 def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str = "") -> None:
     """Write an agent's card at first contact, or fill in what it leaves out; what it says is never changed.
 
@@ -146,6 +167,8 @@ def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str
     known = {"home": home.here(), "client": client, "project": _project(address, project)}
     with suppress(BadCard):
         present = load(mailboxes, address)
+        if present.get("home") not in ("", known["home"]):
+            return
         if present.get("since") and all(present.get(name) for name, value in known.items() if value):
             return
         with _held(mailboxes, address):

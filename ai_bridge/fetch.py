@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from ai_bridge import inbox
+from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
@@ -52,6 +53,7 @@ class _Reader:
         self.sender = sender
         self._is_wanted = is_wanted
         self._router = Router(mailboxes, set(), settings)
+        self._homes = Homes(mailboxes)
 
     def fetch(self) -> list[Waiting]:
         """Look at everything at once."""
@@ -118,6 +120,8 @@ class _Reader:
         return locks
 
     def _take(self, agent: str, locks: dict[str, Lock]) -> bool:
+        if not self._homes.look([agent]):
+            return False
         lock = Lock(self.mailboxes.lock_file("router", agent))
         taken = lock.acquire("reader", agent, patience_s=0)
         if taken:

@@ -24,6 +24,11 @@ def here() -> str:
         return _make(path)
 
 
+def label() -> str:
+    """Return what people call this machine: its ID without the random part."""
+    return here().rpartition("-")[0]
+
+
 def is_home(text: str) -> bool:
     """Tell whether `text` can be such an ID, and so the name of a file."""
     return 0 < len(text) <= 64 and text[0].isalnum() and set(text) <= {*_ALPHABET, "-", "_"}

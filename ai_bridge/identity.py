@@ -94,6 +94,13 @@ def numbered(wanted: str, number: int) -> str:
     return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
 
 
+def local(wanted: str, label: str) -> str:
+    """Return the address a session has on a machine its agent does not live on: `claude-laptop`."""
+    name, at, of_project = wanted.partition("@")
+    ending = f"-{label}"[: address.MAX_PART - 2]
+    return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
+
+
 def session_key(client: str) -> str:
     """Return what a client calls the session this process belongs to, '' where it says nothing."""
     if client == _BY_PROCESS:

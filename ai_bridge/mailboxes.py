@@ -2,13 +2,14 @@
 
 import os
 
-from ai_bridge import address, durable
+from ai_bridge import address, durable, sharing
 from ai_bridge.errors import BridgeError, NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.outbox import SUFFIX, Outbox
 
 README = "README.md"
 AGENTS = "agents"
 _TITLE = b"# Mailboxes"
+_NAME_BYTES = 60
 # The second is where the older system kept its outboxes.
 _FOLDERS = ("mailboxes", ".server")
 
@@ -27,11 +28,27 @@ class Mailboxes:
     def check(self) -> "Mailboxes":
         """Return self if this is a mailboxes tree; raises `NotMailboxes`.
 
-        An unmounted share looks like an empty directory, so an empty one is never believed.
+        An unmounted share looks like an empty directory, or like what lay there before it was first mounted: an
+        empty one is never believed, and what lay on a share once is believed only there. Raises `ShareIsGone`, too.
         """
+        sharing.check_mounted(self.path, self._share)
         if not is_mailboxes(self.path):
             raise NotMailboxes(path=self.path)
         return self
+
+    def settle(self) -> "Mailboxes":
+        """Check, and note what they lie on, for the next check; returns self."""
+        self.check()
+        try:
+            sharing.note_share(self.path, self._share)
+        except OSError:  # a disk that refuses this refuses what follows, and that is said
+            return self
+        return self
+
+    @property
+    def _share(self) -> str:
+        """The file that says which share they lie on; its name needs no digest, which would cost `send` time."""
+        return os.path.join(state_base(), "shares", self.path.replace(os.sep, "%")[-_NAME_BYTES:])
 
     def make(self, addresses: "list[str]") -> list[str]:
         """Create what is missing of the tree and of the agents' outboxes; returns the agents that are new."""
@@ -63,6 +80,8 @@ class Mailboxes:
                 names = [entry.name for entry in entries if entry.name.endswith(SUFFIX) and _is_directory(entry)]
         except (FileNotFoundError, NotADirectoryError):
             raise NotMailboxes(path=self.path) from None
+        if not names:
+            self.check()  # a share that was unmounted leaves an empty directory
         owners = [name.removesuffix(SUFFIX) for name in sorted(names)]
         return [self.outbox(owner) for owner in owners if address.is_address(owner)]
 
@@ -160,12 +179,12 @@ def find(chosen: str | None = None) -> Mailboxes:
     if chosen == "":
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")
     if named := chosen or os.environ.get("AI_BRIDGE_MAILBOXES"):
-        return Mailboxes(named).check()
+        return Mailboxes(named).settle()
     start = _working_directory()
     found = nearest(start) or user_wide()
     if not is_mailboxes(found):
         raise NoMailboxes(start=start, user=found)
-    return Mailboxes(found)
+    return Mailboxes(found).settle()
 
 
 def _working_directory() -> str:

@@ -10,7 +10,7 @@ import time
 from calendar import timegm
 from contextlib import suppress
 
-from ai_bridge import address, durable, home, reading
+from ai_bridge import address, durable, home, homes, reading
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.locks import Holder, Lock, holder
 from ai_bridge.mailboxes import Mailboxes
@@ -144,6 +144,20 @@ def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
     return found
 
 
+def asked(mailboxes: Mailboxes) -> dict[str, str]:
+    """Return the agents that other machines ask for, and who asks: of several the first by its ID."""
+    found: dict[str, str] = {}
+    for name in _pages(mailboxes):
+        for agent in _asked_by(mailboxes, name):
+            found.setdefault(agent, name)
+    return found
+
+
+def _asked_by(mailboxes: Mailboxes, name: str) -> list[str]:
+    wants = _page(mailboxes, name)[1].get("wants")
+    return [agent for agent in wants if isinstance(agent, str)] if isinstance(wants, dict) else []
+
+
 def _pages(mailboxes: Mailboxes) -> list[str]:
     """Return the homes of the other machines that have a page."""
     names = reading.listed(os.path.join(mailboxes.path, FOLDER))
@@ -213,10 +227,15 @@ def announce(mailboxes: Mailboxes) -> bool:
 
 
 def _has_others(mailboxes: Mailboxes) -> bool:
+    return bool(_pages(mailboxes) or machines(mailboxes) - {home.here()})
+
+
+def machines(mailboxes: Mailboxes) -> set[str]:
+    """Return the IDs of all machines that are known of: this one, those with a page, and those agents live on."""
     from ai_bridge import cards
 
     homes = {card.get("home") for card in cards.load_all(mailboxes).values()}
-    return bool(_pages(mailboxes) or homes - {home.here(), ""})
+    return {one for one in homes if home.is_home(one)} | {home.here(), *_pages(mailboxes)}
 
 
 def _write_if_due(mailboxes: Mailboxes) -> bool:
@@ -224,13 +243,16 @@ def _write_if_due(mailboxes: Mailboxes) -> bool:
     path, here = _page_path(mailboxes, me), _here(mailboxes)
     awake = {agent: stamp(one.since) for agent, one in sorted(here.items()) if one.online}
     said = _page(mailboxes, me)[1]
-    if (said.get("online") or {}) == awake and (not awake or 0 <= now - _modified(path) < HEARTBEAT_S):
+    wanted = dict.fromkeys(homes.wanted(mailboxes), "asked for")
+    is_news = (said.get("online") or {}) != awake or (said.get("wants") or {}) != wanted
+    if not is_news and (not awake or 0 <= now - _modified(path) < HEARTBEAT_S):
         return False
     from ai_bridge import page
 
     latest = sorted((agent for agent in here if agent not in awake), key=lambda agent: -here[agent].seen)[:_SEEN]
     seen = {agent: stamp(here[agent].seen) for agent in latest}
-    raw = page.format_page({"host": me, "at": stamp(now), "online": awake, "seen": seen}, _TEXT)
+    said = {"host": me, "at": stamp(now), "online": awake, "seen": seen}
+    raw = page.format_page(said | ({"wants": wanted} if wanted else {}), _TEXT)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw)
     return True

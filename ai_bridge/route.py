@@ -19,6 +19,7 @@ from ai_bridge.errors import (
     disk_error,
 )
 from ai_bridge.gate import Gate
+from ai_bridge.homes import Homes
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
@@ -56,7 +57,7 @@ class Step:
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
-    __slots__ = ("_claims", "_gate", "agents", "mailboxes", "serves", "settings")
+    __slots__ = ("_claims", "_gate", "_homes", "agents", "mailboxes", "serves", "settings")
 
     def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
         self.mailboxes = mailboxes
@@ -65,6 +66,7 @@ class Router:
         self.agents: set[str] = set()
         self._claims = Claims()
         self._gate = Gate(mailboxes, settings)
+        self._homes = Homes(mailboxes)
 
     # --- the pass ---------------------------------------------------------------------------------------
 
@@ -79,7 +81,7 @@ class Router:
 
     def look(self) -> list[Outbox]:
         """Take note of the agents there are now; returns all outboxes."""
-        outboxes = self.mailboxes.outboxes()
+        outboxes = self.mailboxes.check().outboxes()
         self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
         return outboxes
 
@@ -164,7 +166,7 @@ class Router:
         told = label(name)[1]
         single = to[0] if len(to) == 1 else ""
         mover = next((agent for agent in (told, single) if agent in self.agents), outbox.owner)
-        return mover in self.serves or mover == address.POSTMASTER
+        return mover in self.serves or (mover == address.POSTMASTER and self._homes.keep_notices())
 
     # --- check ------------------------------------------------------------------------------------------
 

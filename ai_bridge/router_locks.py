@@ -2,7 +2,9 @@
 
 import errno
 
+from ai_bridge import handover, home
 from ai_bridge.errors import BridgeError, RouterRunning, disk_error
+from ai_bridge.homes import Homes, NobodyHere
 from ai_bridge.locks import Lock, holder
 from ai_bridge.log import LOGGER
 from ai_bridge.mailboxes import Mailboxes
@@ -25,6 +27,7 @@ class RouterLocks:
         self._held: dict[str, Lock] = {}
         self._troubles: set[str] = set()
         self._is_full = False
+        self._homes = Homes(mailboxes)
 
     @property
     def agents(self) -> set[str]:
@@ -46,9 +49,23 @@ class RouterLocks:
         for agent in [agent for agent, lock in self._held.items() if not lock.is_in_place]:
             LOGGER.warning("the lock of %s was removed under this router: taking it anew", agent)
             self._held.pop(agent).release()
+        self._let_go()
         if self._is_full:
             return []
         return [agent for agent in self._wanted() if agent not in self._held and self._take(agent, 0.0)]
+
+    def _let_go(self) -> None:
+        """Give away the homes that others were promised, and stop serving whoever does not live here any more."""
+        try:
+            self.mailboxes.check()
+        except BridgeError:  # a share may come back, and its agents with it
+            return
+        for agent, to in handover.due(self.mailboxes, self._homes, self._held):
+            if handover.give(self.mailboxes, agent, to):
+                LOGGER.info("%s moved to %s", agent, to)
+        for agent in set(self._held) - set(self._homes.look(self._held)):
+            LOGGER.info("%s lives on %s: not served here", agent, self._homes.of(agent) or "no machine")
+            self._held.pop(agent).release()
 
     def mark_ready(self) -> None:
         """Say in every lock that this router has recovered and serves."""
@@ -62,10 +79,8 @@ class RouterLocks:
         self._held.clear()
 
     def _wanted(self) -> list[str]:
-        if self.only is not None:
-            return [self.only]
         try:
-            return self.mailboxes.agents()
+            return self._homes.look(self.mailboxes.agents() if self.only is None else [self.only])
         except (BridgeError, OSError):
             return []
 
@@ -102,7 +117,11 @@ class RouterLocks:
             if (found := holder(self.mailboxes.lock_file("router", agent))) is not None:
                 stop = "ai-collab stop" if found.serves == ALL else f"ai-collab stop --agent {agent}"
                 raise RouterRunning(agent=agent, holder=str(found), stop=stop)
-        self.mailboxes.known(self.only or "")
+        if self.only is not None:
+            self._homes.check(self.mailboxes.known(self.only))
+        elif self.mailboxes.agents():
+            raise NobodyHere(path=self.mailboxes.path, home=home.here())
+        self.mailboxes.known("")
 
     def _raise_descriptor_limit(self) -> None:
         """Allow as many descriptors as the system grants: each agent served needs one."""

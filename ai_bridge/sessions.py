@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ai_bridge import durable
+from ai_bridge import durable, home
 from ai_bridge.errors import BridgeError
-from ai_bridge.identity import Identity, digest, numbered, remember, remembered
+from ai_bridge.homes import Homes
+from ai_bridge.identity import Identity, digest, local, numbered, remember, remembered
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.presence import SESSION, session
@@ -55,7 +56,10 @@ def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = ""
 
     Raises `TooManySessions` or OSError.
     """
-    for name, why in _names(mailboxes, wanted.address, key):
+    known = Homes(mailboxes)
+    for name, why in _names(mailboxes, known, wanted.address, key):
+        if known.is_elsewhere(name):
+            continue
         if not _may_be_taken(mailboxes, name, wanted.address):
             continue
         lock = Lock(mailboxes.lock_file(SESSION, name))
@@ -83,12 +87,16 @@ def _marker(mailboxes: Mailboxes, name: str) -> str:
     return mailboxes.state_file("named", name)
 
 
-def _names(mailboxes: Mailboxes, wanted: str, key: str) -> Iterator[tuple[str, str]]:
+def _names(mailboxes: Mailboxes, known: Homes, agent: str, key: str) -> Iterator[tuple[str, str]]:
     """Yield the addresses a session may have, the best first, and what to say of each besides."""
+    wanted, elsewhere = agent, ""
+    if known.is_elsewhere(agent):
+        wanted, elsewhere = local(agent, home.label()), f"; {agent} lives on {known.of(agent)}"
     had = remembered(mailboxes, key)
     if had is not None and had != wanted and had in (numbered(wanted, number) for number in range(2, _MOST + 1)):
-        yield had, "; this session had that name before"
-    yield wanted, ""
+        yield had, f"; this session had that name before{elsewhere}"
+    yield wanted, elsewhere
     for number in range(2, _MOST + 1):
         holder = session(mailboxes, wanted)
-        yield numbered(wanted, number), f"; another session is {wanted} ({holder})" if holder else ""
+        taken = f"; another session is {wanted} ({holder})" if holder else ""
+        yield numbered(wanted, number), elsewhere + taken

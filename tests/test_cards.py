@@ -111,7 +111,7 @@ def test_whatever_a_value_looks_like_it_stays_that_text(where: Mailboxes, value:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"colour": "red"}, "there is no field colour; there are display, home, client"),
+        ({"colour": "red"}, "there is no field colour; there are display, client, project"),
         ({"name": "gemini"}, "there is no field name"),
         ({"description": "a\nb"}, "description is one line of text, and was given the control character U\\+000A"),
         ({"description": "x" * 401}, "description has 401 characters, over the limit of 400: use text"),

@@ -17,9 +17,9 @@ PACKAGE = ROOT / "ai_bridge"
 ORDER = [
     *("__init__", "text", "errors"),
     *("address", "headers", "handler", "message", "votes", "decision"),
-    *("durable", "reading", "lease", "locks", "settings"),
+    *("durable", "reading", "lease", "locks", "settings", "sharing"),
     *("outbox", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
-    *("policy", "cards", "presence"),
+    *("policy", "homes", "cards", "presence", "handover"),
     *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
     *("send", "guard", "gate", "decide", "judge", "reject", "claims", "route", "recover"),
     *("allow", "inbox", "peers", "framing", "pipe", "hand", "wake", "receipt", "fetch"),

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ai_bridge import cards, identity, presence
+from ai_bridge import cards, handover, identity, presence
 from ai_bridge.cards import Card
 from ai_bridge.cli.group import common, complete_agents, echo_json
 from ai_bridge.mailboxes import Mailboxes
@@ -15,7 +15,8 @@ from ai_bridge.peers import Peer, when
 from ai_bridge.peers import peers as all_peers
 from ai_bridge.text import printable, shorten
 
-_VERBS = ("show", "edit", "set")
+_VERBS = ("show", "edit", "set", "move-home")
+_PATIENCE_S = 60.0
 
 
 @click.command()
@@ -39,24 +40,52 @@ def _line(peer: Peer) -> str:
 
 
 @click.command()
-@click.argument("words", metavar="[show|edit|set FIELD=VALUE...] [ADDRESS]", nargs=-1, shell_complete=complete_agents)
+@click.argument(
+    "words",
+    metavar="[show|edit|set FIELD=VALUE...|move-home] [ADDRESS]",
+    nargs=-1,
+    shell_complete=complete_agents,
+)
+@click.option("--to", metavar="HOME", help="move-home: the machine, by its ID or label (else this one).")
+@click.option("--force", is_flag=True, help="move-home: take the agent although its home says nothing: it is gone.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=_PATIENCE_S,
+    metavar="S",
+    help="move-home: wait so long for its home to give it away (exit code 3).",
+)
 @common()
-def card(where: Mailboxes, agent: str | None, words: tuple[str, ...], as_json: bool) -> None:
+def card(
+    where: Mailboxes,
+    agent: str | None,
+    words: tuple[str, ...],
+    to: str | None,
+    force: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
     """Show or change what others know of an agent: me, or ADDRESS.
 
-    `card set description="reviews Python" text="..."` sets fields (display, home, client, project, description,
-    since, accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in your editor.
+    `card set description="reviews Python" text="..."` sets fields (display, client, project, description, since,
+    accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in your editor.
+    `card move-home` makes this machine the one where the agent's mail is moved and read.
     """
     verb, rest = (words[0], words[1:]) if words[:1] and words[0] in _VERBS else ("show", words)
     changes = [word for word in rest if "=" in word] if verb == "set" else []
     named = [word for word in rest if word not in changes]
     if len(named) > 1 or (verb == "set" and not changes):
         raise click.UsageError(
-            "say `card show [ADDRESS]`, `card edit [ADDRESS]` or `card set FIELD=VALUE... [ADDRESS]`"
+            "say `card show [ADDRESS]`, `card edit [ADDRESS]`, `card set FIELD=VALUE... [ADDRESS]` "
+            "or `card move-home [ADDRESS]`"
         )
+    if verb != "move-home" and (to is not None or force):
+        raise click.UsageError("--to and --force go with `card move-home`")
     who = _agent(where, agent, named[0] if named else None)
     if verb == "edit":
         _edit(where, who)
+    if verb == "move-home":
+        click.echo(f"{who} lives on {handover.move(where, who, to or '', force, timeout)}", err=as_json)
     found = (
         cards.change(where, who, dict(_split(change) for change in changes)) if changes else cards.load(where, who)
     )

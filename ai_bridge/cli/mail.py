@@ -13,6 +13,7 @@ from ai_bridge import fetch, identity, inbox, presence, settings, trace
 from ai_bridge.cli import output
 from ai_bridge.cli.group import common, complete_agents, echo_json
 from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
@@ -190,8 +191,9 @@ def restore(where: Mailboxes, agent: str | None, id_: str, as_json: bool) -> Non
 
 
 def _reader(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings]:
-    """Return who reads, a known agent, and the settings in force."""
-    return where.known(identity.who(where, agent).address), settings.load(where.path)
+    """Return who reads, a known agent that lives here, and the settings in force."""
+    me = where.known(identity.who(where, agent).address)
+    return Homes(where).check(me), settings.load(where.path)
 
 
 def _sender(where: Mailboxes, sender: str | None) -> str | None:

@@ -12,6 +12,7 @@ import anyio
 from ai_bridge import cards, fetch, framing, identity, inbox, mailboxes, presence, processes, sessions, settings
 from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes
 from ai_bridge.hand import Hand
+from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.reach import carry
@@ -79,7 +80,7 @@ class Session:
         with self._naming:
             if self._has_left:
                 raise SessionEnded()
-            if self._name is None or not self._name.is_held:
+            if self._name is None or not self._name.is_held or Homes(where).is_elsewhere(self._name.address):
                 self._take_name(where, caller)
             assert self._name is not None
             where.make([self._name.address])

@@ -1,0 +1,208 @@
+"""Which machine moves an agent's mail: the home its card names, by the highest epoch this machine has heard of.
+
+One file, one mover: only the router of an agent's home claims, delivers and rejects what is for it, and only there
+its mail is read. No lock reaches another machine, so a home is given away by the machine that has it, or taken by a
+person's word where that machine is gone; each time the epoch grows by one, and of two the higher counts. A card of
+a lower epoch is an old one that a sync tool brought back.
+"""
+
+import os
+
+from ai_bridge import address, durable, home, reading, sharing
+from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.mailboxes import AGENTS, Mailboxes
+from ai_bridge.policy import CARD_BYTES, ENDING
+
+FOLDER = "homes"
+# The agents this machine asks for.
+WANTED = "wanted"
+FIRST = 1
+_BORDER = b"---"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Mark = tuple[int, int, int]
+
+
+class LivesElsewhere(BridgeError):
+    sentence = (
+        "{agent} lives on {home}, and its mail is read there only: be another agent here "
+        "(`ai-bridge init NAME`), or move it (`ai-bridge card move-home {agent}`)"
+    )
+
+
+class LivesNowhere(BridgeError):
+    sentence = (
+        "{agent} lives on no machine yet, and these mailboxes are shared: run `ai-bridge init {agent}` "
+        "on the machine where its mail is to be read"
+    )
+
+
+class NobodyHere(BridgeError):
+    sentence = "no agent of {path} lives on this machine, {home}: add one with `ai-bridge init NAME`"
+
+
+class Claim:
+    """Where an agent lives: a machine's ID and the epoch; `next`: where it is to move; `link`: what carries it."""
+
+    __slots__ = ("epoch", "home", "link", "next")
+
+    def __init__(self, home: str = "", epoch: int = 0, link: str = "", next_: str = "") -> None:
+        self.home = home
+        self.epoch = epoch
+        self.link = link
+        self.next = next_
+
+
+class Homes:
+    """Where each agent lives; a card is read when it has changed."""
+
+    __slots__ = ("_cards", "_mailboxes", "_shared")
+
+    def __init__(self, mailboxes: Mailboxes) -> None:
+        self._mailboxes = mailboxes
+        self._cards: dict[str, tuple[Mark, Claim]] = {}
+        self._shared: bool | None = None
+
+    def look(self, agents: "Iterable[str]") -> list[str]:
+        """Look anew, and return those of the agents whose mail a router here moves."""
+        self._shared = self._shared or None
+        return [agent for agent in agents if self.is_routed_here(agent)]
+
+    def of(self, agent: str) -> str:
+        """Return the machine the agent lives on, '' where nothing says so."""
+        return self.claim(agent).home
+
+    def is_here(self, agent: str) -> bool:
+        """Tell whether this machine moves what is for the agent; not if its card cannot be read just now.
+
+        An agent without a home is this machine's where no other has the mailboxes, and else nobody's.
+        """
+        try:
+            found = self.claim(agent)
+        except OSError:
+            return False
+        return self._is_mine(found)
+
+    def _is_mine(self, found: "Claim") -> bool:
+        return found.home == home.here() if found.home else not self.are_shared()
+
+    def is_routed_here(self, agent: str) -> bool:
+        """Tell whether a router here moves the agent's mail: not that of an agent a link carries."""
+        try:
+            found = self.claim(agent)
+        except OSError:
+            return False
+        return self._is_mine(found) and not found.link
+
+    def links(self, agents: "Iterable[str]") -> dict[str, str]:
+        """Return the link of each agent that one carries from here."""
+        return {agent: link for agent in agents if (link := self.claim(agent).link) and self.is_here(agent)}
+
+    def check(self, agent: str) -> str:
+        """Return the agent if it lives here; raises `LivesElsewhere` or `LivesNowhere`."""
+        if self.is_here(agent):
+            return agent
+        if not (other := self.of(agent)):
+            raise LivesNowhere(agent=agent)
+        raise LivesElsewhere(agent=agent, home=other)
+
+    def is_elsewhere(self, agent: str) -> bool:
+        """Tell whether the agent is known to live on another machine."""
+        return self.of(agent) not in ("", home.here())
+
+    def claim(self, agent: str) -> Claim:
+        """Return what counts: the card, or what was heard before if that has a higher epoch; raises OSError."""
+        said, heard = self._card(agent), remembered(self._mailboxes, agent)
+        if heard.epoch > said.epoch:
+            return heard
+        if said.epoch > max(heard.epoch, FIRST):
+            remember(self._mailboxes, agent, said)
+        return said
+
+    def keep_notices(self) -> bool:
+        """Tell whether this machine moves what lies in the postmaster's outbox for nobody: one of all does."""
+        self.look([])
+        if not self.are_shared():
+            return True
+        known = {self.of(agent) for agent in self._mailboxes.agents()} - {""}
+        return home.here() == min(known, default=home.here())
+
+    def are_shared(self) -> bool:
+        """Tell whether another machine may have these mailboxes, too, as of the last `look`."""
+        if self._shared is None:
+            others = (self.is_elsewhere(agent) for agent in self._mailboxes.agents())
+            self._shared = sharing.is_shared(self._mailboxes.path) or any(others)
+        return self._shared
+
+    def _card(self, agent: str) -> Claim:
+        path = os.path.join(self._mailboxes.path, AGENTS, agent + ENDING)
+        try:
+            found = os.lstat(path)
+            mark = (found.st_ino, found.st_size, found.st_mtime_ns)
+            known = self._cards.get(agent)
+            if known is None or known[0] != mark:
+                known = self._cards[agent] = (mark, parsed(reading.read_file(path, CARD_BYTES)))
+        except (FileNotFoundError, Malformed):
+            return Claim()
+        return known[1]
+
+
+def parsed(card: bytes) -> Claim:
+    """Return what a card says: `home`, `epoch`, `link` and `next` each stand on a line of their own, as written here.
+
+    The card is not parsed as YAML: this is asked of every agent, by commands that have no time for that.
+    """
+    lines = card.split(b"\n")
+    if lines[0].strip() != _BORDER:
+        return Claim()
+    said: dict[str, str] = {}
+    for line in lines[1:]:
+        if line.strip() == _BORDER:
+            break
+        name, colon, value = line.partition(b":")
+        if colon:
+            said[name.decode("utf-8", "replace")] = value.strip().strip(b"'\"").decode("utf-8", "replace")
+    named = said.get("home", "")
+    if not home.is_home(named):
+        return Claim()
+    return Claim(named, _number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else FIRST
+
+
+# --- what this machine has heard of ---------------------------------------------------------------------
+
+
+def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
+    """Return the highest epoch heard of, and whose it is; nothing is kept of an agent that never moved."""
+    if not address.is_address(agent):
+        return Claim()
+    try:
+        words = reading.read_file(mailboxes.state_file(FOLDER, agent), 256).decode("ascii", "replace").split()
+    except (OSError, Malformed):
+        return Claim()
+    known = len(words) == 2 and home.is_home(words[1])
+    return Claim(words[1], _number(words[0])) if known else Claim()
+
+
+def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
+    """Note an epoch; raises OSError."""
+    path = mailboxes.state_file(FOLDER, agent)
+    durable.make_directory(os.path.dirname(path))
+    durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+
+
+def wanted(mailboxes: Mailboxes) -> list[str]:
+    """Return the agents this machine asks for, and forget those it has got."""
+    known, found = Homes(mailboxes), []
+    for agent in sorted(filter(address.is_address, reading.listed(mailboxes.state_file(WANTED)))):
+        if known.of(agent) == home.here():
+            durable.remove(mailboxes.state_file(WANTED, agent))
+        else:
+            found.append(agent)
+    return found
