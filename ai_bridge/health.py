@@ -6,6 +6,7 @@ from calendar import timegm
 from time import strptime
 
 from ai_bridge import message
+from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting, inboxes
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
@@ -31,13 +32,17 @@ class Waits:
 
 
 class AgentHealth:
-    """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox."""
+    """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
 
-    __slots__ = ("agent", "dropped", "findings", "held", "malformed", "processing", "router", "unread")
+    `home` is the machine it lives on, '' where that is this one.
+    """
+
+    __slots__ = ("agent", "dropped", "findings", "held", "home", "malformed", "processing", "router", "unread")
 
     def __init__(self, agent: str, router: Holder | None, outbox: Outbox, inbox: list[Waiting], now: float) -> None:
         self.agent = agent
         self.router = router
+        self.home = ""
         self.dropped = _waits(outbox, DROPPED, now)
         self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))
         self.processing = _waits(outbox, PROCESSING, now)
@@ -71,6 +76,7 @@ class AgentHealth:
             "unread": self.unread.as_json(),
             "level": LEVELS[max((level for level, _ in self.findings), default=HEALTHY)],
             "findings": [sentence for _, sentence in self.findings],
+            **({"home": self.home} if self.home else {}),
         }
 
 
@@ -85,6 +91,9 @@ def why(mailboxes: Mailboxes, place: Place) -> str | None:
     agent = place.recipient
     if place.state != DROPPED or not agent or router_of(mailboxes, agent) is not None:
         return place.reason
+    homes = Homes(mailboxes)
+    if homes.is_elsewhere(agent):
+        return f"{agent} lives on {homes.of(agent)}, and is delivered there"
     return f"no router runs for {agent}: it is delivered when {agent} reads, or by `ai-bridge start`"
 
 
@@ -92,10 +101,11 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
     """Return the health of each agent, with a finding for whatever a person should look at."""
     now = time.time()
     reports = []
-    waiting = inboxes(mailboxes)
+    waiting, homes = inboxes(mailboxes), Homes(mailboxes)
     for agent in agents:
         router = router_of(mailboxes, agent)
         report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
+        report.home = homes.of(agent) if homes.is_elsewhere(agent) else ""
         _judge(report, settings)
         reports.append(report)
     return reports
@@ -103,7 +113,7 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
 
 def _judge(report: AgentHealth, settings: Settings) -> None:
     """Put what is not well into words: what, since when, and the command that mends it."""
-    if report.router is None:
+    if report.router is None and not report.home:
         report.find(
             WARNING, f"no router: mail moves only when someone reads; `ai-collab start --agent {report.agent}`"
         )
