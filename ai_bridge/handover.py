@@ -46,12 +46,20 @@ def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple
     """Return the agents that live here and are to move, and where to: so says their card, or another machine asks."""
     found, asked = [], machines.asked(mailboxes)
     for agent in agents:
-        with suppress(OSError):
+        with suppress(BridgeError):
             said = known.claim(agent)
             to = said.next or asked.get(agent, "")
             if home.is_home(to) and said.home == home.here() != to:
                 found.append((agent, to))
     return found
+
+
+def mend(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> None:
+    """Write the cards anew of agents that live here although an old card says otherwise."""
+    for agent in agents:
+        with suppress(BridgeError, OSError):
+            if known.is_card_old(agent) and known.is_here(agent):
+                cards.put(mailboxes, agent, {"home": home.here(), "epoch": str(known.claim(agent).epoch), "next": ""})
 
 
 def give(mailboxes: Mailboxes, agent: str, to: str) -> bool:
