@@ -18,13 +18,21 @@ class Claims:
     def __init__(self) -> None:
         self._open: set[tuple[Outbox, str]] = set()
 
-    @staticmethod
-    def take(outbox: Outbox, name: str, found: os.stat_result) -> bool:
-        """Claim the file that was read; another one under the same name is given back to the next pass."""
-        if not outbox.move("claim", name):
-            return False
-        claimed = os.lstat(outbox.file(PROCESSING, name))
-        if (claimed.st_ino, claimed.st_size, claimed.st_mtime_ns) == (found.st_ino, found.st_size, found.st_mtime_ns):
+    def take(self, outbox: Outbox, name: str, found: os.stat_result, is_network: bool = False) -> bool:
+        """Claim the file that was read; another one under the same name is given back to the next pass.
+
+        A file server may make the move and lose its answer: what an error left claimed goes back at the next pass.
+        Not all network file systems number their files, or keep the number.
+        """
+        try:
+            if not outbox.move("claim", name):
+                return False
+            claimed = os.lstat(outbox.file(PROCESSING, name))
+        except OSError:
+            self._open.add((outbox, name))
+            raise
+        same = (claimed.st_size, claimed.st_mtime_ns) == (found.st_size, found.st_mtime_ns)
+        if same and (is_network or claimed.st_ino == found.st_ino):
             return True
         outbox.release(name)
         return False

@@ -12,9 +12,10 @@ from ai_bridge.log import LOGGER
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, Outbox
 from ai_bridge.recover import recover
-from ai_bridge.route import Router, Step
+from ai_bridge.route import Router
 from ai_bridge.router_locks import RouterLocks
 from ai_bridge.settings import Settings
+from ai_bridge.step import Step
 from ai_bridge.wake import Wake, hinted, parts
 
 _LEVELS = dict.fromkeys(("reject", "hold", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
@@ -42,7 +43,7 @@ class Daemon:
         """Serve until told to stop; raises `RouterRunning` where another router serves all that this one would."""
         self._begin()
         try:
-            with Wake(self._directories, self.settings.poll, self.settings.poll_s) as self._wake:
+            with Wake.over(self.mailboxes, self.settings, self._directories) as self._wake:
                 LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
                 message.load_parser()
                 self._locks.mark_ready()

@@ -8,8 +8,10 @@ reservation. All paths are `str`; all failures are `OSError`.
 
 import errno
 import os
-import sys
 from _thread import get_ident  # the module `threading` would cost every start
+
+from ai_bridge.libc import check as _check
+from ai_bridge.libc import function as _libc_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ _FILE_MODE = 0o600
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+# A file server may have done what it was asked, and its answer be lost.
+_LOST_ANSWER = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN})
 _NO_LINKS = _UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EISDIR}
 
 
@@ -106,12 +110,15 @@ def publish(temporary: str, final: str) -> None:
     """
     try:
         os.link(temporary, final)
+    except FileExistsError:  # maybe by this very link, whose answer was lost and which was asked for again
+        if not is_same(temporary, final):
+            raise
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         rename(temporary, final)
-    else:
-        os.unlink(temporary)
+        return
+    os.unlink(temporary)
 
 
 def move(source: str, target: str) -> bool:
@@ -126,6 +133,9 @@ def move(source: str, target: str) -> bool:
         if os.path.lexists(source) or not os.path.isdir(os.path.dirname(target)):
             raise
         return os.path.lexists(target)
+    except OSError as error:
+        if error.errno not in _LOST_ANSWER or os.path.lexists(source) or not os.path.lexists(target):
+            raise
     return True
 
 
@@ -246,34 +256,3 @@ def rewrite(fd: int, data: bytes) -> None:
     os.lseek(fd, 0, os.SEEK_SET)
     write_all(fd, data)
     os.ftruncate(fd, len(data))
-
-
-# --- the C library, met only where a move needs it ------------------------------------------------------
-
-_libc_functions: "dict[str, Callable[..., int] | None]" = {}
-
-
-def _libc_function(name: str) -> "Callable[..., int] | None":
-    if name not in _libc_functions:
-        _libc_functions[name] = _load(name) if sys.platform.startswith("linux") else None
-    return _libc_functions[name]
-
-
-def _load(name: str) -> "Callable[..., int] | None":
-    try:
-        import ctypes
-
-        library = ctypes.CDLL(None, use_errno=True)
-        function: Callable[..., int] | None = getattr(library, name, None)
-    except (ImportError, OSError):
-        return None
-    return function
-
-
-def _check(result: int, *paths: str) -> None:
-    if result == 0:
-        return
-    import ctypes
-
-    number = ctypes.get_errno()
-    raise OSError(number, os.strerror(number), *([paths[0], None, paths[1]] if len(paths) > 1 else paths))

@@ -149,7 +149,7 @@ def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:
         outboxes = mailboxes.outboxes()
         return [mailboxes.path, *(outbox.directory(state) for outbox in outboxes for state in (DROPPED, UNREAD))]
 
-    return Wake(directories, settings.poll, settings.poll_s)
+    return Wake.over(mailboxes, settings, directories)
 
 
 def wait(

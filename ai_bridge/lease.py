@@ -5,6 +5,10 @@ A read lease (fcntl F_SETLEASE, Linux) is granted only while nobody has the file
 
 import os
 import signal
+import time
+from _thread import get_ident
+
+from ai_bridge import durable
 
 try:
     import fcntl
@@ -32,6 +36,19 @@ def has_writer(fd: int) -> bool | None:
         return None
     fcntl.fcntl(fd, _SET_LEASE, fcntl.F_UNLCK)
     return False
+
+
+def clock_of(directory: str) -> float:
+    """Return the time by which files in a directory are stamped, which on a share is its server's; ours, in doubt."""
+    probe = os.path.join(directory, f".clock-{os.getpid()}-{get_ident()}")
+    try:
+        durable.remove(probe)
+        durable.write_new(probe, b".", flush=False)
+        found = os.stat(probe).st_mtime
+        durable.remove(probe)
+    except OSError:
+        return time.time()
+    return found
 
 
 def is_settled(found: os.stat_result, settle_s: float, now: float) -> bool:

@@ -4,6 +4,7 @@ A FIFO blocks whoever opens it, a symbolic link leads elsewhere, a sparse file o
 file is opened without following or blocking, is asked what it is, and only then read.
 """
 
+import errno
 import os
 import stat
 
@@ -12,6 +13,7 @@ from ai_bridge.errors import NotAFile, TooLarge
 # Bytes: whatever was once delivered is shown, even if the limit for new messages was lowered since.
 _DELIVERED_LIMIT = 64 * 1024 * 1024
 
+_STALE_TRIES = 3
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -66,12 +68,36 @@ def read_all(fd: int, size: int, limit: int) -> bytes:
 
 
 def read_file(path: str, limit: int) -> bytes:
-    """Return the content of the regular file at `path`; raises `NotAFile`, `TooLarge` or OSError."""
+    """Return the content of the regular file at `path`; raises `NotAFile`, `TooLarge` or OSError.
+
+    A file server that has replaced the file meanwhile says so: then the new one is read.
+    """
+    for _ in range(_STALE_TRIES):
+        try:
+            return _read_once(path, limit)
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    return _read_once(path, limit)
+
+
+def _read_once(path: str, limit: int) -> bytes:
     fd, found = open_regular(path)
     try:
         return read_all(fd, found.st_size, limit)
     finally:
         os.close(fd)
+
+
+def freshen(directory: str) -> None:
+    """Have a network file system ask its server what is in a directory: of a name it did not find it would go on to
+    say for half a minute that nothing has it.
+    """
+    try:
+        with os.scandir(directory) as entries:
+            next(entries, None)
+    except OSError:
+        return
 
 
 def listed(directory: str) -> list[str]:

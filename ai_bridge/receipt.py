@@ -2,8 +2,9 @@
 
 import time
 
+from ai_bridge import reading
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, file_name
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, file_name
 from ai_bridge.send import Sent
 from ai_bridge.settings import Settings
 from ai_bridge.trace import Place
@@ -27,7 +28,7 @@ def await_read(
         for recipient in one.recipients
     ]
     deadline = time.monotonic() + timeout_s
-    with Wake(lambda: [outbox.directory(state) for state in ENDED], settings.poll, settings.poll_s) as wake:
+    with Wake.over(mailboxes, settings, lambda: [outbox.directory(state) for state in ENDED]) as wake:
         while _are_awaited(places) and (left := deadline - time.monotonic()) > 0:
             wake.wait(min(left, settings.sweep_s))
     return places
@@ -43,6 +44,8 @@ def _are_awaited(places: list[Place]) -> bool:
 
 def _look(place: Place) -> None:
     """Find the copy by its names, in the order of the moves, so that one that moves on meanwhile is met."""
+    for state in STATES:
+        reading.freshen(place.outbox.directory(state))
     if place.follow():
         return
     for state in (DROPPED, PROCESSING, HELD, MALFORMED):  # where its own name was taken, it has a variant of it

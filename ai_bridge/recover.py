@@ -8,7 +8,8 @@ from contextlib import suppress
 from ai_bridge import durable, message, reading
 from ai_bridge.errors import Malformed, ReleasedTooOften, disk_error
 from ai_bridge.outbox import PROCESSING, Outbox
-from ai_bridge.route import Router, Step
+from ai_bridge.route import Router
+from ai_bridge.step import Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -26,6 +26,8 @@ from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_nam
 from ai_bridge.policy import RefusedByCard
 from ai_bridge.reject import hold, reject
 from ai_bridge.settings import Settings
+from ai_bridge.sharing import file_system
+from ai_bridge.step import Step
 from ai_bridge.votes import check_opening, vote_of
 
 TYPE_CHECKING = False
@@ -33,31 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Step:
-    """What a pass did with one file.
-
-    `verb` is deliver, reject, hold, fan out, collapse or release; or leave (the file is not complete yet) or retry
-    (the disk refused), and the next pass looks again. `why` says why for all but deliver; `copies` names the
-    files a fan-out dropped.
-    """
-
-    __slots__ = ("copies", "name", "outbox", "verb", "why")
-
-    def __init__(self, verb: str, outbox: Outbox, name: str, why: str = "", copies: "tuple[str, ...]" = ()) -> None:
-        self.verb = verb
-        self.outbox = outbox
-        self.name = name
-        self.why = why
-        self.copies = copies
-
-    def __repr__(self) -> str:
-        return f"Step({self.verb!r}, {self.outbox.owner!r}, {self.name!r}, {self.why!r})"
-
-
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
-    __slots__ = ("_claims", "_gate", "_homes", "agents", "mailboxes", "serves", "settings")
+    __slots__ = ("_claims", "_gate", "_homes", "_is_network", "agents", "mailboxes", "serves", "settings")
 
     def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
         self.mailboxes = mailboxes
@@ -67,6 +48,8 @@ class Router:
         self._claims = Claims()
         self._gate = Gate(mailboxes, settings)
         self._homes = Homes(mailboxes)
+        # There the kernel knows only its own writers, and grants no leases.
+        self._is_network = file_system(mailboxes.path).is_network
 
     # --- the pass ---------------------------------------------------------------------------------------
 
@@ -133,7 +116,7 @@ class Router:
             os.close(fd)
 
     def _route_open(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> Step | None:
-        if not self._is_complete(name, fd, found):
+        if not self._is_complete(outbox, name, fd, found):
             return Step("leave", outbox, name, "it is still being written")
         try:
             parsed = message.parse(reading.read_all(fd, found.st_size, self.settings.max_message_bytes))
@@ -143,19 +126,24 @@ class Router:
             return self._reject_when_settled(outbox, name, found, refusal)
         if not self.serves_mover(outbox, name, parsed.recipients):
             return None
-        if not self._claims.take(outbox, name, found):
+        if not self._claims.take(outbox, name, found, self._is_network):
             return None
         with self._claims.released_on_trouble(outbox, name):
             if parsed.recipients != recipients or len(recipients) > 1:
                 return self._fan_out(outbox, name, parsed, recipients)
             return self._deliver(outbox, name, parsed, recipients[0])
 
-    def _is_complete(self, name: str, fd: int, found: os.stat_result) -> bool:
+    def _is_complete(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> bool:
         """Tell whether the file's writer is done: by the kernel, else by our own naming, else by its age."""
-        writer = lease.has_writer(fd)
+        writer = None if self._is_network else lease.has_writer(fd)
         if writer is not None:
             return not writer
-        return message.is_own_id(label(name)[0]) or lease.is_settled(found, self.settings.settle_s, time.time())
+        return message.is_own_id(label(name)[0]) or self._is_settled(outbox, found)
+
+    def _is_settled(self, outbox: Outbox, found: os.stat_result) -> bool:
+        """Tell whether a file was not written to for a while, by the clock that stamps the files there."""
+        now = lease.clock_of(outbox.temporary) if self._is_network else time.time()
+        return lease.is_settled(found, self.settings.settle_s, now)
 
     def serves_mover(self, outbox: Outbox, name: str, to: list[str]) -> bool:
         """Tell whether this router moves the file, given the entries of its `To` (none, if it has none).
@@ -258,7 +246,7 @@ class Router:
         """Reject a file unless it is so new that its writer may yet come back to it."""
         if not self.serves_mover(outbox, name, []):
             return None
-        if not lease.is_settled(found, self.settings.settle_s, time.time()):
+        if not self._is_settled(outbox, found):
             return Step("leave", outbox, name, "it is too new to be refused")
         return self._claim_and_reject(outbox, name, refusal)
 

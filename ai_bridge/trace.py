@@ -118,6 +118,7 @@ def find(mailboxes: Mailboxes, id_: str) -> list[Place]:
 
 def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
     """Look where the name tells; `.read`, which may be huge, is asked for names instead of being listed."""
+    reading.freshen(outbox.directory(READ))
     places = [
         Place(outbox, state, name, label(name)[1])
         for state in (DROPPED, PROCESSING, UNREAD, HELD, MALFORMED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,9 +16,13 @@ from ai_bridge import settings as settings_
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import STATES
 from ai_bridge.recover import recover
-from ai_bridge.route import Router, Step
+from ai_bridge.route import Router
 from ai_bridge.send import Draft, send
 from ai_bridge.settings import Settings
+from ai_bridge.step import Step
+
+# Whoever runs the tests in the background has it ignored, and so would every process a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 1_048_576

@@ -24,9 +24,10 @@ from ai_bridge.health import router_of
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, UNREAD, Outbox
-from ai_bridge.route import Router, Step
+from ai_bridge.route import Router
 from ai_bridge.router_locks import ALL
 from ai_bridge.settings import Settings
+from ai_bridge.step import Step
 from tests.conftest import command, post, states, until
 
 NEVER_S = 3600.0

@@ -11,7 +11,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from ai_bridge import durable, inbox, route, trace
+from ai_bridge import durable, inbox, libc, route, trace
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD
@@ -68,7 +68,7 @@ class Mail(RuleBasedStateMachine):
 
     @rule(serves=st.sets(agents, min_size=1), call=st.integers(1, 12), after=st.booleans())
     def crash_in_a_pass(self, serves: set[str], call: int, after: bool) -> None:
-        durable._libc_functions.update(renameat2=None, syncfs=None)
+        libc.functions.update(renameat2=None, syncfs=None)
         durable.os = FaultyOs(at=call, after=after, act=_crash)  # type: ignore[assignment]
         try:
             list(Router(self.where, serves, self.settings).one_pass())
@@ -76,7 +76,7 @@ class Mail(RuleBasedStateMachine):
             pass
         finally:
             durable.os = os
-            durable._libc_functions.clear()
+            libc.functions.clear()
 
     @rule()
     def recover_all(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import durable, lease, trace
+from ai_bridge import lease, libc, trace
 from ai_bridge import settings as settings_
 from ai_bridge.fetch import fetch
 from ai_bridge.mailboxes import Mailboxes
@@ -54,7 +54,7 @@ def test_the_core_is_imported_without_what_unix_has(module: str, more: str) -> N
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Leave just one way to move a file without replacing another."""
     if request.param != "renameat2":
-        monkeypatch.setitem(durable._libc_functions, "renameat2", None)
+        monkeypatch.setitem(libc.functions, "renameat2", None)
     if request.param == "reservation":
         monkeypatch.setattr(os, "link", _no_links)
     return str(request.param)

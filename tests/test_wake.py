@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import wake as wake_
+from ai_bridge import watches
 from ai_bridge.errors import NotMailboxes
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import UNREAD
@@ -53,7 +54,7 @@ def _by_inotify(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _by_observer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wake_, "_InotifyWatch", _no_inotify)
+    monkeypatch.setattr(watches, "InotifyWatch", _no_inotify)
 
 
 def _by_polling(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,7 +164,7 @@ def test_an_overflow_of_the_kernels_queue_wakes(watched: Path) -> None:
 
     with Wake(lambda: [str(watched)]) as wake:
         _quiet(wake)
-        assert isinstance(wake._watch, wake_._InotifyWatch)
+        assert isinstance(wake._watch, watches.InotifyWatch)
         wake._watch._inotify.handle_event(InotifyEvent(-1, InotifyConstants.IN_Q_OVERFLOW, 0, b""))
         assert wake.wait(LONG_S)
 

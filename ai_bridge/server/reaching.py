@@ -139,7 +139,7 @@ class Reaching:
     def _watch_agents(self) -> None:
         """Wait for agents to come or go, until mail is wanted or the session ends."""
         where, loaded = self._session.mailboxes, self._session.settings
-        with Wake(lambda: [where.path], loaded.poll, loaded.poll_s) as wake:
+        with Wake.over(where, loaded, lambda: [where.path]) as wake:
             self._interrupt = wake.set
             while not self._ended.is_set() and not self._wants_mail():
                 self._look_for_agents()
