@@ -16,8 +16,6 @@ class Ground(ABC):
     """Two hosts, one agent each, that share mailboxes; `base` is a directory of its own for all of it."""
 
     name: str
-    # Whether kernel events tell of what the other host did.
-    has_events = False
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -59,9 +57,7 @@ class Ground(ABC):
 
     def host(self, node: Node, mailboxes: Path) -> Host:
         """Make the next agent's host."""
-        agent = AGENTS[len(self.hosts)]
-        more = {} if self.has_events else {"AI_BRIDGE_POLL": "1"}
-        self.hosts.append(Host(node, agent, self.base / node.name, mailboxes, **more))
+        self.hosts.append(Host(node, AGENTS[len(self.hosts)], self.base / node.name, mailboxes))
         return self.hosts[-1]
 
     def settle(self) -> None:

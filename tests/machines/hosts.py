@@ -18,9 +18,9 @@ _FOREIGN = ("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE", "CODEX_", "GEMINI_", "XDG_")
 
 
 class Host:
-    """Where one agent lives; `more` is added to the environment of all that runs there."""
+    """Where one agent lives."""
 
-    def __init__(self, node: Node, agent: str, base: Path, mailboxes: Path, **more: str) -> None:
+    def __init__(self, node: Node, agent: str, base: Path, mailboxes: Path) -> None:
         self.node = node
         self.agent = agent
         self.base = base
@@ -34,7 +34,6 @@ class Host:
             "AI_BRIDGE_MAILBOXES": str(mailboxes),
             "AI_BRIDGE_AGENT": agent,
             "AI_BRIDGE_PAIR_PER_HOUR": "0",  # more is sent than two agents may in an hour
-            **more,
         }
 
     @property
@@ -81,6 +80,7 @@ class Actor:
         self.start()
 
     def start(self) -> None:
+        """Start it; also again, once it has ended."""
         log = self.host.base / f"{self.name}.err"
         self.process = self.host.node.spawn(
             sys.executable, *self._words, log=log, stdout=subprocess.PIPE, environment=self.host.environment

@@ -25,7 +25,7 @@ class Plan:
     every_s: float = 5.0
     cut_s: float = 2.0
     partition_s: float = 0.0
-    patience_s: float = 60.0
+    patience_s: float = 90.0
 
     def events(self) -> Iterator[tuple[float, str]]:
         """Yield what goes wrong, or is mended, and at how many seconds after the start."""

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import fields
 from pathlib import Path
 
-from tests.machines import workload
+from tests.machines import evidence, workload
 from tests.machines.ground import Ground
 from tests.machines.nfs import Nfs, QuickNfs
 from tests.machines.plan import FULL, SHORT, Plan
@@ -35,10 +35,16 @@ GROUNDS: dict[str, type[Ground]] = {
 MARK = "VERDICT "
 
 
-def measure(name: str, plan: Plan, base: Path) -> Verdict:
-    """Run the plan on the ground of that name, with all its files in `base`; prints and returns the verdict."""
+def measure(name: str, plan: Plan, base: Path, tell: bool = False) -> Verdict:
+    """Run the plan on the ground of that name, with all its files in `base`; prints and returns the verdict.
+
+    If `tell`, or where it is not clean, what there is to look at is printed, too.
+    """
     with GROUNDS[name](base) as ground:
-        verdict = judge(workload.run(ground, plan))
+        course = workload.run(ground, plan)
+        verdict = judge(course)
+        if tell or not verdict.is_clean:
+            evidence.show(course)
     print(verdict.line(ground.name), flush=True)
     return verdict
 
@@ -53,14 +59,16 @@ def main() -> int:
     parser.add_argument("ground", choices=GROUNDS)
     parser.add_argument("--full", action="store_true", help="the full form unless other options say otherwise")
     parser.add_argument("--keep", action="store_true", help="keep all files, and say where")
+    parser.add_argument("--tell", action="store_true", help="show the evidence of a clean run, too")
     for field in fields(Plan):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default))
     chosen = vars(parser.parse_args())
-    ground, keep, base = chosen.pop("ground"), chosen.pop("keep"), Path(tempfile.mkdtemp(prefix="machines-"))
+    ground, keep, tell = (chosen.pop(name) for name in ("ground", "keep", "tell"))
+    base = Path(tempfile.mkdtemp(prefix="machines-"))
     usual = FULL if chosen.pop("full") else chosen_plan()
     said = {name: value for name, value in chosen.items() if value is not None}
     try:
-        verdict = measure(ground, Plan(**{**vars(usual), **said}), base)
+        verdict = measure(ground, Plan(**{**vars(usual), **said}), base, tell)
     finally:
         if keep:
             print(f"files: {base}", file=sys.stderr)

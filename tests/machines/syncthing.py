@@ -40,10 +40,9 @@ _CONFIG = """<configuration version="36">
 
 
 class Syncthing(Ground):
-    """The directories are local, so kernel events tell of what arrives."""
+    """Each host's directory is local to it."""
 
     name = "Syncthing"
-    has_events = True
 
     def build(self) -> None:
         nodes = [self.node(name) for name in ("one", "two")]

@@ -15,10 +15,12 @@ from tests.machines.workload import Course, left, said
 
 @dataclass(frozen=True)
 class Verdict:
-    """The first eight are counts, the times are milliseconds from composed to in the reader's hands.
+    """Counts, and times in milliseconds from composed to in the reader's hands: of the calm, and of all.
 
-    `again` are messages shown again after their acknowledgement failed, which is allowed; `untold` were dropped
-    though their sender was told of trouble, and sent once more; `overtaken` came after a later one of their sender.
+    `left` are files in an earlier state than read, on either side; `again` are messages shown again after their
+    acknowledgement failed, which is allowed; `untold` were dropped though their sender was told of trouble, and sent
+    once more; `overtaken` came after a later one of their sender; `ended` are actors that ended by themselves, and
+    `restarted` routers that did and were started again, as whoever keeps services does.
     """
 
     sent: int
@@ -36,11 +38,13 @@ class Verdict:
     all_p99: float
     cuts: int
     kills: int
+    restarted: int
+    ended: int
     finished: bool
 
     @property
     def is_clean(self) -> bool:
-        return self.finished and not (self.lost or self.twice or self.conflicts_delivered or self.left)
+        return self.finished and not (self.lost or self.twice or self.conflicts_delivered or self.left or self.ended)
 
     def line(self, name: str) -> str:
         """Return the verdict in a line, for people."""
@@ -54,7 +58,9 @@ class Verdict:
         )
         times = f"calm {self.calm_p50:.0f}/{self.calm_p99:.0f} all {self.all_p50:.0f}/{self.all_p99:.0f}"
         end = "" if self.finished else "; NOT ALL WAS READ IN TIME"
-        return f"{name}: {counts}; {more}; p50/p99 ms {times}; cuts={self.cuts} kills={self.kills}{end}"
+        end += f"; {self.ended} ENDED BY THEMSELVES" if self.ended else ""
+        done = f"cuts={self.cuts} kills={self.kills} restarted={self.restarted}"
+        return f"{name}: {counts}; {more}; p50/p99 ms {times}; {done}{end}"
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)
@@ -84,6 +90,8 @@ def judge(course: Course) -> Verdict:
         all_p99=_percentile([at - composed for composed, at in times], 99),
         cuts=course.done.count("cut"),
         kills=sum(verb.startswith("kill") for verb in course.done),
+        restarted=course.restarted,
+        ended=len(course.ended),
         finished=course.finished,
     )
 
