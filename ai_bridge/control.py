@@ -12,10 +12,11 @@ from ai_bridge import durable
 from ai_bridge.errors import RouterFailed, RouterRunning, RouterServesAll, RouterStays
 from ai_bridge.health import router_of
 from ai_bridge.locks import Holder
-from ai_bridge.mailboxes import Mailboxes, state_base
+from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.processes import MODULE
 from ai_bridge.reading import read_file
 from ai_bridge.router_locks import ALL
+from ai_bridge.state import state_base
 
 _START_S = 20.0
 _STOP_S = 20.0

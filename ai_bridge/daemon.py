@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-from ai_bridge import message
+from ai_bridge import message, nudge, sharing, strays
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.log import LOGGER
 from ai_bridge.mailboxes import Mailboxes
@@ -42,6 +42,7 @@ class Daemon:
     def run(self) -> None:
         """Serve until told to stop; raises `RouterRunning` where another router serves all that this one would."""
         self._begin()
+        nudge.begin()
         try:
             with Wake.over(self.mailboxes, self.settings, self._directories) as self._wake:
                 LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
@@ -112,6 +113,7 @@ class Daemon:
         """Make a pass that no trouble can end the router with: over all outboxes, or those a wake hints at."""
         if hints is None:
             self._sweep_at = time.monotonic() + self.settings.sweep_s
+            nudge.forget()
         try:
             self._pass(hints)
         except BridgeError as refusal:  # the mailboxes are gone: a share may come back
@@ -147,6 +149,8 @@ class Daemon:
         if hints is not None:
             yield from self._router.one_pass(hints)
             return
+        if sharing.sync_tool(self.mailboxes.path):
+            yield from strays.tidy(self._router)
         for part in parts(self._router.look()):
             first = hinted(self.mailboxes, self._wake) if self._wake is not None else []
             yield from self._router.one_pass(first + part)

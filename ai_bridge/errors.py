@@ -136,6 +136,13 @@ class Undeliverable(Malformed):
     sentence = "To cannot be served: {why}"
 
 
+class ConflictCopy(Malformed):
+    sentence = (
+        "{name} is a conflict copy that a sync tool made of {original}: it was not delivered; "
+        "if it says anything new, send that as a message of its own"
+    )
+
+
 class IdReused(Malformed):
     sentence = "the ID {id} was already used for another message to {recipient}: give this one a new ID"
 

@@ -86,7 +86,7 @@ class _Reader:
 
     def _unread(self, outboxes: list[Outbox]) -> list[Waiting]:
         found = inbox.unread(self.mailboxes, self.agent, self.sender, outboxes)
-        return [one for one in found if self._is_wanted(one)]
+        return [one for one in found if self._is_wanted(one) and not one.drop_if_returned()]
 
     def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:
         locks = self._free_router_locks(outboxes)

@@ -3,7 +3,7 @@
 import os
 
 from ai_bridge import address, durable
-from ai_bridge.mailboxes import state_base
+from ai_bridge.state import state_base
 
 _FILE = "home"
 _LABEL = 20

@@ -1,5 +1,7 @@
 """What awaits me, in every outbox: list, read, acknowledge. An inbox is this view, never a directory."""
 
+import os
+
 from ai_bridge import durable, message, reading
 from ai_bridge.errors import Malformed, NotUnread, ReaderBusy
 from ai_bridge.locks import Lock, holder
@@ -50,6 +52,14 @@ class Waiting:
             if not self._was_read_before():
                 return bool(self.outbox.move_to_free("acknowledge", self.name))
             return durable.remove(self.path)
+
+    def drop_if_returned(self) -> bool:
+        """Remove a message that a sync tool brought back after it was read; True where it was one."""
+        try:
+            returned = os.path.lexists(self.read_path) and self._was_read_before()
+            return returned and durable.remove(self.path)
+        except OSError:
+            return False
 
     def _was_read_before(self) -> bool:
         try:

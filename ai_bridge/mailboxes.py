@@ -5,11 +5,11 @@ import os
 from ai_bridge import address, durable, sharing
 from ai_bridge.errors import BridgeError, NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.outbox import SUFFIX, Outbox
+from ai_bridge.state import memory_of, state_base
 
 README = "README.md"
 AGENTS = "agents"
 _TITLE = b"# Mailboxes"
-_NAME_BYTES = 60
 # The second is where the older system kept its outboxes.
 _FOLDERS = ("mailboxes", ".server")
 
@@ -47,8 +47,8 @@ class Mailboxes:
 
     @property
     def _share(self) -> str:
-        """The file that says which share they lie on; its name needs no digest, which would cost `send` time."""
-        return os.path.join(state_base(), "shares", self.path.replace(os.sep, "%")[-_NAME_BYTES:])
+        """The file that says which share they lie on."""
+        return memory_of("shares", self.path)
 
     def make(self, addresses: "list[str]") -> list[str]:
         """Create what is missing of the tree and of the agents' outboxes; returns the agents that are new."""
@@ -157,12 +157,6 @@ def is_mailboxes(path: str) -> bool:
             return readme.readline().strip() == _TITLE
     except OSError:
         return False
-
-
-def state_base() -> str:
-    """Return the directory of all state: `AI_BRIDGE_STATE`, or where the system keeps the state of programs."""
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.abspath(os.environ.get("AI_BRIDGE_STATE") or os.path.join(base, "ai-bridge"))
 
 
 def user_wide() -> str:

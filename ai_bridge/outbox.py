@@ -5,7 +5,7 @@ The table is that of docs/format.md; a move is one rename that never replaces a 
 
 import os
 
-from ai_bridge import durable, message
+from ai_bridge import durable, message, nudge
 
 SUFFIX = "-outbox"
 TEMPORARY = ".tmp"
@@ -36,6 +36,7 @@ MOVES = {
     "restore read": (READ, UNREAD),
     "restore malformed": (MALFORMED, DROPPED),
     "allow": (HELD, DROPPED),
+    "return": (UNREAD, MALFORMED),
 }
 
 
@@ -92,8 +93,11 @@ class Outbox:
 
         Raises FileExistsError where the target's name is taken, and another OSError where the disk refuses.
         """
-        source, target = MOVES[verb]
-        return durable.move(self.file(source, name), self.file(target, new_name or name))
+        states = MOVES[verb]
+        source, target = self.file(states[0], name), self.file(states[1], new_name or name)
+        moved = durable.move(source, target)
+        nudge.note(os.path.dirname(self.path), source, target)
+        return moved
 
     def release(self, name: str) -> str:
         """Put a claimed file back, under a free name where its own was taken meanwhile; returns that name."""

@@ -6,7 +6,7 @@ import shlex
 from ai_bridge import address, durable, send
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import HELD, MOVES, PROCESSING, REASON, Outbox, shortened, variant
+from ai_bridge.outbox import HELD, MOVES, REASON, Outbox, shortened, variant
 from ai_bridge.text import printable, shorten
 
 _NOTICE_BYTES = 16_384
@@ -17,14 +17,19 @@ def reject(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError
     return _set_aside(mailboxes, outbox, "reject", name, shortened(name), str(refusal))
 
 
+def take_back(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
+    """Move what was delivered and is no message to `.malformed`; returns its name there and the reason."""
+    return _set_aside(mailboxes, outbox, "return", name, shortened(name), str(refusal))
+
+
 def hold(mailboxes: Mailboxes, outbox: Outbox, name: str, wanted: str, refusal: BridgeError) -> tuple[str, str]:
     """Move a claimed file to `.held` under its proper name `wanted`; returns its name there and the reason."""
     return _set_aside(mailboxes, outbox, "hold", name, wanted, str(refusal))
 
 
 def _set_aside(mailboxes: Mailboxes, outbox: Outbox, verb: str, name: str, wanted: str, why: str) -> tuple[str, str]:
-    state = MOVES[verb][1]
-    kept = _free_name(outbox, state, name, wanted)
+    source, state = MOVES[verb]
+    kept = _free_name(outbox, state, outbox.file(source, name), wanted)
     durable.replace_own(outbox.file(state, kept) + REASON, f"{why}\n".encode())
     outbox.move(verb, name, kept)
     try:
@@ -34,12 +39,12 @@ def _set_aside(mailboxes: Mailboxes, outbox: Outbox, verb: str, name: str, wante
     return kept, why
 
 
-def _free_name(outbox: Outbox, state: str, name: str, wanted: str) -> str:
+def _free_name(outbox: Outbox, state: str, here: str, wanted: str) -> str:
     """Return a name free in that state, or one this very file already has: a move that was cut short.
 
     A reason without its file is a crash's leftover, too, and no hindrance.
     """
-    here, number = outbox.file(PROCESSING, name), 0
+    number = 0
     while os.path.lexists(kept := outbox.file(state, variant(wanted, number))) and not durable.is_same(here, kept):
         number += 1
     return variant(wanted, number)

@@ -7,10 +7,11 @@ file holds or is stops the pass: what is refused is kept, with its reason, and i
 import os
 import time
 
-from ai_bridge import address, durable, lease, message, reading, send
+from ai_bridge import address, conflicts, durable, lease, message, reading, send
 from ai_bridge.claims import Claims
 from ai_bridge.errors import (
     BridgeError,
+    ConflictCopy,
     ForgedSender,
     IdReused,
     Malformed,
@@ -100,10 +101,12 @@ class Router:
 
     def may_be_ours(self, name: str) -> bool:
         """Tell from the name alone whether the file can be of an agent served here."""
-        recipient = label(name)[1]
+        recipient = conflicts.label(name)[1]
         return recipient in self.serves or recipient not in self.agents
 
     def _open_and_route(self, outbox: Outbox, name: str) -> Step | None:
+        if made_of := conflicts.original(name):
+            return self._claim_and_reject(outbox, name, ConflictCopy(name=name, original=made_of))
         try:
             fd, found = reading.open_regular(outbox.file(DROPPED, name))
         except Malformed as refusal:
@@ -151,7 +154,7 @@ class Router:
         The recipient its name tells decides, so that every router decides alike without opening it; else its single
         recipient; what has several or none belongs to the outbox's owner, or to all: the postmaster has no router.
         """
-        told = label(name)[1]
+        told = conflicts.label(name)[1]
         single = to[0] if len(to) == 1 else ""
         mover = next((agent for agent in (told, single) if agent in self.agents), outbox.owner)
         return mover in self.serves or (mover == address.POSTMASTER and self._homes.keep_notices())

@@ -3,7 +3,7 @@
 import os
 import time
 
-from ai_bridge import address, durable, headers, message
+from ai_bridge import address, durable, headers, message, nudge
 from ai_bridge.errors import (
     BadSubject,
     BadText,
@@ -200,6 +200,7 @@ def _drop(
             durable.publish(source, outbox.file(DROPPED, name))
             published.append(name)
         durable.flush_directory(outbox.path)
+        nudge.note(os.path.dirname(outbox.path), *(outbox.file(DROPPED, name) for name in published))
     except BaseException:
         _take_back(outbox, temporary, published)
         raise

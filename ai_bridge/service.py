@@ -5,8 +5,9 @@ import sys
 
 from ai_bridge import durable
 from ai_bridge.errors import UnitDiffers
-from ai_bridge.mailboxes import Mailboxes, state_base
+from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.processes import MODULE
+from ai_bridge.state import state_base
 
 _UNIT = """\
 [Unit]

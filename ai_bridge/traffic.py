@@ -9,7 +9,8 @@ import time
 
 from ai_bridge import durable, reading
 from ai_bridge.errors import Malformed
-from ai_bridge.mailboxes import Mailboxes, state_base
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.state import state_base
 
 SPAN_S = 3600
 # Of one direction; beyond it a limit is never reached.

@@ -17,14 +17,14 @@ PACKAGE = ROOT / "ai_bridge"
 ORDER = [
     *("__init__", "text", "errors"),
     *("address", "headers", "handler", "message", "votes", "decision"),
-    *("libc", "durable", "reading", "lease", "locks", "settings", "sharing"),
-    *("outbox", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
+    *("libc", "durable", "reading", "lease", "locks", "settings", "sharing", "state", "nudge"),
+    *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
     *("policy", "homes", "cards", "presence", "handover"),
     *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
-    *("send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover"),
+    *("send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover", "strays"),
     *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),
     *("processes", "identity", "person", "sessions"),
-    *("health", "log", "router_locks", "daemon", "control", "service", "install"),
+    *("sync", "health", "log", "router_locks", "daemon", "control", "service", "install"),
     *("reach", "doctor", "server", "cli", "__main__"),
 ]
 # Within the packages of the server, of the command line, of reach and of the registration, the same holds.
@@ -34,7 +34,8 @@ SERVER = [
 ]
 CLI = [
     *("__init__", "receipts", "sending", "fast", "group", "output", "demo"),
-    *("mail", "allow", "look", "past", "book", "operate", "hooking", "setup", "install", "doctor", "main", "entry"),
+    *("mail", "allow", "look", "past", "book", "sync", "operate", "hooking", "setup", "install", "doctor"),
+    *("main", "entry"),
 ]
 REACH = [
     *("__init__", "told", "turn", "client", "notice", "claude", "codex", "gemini", "known"),
@@ -44,7 +45,9 @@ INSTALL = [
     *("merge", "content", "entries", "json_file", "toml_file"),
     *("plan", "places", "clients", "plugin", "registered", "trust", "__init__"),
 ]
+SYNC = ["__init__", "api", "setup", "status"]
 DOCTOR = ["finding", "switches", "registration", "starting", "__init__"]
+WITHIN = {"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR, "sync": SYNC}
 # Each third-party package is met in these places only.
 MET_IN = {
     "mcp": {"server", "cli.demo"},
@@ -104,7 +107,9 @@ def _own(name: str) -> str | None:
 
 def _rank(module: str) -> tuple[int, int]:
     top, _, inner = module.partition(".")
-    within = {"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR}.get(top, [""])
+    within = {"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR, "sync": SYNC}.get(
+        top, [""]
+    )
     return ORDER.index(top), within.index(inner or within[0])
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ai_bridge import mailboxes
+from ai_bridge import mailboxes, nudge
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import Mailboxes
 
@@ -74,6 +74,8 @@ class LazyGroup(click.Group):
             if error.errno != errno.EPIPE:
                 click.echo(f"error: {disk_error('standard output', error)}", err=True)
             ctx.exit(1)
+        finally:
+            nudge.flush()
 
 
 def _flush_or_silence() -> None:

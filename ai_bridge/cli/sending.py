@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ai_bridge import guard, identity, mailboxes, settings
+from ai_bridge import guard, identity, mailboxes, nudge, settings
 from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, check_subject, send_batch
@@ -75,6 +75,7 @@ def run(request: Request, out: "TextIO | None") -> int:
     sent = send_batch(where, sender, _with_context(where, sender, wanted, loaded), limit)
     try:
         _tell(out, sent, bool(request.json))
+        nudge.flush()
         return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read, loaded)
     except KeyboardInterrupt:  # what was sent stays sent
         return _INTERRUPTED

@@ -12,7 +12,7 @@ import mcp_types as types
 from mcp.server.context import CallNext, HandlerResult
 from mcp.server.lowlevel import NotificationOptions, Server
 
-from ai_bridge import __version__
+from ai_bridge import __version__, nudge
 from ai_bridge.errors import BridgeError
 from ai_bridge.presence import HEARTBEAT_S
 from ai_bridge.reach.client import Client
@@ -85,6 +85,7 @@ def _fit(offered: dict[str, Any], client: Client) -> None:
 
 def main(where: str | None, agent: str | None) -> None:
     """Serve one client over standard input and output until it leaves or a signal comes."""
+    nudge.begin()
     anyio.run(_serve, Session(where, agent))
 
 

@@ -1,0 +1,1 @@
+"""Mailboxes that Syncthing keeps in step: set it up, and say how its link stands."""
