@@ -12,7 +12,7 @@ import os
 import sys
 import time
 
-from ai_bridge import fetch, inbox, settings
+from ai_bridge import fetch, inbox, nudge, settings
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
@@ -95,4 +95,5 @@ def _look(where: Mailboxes, agent: str) -> None:
 
 if __name__ == "__main__":
     _do = {"send": _send_all, "read": _read_for_ever, "look": _look}[sys.argv[1]]
+    nudge.begin()  # as every process of ours that lives long
     _do(Mailboxes(os.environ["AI_BRIDGE_MAILBOXES"]), os.environ["AI_BRIDGE_AGENT"], *sys.argv[2:])
