@@ -41,6 +41,11 @@ class Plan:
             yield at, "cut"
             yield at + self.partition_s, "heal"
 
+    @property
+    def length_s(self) -> float:
+        """Seconds until all is sent and everything is mended, at best."""
+        return max(self.messages / self.per_second, self.calm_s + self.flaps * self.every_s + self.partition_s)
+
     def words(self) -> list[str]:
         """Return the options of `tests.machines.run` that mean this plan."""
         return [f"--{name.replace('_', '-')}={value}" for name, value in asdict(self).items()]
