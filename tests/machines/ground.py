@@ -16,6 +16,8 @@ class Ground(ABC):
     """Two hosts, one agent each, that share mailboxes; `base` is a directory of its own for all of it."""
 
     name: str
+    # What a machine of one processor, as the guest is, has time for, each way.
+    most_per_second = 5.0
 
     def __init__(self, base: Path) -> None:
         self.base = base

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from tests.machines import evidence, workload
@@ -41,6 +41,7 @@ def measure(name: str, plan: Plan, base: Path, tell: bool = False) -> Verdict:
     If `tell`, or where it is not clean, what there is to look at is printed, too.
     """
     with GROUNDS[name](base) as ground:
+        plan = replace(plan, per_second=min(plan.per_second, ground.most_per_second))
         course = workload.run(ground, plan)
         verdict = judge(course)
         if tell or not verdict.is_clean:

@@ -34,6 +34,7 @@ class Smb(Share):
     """Mounted as by default."""
 
     name = "SMB 3.1.1"
+    most_per_second = 1.5
 
     def prepare(self) -> None:
         self.server.must("mkdir", "-p", "/run/samba/rpc")
