@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge import durable, headers, home, homes, page, policy, reading
+from ai_bridge import durable, headers, home, homes, nudge, page, policy, reading
 from ai_bridge.address import checked, is_address, name_from
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.locks import Lock
@@ -198,6 +198,7 @@ def _save(mailboxes: Mailboxes, card: Card) -> None:
     path = card_path(mailboxes, card.address)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw)
+    nudge.note(mailboxes.path, path)
 
 
 def _check_field(name: str, value: str) -> None:

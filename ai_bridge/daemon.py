@@ -6,7 +6,8 @@ import signal
 import time
 from collections.abc import Iterator
 
-from ai_bridge import message, nudge, sharing, strays
+from ai_bridge import message, nudge, presence, sharing, strays
+from ai_bridge.clocks import Clocks
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.log import LOGGER
 from ai_bridge.mailboxes import Mailboxes
@@ -32,6 +33,7 @@ class Daemon:
         self.settings = settings
         self._locks = RouterLocks(mailboxes, only)
         self._router = Router(mailboxes, set(), settings)
+        self._clocks = Clocks(mailboxes)
         self._stopping = False
         self._wake: Wake | None = None
         self._left: set[tuple[str, str]] = set()
@@ -115,6 +117,8 @@ class Daemon:
             self._sweep_at = time.monotonic() + self.settings.sweep_s
             nudge.forget()
         try:
+            if hints is None:
+                self._look_around()
             self._pass(hints)
         except BridgeError as refusal:  # the mailboxes are gone: a share may come back
             LOGGER.error("%s", refusal)
@@ -123,6 +127,15 @@ class Daemon:
         except Exception:
             LOGGER.exception("the pass failed; what it held is released as if the router had died")
             self._recover()
+
+    def _look_around(self) -> None:
+        """Say to other machines, if there are any, that this one is up, and look at the clocks."""
+        try:
+            presence.announce(self.mailboxes, is_up=True)
+            if jumped := self._clocks.look():
+                LOGGER.warning("this machine's clock jumped by %+.0f s", jumped)
+        except (BridgeError, OSError) as trouble:  # mail goes on
+            LOGGER.warning("other machines could not be told that this one is up: %s", trouble)
 
     def _pass(self, hints: list[Outbox] | None) -> None:
         """Make a pass; what is left again and again is logged once."""

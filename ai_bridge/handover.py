@@ -12,15 +12,18 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ai_bridge import cards, durable, home, homes, presence
+from ai_bridge import cards, durable, home, homes, machines, presence
 from ai_bridge.errors import BridgeError
 from ai_bridge.homes import Claim, Homes
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.presence import SESSION
+from ai_bridge.sync import status
 
 _LOOK_S = 0.1
 _LOCK_S = 5.0
+# How long the last moves made here may take to reach the others, before the card that says who moves next.
+_OUT_S = 10.0
 
 
 class UnknownHome(BridgeError):
@@ -41,9 +44,9 @@ class NotGiven(BridgeError):
 
 def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple[str, str]]:
     """Return the agents that live here and are to move, and where to: so says their card, or another machine asks."""
-    found, asked = [], presence.asked(mailboxes)
+    found, asked = [], machines.asked(mailboxes)
     for agent in agents:
-        with suppress(OSError):
+        with suppress(BridgeError):
             said = known.claim(agent)
             to = said.next or asked.get(agent, "")
             if home.is_home(to) and said.home == home.here() != to:
@@ -51,11 +54,20 @@ def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple
     return found
 
 
+def mend(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> None:
+    """Write the cards anew of agents that live here although an old card says otherwise."""
+    for agent in agents:
+        with suppress(BridgeError, OSError):
+            if known.is_card_old(agent) and known.is_here(agent):
+                cards.put(mailboxes, agent, {"home": home.here(), "epoch": str(known.claim(agent).epoch), "next": ""})
+
+
 def give(mailboxes: Mailboxes, agent: str, to: str) -> bool:
     """Make another machine the agent's home; False while it is in use here. The caller holds its router lock."""
     locks = [Lock(mailboxes.lock_file(role, agent)) for role in (SESSION, "reader")]
     try:
-        if not all(lock.acquire("handover", agent, patience_s=0.1) for lock in locks):
+        free = all(lock.acquire("handover", agent, patience_s=0.1) for lock in locks)
+        if not free or not status.is_all_out(mailboxes, _OUT_S):
             return False
         _write(mailboxes, agent, to)
         return True
@@ -134,7 +146,7 @@ def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float) -> bool:
 
 def _machine(mailboxes: Mailboxes, name: str) -> str:
     """Return the ID of the machine called so: by its whole ID, or by the label it begins with where that is one's."""
-    known = presence.machines(mailboxes)
+    known = machines.known(mailboxes)
     meant = [one for one in known if name in (one, one.rpartition("-")[0])]
     if len(meant) != 1:
         raise UnknownHome(name=name, known=", ".join(sorted(known)))

@@ -5,7 +5,8 @@ import time
 from calendar import timegm
 from time import strptime
 
-from ai_bridge import message
+from ai_bridge import address, message
+from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting, inboxes
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
@@ -31,13 +32,22 @@ class Waits:
 
 
 class AgentHealth:
-    """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox."""
+    """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
 
-    __slots__ = ("agent", "dropped", "findings", "held", "malformed", "processing", "router", "unread")
+    `home` is the machine it lives on, '' where that is this one; `abroad` counts what waits in its outbox for agents
+    on each other machine.
+    """
+
+    __slots__ = (
+        *("abroad", "agent", "dropped", "findings", "held", "home"),
+        *("malformed", "processing", "router", "unread"),
+    )
 
     def __init__(self, agent: str, router: Holder | None, outbox: Outbox, inbox: list[Waiting], now: float) -> None:
         self.agent = agent
         self.router = router
+        self.home = ""
+        self.abroad: dict[str, int] = {}
         self.dropped = _waits(outbox, DROPPED, now)
         self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))
         self.processing = _waits(outbox, PROCESSING, now)
@@ -71,6 +81,7 @@ class AgentHealth:
             "unread": self.unread.as_json(),
             "level": LEVELS[max((level for level, _ in self.findings), default=HEALTHY)],
             "findings": [sentence for _, sentence in self.findings],
+            **({"home": self.home} if self.home else {}),
         }
 
 
@@ -85,6 +96,9 @@ def why(mailboxes: Mailboxes, place: Place) -> str | None:
     agent = place.recipient
     if place.state != DROPPED or not agent or router_of(mailboxes, agent) is not None:
         return place.reason
+    homes = Homes(mailboxes)
+    if homes.is_elsewhere(agent):
+        return f"{agent} lives on {homes.of(agent)}, and is delivered there"
     return f"no router runs for {agent}: it is delivered when {agent} reads, or by `ai-bridge start`"
 
 
@@ -92,18 +106,29 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
     """Return the health of each agent, with a finding for whatever a person should look at."""
     now = time.time()
     reports = []
-    waiting = inboxes(mailboxes)
+    waiting, homes = inboxes(mailboxes), Homes(mailboxes)
     for agent in agents:
         router = router_of(mailboxes, agent)
         report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
+        report.home = homes.of(agent) if homes.is_elsewhere(agent) else ""
+        _note_abroad(report, mailboxes.outbox(agent), homes)
         _judge(report, settings)
         reports.append(report)
     return reports
 
 
+def _note_abroad(report: AgentHealth, outbox: Outbox, homes: Homes) -> None:
+    """Count what waits for agents on other machines, which no router here will take."""
+    for name in outbox.visible(DROPPED):
+        recipient = label(name)[1]
+        if address.is_address(recipient) and homes.is_elsewhere(recipient):
+            there = homes.of(recipient)
+            report.abroad[there] = report.abroad.get(there, 0) + 1
+
+
 def _judge(report: AgentHealth, settings: Settings) -> None:
     """Put what is not well into words: what, since when, and the command that mends it."""
-    if report.router is None:
+    if report.router is None and not report.home:
         report.find(
             WARNING, f"no router: mail moves only when someone reads; `ai-collab start --agent {report.agent}`"
         )
@@ -113,10 +138,14 @@ def _judge(report: AgentHealth, settings: Settings) -> None:
             f"{report.processing.count} stuck in .processing for {age(report.processing.oldest_s)}; "
             "a restarted router releases them: `ai-collab restart`",
         )
-    if report.dropped.oldest_s > settings.stuck_s:
+    if report.abroad:
+        waits = ", ".join(f"{count} for {there}" for there, count in sorted(report.abroad.items()))
+        report.find(HEALTHY, f"{waits} to take when it is there")
+    here = report.dropped.count - sum(report.abroad.values())
+    if here and report.dropped.oldest_s > settings.stuck_s:
         report.find(
             CRITICAL,
-            f"{report.dropped.count} not picked up for {age(report.dropped.oldest_s)}; "
+            f"{here} not picked up for {age(report.dropped.oldest_s)}; "
             "start the recipients' routers: `ai-collab start`",
         )
     if report.held.count:

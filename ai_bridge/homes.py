@@ -9,7 +9,7 @@ a lower epoch is an old one that a sync tool brought back.
 import os
 
 from ai_bridge import address, durable, home, reading, sharing
-from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.policy import CARD_BYTES, ENDING
 
@@ -82,7 +82,7 @@ class Homes:
         """
         try:
             found = self.claim(agent)
-        except OSError:
+        except BridgeError:
             return False
         return self._is_mine(found)
 
@@ -93,7 +93,7 @@ class Homes:
         """Tell whether a router here moves the agent's mail: not that of an agent a link carries."""
         try:
             found = self.claim(agent)
-        except OSError:
+        except BridgeError:
             return False
         return self._is_mine(found) and not found.link
 
@@ -114,13 +114,17 @@ class Homes:
         return self.of(agent) not in ("", home.here())
 
     def claim(self, agent: str) -> Claim:
-        """Return what counts: the card, or what was heard before if that has a higher epoch; raises OSError."""
+        """Return what counts: the card, or what was heard before if that has a higher epoch; raises `DiskError`."""
         said, heard = self._card(agent), remembered(self._mailboxes, agent)
         if heard.epoch > said.epoch:
             return heard
         if said.epoch > max(heard.epoch, FIRST):
             remember(self._mailboxes, agent, said)
         return said
+
+    def is_card_old(self, agent: str) -> bool:
+        """Tell whether the agent's card says less than this machine has heard: an old one came back."""
+        return remembered(self._mailboxes, agent).epoch > self._card(agent).epoch
 
     def keep_notices(self) -> bool:
         """Tell whether this machine moves what lies in the postmaster's outbox for nobody: one of all does."""
@@ -147,6 +151,8 @@ class Homes:
                 known = self._cards[agent] = (mark, parsed(reading.read_file(path, CARD_BYTES)))
         except (FileNotFoundError, Malformed):
             return Claim()
+        except OSError as error:
+            raise disk_error(path, error) from None
         return known[1]
 
 
@@ -191,10 +197,13 @@ def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
 
 
 def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
-    """Note an epoch; raises OSError."""
+    """Note an epoch; raises `DiskError`."""
     path = mailboxes.state_file(FOLDER, agent)
-    durable.make_directory(os.path.dirname(path))
-    durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+    try:
+        durable.make_directory(os.path.dirname(path))
+        durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+    except OSError as error:
+        raise disk_error(path, error) from None
 
 
 def wanted(mailboxes: Mailboxes) -> list[str]:

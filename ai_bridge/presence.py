@@ -7,21 +7,14 @@ by the changes seen here, never by comparing two machines' clocks.
 
 import os
 import time
-from calendar import timegm
-from contextlib import suppress
 
-from ai_bridge import address, durable, home, homes, reading
-from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge import address, durable, home, homes, machines, nudge, reading
+from ai_bridge.errors import BridgeError
 from ai_bridge.locks import Holder, Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import stamp
 
-FOLDER = "presence"
-HEARTBEAT_S = 25.0
-OFFLINE_S = 60.0
 SESSION = "session"
-_ENDING = ".md"
-_PAGE_BYTES = 32_768
 # Of the agents that are not online a page tells the latest only.
 _SEEN = 200
 _TEXT = "Which agents have a session on this machine. Only this machine writes this page; it is of no use to edit it."
@@ -100,9 +93,9 @@ def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
     for role, name in _lock_names(mailboxes):
         path = mailboxes.lock_file(role, name)
         held = holder(path) if role == SESSION else None
-        seen = _modified(path)
+        seen = machines.modified(path)
         if held is not None:
-            found[name] = Presence(me, True, _seconds(held.since), time.time(), held.serves.partition(" ")[2])
+            found[name] = Presence(me, True, machines.seconds(held.since), time.time(), held.serves.partition(" ")[2])
         elif name not in found:
             found[name] = Presence(me, False, 0.0, seen)
         elif not found[name].online:
@@ -118,25 +111,18 @@ def _lock_names(mailboxes: Mailboxes) -> list[tuple[str, str]]:
     return sorted(found, reverse=True)
 
 
-def _modified(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
-
-
 # --- other machines -------------------------------------------------------------------------------------
 
 
 def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
     """Return the presence of agents that other machines' pages tell of."""
     found: dict[str, Presence] = {}
-    for name in _pages(mailboxes):
-        raw, said = _page(mailboxes, name)
-        fresh = bool(raw) and _is_fresh(mailboxes, name, raw, _seconds(said.get("at")))
+    for name in machines.pages(mailboxes):
+        raw, said = machines.read_page(mailboxes, name)
+        fresh = bool(raw) and machines.is_fresh(mailboxes, name, raw, machines.seconds(said.get("at")))
         for agent, since in _times(said.get("online")):
             if agent not in found or not found[agent].online:
-                seen = time.time() if fresh else _seconds(said.get("at"))
+                seen = time.time() if fresh else machines.seconds(said.get("at"))
                 found[agent] = Presence(name, fresh, since, seen)
         for agent, seen in _times(said.get("seen")):
             if agent not in found or (not found[agent].online and found[agent].seen < seen):
@@ -144,77 +130,14 @@ def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
     return found
 
 
-def asked(mailboxes: Mailboxes) -> dict[str, str]:
-    """Return the agents that other machines ask for, and who asks: of several the first by its ID."""
-    found: dict[str, str] = {}
-    for name in _pages(mailboxes):
-        for agent in _asked_by(mailboxes, name):
-            found.setdefault(agent, name)
-    return found
-
-
-def _asked_by(mailboxes: Mailboxes, name: str) -> list[str]:
-    wants = _page(mailboxes, name)[1].get("wants")
-    return [agent for agent in wants if isinstance(agent, str)] if isinstance(wants, dict) else []
-
-
-def _pages(mailboxes: Mailboxes) -> list[str]:
-    """Return the homes of the other machines that have a page."""
-    names = reading.listed(os.path.join(mailboxes.path, FOLDER))
-    homes = {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)} - {home.here()}
-    return sorted(filter(home.is_home, homes))
-
-
-def _page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]]:
-    """Return the bytes of a machine's page and what it says; nothing where it cannot be read."""
-    from ai_bridge import page  # YAML is met only where there is another machine
-
-    try:
-        raw = reading.read_file(_page_path(mailboxes, name), _PAGE_BYTES)
-        return raw, page.parse(raw)[0]
-    except (OSError, ValueError, Malformed):
-        return b"", {}
-
-
-def _page_path(mailboxes: Mailboxes, name: str) -> str:
-    return os.path.join(mailboxes.path, FOLDER, name + _ENDING)
-
-
-def _times(said: object) -> list[tuple[str, float]]:
-    """Return the agents and times of one part of a page, leaving out what is neither."""
-    entries = said.items() if isinstance(said, dict) else ()
-    return [(agent, _seconds(at)) for agent, at in entries if isinstance(agent, str) and address.is_address(agent)]
-
-
-def _is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool:
-    """Tell whether the page changed within the last `OFFLINE_S` seconds, as seen here.
-
-    When it changed is remembered in the state directory. A page seen for the first time is believed to be as old
-    as it says.
-    """
-    import hashlib
-
-    memory, digest = mailboxes.state_file("seen", name), hashlib.sha256(raw).hexdigest().encode()
-    try:
-        known = reading.read_file(memory, 256)
-    except (OSError, Malformed):
-        known = b""
-    if known != digest:
-        with suppress(OSError):
-            durable.make_directory(os.path.dirname(memory))
-            durable.replace_own(memory, digest)
-            if not known:
-                durable.set_written(memory, int(min(stated, time.time()) * 1_000_000_000))
-    return 0 <= time.time() - (_modified(memory) or stated) < OFFLINE_S
-
-
 # --- this machine's own page ----------------------------------------------------------------------------
 
 
-def announce(mailboxes: Mailboxes) -> bool:
+def announce(mailboxes: Mailboxes, is_up: bool = False) -> bool:
     """Write this machine's page if it is time to; True where it was written.
 
-    It is time when a session came or went, and every `HEARTBEAT_S` seconds while there is one. Where no other
+    It is time when a session came or went, and every `HEARTBEAT_S` seconds while there is one, or a router asks
+    (`is_up`). Where no other
     machine has a page or is an agent's home nobody would read it, and none is written.
     """
     if not _has_others(mailboxes):
@@ -223,29 +146,21 @@ def announce(mailboxes: Mailboxes) -> bool:
     if not lock.acquire("presence", patience_s=0.0):
         return False
     with lock:
-        return _write_if_due(mailboxes)
+        return _write_if_due(mailboxes, is_up)
 
 
 def _has_others(mailboxes: Mailboxes) -> bool:
-    return bool(_pages(mailboxes) or machines(mailboxes) - {home.here()})
+    return bool(machines.pages(mailboxes) or machines.known(mailboxes) - {home.here()})
 
 
-def machines(mailboxes: Mailboxes) -> set[str]:
-    """Return the IDs of all machines that are known of: this one, those with a page, and those agents live on."""
-    from ai_bridge import cards
-
-    homes = {card.get("home") for card in cards.load_all(mailboxes).values()}
-    return {one for one in homes if home.is_home(one)} | {home.here(), *_pages(mailboxes)}
-
-
-def _write_if_due(mailboxes: Mailboxes) -> bool:
+def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
     me, now = home.here(), time.time()
-    path, here = _page_path(mailboxes, me), _here(mailboxes)
+    path, here = machines.page_path(mailboxes, me), _here(mailboxes)
     awake = {agent: stamp(one.since) for agent, one in sorted(here.items()) if one.online}
-    said = _page(mailboxes, me)[1]
+    said = machines.read_page(mailboxes, me)[1]
     wanted = dict.fromkeys(homes.wanted(mailboxes), "asked for")
     is_news = (said.get("online") or {}) != awake or (said.get("wants") or {}) != wanted
-    if not is_news and (not awake or 0 <= now - _modified(path) < HEARTBEAT_S):
+    if not is_news and (not (awake or is_up) or 0 <= now - machines.modified(path) < machines.HEARTBEAT_S):
         return False
     from ai_bridge import page
 
@@ -255,12 +170,12 @@ def _write_if_due(mailboxes: Mailboxes) -> bool:
     raw = page.format_page(said | ({"wants": wanted} if wanted else {}), _TEXT)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw)
+    nudge.note(mailboxes.path, path)
     return True
 
 
-def _seconds(text: object) -> float:
-    """Return the seconds since the epoch of an RFC 3339 time in UTC, 0 where it is none."""
-    try:
-        return float(timegm(time.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")))
-    except ValueError:
-        return 0.0
+def _times(said: object) -> list[tuple[str, float]]:
+    """Return the agents and times of one part of a page, leaving out what is neither."""
+    entries = said.items() if isinstance(said, dict) else ()
+    named = [(agent, at) for agent, at in entries if isinstance(agent, str) and address.is_address(agent)]
+    return [(agent, machines.seconds(at)) for agent, at in named]

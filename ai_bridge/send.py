@@ -1,9 +1,8 @@
 """Compose and drop: after `send` returns, the message survives a power cut."""
 
 import os
-import time
 
-from ai_bridge import address, durable, headers, message, nudge
+from ai_bridge import address, durable, headers, ids, message, nudge
 from ai_bridge.errors import (
     BadSubject,
     BadText,
@@ -18,8 +17,6 @@ from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, Outbox, file_name
 
 DEFAULT_SUBJECT = "message"
-
-_last_microsecond = 0
 
 
 class Draft:
@@ -78,7 +75,9 @@ def send_batch(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: in
 def post(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
     """Send in the name of anyone who has an outbox, the postmaster too."""
     outbox = mailboxes.outbox(sender)
-    composed = [_compose(mailboxes, sender, draft, limit) for draft in drafts]
+    issue = ids.Issue(mailboxes.path, sender)
+    composed = [_compose(mailboxes, sender, draft, limit, issue) for draft in drafts]
+    issue.save()
     _accept(outbox, [file for _, files in composed for file in files])
     return [
         Sent(id_, [file[0] for file in files], [outbox.file(DROPPED, file_name(id_, file[0])) for file in files])
@@ -89,13 +88,15 @@ def post(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> 
 # --- compose --------------------------------------------------------------------------------------------
 
 
-def _compose(mailboxes: Mailboxes, sender: str, draft: Draft, limit: int) -> tuple[str, list[tuple[str, str, bytes]]]:
+def _compose(
+    mailboxes: Mailboxes, sender: str, draft: Draft, limit: int, issue: ids.Issue
+) -> tuple[str, list[tuple[str, str, bytes]]]:
     """Return the ID and, for each recipient, (recipient, file name, content)."""
     check_subject(draft.subject)
     if not draft.body and not draft.allow_empty:
         raise EmptyBody()
     recipients = resolve(mailboxes, sender, draft.recipients)
-    written, id_ = _new_id(sender)
+    written, id_ = issue.next()
     files = []
     for recipient in recipients:
         raw = _formatted(Message(_headers(id_, sender, recipient, written, draft), draft.body))
@@ -152,25 +153,6 @@ def _meant(mailboxes: Mailboxes, name: str) -> str:
     from ai_bridge.presence import resolve
 
     return resolve(mailboxes, name)
-
-
-def _new_id(sender: str) -> tuple[str, str]:
-    """Return the date (RFC 3339) and the ID `<sender>-<YYYYMMDD>-<HHMMSS>-<microseconds>-<random>`.
-
-    The IDs of one process grow even where its clock stands or goes back.
-    """
-    global _last_microsecond
-    _last_microsecond = max(time.time_ns() // 1000, _last_microsecond + 1)
-    seconds, micro = divmod(_last_microsecond, 1_000_000)
-    utc = time.gmtime(seconds)
-    written = time.strftime("%Y-%m-%dT%H:%M:%S", utc) + f".{micro:06d}Z"
-    return written, f"{sender}-{time.strftime('%Y%m%d-%H%M%S', utc)}-{micro:06d}-{_random()}"
-
-
-def _random() -> str:
-    alphabet = "0123456789abcdefghijklmnopqrstuvwxyz"
-    number = int.from_bytes(os.urandom(3), "big")
-    return "".join(alphabet[number // 36**place % 36] for place in range(4))
 
 
 # --- drop -----------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import os
 
+# Of a file's name: the end of the path, for people; what makes it one of a kind goes before it.
 _NAME_BYTES = 60
 
 
@@ -14,6 +15,16 @@ def state_base() -> str:
 def memory_of(what: str, mailboxes: str) -> str:
     """Return the file in which this machine remembers something of the mailboxes at that path.
 
-    Its name needs no digest, which would cost `send` time.
+    Its name needs no module of digests, which would cost `send` time.
     """
-    return os.path.join(state_base(), what, mailboxes.replace(os.sep, "%")[-_NAME_BYTES:])
+    raw = os.fsencode(mailboxes)
+    ending = os.fsdecode(raw.replace(os.sep.encode(), b"%")[-_NAME_BYTES:])
+    return os.path.join(state_base(), what, f"{_sum(raw):016x}{ending}")
+
+
+def _sum(raw: bytes) -> int:
+    """Return a number two paths do not share by chance. Source: FNV-1a, 64 bits."""
+    found = 0xCBF29CE484222325
+    for byte in raw:
+        found = (found ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return found

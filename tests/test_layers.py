@@ -19,12 +19,12 @@ ORDER = [
     *("address", "headers", "handler", "message", "votes", "decision"),
     *("libc", "durable", "reading", "lease", "locks", "settings", "sharing", "state", "nudge"),
     *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
-    *("policy", "homes", "cards", "presence", "handover"),
+    *("policy", "homes", "cards", "machines", "presence", "clocks"),
     *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
-    *("send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover", "strays"),
+    *("ids", "send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover", "strays"),
     *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),
     *("processes", "identity", "person", "sessions"),
-    *("sync", "health", "log", "router_locks", "daemon", "control", "service", "install"),
+    *("sync", "handover", "surroundings", "health", "log", "router_locks", "daemon", "control", "service", "install"),
     *("reach", "doctor", "server", "cli", "__main__"),
 ]
 # Within the packages of the server, of the command line, of reach and of the registration, the same holds.

@@ -15,9 +15,10 @@ import pytest
 from ai_bridge import cards, home, inbox, page, presence
 from ai_bridge.errors import ReservedAddress, UnknownAgent
 from ai_bridge.identity import Identity
+from ai_bridge.machines import HEARTBEAT_S, OFFLINE_S
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import peers, when
-from ai_bridge.presence import HEARTBEAT_S, OFFLINE_S, AmbiguousAgent
+from ai_bridge.presence import AmbiguousAgent
 from ai_bridge.sessions import take
 from ai_bridge.settings import Settings
 from tests.conftest import post, route

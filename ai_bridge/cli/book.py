@@ -13,6 +13,7 @@ from ai_bridge.cli.group import common, complete_agents, echo_json
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import Peer, when
 from ai_bridge.peers import peers as all_peers
+from ai_bridge.sync import status
 from ai_bridge.text import printable, shorten
 
 _VERBS = ("show", "edit", "set", "move-home")
@@ -29,6 +30,8 @@ def peers(where: Mailboxes, agent: str | None, as_json: bool) -> None:
         return
     for peer in found:
         click.echo(_line(peer))
+    if (link := status.look(where)) is not None:
+        click.echo(printable("; ".join([str(link), *link.troubles])))
 
 
 def _line(peer: Peer) -> str:

@@ -19,10 +19,13 @@ _COLORS = {OK: "green", NOTE: "yellow", WRONG: "red"}
 def doctor(where: str | None, agent: str | None, clients: tuple[str, ...], as_json: bool) -> None:
     """Check for each client: version, registration, approval, hooks, its server, how it is reached.
 
+    Without CLIENT also what the mailboxes lie on, how they are kept in step with other machines, and the clocks.
+
     Exit code 0 where nothing is wrong, else 1.
     """
     wrong = False
-    for finding in doctor_.examine(list(clients or CLIENTS)):
+    around = [] if clients else doctor_.around(where)
+    for finding in (*doctor_.examine(list(clients or CLIENTS)), *around):
         wrong |= finding.level == WRONG
         echo_json([dict(finding.as_json())]) if as_json else click.echo(_line(finding))
     if wrong:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ai_bridge import control, settings
+from ai_bridge import control, settings, surroundings
 from ai_bridge import health as health_
 from ai_bridge.cli.group import common, echo_json
 from ai_bridge.health import AgentHealth, Waits, age
@@ -101,13 +101,20 @@ def status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 def health(where: Mailboxes, agent: str | None, as_json: bool) -> None:
     """How the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
     reports = _reports(where, agent)
-    level = health_.level(reports)
+    around = surroundings.examine(where, settings.load(where.path))
+    level = max(health_.level(reports), *(min(fact.level, health_.WARNING) for fact in around), 0)
     if as_json:
-        echo_json([*(report.as_json() for report in reports), {"level": health_.LEVELS[level]}])
+        found: list[dict[str, object]] = [
+            {"around": fact.what, "found": fact.said, "mend": fact.mend} for fact in around
+        ]
+        echo_json([*(report.as_json() for report in reports), *found, {"level": health_.LEVELS[level]}])
     else:
         click.echo(f"mailboxes {printable(where.path)}")
         for report in reports:
             _print_health(report)
+        for fact in around:
+            mend = f"; `{fact.mend}`" if fact.mend else ""
+            click.echo(f"{click.style(fact.what, bold=True)}: {printable(fact.said)}{mend}")
         if not reports:
             click.echo("no agents yet: run `ai-bridge init`")
         click.echo(click.style(health_.LEVELS[level], fg=("green", "yellow", "red")[level], bold=True))
@@ -122,7 +129,7 @@ def _print_health(report: AgentHealth) -> None:
     if report.held.count:
         click.echo(f"  .held        {_shown(report.held, 'held')}")
     click.echo(f"  .malformed   {_shown(report.malformed, 'malformed')}")
-    click.echo(f"  router       {report.router or 'not running'}")
+    click.echo(f"  router       {report.router or (f'on {report.home}' if report.home else 'not running')}")
     for level, sentence in report.findings:
         click.echo(f"  {click.style(health_.LEVELS[level], fg=('green', 'yellow', 'red')[level])}: {sentence}")
 

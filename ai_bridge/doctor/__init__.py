@@ -12,15 +12,16 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from ai_bridge import install
+from ai_bridge import install, mailboxes, settings, surroundings
 from ai_bridge.doctor.finding import LEVELS, NOTE, OK, WRONG, Finding, mending
 from ai_bridge.doctor.registration import registration
 from ai_bridge.doctor.starting import started
 from ai_bridge.doctor.switches import at, extension, read, switches
+from ai_bridge.errors import BridgeError
 from ai_bridge.install import Registration
 from ai_bridge.reach.known import CLIENTS
 
-__all__ = ["LEVELS", "NOTE", "OK", "WRONG", "Finding", "examine"]
+__all__ = ["LEVELS", "NOTE", "OK", "WRONG", "Finding", "around", "examine"]
 
 _PATIENCE_S = 20.0
 _QUIET = {"DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1", "GEMINI_TELEMETRY_ENABLED": "false", "NO_COLOR": "1"}
@@ -46,6 +47,18 @@ def examine(clients: list[str]) -> Iterator[Finding]:
                 hooked &= finding.check not in ("hooks", "switch") or finding.level == OK
                 yield finding
         yield _reach(client, program, known, hooked)
+
+
+def around(chosen: str | None) -> Iterator[Finding]:
+    """Look at what the mailboxes lie on and at the other machines; nothing where there are no mailboxes."""
+    try:
+        where = mailboxes.find(chosen)
+    except BridgeError as refusal:
+        if chosen is not None:
+            yield Finding("mail", "mailboxes", WRONG, str(refusal))
+        return
+    for fact in surroundings.examine(where, settings.load(where.path)):
+        yield Finding("mail", fact.what, LEVELS[fact.level], fact.said, fact.mend)
 
 
 def _unregistered(client: str) -> Finding:

@@ -14,7 +14,7 @@ from mcp.server.lowlevel import NotificationOptions, Server
 
 from ai_bridge import __version__, nudge
 from ai_bridge.errors import BridgeError
-from ai_bridge.presence import HEARTBEAT_S
+from ai_bridge.machines import HEARTBEAT_S
 from ai_bridge.reach.client import Client
 from ai_bridge.reach.known import client_of
 from ai_bridge.server import calls, resources, tools, transport

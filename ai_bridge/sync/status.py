@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ai_bridge import nudge
@@ -12,6 +13,7 @@ from ai_bridge.sync import setup
 from ai_bridge.sync.api import Api
 
 _PATIENCE_S = 2.0
+_LOOK_S = 0.2
 
 
 class SyncStatus:
@@ -77,3 +79,31 @@ def _note_connections(link: SyncStatus, connections: dict[str, Any]) -> None:
     link.connected = [name for device, name in link.devices.items() if connections.get(device, {}).get("connected")]
     if not link.devices:
         link.troubles.append("the folder is shared with no other machine: `ai-bridge sync setup --with DEVICE`")
+
+
+def is_all_out(where: Mailboxes, patience_s: float) -> bool:
+    """Wait until every connected machine has all that was changed here; False where it has not in time.
+
+    True at once where Syncthing was not set up: on a share there is nothing to wait for.
+    """
+    place = nudge.place(where.path)
+    if place is None:
+        return True
+    deadline, api = time.monotonic() + patience_s, setup.api_of(place, _PATIENCE_S)
+    try:
+        api.post("/rest/db/scan", folder=place.folder, sub=place.prefix)
+        while not _has_all(api, place):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_LOOK_S)
+    except (BridgeError, KeyError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _has_all(api: Api, place: Place) -> bool:
+    devices = [str(one["deviceID"]) for one in api.get(f"/rest/config/folders/{place.folder}").get("devices") or []]
+    connections = api.get("/rest/system/connections").get("connections") or {}
+    connected = [device for device in devices if connections.get(device, {}).get("connected")]
+    told = (api.get("/rest/db/completion", folder=place.folder, device=device) for device in connected)
+    return bool(connected) and all(not one.get("needItems") and not one.get("needDeletes") for one in told)

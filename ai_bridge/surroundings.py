@@ -1,0 +1,99 @@
+"""What the mailboxes lie on and how the other machines are: what a person should know of it, and what mends it."""
+
+from __future__ import annotations
+
+import os
+
+from ai_bridge import clocks, conflicts, home, machines, reading, sharing
+from ai_bridge.mailboxes import AGENTS, Mailboxes
+from ai_bridge.settings import Settings
+from ai_bridge.state import state_base
+from ai_bridge.sync import status
+
+OK, NOTE, WRONG = range(3)
+
+
+class Fact:
+    """One thing that was looked at: `what`, how well it is, the sentence, and the command that mends it."""
+
+    __slots__ = ("level", "mend", "said", "what")
+
+    def __init__(self, what: str, level: int, said: str, mend: str = "") -> None:
+        self.what = what
+        self.level = level
+        self.said = said
+        self.mend = mend
+
+
+def examine(where: Mailboxes, settings: Settings) -> list[Fact]:
+    """Return what is worth knowing; of mailboxes on one machine alone that is next to nothing."""
+    return [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
+
+
+def _disk(where: Mailboxes, settings: Settings) -> list[Fact]:
+    found = []
+    lies_on = sharing.file_system(where.path)
+    if lies_on.is_network:
+        said = f"the mailboxes lie on {lies_on}: looked at every {settings.poll_s:g} s (setting poll_s)"
+        if lies_on.type == "fuse.sshfs":
+            said += "; mounted without `-o dir_cache=no` it shows others' mail only after 20 s"
+        found.append(Fact("share", OK, said))
+    own = sharing.file_system(_existing(state_base()))
+    if own.is_network:
+        said = f"the state directory {state_base()} lies on {own}, and its locks may not reach other machines"
+        found.append(Fact("state", WRONG, said, "export AI_BRIDGE_STATE=/var/tmp/ai-bridge-state"))
+    return found
+
+
+def _existing(path: str) -> str:
+    """Return the nearest directory upwards that is there."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(path)
+    return path
+
+
+def _sync(where: Mailboxes) -> list[Fact]:
+    found = status.look(where)
+    if found is not None:
+        facts = [Fact("sync", OK, str(found))] if not found.troubles else []
+        return facts + [Fact("sync", WRONG, trouble, "ai-bridge sync") for trouble in found.troubles]
+    tool = sharing.sync_tool(where.path)
+    if not tool:
+        return []
+    mend = "ai-bridge sync setup" if tool == "Syncthing" else ""
+    said = f"{tool} keeps the mailboxes in step, and is not asked to hurry"
+    return [Fact("sync", NOTE if mend else OK, said, mend)]
+
+
+def _machines(where: Mailboxes) -> list[Fact]:
+    """Name the other machines; one that is silent is no trouble: its mail waits."""
+    others = sorted(machines.known(where) - {home.here()})
+    if not others:
+        return []
+    fresh = machines.fresh(where)
+    told = ", ".join(f"{name} ({'there' if name in fresh else 'silent'})" for name in others)
+    return [Fact("machines", OK, f"this is {home.here()}; others: {told}")]
+
+
+def _clocks(where: Mailboxes) -> list[Fact]:
+    found = []
+    for name, seconds in clocks.notable(where).items():
+        if name == clocks.HERE:
+            said = f"this machine's clock jumped by {seconds:+.0f} s within a day"
+        else:
+            said = f"the clock of {name} is about {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
+        found.append(Fact("clock", NOTE, f"{said}; no mail depends on it", "timedatectl set-ntp true"))
+    return found
+
+
+def _copies(where: Mailboxes) -> list[Fact]:
+    """Name cards and pages that two machines wrote: the tool kept both, and one is in force."""
+    found = []
+    for folder in (AGENTS, machines.FOLDER):
+        directory = os.path.join(where.path, folder)
+        for name in sorted(reading.listed(directory)):
+            if conflicts.original(name):
+                path = os.path.join(directory, name)
+                said = f"{path} is a conflict copy of {conflicts.original(name)}, which is in force"
+                found.append(Fact("copy", NOTE, said, f"rm '{path}'"))
+    return found
