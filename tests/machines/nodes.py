@@ -101,7 +101,7 @@ class Link:
         ends = ("name", self._name, "type", "veth", "peer", "name", self._name, "netns", str(other_pid))
         one.must("ip", "link", "add", *ends)
         for node, address in ((one, self.one), (other, self.other)):
-            node.must("ip", "address", "add", f"{address}/24", "dev", self._name)
+            node.must("ip", "address", "add", f"{address}/24", "broadcast", "+", "dev", self._name)
             node.must("ip", "link", "set", self._name, "up")
 
     def cut(self) -> None:

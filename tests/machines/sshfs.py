@@ -80,3 +80,10 @@ class CachingSshfs(Sshfs):
 
     name = "sshfs, caching"
     options = ()
+
+
+class FreshSshfs(Sshfs):
+    """As a person has it who only mounted the share: at one path, on both."""
+
+    def settle(self) -> None:
+        """Leave all to the test."""

@@ -19,7 +19,7 @@ _CONFIG = """<configuration version="36">
   <options>
     <listenAddress>tcp://{here}:{port}</listenAddress>
     <globalAnnounceEnabled>false</globalAnnounceEnabled>
-    <localAnnounceEnabled>false</localAnnounceEnabled>
+    <localAnnounceEnabled>{announced}</localAnnounceEnabled>
     <relaysEnabled>false</relaysEnabled>
     <natEnabled>false</natEnabled>
     <reconnectionIntervalS>5</reconnectionIntervalS>
@@ -37,6 +37,8 @@ class Syncthing(Ground):
     """Each host founds mailboxes of its own; they become one when the two are joined."""
 
     name = "Syncthing"
+    # Whether instances find each other by announcing themselves on their own network.
+    is_announced = False
 
     def build(self) -> None:
         nodes = [self.node(name) for name in ("one", "two")]
@@ -50,10 +52,12 @@ class Syncthing(Ground):
 
     def _configure(self, host: Host, here: str) -> None:
         host.node.must("syncthing", "generate", f"--home={self._home(host)}")
-        config = _CONFIG.format(own=self._device(host), name=host.node.name, here=here, port=_PORT)
+        said = {"own": self.device(host), "name": host.node.name, "announced": str(self.is_announced).lower()}
+        config = _CONFIG.format(here=here, port=_PORT, **said)
         (self._home(host) / "config.xml").write_text(config)
 
-    def _device(self, host: Host) -> str:
+    def device(self, host: Host) -> str:
+        """Return the ID by which a host's instance is known."""
         return host.node.must("syncthing", "serve", f"--home={self._home(host)}", "--device-id").split()[-1]
 
     def _home(self, host: Host) -> Path:
@@ -70,15 +74,24 @@ class Syncthing(Ground):
         """Found both mailboxes, then join them."""
         for host, other, address in zip(self.hosts, self.hosts[::-1], self._addresses[::-1], strict=True):
             host.bridge("init", host.agent, "--mailboxes", str(host.mailboxes))
-            device = self._device(other)
+            device = self.device(other)
             host.bridge("sync", "setup", "--with", device, "--address", f"tcp://{address}:{_PORT}")
         super().settle()
 
     def found(self) -> None:
-        """Each was founded before."""
+        """Do nothing: each was founded before."""
 
     def kill(self, number: int) -> None:
         kill(self._daemons[number % 2])
 
     def revive(self, number: int) -> None:
         self._daemons[number % 2] = self._start(self.hosts[number % 2])
+
+
+class FreshSyncthing(Syncthing):
+    """As a person has it who only started Syncthing on two machines of one network."""
+
+    is_announced = True
+
+    def settle(self) -> None:
+        """Leave all to the test."""
