@@ -148,7 +148,7 @@ def test_a_person_is_neither_refused_nor_counted(where: Mailboxes, settings_: Se
     _say(where, settings_, "claude", Draft(["gemini"], "x"))
     assert {step.verb for step in route(where, settings_)} == {"deliver"}
     assert len(traffic.recent(where, "claude", "gemini")) == 1
-    for _ in range(60):  # the one of the very second of the allowance is not counted
+    for _ in range(59):
         _say(where, settings_, "claude", Draft(["gemini"], "x"))
     with pytest.raises(NotSent):
         _say(where, settings_, "claude", Draft(["gemini"], "x"))
