@@ -13,7 +13,7 @@ _WORDS = re.compile(
     r"| \([^()]*conflicted copy[^()]*\)"  # Dropbox, Nextcloud
     r"|_conflict-\d{8}-\d{6}(?=\.|$)"  # ownCloud, Nextcloud once
     r"| \(SFConflict [^()]*\)"  # Seafile
-    r"| \(conflict on [^()]*\)",  # Unison
+    r"| \((copy: )?conflict( #\d+)? on [^()]*\)",  # Unison
     re.IGNORECASE,
 )
 # Google Drive and others only number a copy, OneDrive adds the machine's name, Resilio Sync a word: told from a

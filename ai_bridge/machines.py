@@ -18,6 +18,9 @@ OFFLINE_S = 60.0
 _ENDING = ".md"
 _PAGE_BYTES = 32_768
 
+# What each page said last: reading it costs nothing, but parsing it at every sweep would.
+_parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
+
 
 def known(mailboxes: Mailboxes) -> set[str]:
     """Return the IDs of all machines that are known of: this one, those with a page, and those agents live on."""
@@ -47,16 +50,22 @@ def stated(mailboxes: Mailboxes) -> dict[str, tuple[str, float]]:
 
 
 def asked(mailboxes: Mailboxes) -> dict[str, str]:
-    """Return the agents that other machines ask for, and who asks: of several the first by its ID."""
+    """Return the agents that other machines ask for, and who asks: of several the first by its ID.
+
+    Who has fallen silent since is not given anything: its mail would lie there.
+    """
     found: dict[str, str] = {}
     for name in pages(mailboxes):
-        for agent in _asked_by(mailboxes, name):
-            found.setdefault(agent, name)
+        raw, said = read_page(mailboxes, name)
+        agents = _asked_by(said)
+        if agents and is_fresh(mailboxes, name, raw, seconds(said.get("at"))):
+            for agent in agents:
+                found.setdefault(agent, name)
     return found
 
 
-def _asked_by(mailboxes: Mailboxes, name: str) -> list[str]:
-    wants = read_page(mailboxes, name)[1].get("wants")
+def _asked_by(said: dict[str, object]) -> list[str]:
+    wants = said.get("wants")
     return [agent for agent in wants if isinstance(agent, str)] if isinstance(wants, dict) else []
 
 
@@ -69,13 +78,24 @@ def pages(mailboxes: Mailboxes) -> list[str]:
 
 def read_page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]]:
     """Return the bytes of a machine's page and what it says; nothing where it cannot be read."""
+    path = page_path(mailboxes, name)
+    try:
+        raw = reading.read_file(path, _PAGE_BYTES)
+        known = _parsed.get(path)
+        if known is None or known[0] != raw:
+            known = _parsed[path] = (raw, _said(raw))
+    except (OSError, Malformed):
+        return b"", {}
+    return known if known[1] else (b"", {})
+
+
+def _said(raw: bytes) -> dict[str, object]:
     from ai_bridge import page  # YAML is met only where there is another machine
 
     try:
-        raw = reading.read_file(page_path(mailboxes, name), _PAGE_BYTES)
-        return raw, page.parse(raw)[0]
-    except (OSError, ValueError, Malformed):
-        return b"", {}
+        return page.parse(raw)[0]
+    except ValueError:
+        return {}
 
 
 def page_path(mailboxes: Mailboxes, name: str) -> str:

@@ -61,11 +61,29 @@ class RouterLocks:
         except BridgeError:  # a share may come back, and its agents with it
             return
         for agent, to in handover.due(self.mailboxes, self._homes, self._held):
-            if handover.give(self.mailboxes, agent, to):
-                LOGGER.info("%s moved to %s", agent, to)
+            self._give(agent, to)
+        self._mend()
         for agent in set(self._held) - set(self._homes.look(self._held)):
             LOGGER.info("%s lives on %s: not served here", agent, self._homes.of(agent) or "no machine")
             self._held.pop(agent).release()
+
+    def _give(self, agent: str, to: str) -> None:
+        try:
+            if handover.give(self.mailboxes, agent, to):
+                LOGGER.info("%s moved to %s", agent, to)
+        except (BridgeError, OSError) as trouble:
+            self._log_once(f"{agent} is not moved to {to}: {trouble}")
+
+    def _mend(self) -> None:
+        try:
+            handover.mend(self.mailboxes, self._homes)
+        except (BridgeError, OSError) as trouble:
+            self._log_once(f"a card does not say where its agent lives: {trouble}")
+
+    def _log_once(self, trouble: str) -> None:
+        if trouble not in self._troubles:
+            LOGGER.error("%s", trouble)
+        self._troubles.add(trouble)
 
     def mark_ready(self) -> None:
         """Say in every lock that this router has recovered and serves."""
@@ -101,10 +119,7 @@ class RouterLocks:
             self._is_full = True
             for other in list(self._held)[-_SPARE_DESCRIPTORS:]:
                 self._held.pop(other).release()
-        trouble = f"{agent} is not served: {disk_error(self.mailboxes.lock_file('router', agent), error)}"
-        if trouble not in self._troubles:
-            LOGGER.error("%s", trouble)
-        self._troubles.add(trouble)
+        self._log_once(f"{agent} is not served: {disk_error(self.mailboxes.lock_file('router', agent), error)}")
 
     def _is_routers(self, agent: str) -> bool:
         found = holder(self.mailboxes.lock_file("router", agent))

@@ -2,7 +2,9 @@
 
 import os
 
-_NAME_BYTES = 60
+_NAME_LENGTH = 40
+# A prime below 2**61: what remains of a path's bytes, divided by it, tells paths apart at no cost.
+_PRIME = 2**61 - 1
 
 
 def state_base() -> str:
@@ -12,8 +14,10 @@ def state_base() -> str:
 
 
 def memory_of(what: str, mailboxes: str) -> str:
-    """Return the file in which this machine remembers something of the mailboxes at that path.
+    """Return the file in which this machine remembers something of the mailboxes at that path, however it is spelled.
 
-    Its name needs no digest, which would cost `send` time.
+    Its name ends as the path does, for people; the number before that needs no module, which would cost `send` time.
     """
-    return os.path.join(state_base(), what, mailboxes.replace(os.sep, "%")[-_NAME_BYTES:])
+    real = os.path.realpath(mailboxes)
+    number = int.from_bytes(os.fsencode(real), "big") % _PRIME
+    return os.path.join(state_base(), what, f"{number:016x}{real.replace(os.sep, '%')[-_NAME_LENGTH:]}")
