@@ -56,7 +56,7 @@ def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple
     """Return the agents that live here and are to move, and where to: so says their card, or another machine asks."""
     found, asked = [], machines.asked(mailboxes)
     for agent in agents:
-        with suppress(OSError):
+        with suppress(BridgeError):
             said = known.claim(agent)
             to = said.next or asked.get(agent, "")
             if home.is_home(to) and to != said.home and said.home in ("", home.here()):

@@ -5,7 +5,7 @@ import time
 from calendar import timegm
 from time import strptime
 
-from ai_bridge import message
+from ai_bridge import address, message
 from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting, inboxes
 from ai_bridge.locks import Holder, holder
@@ -34,15 +34,20 @@ class Waits:
 class AgentHealth:
     """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
 
-    `home` is the machine it lives on, '' where that is this one.
+    `home` is the machine it lives on, '' where that is this one; `abroad` counts what waits in its outbox for agents
+    on each other machine.
     """
 
-    __slots__ = ("agent", "dropped", "findings", "held", "home", "malformed", "processing", "router", "unread")
+    __slots__ = (
+        *("abroad", "agent", "dropped", "findings", "held", "home"),
+        *("malformed", "processing", "router", "unread"),
+    )
 
     def __init__(self, agent: str, router: Holder | None, outbox: Outbox, inbox: list[Waiting], now: float) -> None:
         self.agent = agent
         self.router = router
         self.home = ""
+        self.abroad: dict[str, int] = {}
         self.dropped = _waits(outbox, DROPPED, now)
         self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))
         self.processing = _waits(outbox, PROCESSING, now)
@@ -106,9 +111,19 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
         router = router_of(mailboxes, agent)
         report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
         report.home = homes.of(agent) if homes.is_elsewhere(agent) else ""
+        _note_abroad(report, mailboxes.outbox(agent), homes)
         _judge(report, settings)
         reports.append(report)
     return reports
+
+
+def _note_abroad(report: AgentHealth, outbox: Outbox, homes: Homes) -> None:
+    """Count what waits for agents on other machines, which no router here will take."""
+    for name in outbox.visible(DROPPED):
+        recipient = label(name)[1]
+        if address.is_address(recipient) and homes.is_elsewhere(recipient):
+            there = homes.of(recipient)
+            report.abroad[there] = report.abroad.get(there, 0) + 1
 
 
 def _judge(report: AgentHealth, settings: Settings) -> None:
@@ -123,10 +138,14 @@ def _judge(report: AgentHealth, settings: Settings) -> None:
             f"{report.processing.count} stuck in .processing for {age(report.processing.oldest_s)}; "
             "a restarted router releases them: `ai-collab restart`",
         )
-    if report.dropped.oldest_s > settings.stuck_s:
+    if report.abroad:
+        waits = ", ".join(f"{count} for {there}" for there, count in sorted(report.abroad.items()))
+        report.find(HEALTHY, f"{waits} to take when it is there")
+    here = report.dropped.count - sum(report.abroad.values())
+    if here and report.dropped.oldest_s > settings.stuck_s:
         report.find(
             CRITICAL,
-            f"{report.dropped.count} not picked up for {age(report.dropped.oldest_s)}; "
+            f"{here} not picked up for {age(report.dropped.oldest_s)}; "
             "start the recipients' routers: `ai-collab start`",
         )
     if report.held.count:

@@ -1,4 +1,8 @@
-"""Which machine this is: a random ID of its own, with a label for people, kept in the state directory."""
+"""Which machine this is: a random ID of its own, with a label for people, kept in the state directory.
+
+A state directory that several machines see (a home directory on a share), or that was copied to another, holds an ID
+for each: which is whose tells the system's own machine ID, where there is one.
+"""
 
 import os
 
@@ -6,9 +10,12 @@ from ai_bridge import address, durable
 from ai_bridge.state import state_base
 
 _FILE = "home"
+_MACHINE_ID = "/etc/machine-id"
 _LABEL = 20
 _RANDOM = 8
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+_known: dict[str, str] = {}
 
 
 def here() -> str:
@@ -18,10 +25,29 @@ def here() -> str:
     of the same name stay apart and a machine that is renamed stays itself. Raises OSError.
     """
     path = os.path.join(state_base(), _FILE)
+    if path not in _known:
+        _known[path] = _read_or_make(path)
+    return _known[path]
+
+
+def _read_or_make(path: str) -> str:
     try:
-        return _read(path)
+        found, machine = _read(path)
+        return found if machine in ("", _machine()) else _read_or_make(f"{path}-{_machine()}")
     except FileNotFoundError:
         return _make(path)
+
+
+def _machine() -> str:
+    """Return what tells this machine from others, as a digest; '' where nothing does. Source: machine-id(5)."""
+    import hashlib
+
+    try:
+        with open(_MACHINE_ID, "rb") as file:
+            raw = file.read(256).strip()
+    except OSError:
+        return ""
+    return hashlib.sha256(raw).hexdigest()[:16] if raw else ""
 
 
 def label() -> str:
@@ -34,26 +60,28 @@ def is_home(text: str) -> bool:
     return 0 < len(text) <= 64 and text[0].isalnum() and set(text) <= {*_ALPHABET, "-", "_"}
 
 
-def _read(path: str) -> str:
+def _read(path: str) -> tuple[str, str]:
+    """Return the ID in the file, and the machine it was made for."""
     with open(path, encoding="ascii", errors="replace") as file:
-        found = file.read(256).strip()
-    return found if is_home(found) else _make(path, damaged=True)
+        found, _, machine = file.read(256).strip().partition(" ")
+    return (found, machine) if is_home(found) else (_make(path, damaged=True), "")
 
 
 def _make(path: str, damaged: bool = False) -> str:
     """Write a new ID; where another process was faster, its ID is this machine's."""
     made = f"{_label()}-{_random()}"
+    line = f"{made} {_machine()}".strip() + "\n"
     durable.make_directory(os.path.dirname(path))
     if damaged:
-        durable.replace_own(path, f"{made}\n".encode())
+        durable.replace_own(path, line.encode())
         return made
     temporary = f"{path}.{os.getpid()}.{_random()}.new"
-    durable.write_new(temporary, f"{made}\n".encode())
+    durable.write_new(temporary, line.encode())
     try:
         durable.publish(temporary, path)
     except FileExistsError:
         durable.remove(temporary)
-        return _read(path)
+        return _read(path)[0]
     return made
 
 

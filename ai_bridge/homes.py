@@ -9,7 +9,7 @@ a lower epoch is an old one that a sync tool brought back.
 import os
 
 from ai_bridge import address, durable, home, reading, sharing
-from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.policy import CARD_BYTES, ENDING
 
@@ -86,7 +86,7 @@ class Homes:
         """
         try:
             found = self.claim(agent)
-        except OSError:
+        except BridgeError:
             return False
         return self._is_mine(found)
 
@@ -97,7 +97,7 @@ class Homes:
         """Tell whether a router here moves the agent's mail: not that of an agent a link carries."""
         try:
             found = self.claim(agent)
-        except OSError:
+        except BridgeError:
             return False
         return self._is_mine(found) and not found.link
 
@@ -118,7 +118,7 @@ class Homes:
         return self.of(agent) not in ("", home.here())
 
     def claim(self, agent: str) -> Claim:
-        """Return what counts: the card, or what was heard before if that has a higher epoch; raises OSError."""
+        """Return what counts: the card, or what was heard before if that has a higher epoch; raises `DiskError`."""
         said, heard = self._card(agent), remembered(self._mailboxes, agent)
         if heard.epoch > said.epoch:
             if home.here() in (said.home, heard.home):
@@ -147,7 +147,7 @@ class Homes:
     def _may_be_elsewhere(self, agent: str) -> bool:
         try:
             return self.is_elsewhere(agent)
-        except OSError:  # one that cannot be asked might
+        except BridgeError:  # one that cannot be asked might
             return True
 
     def _card(self, agent: str) -> Claim:
@@ -160,6 +160,8 @@ class Homes:
                 known = self._cards[agent] = (mark, parsed(reading.read_file(path, CARD_BYTES)))
         except (FileNotFoundError, Malformed):
             return Claim()
+        except OSError as error:
+            raise disk_error(path, error) from None
         return known[1]
 
 
@@ -219,10 +221,13 @@ def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
 
 
 def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
-    """Note an epoch; raises OSError."""
+    """Note an epoch; raises `DiskError`."""
     path = mailboxes.state_file(FOLDER, agent)
-    durable.make_directory(os.path.dirname(path))
-    durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+    try:
+        durable.make_directory(os.path.dirname(path))
+        durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+    except OSError as error:
+        raise disk_error(path, error) from None
 
 
 def wanted(mailboxes: Mailboxes) -> list[str]:

@@ -1,6 +1,7 @@
 """The router locks one process holds: of one agent, or of all that no other router serves."""
 
 import errno
+from contextlib import suppress
 
 from ai_bridge import handover, home
 from ai_bridge.errors import BridgeError, RouterRunning, disk_error
@@ -49,17 +50,15 @@ class RouterLocks:
         for agent in [agent for agent, lock in self._held.items() if not lock.is_in_place]:
             LOGGER.warning("the lock of %s was removed under this router: taking it anew", agent)
             self._held.pop(agent).release()
-        self._let_go()
+        with suppress(BridgeError, OSError):  # a share may come back, and its agents with it
+            self._let_go()
         if self._is_full:
             return []
         return [agent for agent in self._wanted() if agent not in self._held and self._take(agent, 0.0)]
 
     def _let_go(self) -> None:
         """Give away the homes that others were promised, and stop serving whoever does not live here any more."""
-        try:
-            self.mailboxes.check()
-        except BridgeError:  # a share may come back, and its agents with it
-            return
+        self.mailboxes.check()
         for agent, to in handover.due(self.mailboxes, self._homes, self._held):
             self._give(agent, to)
         self._mend()

@@ -2,9 +2,8 @@
 
 import os
 
-_NAME_LENGTH = 40
-# A prime below 2**61: what remains of a path's bytes, divided by it, tells paths apart at no cost.
-_PRIME = 2**61 - 1
+# Of a file's name: the end of the path, for people; what makes it one of a kind goes before it.
+_NAME_BYTES = 60
 
 
 def state_base() -> str:
@@ -16,8 +15,16 @@ def state_base() -> str:
 def memory_of(what: str, mailboxes: str) -> str:
     """Return the file in which this machine remembers something of the mailboxes at that path, however it is spelled.
 
-    Its name ends as the path does, for people; the number before that needs no module, which would cost `send` time.
+    Its name needs no module of digests, which would cost `send` time.
     """
-    real = os.path.realpath(mailboxes)
-    number = int.from_bytes(os.fsencode(real), "big") % _PRIME
-    return os.path.join(state_base(), what, f"{number:016x}{real.replace(os.sep, '%')[-_NAME_LENGTH:]}")
+    raw = os.fsencode(os.path.realpath(mailboxes))
+    ending = os.fsdecode(raw.replace(os.sep.encode(), b"%")[-_NAME_BYTES:])
+    return os.path.join(state_base(), what, f"{_sum(raw):016x}{ending}")
+
+
+def _sum(raw: bytes) -> int:
+    """Return a number two paths do not share by chance. Source: FNV-1a, 64 bits."""
+    found = 0xCBF29CE484222325
+    for byte in raw:
+        found = (found ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return found
