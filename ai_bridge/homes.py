@@ -183,7 +183,7 @@ def parsed(card: bytes) -> Claim:
             said[_text(name)] = _text(value.partition(b" #")[0])
     named = said.get("home", "")
     if not home.is_home(named):
-        return Claim()
+        return Claim(next_=said.get("next", ""))
     return Claim(named, _number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
 
 

@@ -38,8 +38,9 @@ class RouterLocks:
     def take_first(self) -> None:
         """Take what is free, waiting for readers that make a pass; raises `RouterRunning` where nothing is."""
         self._raise_descriptor_limit()
-        patient = True
-        for agent in self._wanted():
+        patient, wanted = True, self._wanted()
+        self._mend()
+        for agent in wanted:
             if not self._take(agent, _PROBE_PATIENCE_S if patient else 0.0):
                 patient = patient and not self._is_routers(agent) and self._take(agent, _READER_PATIENCE_S)
         if not self._held:
@@ -63,8 +64,14 @@ class RouterLocks:
             self._give(agent, to)
         self._mend()
         for agent in set(self._held) - set(self._homes.look(self._held)):
-            LOGGER.info("%s lives on %s: not served here", agent, self._homes.of(agent) or "no machine")
             self._held.pop(agent).release()
+            LOGGER.info("not served here any more: %s", self._why_not(agent))
+
+    def _why_not(self, agent: str) -> str:
+        try:
+            return f"{agent} lives on {self._homes.of(agent) or 'no machine'}"
+        except BridgeError as trouble:
+            return f"{agent}: {trouble}"
 
     def _give(self, agent: str, to: str) -> None:
         try:
