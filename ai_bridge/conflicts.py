@@ -23,10 +23,10 @@ _ADDED = re.compile(r" ?\(\d+\)$| \d+$|-[A-Z][A-Za-z0-9-]*$|\.conflict\d*$", re.
 
 def original(name: str) -> str:
     """Return the name of the file that the conflict copy `name` was made of; '' where it is none."""
-    if _is_plain(name):
-        return ""
     if (found := _WORDS.search(name)) is not None:
         return name[: found.start()] + name[found.end() :]
+    if _is_plain(name):
+        return ""
     stem = name.removesuffix(".txt")
     found = _ADDED.search(stem)
     if found is None or stem == name:

@@ -449,7 +449,7 @@ class _World:
         return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(STEPS, min_size=3, max_size=14))
 def test_at_no_step_do_two_machines_believe_and_in_the_end_one_does(steps: list[tuple[str, str | int]]) -> None:
     with tempfile.TemporaryDirectory() as base, pytest.MonkeyPatch.context() as patch:
