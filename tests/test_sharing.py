@@ -253,7 +253,7 @@ def test_a_share_that_is_mounted_when_it_is_needed_is_woken(
 def test_one_shares_memory_is_not_anothers(tmp_path: Path) -> None:
     long = "x" * 70
     paths = [tmp_path / a / long / "mailboxes" for a in ("one", "two")]
-    paths += [tmp_path / "a%b", tmp_path / "a" / "b", tmp_path / "a b", tmp_path / "ü" * 1]
+    paths += [tmp_path / "a%b", tmp_path / "a" / "b", tmp_path / "a b", tmp_path / "ü"]
     found = {memory_of("shares", str(path)) for path in paths}
     assert len(found) == len(paths)
     assert all(len(os.fsencode(os.path.basename(path))) < 200 for path in found)
