@@ -108,7 +108,8 @@ def test_the_key_goes_to_no_proxy(answering: Answering, monkeypatch: pytest.Monk
 
 # --- where it is ------------------------------------------------------------------------------------------
 
-CONFIG = '<configuration><gui enabled="true" tls="{tls}"><address>{address}</address><apikey>k1</apikey></gui></configuration>'
+_GUI = '<gui enabled="true" tls="{tls}"><address>{address}</address><apikey>k1</apikey></gui>'
+CONFIG = f"<configuration>{_GUI}</configuration>"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def test_its_settings_are_found_where_it_keeps_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     monkeypatch.delenv("STHOMEDIR", raising=False)
-    with pytest.raises(NoSyncthing, match="there is no .*config.xml nor "):
+    with pytest.raises(NoSyncthing, match=r"there is no .*config.xml nor "):
         found(None)
     folder = tmp_path / "there" / ("" if variable == "STHOMEDIR" else "syncthing")
     folder.mkdir(parents=True)

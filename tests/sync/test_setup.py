@@ -52,9 +52,7 @@ def test_settings_that_keep_mail_from_flowing_are_set(where: Mailboxes, start: S
     assert setup.unfit(setup.Shared(folder, "")) == []
 
 
-def test_a_folder_that_holds_more_than_mail_is_told_of_and_left(
-    where: Mailboxes, start: Start, tmp_path: Path
-) -> None:
+def test_a_folder_that_holds_more_is_told_of_and_left(where: Mailboxes, start: Start, tmp_path: Path) -> None:
     one = start("one")
     parent = {"id": "all", "path": str(tmp_path), "type": "sendreceive", "fsWatcherDelayS": 10}
     one.api.post("/rest/config/folders", parent)
