@@ -235,6 +235,17 @@ def test_an_agent_asked_for_by_two_does_not_wander_for_ever(three: Mailboxes, on
     assert len(set(seen)) <= 3
 
 
+def test_who_gives_an_agent_away_asks_for_it_no_more(three: Mailboxes, on: On) -> None:
+    on(TOWER)
+    ask(three, "claude")
+    handover.move(three, "claude", MINI, by_force=True, timeout_s=0)
+    assert "wants" not in machines.read_page(three, TOWER)[1]
+    on(MINI)
+    with router(three) as locks:
+        locks.take_more()
+        assert locks.agents == {"claude", "codex"}
+
+
 def test_from_a_third_machine_an_agent_is_moved_where_it_was_said(
     three: Mailboxes, on: On, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
@@ -337,9 +348,9 @@ def test_an_old_card_that_comes_back_is_written_anew(three: Mailboxes, on: On) -
     old = Path(cards.card_path(three, "claude")).read_bytes()
     handover.move(three, "claude", TOWER, by_force=False, timeout_s=0)
     on(TOWER)
-    with router(three):
-        Path(cards.card_path(three, "claude")).write_bytes(old)
     with router(three) as locks:
+        Path(cards.card_path(three, "claude")).write_bytes(old)
+        locks.take_more()
         assert locks.agents == {"claude", "gemini"}
     assert cards.load(three, "claude").get("home") == TOWER
     on(MINI)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import permutations
 from pathlib import Path
 
@@ -396,6 +397,24 @@ def test_sessions_of_one_agent_on_machines_of_one_name_have_names_of_their_own(w
         cards.introduce(where, found[-1])
     assert found == ["claude-laptop@web", "claude-laptop-2@web"]
     for name in held:
+        name.release()
+
+
+def test_a_name_that_was_a_sessions_and_moved_away_is_not_taken_again(two: Mailboxes) -> None:
+    with given_back(sessions.take(two, Identity("claude", ""))):
+        with given_back(sessions.take(two, Identity("claude", ""))) as second:
+            assert second.address == "claude-2"
+        settle_on(two, TOWER, "claude-2", epoch=2)
+        with given_back(sessions.take(two, Identity("claude", ""))) as third:
+            assert third.address == "claude-3"
+
+
+@contextmanager
+def given_back(name: sessions.Name) -> Iterator[sessions.Name]:
+    """Give the name back at the end."""
+    try:
+        yield name
+    finally:
         name.release()
 
 

@@ -104,6 +104,14 @@ def test_what_is_claimed_by_another_agents_router_is_left_to_it(where: Mailboxes
     assert states(where, "claude") == {PROCESSING: [name]}
 
 
+def test_a_delivered_copy_is_set_aside_by_its_recipients_router_alone(where: Mailboxes, settings: Settings) -> None:
+    name, raw = read_one(where, settings)
+    copy = f"{name.removesuffix('.txt')}.sync-conflict-20261122-030057-757LWGV.txt"
+    bring_back(where, UNREAD, copy, raw)
+    assert list(strays.tidy(Router(where, {"claude"}, settings))) == []
+    assert [step.verb for step in strays.tidy(Router(where, {"gemini"}, settings))] == ["reject"]
+
+
 def test_a_copy_that_cannot_be_set_aside_now_is_tried_again(where: Mailboxes, settings: Settings) -> None:
     name, raw = read_one(where, settings)
     copy = f"{name.removesuffix('.txt')}.sync-conflict-20261122-030057-757LWGV.txt"
