@@ -303,6 +303,6 @@ def test_a_drop_that_is_nowhere_was_not_made(where: Mailboxes, monkeypatch: pyte
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), temporary)
 
     monkeypatch.setattr(durable, "publish", lose)
-    with pytest.raises(DiskError, match="No such file"):
+    with pytest.raises(DiskError, match="it does not exist"):
         post(where)
     assert states(where, "claude") == {}
