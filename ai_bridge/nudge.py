@@ -58,11 +58,16 @@ def place(mailboxes: str) -> "Place | None":
         return None
 
 
-def note(mailboxes: str, *paths: str) -> None:
-    """Note that these files of the mailboxes came or went; `flush` tells of it, or the thread of `begin`."""
+def known(mailboxes: str) -> "Place | None":
+    """Return what `place` does, looked up once until `forget`."""
     if mailboxes not in _places:
         _places[mailboxes] = place(mailboxes)
-    if _places[mailboxes] is None:
+    return _places[mailboxes]
+
+
+def note(mailboxes: str, *paths: str) -> None:
+    """Note that these files of the mailboxes came or went; `flush` tells of it, or the thread of `begin`."""
+    if known(mailboxes) is None:
         return
     with _mutex:
         _changed.setdefault(mailboxes, set()).update(paths)

@@ -29,6 +29,7 @@ from ai_bridge.reject import hold, reject
 from ai_bridge.settings import Settings
 from ai_bridge.sharing import file_system
 from ai_bridge.step import Step
+from ai_bridge.sync.coming import Coming
 from ai_bridge.votes import check_opening, vote_of
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
-    __slots__ = ("_claims", "_gate", "_homes", "_is_network", "agents", "mailboxes", "serves", "settings")
+    __slots__ = ("_claims", "_coming", "_gate", "_homes", "_is_network", "agents", "mailboxes", "serves", "settings")
 
     def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
         self.mailboxes = mailboxes
@@ -49,6 +50,7 @@ class Router:
         self._claims = Claims()
         self._gate = Gate(mailboxes, settings)
         self._homes = Homes(mailboxes)
+        self._coming = Coming(mailboxes)
         # There the kernel knows only its own writers, and grants no leases.
         self._is_network = file_system(mailboxes.path).is_network
 
@@ -57,6 +59,7 @@ class Router:
     def one_pass(self, outboxes: "list[Outbox] | None" = None) -> "Iterator[Step]":
         """Look once at every dropped file (of `outboxes`, if given), yielding what was done; may be left anytime."""
         self._claims.release()
+        self._coming.forget()
         try:
             for outbox in self.look() if outboxes is None else outboxes:
                 yield from self._outbox_steps(outbox)
@@ -90,6 +93,8 @@ class Router:
         """Route one dropped file; None where it is another router's, or was gone."""
         if not self.may_be_ours(name):
             return None
+        if self._coming.precede(outbox, name):
+            return Step("leave", outbox, name, "an earlier message of its sender is on its way")
         try:
             return self._open_and_route(outbox, name)
         except FileNotFoundError:

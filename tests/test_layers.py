@@ -19,12 +19,12 @@ ORDER = [
     *("address", "headers", "handler", "message", "votes", "decision"),
     *("libc", "durable", "reading", "lease", "locks", "settings", "sharing", "state", "nudge"),
     *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
-    *("policy", "homes", "cards", "machines", "presence", "clocks"),
+    *("policy", "homes", "cards", "machines", "presence", "clocks", "sync"),
     *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
     *("ids", "send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover", "strays"),
     *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),
     *("processes", "identity", "person", "sessions"),
-    *("sync", "handover", "surroundings", "health", "log", "router_locks", "daemon", "control", "service", "install"),
+    *("handover", "surroundings", "health", "log", "router_locks", "daemon", "control", "service", "install"),
     *("reach", "doctor", "server", "cli", "__main__"),
 ]
 # Within the packages of the server, of the command line, of reach and of the registration, the same holds.
@@ -45,7 +45,7 @@ INSTALL = [
     *("merge", "content", "entries", "json_file", "toml_file"),
     *("plan", "places", "clients", "plugin", "registered", "trust", "__init__"),
 ]
-SYNC = ["__init__", "api", "setup", "status"]
+SYNC = ["__init__", "api", "coming", "setup", "status"]
 DOCTOR = ["finding", "switches", "registration", "starting", "__init__"]
 WITHIN = {"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR, "sync": SYNC}
 # Each third-party package is met in these places only.
