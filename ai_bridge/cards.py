@@ -106,7 +106,7 @@ def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
         metadata, said = page.parse(text.encode("utf-8", "surrogateescape"))
         with _held(mailboxes, address):
             card = _card(address, metadata, said)
-            card.fields = {"name": address} | card.fields
+            card.fields = {"name": address} | card.fields | homes.fields(homes.Homes(mailboxes).claim(address))
             _save(mailboxes, card)
     except (ValueError, BadField) as trouble:
         kept = mailboxes.state_file("rejected", address + ENDING)

@@ -28,6 +28,8 @@ class Claims:
             if not outbox.move("claim", name):
                 return False
             claimed = os.lstat(outbox.file(PROCESSING, name))
+        except FileExistsError:  # another's claim has that name: it is not ours to give back
+            raise
         except OSError:
             self._open.add((outbox, name))
             raise

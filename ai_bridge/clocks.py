@@ -22,6 +22,8 @@ _FILE = "clocks.json"
 # A day after it was seen nobody needs to know of it any more.
 _REMEMBERED_S = 86_400.0
 HERE = "here"
+# What a file that was damaged makes of itself.
+_DAMAGED = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class Clocks:
@@ -62,7 +64,7 @@ def notable(mailboxes: Mailboxes) -> dict[str, float]:
 
 
 def _load(mailboxes: Mailboxes) -> dict[str, tuple[float, float]]:
-    with suppress(OSError, ValueError, TypeError, RecursionError), open(mailboxes.state_file(_FILE)) as file:
+    with suppress(OSError, *_DAMAGED), open(mailboxes.state_file(_FILE)) as file:
         return {str(name): (float(seconds), float(at)) for name, (seconds, at) in json.load(file).items()}
     return {}
 

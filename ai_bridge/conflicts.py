@@ -13,7 +13,7 @@ _WORDS = re.compile(
     r"| \([^()]*conflicted copy[^()]*\)"  # Dropbox, Nextcloud
     r"|_conflict-\d{8}-\d{6}(?=\.|$)"  # ownCloud, Nextcloud once
     r"| \(SFConflict [^()]*\)"  # Seafile
-    r"| \(conflict on [^()]*\)",  # Unison
+    r"| \((copy: )?conflict( #\d+)? on [^()]*\)",  # Unison
     re.IGNORECASE,
 )
 # Google Drive and others only number a copy, OneDrive adds the machine's name, Resilio Sync a word: told from a
@@ -23,10 +23,10 @@ _ADDED = re.compile(r" ?\(\d+\)$| \d+$|-[A-Z][A-Za-z0-9-]*$|\.conflict\d*$", re.
 
 def original(name: str) -> str:
     """Return the name of the file that the conflict copy `name` was made of; '' where it is none."""
-    if _is_plain(name):
-        return ""
     if (found := _WORDS.search(name)) is not None:
         return name[: found.start()] + name[found.end() :]
+    if _is_plain(name):
+        return ""
     stem = name.removesuffix(".txt")
     found = _ADDED.search(stem)
     if found is None or stem == name:

@@ -88,13 +88,20 @@ class Daemon:
 
     def _take_more(self) -> bool:
         """Serve agents that are new, or whose own router ended; recover what that held. True where there are any."""
-        more = self._locks.take_more()
+        more = self._more()
         self._router.serves = self._locks.agents
         if more:
             LOGGER.info("now also router of %s", ", ".join(more))
             self._recover()
             self._locks.mark_ready()
         return bool(more)
+
+    def _more(self) -> list[str]:
+        try:
+            return self._locks.take_more()
+        except (BridgeError, OSError) as trouble:  # the next sweep tries again
+            LOGGER.error("who is served could not be looked up: %s", trouble)
+            return []
 
     def _see_to_link(self) -> None:
         """Carry the link of these mailboxes, where there is one that no process carries; trouble is logged once."""

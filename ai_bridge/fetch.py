@@ -91,7 +91,8 @@ class _Reader:
     def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:
         locks = self._free_router_locks(outboxes)
         if not locks:
-            if patient:
+            # For an agent that does not live here no router comes: what is delivered elsewhere is not waited for.
+            if patient and self._homes.is_routed_here(self.agent):
                 self._await_router(outboxes, everything)
             return
         self._router.serves = set(locks)

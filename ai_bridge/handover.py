@@ -21,7 +21,8 @@ from ai_bridge.presence import SESSION
 from ai_bridge.sync import status
 
 _LOOK_S = 0.1
-_LOCK_S = 5.0
+# How long a router may take to come round to it: a sweep, and what follows.
+_ROUTER_S = 20.0
 # How long the last moves made here may take to reach the others, before the card that says who moves next.
 _OUT_S = 10.0
 
@@ -34,11 +35,20 @@ class StillInUse(BridgeError):
     sentence = "{agent} is in use on this machine ({holder}): end that first"
 
 
+class NotInStep(BridgeError):
+    exit_code = 3
+    sentence = (
+        "{agent} stays here for now: what was done last on this machine has not reached another one; "
+        "`ai-bridge sync` says how the link stands"
+    )
+
+
 class NotGiven(BridgeError):
     exit_code = 3
     sentence = (
         "{home} was asked for {agent}, and has not given it within {seconds} s: it will when its router runs and no "
-        "session there is {agent}; if that machine is gone for good: `ai-bridge card move-home {agent} --force`"
+        "session there is {agent}, while a router or a session runs here; "
+        "if that machine is gone for good: `ai-bridge card move-home {agent} --force`"
     )
 
 
@@ -49,17 +59,9 @@ def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple
         with suppress(BridgeError):
             said = known.claim(agent)
             to = said.next or asked.get(agent, "")
-            if home.is_home(to) and said.home == home.here() != to:
+            if home.is_home(to) and to != said.home and said.home in ("", home.here()):
                 found.append((agent, to))
     return found
-
-
-def mend(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> None:
-    """Write the cards anew of agents that live here although an old card says otherwise."""
-    for agent in agents:
-        with suppress(BridgeError, OSError):
-            if known.is_card_old(agent) and known.is_here(agent):
-                cards.put(mailboxes, agent, {"home": home.here(), "epoch": str(known.claim(agent).epoch), "next": ""})
 
 
 def give(mailboxes: Mailboxes, agent: str, to: str) -> bool:
@@ -77,24 +79,41 @@ def give(mailboxes: Mailboxes, agent: str, to: str) -> bool:
 
 
 def _write(mailboxes: Mailboxes, agent: str, to: str) -> None:
+    """Remember the new home, then write it; what comes between the two, `mend` mends."""
+    cards.load(mailboxes, agent)  # a card that cannot be changed is refused before anything is
     epoch = Homes(mailboxes).claim(agent).epoch + 1
     homes.remember(mailboxes, agent, Claim(to, epoch))
     cards.put(mailboxes, agent, {"home": to, "epoch": str(epoch), "next": ""})
+    durable.remove(mailboxes.state_file(homes.WANTED, agent))
+
+
+def mend(mailboxes: Mailboxes, known: Homes) -> None:
+    """Write what this machine knows into cards that say less: a move was cut short, or an old card came back.
+
+    Raises `BadCard`, `BadField` or OSError.
+    """
+    for agent in sorted(known.stale):
+        known.claim(agent)
+        if agent in known.stale:
+            cards.put(mailboxes, agent, homes.fields(homes.remembered(mailboxes, agent)))
+            known.claim(agent)
 
 
 def move(mailboxes: Mailboxes, agent: str, to: str, by_force: bool, timeout_s: float) -> str:
     """Move an agent to the machine `to`; returns the ID of its home, once it has it.
 
-    Raises `UnknownHome`, `StillInUse`, `NotGiven` (then it is asked for still) or `BadCard`.
+    Raises `UnknownHome`, `StillInUse`, `NotInStep`, `NotGiven` (then it is asked for still) or `BadCard`.
     """
     known, here = Homes(mailboxes), home.here()
     to, now = _machine(mailboxes, to) if to else here, known.of(agent)
+    mend(mailboxes, known)
     if now == to:
         return to
-    if now in ("", here) or by_force:
-        _give_away(mailboxes, agent, to)
-    else:
+    if now not in ("", here) and not by_force:
         _ask(mailboxes, agent, now, timeout_s)
+        now = here
+    if now != to:
+        _give_away(mailboxes, agent, to)
     presence.announce(mailboxes)
     return to
 
@@ -104,40 +123,49 @@ def _give_away(mailboxes: Mailboxes, agent: str, to: str) -> None:
     lock = Lock(mailboxes.lock_file("router", agent))
     if not lock.acquire("handover", agent, patience_s=0.1):
         cards.put(mailboxes, agent, {"next": to})
-        _await_given(mailboxes, agent, to, _LOCK_S * 3)
+        _await_given(mailboxes, agent, to)
         return
     try:
         if not give(mailboxes, agent, to):
-            raise StillInUse(agent=agent, holder=_users(mailboxes, agent))
+            _refuse(mailboxes, agent)
     finally:
         lock.release()
 
 
-def _await_given(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float) -> None:
-    if _comes(mailboxes, agent, to, timeout_s):
+def _await_given(mailboxes: Mailboxes, agent: str, to: str) -> None:
+    if _comes(mailboxes, agent, to, _ROUTER_S):
         return
     cards.put(mailboxes, agent, {"next": ""})
-    raise StillInUse(agent=agent, holder=_users(mailboxes, agent))
+    if Homes(mailboxes).of(agent) != to:  # nor in the last instant
+        _refuse(mailboxes, agent)
 
 
-def _users(mailboxes: Mailboxes, agent: str) -> str:
-    found = (holder(mailboxes.lock_file(role, agent)) for role in (SESSION, "reader", "router"))
-    return next((str(one) for one in found if one is not None), "its router has not answered")
+def _refuse(mailboxes: Mailboxes, agent: str) -> None:
+    for role in (SESSION, "reader"):
+        if (found := holder(mailboxes.lock_file(role, agent))) is not None:
+            raise StillInUse(agent=agent, holder=str(found))
+    raise NotInStep(agent=agent)
 
 
 def _ask(mailboxes: Mailboxes, agent: str, now: str, timeout_s: float) -> None:
     path = mailboxes.state_file(homes.WANTED, agent)
     durable.make_directory(os.path.dirname(path))
     os.close(durable.open_own(path))
-    presence.announce(mailboxes)
-    if not _comes(mailboxes, agent, home.here(), timeout_s):
+    if not _comes(mailboxes, agent, home.here(), timeout_s, is_asked=True):
         raise NotGiven(agent=agent, home=now, seconds=f"{timeout_s:g}")
+    durable.remove(path)
+    presence.announce(mailboxes)
 
 
-def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float) -> bool:
-    """Wait until the card says that the agent lives there; False where it does not in time."""
+def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float, is_asked: bool = False) -> bool:
+    """Wait until the card says that the agent lives there; False where it does not in time.
+
+    Where it `is_asked` for, this machine says again and again that it still does: a page that is old counts no more.
+    """
     deadline, known = time.monotonic() + timeout_s, Homes(mailboxes)
     while known.of(agent) != to:
+        if is_asked:
+            presence.announce(mailboxes, is_up=True)
         if time.monotonic() >= deadline:
             return False
         time.sleep(_LOOK_S)

@@ -17,6 +17,8 @@ FOLDER = "homes"
 # The agents this machine asks for.
 WANTED = "wanted"
 FIRST = 1
+# Whoever has moved an agent that often has no use for further moves.
+_DIGITS = 18
 _BORDER = b"---"
 
 TYPE_CHECKING = False
@@ -59,10 +61,12 @@ class Claim:
 class Homes:
     """Where each agent lives; a card is read when it has changed."""
 
-    __slots__ = ("_cards", "_mailboxes", "_shared")
+    __slots__ = ("_cards", "_mailboxes", "_shared", "stale")
 
     def __init__(self, mailboxes: Mailboxes) -> None:
         self._mailboxes = mailboxes
+        # The agents whose card says less than this machine, which wrote it or is to write it, knows.
+        self.stale: set[str] = set()
         self._cards: dict[str, tuple[Mark, Claim]] = {}
         self._shared: bool | None = None
 
@@ -118,14 +122,13 @@ class Homes:
         """Return what counts: the card, or what was heard before if that has a higher epoch; raises `DiskError`."""
         said, heard = self._card(agent), remembered(self._mailboxes, agent)
         if heard.epoch > said.epoch:
+            if home.here() in (said.home, heard.home):
+                self.stale.add(agent)
             return heard
+        self.stale.discard(agent)
         if said.epoch > max(heard.epoch, FIRST):
             remember(self._mailboxes, agent, said)
         return said
-
-    def is_card_old(self, agent: str) -> bool:
-        """Tell whether the agent's card says less than this machine has heard: an old one came back."""
-        return remembered(self._mailboxes, agent).epoch > self._card(agent).epoch
 
     def keep_notices(self) -> bool:
         """Tell whether this machine moves what lies in the postmaster's outbox for nobody: one of all does."""
@@ -138,9 +141,15 @@ class Homes:
     def are_shared(self) -> bool:
         """Tell whether another machine may have these mailboxes, too, as of the last `look`."""
         if self._shared is None:
-            others = (self.is_elsewhere(agent) for agent in self._mailboxes.agents())
+            others = map(self._may_be_elsewhere, self._mailboxes.agents())
             self._shared = sharing.is_shared(self._mailboxes.path) or any(others)
         return self._shared
+
+    def _may_be_elsewhere(self, agent: str) -> bool:
+        try:
+            return self.is_elsewhere(agent)
+        except BridgeError:  # one that cannot be asked might
+            return True
 
     def _card(self, agent: str) -> Claim:
         path = os.path.join(self._mailboxes.path, AGENTS, agent + ENDING)
@@ -160,26 +169,41 @@ class Homes:
 def parsed(card: bytes) -> Claim:
     """Return what a card says: `home`, `epoch`, `link` and `next` each stand on a line of their own, as written here.
 
-    The card is not parsed as YAML: this is asked of every agent, by commands that have no time for that.
+    The card is not parsed as YAML: this is asked of every agent, by commands that have no time for that. What a
+    person may write otherwise (blank lines before it, blanks around a name, quotes, a comment) is understood.
     """
-    lines = card.split(b"\n")
-    if lines[0].strip() != _BORDER:
+    lines = card.strip().split(b"\n")
+    if not _is_border(lines[0]):
         return Claim()
     said: dict[str, str] = {}
     for line in lines[1:]:
-        if line.strip() == _BORDER:
+        if _is_border(line):
             break
         name, colon, value = line.partition(b":")
-        if colon:
-            said[name.decode("utf-8", "replace")] = value.strip().strip(b"'\"").decode("utf-8", "replace")
+        if colon and not name[:1].isspace():
+            said[_text(name)] = _text(value.partition(b" #")[0])
     named = said.get("home", "")
     if not home.is_home(named):
-        return Claim()
+        return Claim(next_=said.get("next", ""))
     return Claim(named, _number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
 
 
+def _is_border(line: bytes) -> bool:
+    return line.startswith(_BORDER) and not line.rstrip().strip(b"-")
+
+
+def _text(raw: bytes) -> str:
+    return raw.strip().strip(b"'\"").decode("utf-8", "replace")
+
+
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else FIRST
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else FIRST
+
+
+def fields(said: Claim) -> dict[str, str]:
+    """Return the fields of a card that say this; an empty one is none."""
+    epoch = str(said.epoch) if said.epoch > FIRST else ""
+    return {"home": said.home, "epoch": epoch, "next": said.next, "link": said.link}
 
 
 # --- what this machine has heard of ---------------------------------------------------------------------

@@ -19,6 +19,7 @@ _ENDING = ".md"
 # Some ten thousand sessions.
 _PAGE_BYTES = 1_048_576
 
+# What each page said last: reading it costs nothing, but parsing it at every sweep would.
 _parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
 
 
@@ -50,16 +51,22 @@ def stated(mailboxes: Mailboxes) -> dict[str, tuple[str, float]]:
 
 
 def asked(mailboxes: Mailboxes) -> dict[str, str]:
-    """Return the agents that other machines ask for, and who asks: of several the first by its ID."""
+    """Return the agents that other machines ask for, and who asks: of several the first by its ID.
+
+    Who has fallen silent since is not given anything: its mail would lie there.
+    """
     found: dict[str, str] = {}
     for name in pages(mailboxes):
-        for agent in _asked_by(mailboxes, name):
-            found.setdefault(agent, name)
+        raw, said = read_page(mailboxes, name)
+        agents = _asked_by(said)
+        if agents and is_fresh(mailboxes, name, raw, seconds(said.get("at"))):
+            for agent in agents:
+                found.setdefault(agent, name)
     return found
 
 
-def _asked_by(mailboxes: Mailboxes, name: str) -> list[str]:
-    wants = read_page(mailboxes, name)[1].get("wants")
+def _asked_by(said: dict[str, object]) -> list[str]:
+    wants = said.get("wants")
     return [agent for agent in wants if isinstance(agent, str)] if isinstance(wants, dict) else []
 
 
@@ -71,20 +78,25 @@ def pages(mailboxes: Mailboxes) -> list[str]:
 
 
 def read_page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]]:
-    """Return the bytes of a machine's page and what it says; nothing where it cannot be read.
-
-    A page of a thousand sessions takes a tenth of a second to parse: one that has not changed is not parsed again.
-    """
-    from ai_bridge import page  # YAML is met only where there is another machine
-
+    """Return the bytes of a machine's page and what it says; nothing where it cannot be read."""
     path = page_path(mailboxes, name)
     try:
         raw = reading.read_file(path, _PAGE_BYTES)
-        if path not in _parsed or _parsed[path][0] != raw:
-            _parsed[path] = (raw, page.parse(raw)[0])
-        return _parsed[path]
-    except (OSError, ValueError, Malformed):
+        known = _parsed.get(path)
+        if known is None or known[0] != raw:
+            known = _parsed[path] = (raw, _said(raw))
+    except (OSError, Malformed):
         return b"", {}
+    return known if known[1] else (b"", {})
+
+
+def _said(raw: bytes) -> dict[str, object]:
+    from ai_bridge import page  # YAML is met only where there is another machine
+
+    try:
+        return page.parse(raw)[0]
+    except ValueError:
+        return {}
 
 
 def page_path(mailboxes: Mailboxes, name: str) -> str:

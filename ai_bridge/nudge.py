@@ -6,6 +6,7 @@ nobody answers, it is only slower. Source: Syncthing's REST API, POST /rest/db/s
 """
 
 import os
+from _thread import allocate_lock  # the module `threading` would cost every start
 
 from ai_bridge import reading
 from ai_bridge.errors import Malformed
@@ -23,6 +24,8 @@ _ANSWER_S = 30.0
 # Where more was changed than this, whole directories are named.
 _MOST = 40
 
+# A set that one thread adds to must not be walked through by another.
+_mutex = allocate_lock()
 _changed: "dict[str, set[str]]" = {}
 _places: "dict[str, Place | None]" = {}
 _worker: "Event | None" = None
@@ -61,7 +64,8 @@ def note(mailboxes: str, *paths: str) -> None:
         _places[mailboxes] = place(mailboxes)
     if _places[mailboxes] is None:
         return
-    _changed.setdefault(mailboxes, set()).update(paths)
+    with _mutex:
+        _changed.setdefault(mailboxes, set()).update(paths)
     if _worker is not None:
         _worker.set()
 
@@ -73,9 +77,12 @@ def forget() -> None:
 
 def flush(answer: bool = False) -> None:
     """Tell of all that was noted; wait until Syncthing has looked, if `answer`."""
-    for mailboxes in list(_changed):
-        paths, where = _changed.pop(mailboxes, set()), _places.get(mailboxes)
-        if paths and where is not None:
+    with _mutex:
+        told = dict(_changed)
+        _changed.clear()
+    for mailboxes, paths in told.items():
+        where = _places.get(mailboxes) or place(mailboxes)
+        if where is not None:
             try:
                 _ask(where, _within(where, mailboxes, paths), answer)
             except (OSError, ValueError):  # it does not run just now: it will look when it starts

@@ -38,10 +38,10 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
     except OSError:
         _refuse_other_kinds(path, os.lstat(path))
         raise
-    found = os.fstat(fd)
     try:
+        found = os.fstat(fd)
         _refuse_other_kinds(path, found)
-    except NotAFile:
+    except (NotAFile, OSError):
         os.close(fd)
         raise
     return fd, found

@@ -38,8 +38,9 @@ class RouterLocks:
     def take_first(self) -> None:
         """Take what is free, waiting for readers that make a pass; raises `RouterRunning` where nothing is."""
         self._raise_descriptor_limit()
-        patient = True
-        for agent in self._wanted():
+        patient, wanted = True, self._wanted()
+        self._mend()
+        for agent in wanted:
             if not self._take(agent, _PROBE_PATIENCE_S if patient else 0.0):
                 patient = patient and not self._is_routers(agent) and self._take(agent, _READER_PATIENCE_S)
         if not self._held:
@@ -60,12 +61,35 @@ class RouterLocks:
         """Give away the homes that others were promised, and stop serving whoever does not live here any more."""
         self.mailboxes.check()
         for agent, to in handover.due(self.mailboxes, self._homes, self._held):
+            self._give(agent, to)
+        self._mend()
+        for agent in set(self._held) - set(self._homes.look(self._held)):
+            self._held.pop(agent).release()
+            LOGGER.info("not served here any more: %s", self._why_not(agent))
+
+    def _why_not(self, agent: str) -> str:
+        try:
+            return f"{agent} lives on {self._homes.of(agent) or 'no machine'}"
+        except BridgeError as trouble:
+            return f"{agent}: {trouble}"
+
+    def _give(self, agent: str, to: str) -> None:
+        try:
             if handover.give(self.mailboxes, agent, to):
                 LOGGER.info("%s moved to %s", agent, to)
-        handover.mend(self.mailboxes, self._homes, self._held)
-        for agent in set(self._held) - set(self._homes.look(self._held)):
-            LOGGER.info("%s lives on %s: not served here", agent, self._homes.of(agent) or "no machine")
-            self._held.pop(agent).release()
+        except (BridgeError, OSError) as trouble:
+            self._log_once(f"{agent} is not moved to {to}: {trouble}")
+
+    def _mend(self) -> None:
+        try:
+            handover.mend(self.mailboxes, self._homes)
+        except (BridgeError, OSError) as trouble:
+            self._log_once(f"a card does not say where its agent lives: {trouble}")
+
+    def _log_once(self, trouble: str) -> None:
+        if trouble not in self._troubles:
+            LOGGER.error("%s", trouble)
+        self._troubles.add(trouble)
 
     def mark_ready(self) -> None:
         """Say in every lock that this router has recovered and serves."""
@@ -101,10 +125,7 @@ class RouterLocks:
             self._is_full = True
             for other in list(self._held)[-_SPARE_DESCRIPTORS:]:
                 self._held.pop(other).release()
-        trouble = f"{agent} is not served: {disk_error(self.mailboxes.lock_file('router', agent), error)}"
-        if trouble not in self._troubles:
-            LOGGER.error("%s", trouble)
-        self._troubles.add(trouble)
+        self._log_once(f"{agent} is not served: {disk_error(self.mailboxes.lock_file('router', agent), error)}")
 
     def _is_routers(self, agent: str) -> bool:
         found = holder(self.mailboxes.lock_file("router", agent))

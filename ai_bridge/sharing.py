@@ -150,7 +150,11 @@ def note_share(path: str, memory: str) -> None:
 
 def check_mounted(path: str, memory: str) -> None:
     """Raise `ShareIsGone` where the directory lay on a share, which is not mounted now."""
-    if (before := _noted(memory)) and not (now := file_system(path)).is_network:
+    before = _noted(memory)
+    if not before or file_system(path).is_network:
+        return
+    reading.listed(path)  # a share that is mounted when it is needed is mounted by this
+    if not (now := file_system(path)).is_network:
         raise ShareIsGone(path=path, before=before, now=str(now), memory=memory)
 
 

@@ -13,11 +13,11 @@ def state_base() -> str:
 
 
 def memory_of(what: str, mailboxes: str) -> str:
-    """Return the file in which this machine remembers something of the mailboxes at that path.
+    """Return the file in which this machine remembers something of the mailboxes at that path, however it is spelled.
 
     Its name needs no module of digests, which would cost `send` time.
     """
-    raw = os.fsencode(mailboxes)
+    raw = os.fsencode(os.path.realpath(mailboxes))
     ending = os.fsdecode(raw.replace(os.sep.encode(), b"%")[-_NAME_BYTES:])
     return os.path.join(state_base(), what, f"{_sum(raw):016x}{ending}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from ai_bridge import clocks, conflicts, home, machines, reading, sharing
 from ai_bridge.link import state as link_state
@@ -97,7 +98,7 @@ def _copies(where: Mailboxes) -> list[Fact]:
             if conflicts.original(name):
                 path = os.path.join(directory, name)
                 said = f"{path} is a conflict copy of {conflicts.original(name)}, which is in force"
-                found.append(Fact("copy", NOTE, said, f"rm '{path}'"))
+                found.append(Fact("copy", NOTE, said, f"rm {shlex.quote(path)}"))
     return found
 
 

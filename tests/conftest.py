@@ -53,6 +53,42 @@ def settings(where: Mailboxes) -> Settings:
     return settings_.load(where.path, {"settle_s": 0.0})
 
 
+# Two machines, and a third, as their cards and pages name them.
+LAPTOP, TOWER, MINI = "laptop-aaaaaaaa", "tower-bbbbbbbb", "mini-cccccccc"
+On = Callable[[str], str]
+
+
+@pytest.fixture
+def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> On:
+    """Make this process one of another machine, from now on: one with a state directory of its own."""
+
+    def become(machine: str) -> str:
+        monkeypatch.setenv("AI_BRIDGE_STATE", str(state_of(tmp_path, machine)))
+        return machine
+
+    return become
+
+
+def state_of(base: Path, machine: str) -> Path:
+    """Return the state directory of a machine of that ID."""
+    state = base / f"state of {machine}"
+    if not state.exists():
+        state.mkdir(parents=True)
+        (state / "home").write_text(f"{machine}\n")
+    return state
+
+
+def settle_on(where: Mailboxes, machine: str, *agents: str, epoch: int = 1, **fields: object) -> None:
+    """Write the cards of agents that live on that machine."""
+    where.make(list(agents))
+    for agent in agents:
+        said = {"name": agent, "home": machine, **({"epoch": epoch} if epoch > 1 else {}), **fields}
+        lines = "".join(f"{name}: {value}\n" for name, value in said.items())
+        replaced = Path(where.path, "agents", f".{agent}.new")
+        replaced.write_text(f"---\n{lines}---\n")
+        replaced.rename(replaced.with_name(f"{agent}.md"))
+
+
 def post(where: Mailboxes, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: str) -> str:
     """Send a message; returns its ID."""
     return send(where, sender, Draft([to], body, **words), LIMIT).id

@@ -345,3 +345,61 @@ def test_a_scan_is_made_in_parts_that_leave_nothing_out(where: Mailboxes, monkey
         ["gemini", "qwen"],
         ["zed"],
     ]
+
+
+# --- network file systems -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ways", [_by_inotify, _by_polling])
+def test_on_a_network_file_system_arrivals_are_found_by_listing(
+    watched: Path, monkeypatch: pytest.MonkeyPatch, ways: Callable[..., None]
+) -> None:
+    ways(monkeypatch)
+    others: set[str] = set()
+
+    class Shared:
+        """What another machine does is in the listing, and neither an event nor a time tells of it."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(os, name)
+
+        def listdir(self, path: str) -> list[str]:
+            return [*os.listdir(path), *others]
+
+    monkeypatch.setattr(watches, "os", Shared())
+    with Wake(lambda: [str(watched)], poll_s=0.01, is_network=True) as wake:
+        assert any(thread.name == "poll" for thread in threading.enumerate())
+        _quiet(wake)
+        others.add("from elsewhere.txt")
+        assert wake.wait(LONG_S)
+        assert wake.changed == {str(watched)}
+        _quiet(wake)
+        _rename_in(watched)
+        assert wake.wait(LONG_S)
+
+
+def test_on_a_local_disk_nothing_is_listed(watched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Wake(lambda: [str(watched)], poll=True, poll_s=0.01) as wake:
+        _quiet(wake)
+        monkeypatch.setattr(watches, "_names", lambda path: pytest.fail("listed"))
+        _rename_in(watched)
+        assert wake.wait(LONG_S)
+
+
+def test_on_a_network_file_system_events_of_this_machine_still_wake(watched: Path) -> None:
+    with Wake(lambda: [str(watched)], poll_s=LONG_S, is_network=True) as wake:
+        _quiet(wake)
+        _rename_in(watched)
+        assert wake.wait(LONG_S / 2)
+
+
+def test_mailboxes_on_a_share_are_polled(where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ai_bridge import settings as settings_
+    from tests.test_sharing import mounted, table
+
+    loaded = settings_.load(where.path, {"poll_s": 0.01})
+    with Wake.over(where, loaded, lambda: [where.path]):
+        assert not any(thread.name == "poll" for thread in threading.enumerate())
+    table(tmp_path, monkeypatch, mounted("nfs4", where.path))
+    with Wake.over(where, loaded, lambda: [where.path]):
+        assert any(thread.name == "poll" for thread in threading.enumerate())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import ssl
@@ -55,24 +56,26 @@ class Api:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=self._patience_s, context=_context(self.url)) as answer:
+            with _opener(self.url).open(request, timeout=self._patience_s) as answer:
                 raw = answer.read()
             return json.loads(raw) if raw.strip() else None
         except urllib.error.HTTPError as error:
             said = error.read(400).decode("utf-8", "replace").strip() or error.reason
             raise SyncthingRefused(url=self.url, why=f"{error.code} {said}") from None
-        except (OSError, ValueError) as trouble:
+        except (OSError, ValueError, http.client.HTTPException) as trouble:
             why = getattr(trouble, "reason", trouble)
             raise SyncthingRefused(url=self.url, why=f"{why}; is it running?") from None
 
 
-def _context(url: str) -> ssl.SSLContext | None:
-    """Syncthing's own certificate is of its own making; the key goes to this machine's own address only."""
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    """Return what asks this machine's own address, and no proxy: the key goes there only."""
+    direct = urllib.request.ProxyHandler({})
     if urlsplit(url).scheme != "https":
-        return None
+        return urllib.request.build_opener(direct)
+    # Syncthing's own certificate is of its own making.
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
+    return urllib.request.build_opener(direct, urllib.request.HTTPSHandler(context=context))
 
 
 def found(home: str | None) -> Api:

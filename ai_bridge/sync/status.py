@@ -55,7 +55,7 @@ def look(where: Mailboxes) -> SyncStatus | None:
     link = SyncStatus(place.folder)
     try:
         _fill(link, place, setup.api_of(place, _PATIENCE_S))
-    except (BridgeError, KeyError, TypeError, ValueError) as trouble:
+    except (BridgeError, AttributeError, KeyError, TypeError, ValueError) as trouble:
         link.troubles.append(f"{trouble}: run `ai-bridge sync setup` again")
     return link
 
@@ -96,7 +96,7 @@ def is_all_out(where: Mailboxes, patience_s: float) -> bool:
             if time.monotonic() > deadline:
                 return False
             time.sleep(_LOOK_S)
-    except (BridgeError, KeyError, TypeError, ValueError):
+    except (BridgeError, AttributeError, KeyError, TypeError, ValueError):
         return False
     return True
 
