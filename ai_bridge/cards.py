@@ -17,7 +17,7 @@ from ai_bridge.policy import CARD_BYTES, ENDING, entries, is_entry
 from ai_bridge.text import stamp
 
 # Which machine it lives on, and how it is reached: written by the program alone.
-WRITTEN = ("home", "epoch", "next", "link", "remote")
+WRITTEN = ("home", "epoch", "next", "link", "remote", "gone")
 FIELDS = ("name", "display", *WRITTEN, "client", "project", "description", "since", *policy.FIELDS)
 TEXT = "text"
 _FIELD_LENGTH = 400

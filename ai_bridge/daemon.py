@@ -5,10 +5,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ai_bridge import message, nudge, presence, sharing, strays
 from ai_bridge.clocks import Clocks
 from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.link import config as link_config
 from ai_bridge.log import LOGGER
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, Outbox
@@ -18,6 +20,9 @@ from ai_bridge.router_locks import RouterLocks
 from ai_bridge.settings import Settings
 from ai_bridge.step import Step
 from ai_bridge.wake import Wake, hinted, parts
+
+if TYPE_CHECKING:
+    from ai_bridge.link.carrier import Carrier
 
 _LEVELS = dict.fromkeys(("reject", "hold", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
 _AGAIN = ("leave", "retry")
@@ -38,6 +43,9 @@ class Daemon:
         self._wake: Wake | None = None
         self._left: set[tuple[str, str]] = set()
         self._sweep_at = 0.0
+        self._carries = only is None
+        self._link: Carrier | None = None
+        self._link_trouble = ""
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -50,11 +58,14 @@ class Daemon:
                 LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
                 message.load_parser()
                 self._locks.mark_ready()
+                self._see_to_link()
                 hints: list[Outbox] | None = None
                 while not self._stopping:
                     self._guarded_pass(hints)
                     hints = self._rest(anew=hints is None)
         finally:
+            if self._link is not None:
+                self._link.stop()
             LOGGER.info("router of %s stopped", self._names())
             self._locks.release()
 
@@ -92,6 +103,27 @@ class Daemon:
             LOGGER.error("who is served could not be looked up: %s", trouble)
             return []
 
+    def _see_to_link(self) -> None:
+        """Carry the link of these mailboxes, where there is one that no process carries; trouble is logged once."""
+        if not self._carries or (self._link is not None and self._link.is_alive):
+            return
+        try:
+            if (found := link_config.load(self.mailboxes)) is None:
+                return
+            from ai_bridge.link.carrier import Carrier
+
+            carrier = Carrier(self.mailboxes, self.settings, found)
+            self._link = carrier if carrier.start() else None
+        except ImportError:
+            self._note_link(str(link_config.NotInstalled()))
+        except (BridgeError, OSError) as trouble:
+            self._note_link(str(trouble))
+
+    def _note_link(self, trouble: str) -> None:
+        if trouble != self._link_trouble:
+            LOGGER.error("%s", trouble)
+        self._link_trouble = trouble
+
     def _names(self) -> str:
         return ", ".join(sorted(self._locks.agents))
 
@@ -116,6 +148,7 @@ class Daemon:
         hints = self.mailboxes.outboxes_of(self._wake.changed) if time.monotonic() < self._sweep_at else None
         if hints is None:
             self._take_more()
+            self._see_to_link()
         return hints
 
     def _guarded_pass(self, hints: list[Outbox] | None) -> None:

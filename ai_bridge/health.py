@@ -110,11 +110,17 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
     for agent in agents:
         router = router_of(mailboxes, agent)
         report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
-        report.home = homes.of(agent) if homes.is_elsewhere(agent) else ""
+        report.home = homes.of(agent) if homes.is_elsewhere(agent) else _link_of(homes, agent)
         _note_abroad(report, mailboxes.outbox(agent), homes)
         _judge(report, settings)
         reports.append(report)
     return reports
+
+
+def _link_of(homes: Homes, agent: str) -> str:
+    """Return what carries the mail of an agent of another team, '' of one of these mailboxes."""
+    link = homes.links([agent]).get(agent, "")
+    return f"the link {link}" if link else ""
 
 
 def _note_abroad(report: AgentHealth, outbox: Outbox, homes: Homes) -> None:

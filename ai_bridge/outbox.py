@@ -7,6 +7,10 @@ import os
 
 from ai_bridge import durable, message, nudge
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SUFFIX = "-outbox"
 TEMPORARY = ".tmp"
 ATTACHED = ".attached"
@@ -120,19 +124,21 @@ class Outbox:
         except OSError:
             return []
 
-    def names(self, state: str, recipient: str = "") -> list[str]:
+    def names(self, state: str, recipient: str = "", wanted: "Callable[[str], bool] | None" = None) -> list[str]:
         """Return the message files in `state` in the order they were sent, of one recipient if one is given.
+
+        `wanted`, if given, leaves names out that need not be put in order.
 
         A listing is no snapshot: one that races with drops may show a later message and not an earlier one.
         What a second listing adds before the last of the first closes that gap.
         """
         ending = f".{recipient}.txt" if recipient else ".txt"
-        first = self._listed(state, ending)
+        first = list(filter(wanted, self._listed(state, ending)))
         if not first:
             return []
         keys = {name: self.order(state, name) for name in first}
         last = max(keys.values())
-        for name in self._listed(state, ending):
+        for name in filter(wanted, self._listed(state, ending)):
             if name not in keys and (key := self.order(state, name)) < last:
                 keys[name] = key
         return sorted(keys, key=keys.__getitem__)

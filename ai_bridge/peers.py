@@ -5,6 +5,7 @@ from __future__ import annotations
 from ai_bridge import cards, presence
 from ai_bridge.cards import Card
 from ai_bridge.inbox import inboxes
+from ai_bridge.linked import GONE
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.presence import Presence
 from ai_bridge.text import stamp
@@ -67,5 +68,6 @@ def peers(mailboxes: Mailboxes) -> list[Peer]:
     found = [
         Peer(agent, known.get(agent) or Card(agent, {}), here.get(agent), len(unread.get(agent, [])))
         for agent in mailboxes.agents()
+        if agent not in known or not known[agent].get(GONE)
     ]
     return sorted(found, key=lambda peer: (not peer.is_online, not peer.unread, peer.address))

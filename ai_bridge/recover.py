@@ -19,20 +19,21 @@ MAX_RELEASES = 3
 _STALE_TEMPORARY_S = 86_400
 
 
-def recover(router: Router) -> "Iterator[Step]":
+def recover(router: Router, counted: bool = True) -> "Iterator[Step]":
     """Release what was claimed for the agents the router serves, yielding each step.
 
     The caller holds their router locks, so whoever claimed it is dead. A message found claimed after
-    `MAX_RELEASES` releases is rejected instead.
+    `MAX_RELEASES` releases is rejected instead; not where they are not `counted`, for many are claimed at once.
     """
     counts = _ReleaseCounts(router)
     outboxes = router.look()
     held = [
         (outbox, name) for outbox in outboxes for name in outbox.visible(PROCESSING) if _is_ours(router, outbox, name)
     ]
-    counts.add([f"{outbox.owner}/{name}" for outbox, name in held])
+    if counted:
+        counts.add([f"{outbox.owner}/{name}" for outbox, name in held])
     for outbox, name in held:
-        yield _released(router, outbox, name, counts.get(f"{outbox.owner}/{name}"))
+        yield _released(router, outbox, name, counts.get(f"{outbox.owner}/{name}") if counted else 0)
     for outbox in outboxes:
         _tidy(outbox)
 

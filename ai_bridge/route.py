@@ -74,7 +74,7 @@ class Router:
 
     def _outbox_steps(self, outbox: Outbox) -> "Iterator[Step]":
         try:
-            names = outbox.names(DROPPED)
+            names = outbox.names(DROPPED, wanted=self.may_be_ours)
         except OSError as error:
             yield Step("retry", outbox, "", str(disk_error(outbox.path, error)))
             return

@@ -138,7 +138,10 @@ def resolve(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
     """Return the known agents that `wanted` names, `*` standing for all but the sender; raises `BridgeError`."""
     entries = list(dict.fromkeys(entry for text in wanted for entry in address.split_list(text)))
     if address.EVERYONE in entries:
-        everyone = [agent for agent in mailboxes.agents() if agent != sender]
+        from ai_bridge.homes import Homes
+
+        homes = Homes(mailboxes)
+        everyone = [agent for agent in mailboxes.agents() if agent != sender and not homes.claim(agent).link]
         if not everyone:
             raise NobodyElse(sender=sender)
         return everyone
@@ -165,6 +168,11 @@ def drop(outbox: Outbox, name: str, raw: bytes, written_ns: int | None = None) -
     Raises FileExistsError or another OSError.
     """
     _drop(outbox, [(outbox.owner, name, raw)], [], written_ns)
+
+
+def drop_all(outbox: Outbox, files: list[tuple[str, bytes]]) -> None:
+    """Put complete files, each (name, content), into the outbox with one flush, or none of them; raises as `drop`."""
+    _drop(outbox, [(outbox.owner, name, raw) for name, raw in files], [])
 
 
 def _drop(

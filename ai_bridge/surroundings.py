@@ -6,6 +6,7 @@ import os
 import shlex
 
 from ai_bridge import clocks, conflicts, home, machines, reading, sharing
+from ai_bridge.link import state as link_state
 from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.state import state_base
@@ -28,7 +29,8 @@ class Fact:
 
 def examine(where: Mailboxes, settings: Settings) -> list[Fact]:
     """Return what is worth knowing; of mailboxes on one machine alone that is next to nothing."""
-    return [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
+    around = [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
+    return [*around, *_links(where)]
 
 
 def _disk(where: Mailboxes, settings: Settings) -> list[Fact]:
@@ -97,4 +99,18 @@ def _copies(where: Mailboxes) -> list[Fact]:
                 path = os.path.join(directory, name)
                 said = f"{path} is a conflict copy of {conflicts.original(name)}, which is in force"
                 found.append(Fact("copy", NOTE, said, f"rm {shlex.quote(path)}"))
+    return found
+
+
+def _links(where: Mailboxes) -> list[Fact]:
+    found = []
+    for one in link_state.state(where):
+        what, place = f"link {one.link.team}", one.link.shown_url
+        if one.connected:
+            waits = f"{one.to_send} to send, {one.to_receive or 0} to receive"
+            found.append(Fact(what, OK, f"connected to {place} since {one.since}; {waits}"))
+        else:
+            said = f"not connected to {place}: {one.trouble or 'it is just starting'}; {one.to_send} to send"
+            found.append(Fact(what, WRONG, said, "ai-bridge link"))
+        found += [Fact(what, WRONG, note) for note in one.notes]
     return found

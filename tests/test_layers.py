@@ -19,12 +19,13 @@ ORDER = [
     *("address", "headers", "handler", "message", "votes", "decision"),
     *("libc", "durable", "reading", "lease", "locks", "settings", "sharing", "state", "nudge"),
     *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
-    *("policy", "homes", "cards", "machines", "presence", "clocks", "sync"),
+    *("policy", "homes", "cards", "linked", "machines", "presence", "clocks", "sync"),
     *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
     *("ids", "send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover", "strays"),
     *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),
     *("processes", "identity", "person", "sessions"),
-    *("handover", "surroundings", "health", "log", "router_locks", "daemon", "control", "service", "install"),
+    *("log", "link", "handover", "surroundings", "health", "router_locks", "daemon", "control"),
+    *("service", "install"),
     *("reach", "doctor", "server", "cli", "__main__"),
 ]
 # Within the packages of the server, of the command line, of reach and of the registration, the same holds.
@@ -34,7 +35,7 @@ SERVER = [
 ]
 CLI = [
     *("__init__", "receipts", "sending", "fast", "group", "output", "demo"),
-    *("mail", "allow", "look", "past", "book", "sync", "operate", "hooking", "setup", "install", "doctor"),
+    *("mail", "allow", "look", "past", "book", "link", "sync", "operate", "hooking", "setup", "install", "doctor"),
     *("main", "entry"),
 ]
 REACH = [
@@ -47,7 +48,14 @@ INSTALL = [
 ]
 SYNC = ["__init__", "api", "coming", "setup", "status"]
 DOCTOR = ["finding", "switches", "registration", "starting", "__init__"]
-WITHIN = {"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR, "sync": SYNC}
+LINK = [
+    *("__init__", "config", "wire", "journal", "book", "outgoing", "incoming", "receipts", "state"),
+    *("streams", "server", "flows", "carrier", "setting"),
+]
+WITHIN = {
+    **{"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR, "sync": SYNC},
+    "link": LINK,
+}
 # Each third-party package is met in these places only.
 MET_IN = {
     "mcp": {"server", "cli.demo"},
@@ -59,6 +67,7 @@ MET_IN = {
     "jsonschema": {"server"},
     "anyio": {"server", "cli.demo"},
     "tomlkit": {"install"},
+    "nats": {"link.streams", "link.server"},
 }
 CHANGES = {
     "rename",
@@ -107,9 +116,7 @@ def _own(name: str) -> str | None:
 
 def _rank(module: str) -> tuple[int, int]:
     top, _, inner = module.partition(".")
-    within = {"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR, "sync": SYNC}.get(
-        top, [""]
-    )
+    within = WITHIN.get(top, [""])
     return ORDER.index(top), within.index(inner or within[0])
 
 

@@ -42,6 +42,7 @@ _BRIDGE = {
     "mcp": (f"{_SETUP}:mcp", "Run the STDIO MCP server."),
     "hook": (f"{_SETUP}:hook", "What a client's command hook runs: JSON in, JSON out."),
     "sync": ("ai_bridge.cli.sync:sync", "Have Syncthing keep the mailboxes in step with other machines."),
+    "link": ("ai_bridge.cli.link:link", "Join the mailboxes of another team, through a NATS server."),
     "config": (f"{_SETUP}:config", "Each setting, its value and where it came from."),
     "install": (f"{_INSTALL}:install", "Register server, hooks and skill with a client."),
     "uninstall": (f"{_INSTALL}:uninstall", "Take out what install put in."),

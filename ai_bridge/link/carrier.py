@@ -1,0 +1,188 @@
+"""Carries a link: a thread with its own event loop, which no trouble of the server or the disk can end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from ai_bridge import message
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.link import config
+from ai_bridge.link.config import Link
+from ai_bridge.link.flows import Flows, log
+from ai_bridge.link.server import Server
+from ai_bridge.link.state import LOCK, Report
+from ai_bridge.locks import Lock
+from ai_bridge.log import LOGGER
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.recover import recover
+from ai_bridge.settings import Settings
+from ai_bridge.text import stamp
+from ai_bridge.wake import Wake
+from ai_bridge.watches import signals_blocked
+
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
+# A connection that held so long was a good one: the next pause is a short one again.
+_GOOD_S = 10.0
+_JOIN_S = 10.0
+# How long a thread of this process runs before another may: the link's moves wait for the router's looks, and after
+# each system call anew. With the usual 5 ms a batch took twice as long.
+_SWITCH_S = 0.0005
+
+
+class Carrier:
+    """The link of some mailboxes, while this process holds its lock."""
+
+    def __init__(self, mailboxes: Mailboxes, settings: Settings, link: Link) -> None:
+        self.mailboxes = mailboxes
+        self.settings = settings
+        self.link = link
+        self._report = Report(mailboxes, link)
+        self._lock = Lock(mailboxes.lock_file(LOCK, link.team))
+        self._stopping = threading.Event()
+        self._ended = asyncio.Event()
+        self._wake: Wake | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+
+    def start(self) -> bool:
+        """Take the link's lock and begin; False where another process carries it."""
+        if not self._lock.acquire(LOCK, self.link.team):
+            return False
+        self._lock.describe(LOCK, self.link.team, ready=True)
+        sys.setswitchinterval(_SWITCH_S)
+        with signals_blocked():
+            self._thread.start()
+        return True
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still carries: it ends by itself where the link is removed or changed."""
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        """End, and give the lock back."""
+        self._stopping.set()
+        with suppress(RuntimeError):  # its loop has ended already
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._ended.set)
+        self._thread.join(_JOIN_S)
+
+    # --- the thread -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._live())
+        except Exception:
+            LOGGER.exception("the link ended")
+        finally:
+            self._lock.release()
+
+    async def _live(self) -> None:
+        """Connect again and again until told to stop, or until the link is removed."""
+        self._loop = asyncio.get_running_loop()
+        message.load_parser()
+        self._flows = Flows(self.mailboxes, self.settings, self.link)
+        self._recover()
+        with Wake.over(self.mailboxes, self.settings, self._flows.directories) as self._wake:
+            with signals_blocked():
+                threading.Thread(target=self._watch, args=(self._wake,), name="link wake", daemon=True).start()
+            pause = _FIRST_PAUSE_S
+            while not self._stopping.is_set():
+                begun = time.monotonic()
+                await self._guarded_session()
+                pause = _FIRST_PAUSE_S if time.monotonic() - begun > _GOOD_S else min(2 * pause, _LAST_PAUSE_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), pause)
+            self._report.say(since="", trouble="its router ended")
+
+    def _recover(self) -> None:
+        """Release what a dead process had claimed and perhaps published: the stream knows it again."""
+        try:
+            self._flows.outgoing.look()
+            for step in recover(self._flows.outgoing, counted=False):
+                log(step)
+            self._flows.incoming.adopt()
+        except (BridgeError, OSError) as trouble:
+            LOGGER.error("recovery of the link failed: %s", trouble)
+
+    def _watch(self, wake: Wake) -> None:
+        """Run in a thread of its own: hand each wake on to the event loop."""
+        anew = True
+        while not self._stopping.is_set() and self._loop is not None:
+            woken = wake.wait(self.settings.sweep_s, anew)
+            anew = not woken or wake.changed is None
+            if woken:
+                with suppress(RuntimeError):  # the loop has ended
+                    self._loop.call_soon_threadsafe(self._flows.woken, wake.changed)
+
+    # --- one connection ---------------------------------------------------------------------------------
+
+    async def _guarded_session(self) -> None:
+        """Serve while the connection holds; trouble is logged once, and never leaves this method."""
+        server = Server(self.link)
+        try:
+            await server.open()
+            await server.prepare()
+            await self._session(server)
+        except BridgeError as trouble:
+            self._fail(str(trouble))
+        except OSError as error:
+            self._fail(str(disk_error(self.mailboxes.path, error)))
+        except Exception as fault:
+            LOGGER.exception("the link failed")
+            self._fail(f"a fault of the link: {fault!r}")
+        finally:
+            await server.close()
+
+    def _fail(self, trouble: str) -> None:
+        self._flows.note(logging.ERROR, f"the link {self.link.team}: {trouble}")
+        with suppress(OSError):
+            self._report.say(since="", trouble=trouble, to_receive=None)
+
+    async def _session(self, server: Server) -> None:
+        """Run all flows until one fails, the connection is lost, or the link is over; raises why."""
+        flows = [*self._flows.all(server), self._tell(server)]
+        self._report.say(since=stamp(time.time()), trouble="", notes=server.notes)
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(flow) for flow in (*flows, self._ended.wait())]
+        try:
+            done, _ = await asyncio.wait([*tasks, server.lost], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if self._stopping.is_set():
+            return
+        errors = [task.exception() for task in done if not task.cancelled()]
+        raise next(filter(None, errors), None) or server.ending()
+
+    async def _tell(self, server: Server) -> None:
+        """Say now and then what waits; where the link is another, or none, by now, end."""
+        while True:
+            found = config.load(self.mailboxes)
+            if found is None or not found.is_same(self.link):
+                self._stopping.set()
+                self._ended.set()
+                return
+            self._report.say(to_receive=await server.waiting(), owed=len(self._flows.journal))
+            await asyncio.sleep(self.settings.sweep_s)
+
+
+def try_once(link: Link, action: Callable[[Server], Coroutine[None, None, None]]) -> None:
+    """Connect, do one thing, and close; raises `Trouble` or `Refusal`."""
+
+    async def do() -> None:
+        server = Server(link)
+        try:
+            await server.open()
+            await action(server)
+        finally:
+            await server.close()
+
+    asyncio.run(do())

@@ -1,0 +1,277 @@
+"""What flows over one connection: mail and receipts both ways, and cards. Trouble ends it; the next one goes on.
+
+What is done to files is done at once in the thread of the event loop: a batch takes some hundredths of a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Coroutine
+from typing import Any
+
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.link import receipts, wire
+from ai_bridge.link.book import Book, NameTakenHere
+from ai_bridge.link.config import Link, Trouble
+from ai_bridge.link.incoming import DROP, TERMINATE, Arrival, Incoming
+from ai_bridge.link.journal import Journal
+from ai_bridge.link.outgoing import Outgoing, Parcel
+from ai_bridge.link.server import Server
+from ai_bridge.log import LOGGER
+from ai_bridge.mailboxes import AGENTS, Mailboxes
+from ai_bridge.outbox import DIRECTORIES, DROPPED, MALFORMED, READ, Outbox
+from ai_bridge.settings import Settings
+from ai_bridge.step import Step
+
+# After the disk refused something, and until a receipt that came too early is looked at again.
+_RETRY_S, _EARLY_S = 0.5, 0.25
+_ENDED = (DIRECTORIES[READ], DIRECTORIES[MALFORMED])
+
+
+class Flows:
+    """The flows of one link; `woken` lets each look at what a wake may be for."""
+
+    def __init__(self, mailboxes: Mailboxes, settings: Settings, link: Link) -> None:
+        self.mailboxes = mailboxes
+        self.settings = settings
+        self.link = link
+        self.book = Book(mailboxes, link)
+        self.journal = Journal(link.file(mailboxes, ".owed"))
+        self.outgoing = Outgoing(mailboxes, settings, self.book)
+        self.incoming = Incoming(self.book, self.journal)
+        self._said: set[str] = set()
+        self._mail, self._receipts, self._people = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._hints: set[str] | None = None
+        self._cards: dict[str, bytes] = {}
+
+    def all(self, server: Server) -> list[Coroutine[None, None, None]]:
+        """Return every flow of a new connection."""
+        LOGGER.info("the link %s is connected to %s", self.link.team, self.link.shown_url)
+        self._said.clear()
+        return [
+            self._send(server),
+            self._receive(server),
+            self._send_receipts(server),
+            self._receive_receipts(server),
+            self._exchange_cards(server),
+        ]
+
+    # --- mail -------------------------------------------------------------------------------------------
+
+    async def _send(self, server: Server) -> None:
+        self.outgoing.limit = server.max_payload
+        self._hints = None
+        while True:
+            self._mail.clear()
+            for parcels, steps in self.outgoing.batches(self._hinted()):
+                self._tell(steps)
+                await self._send_batch(server, parcels)
+            if not await self._until(self._mail):
+                self._hints = None
+
+    def _hinted(self) -> list[Outbox] | None:
+        """Return the outboxes that wakes hinted at since the last look; None for all."""
+        hints = self._hints
+        self._hints = set()
+        return None if hints is None else self.mailboxes.outboxes_of(frozenset(hints))
+
+    def _tell(self, steps: list[Step]) -> None:
+        for step in steps:
+            if step.verb in ("leave", "retry"):
+                self._again_soon()
+            else:
+                log(step)
+
+    async def _send_batch(self, server: Server, parcels: list[Parcel]) -> None:
+        """Publish a batch and deliver what the stream took; raises `Trouble` where it did not take all."""
+        troubles = await self._published(server, parcels)
+        for parcel, trouble in zip(parcels, troubles, strict=True):
+            if trouble is None:
+                log(self.outgoing.accepted(parcel))
+        left = [parcel for parcel, trouble in zip(parcels, troubles, strict=True) if trouble is not None]
+        self.outgoing.give_back(left)
+        if left:
+            raise Trouble(what=f"the stream takes no mail: {next(filter(None, troubles))}")
+
+    async def _published(self, server: Server, parcels: list[Parcel]) -> list[BaseException | None]:
+        """Publish parcels; whatever happens, each that is not surely stored is given back."""
+        try:
+            return await server.publish(wire.MAIL, [(one.subject, one.raw, one.headers) for one in parcels])
+        except BaseException:
+            self.outgoing.give_back(parcels)
+            raise
+
+    def _again_soon(self) -> None:
+        """Look at everything again after a moment: something is not complete yet, or the disk refused a move."""
+        asyncio.get_running_loop().call_later(max(self.settings.settle_s, _RETRY_S), self.woken, None)
+
+    async def _receive(self, server: Server) -> None:
+        pull = await server.pull(wire.MAIL)
+        while True:
+            if batch := await pull.batch():
+                await self._take(server, batch)
+
+    async def _take(self, server: Server, batch: list[Any]) -> None:
+        arrivals = [Arrival(msg.subject, dict(msg.headers or {}), msg.data) for msg in batch]
+        try:
+            self.incoming.take(arrivals)
+        except OSError as error:
+            self.note(logging.ERROR, f"mail of the link waits: {disk_error(self.mailboxes.path, error)}")
+            await self._later(batch, _RETRY_S)
+            return
+        for arrival, msg in zip(arrivals, batch, strict=True):
+            if arrival.verdict == TERMINATE:
+                await self._refuse(server, arrival, msg)
+            else:
+                await msg.ack()
+        self.journal.flush()
+        if any(arrival.verdict == DROP and arrival.recipient not in self.outgoing.agents for arrival in arrivals):
+            self._again_soon()  # it is for nobody here: its sender's router, which is this one, says so
+
+    async def _refuse(self, server: Server, arrival: Arrival, msg: Any) -> None:
+        """Tell the sender why, if there is one who could be told, and have the message never come again."""
+        LOGGER.warning("the link %s refused what came as %s: %s", self.link.team, arrival.subject, arrival.why)
+        if (told := self.incoming.refusal(arrival)) is not None:
+            subject, id_, receipt = told
+            item = (subject, receipt.as_bytes(), {"Nats-Msg-Id": id_})
+            if (trouble := (await server.publish(wire.RECEIPTS, [item]))[0]) is not None:
+                raise Trouble(what=f"the stream takes no receipts: {trouble}")
+        await msg.term()
+
+    async def _later(self, batch: list[Any], seconds: float) -> None:
+        for msg in batch:
+            await msg.nak(delay=seconds)
+        await asyncio.sleep(seconds)
+
+    # --- receipts ---------------------------------------------------------------------------------------
+
+    async def _send_receipts(self, server: Server) -> None:
+        while True:
+            self._receipts.clear()
+            while due := receipts.due(self.book, self.journal):
+                items = [(one.subject, one.raw, {"Nats-Msg-Id": one.id}) for one in due]
+                troubles = await server.publish(wire.RECEIPTS, items)
+                sent = [one.debt for one, trouble in zip(due, troubles, strict=True) if trouble is None]
+                self.journal.settle(sent)
+                if len(sent) < len(due):
+                    raise Trouble(what=f"the stream takes no receipts: {next(filter(None, troubles))}")
+            await self._until(self._receipts)
+
+    async def _receive_receipts(self, server: Server) -> None:
+        pull = await server.pull(wire.RECEIPTS)
+        while True:
+            for msg in await pull.batch():
+                try:
+                    await self._conclude(msg)
+                except BridgeError as refusal:
+                    LOGGER.warning("the link %s refused a receipt: %s", self.link.team, refusal)
+                    await msg.term()
+
+    async def _conclude(self, msg: Any) -> None:
+        _, team, sender = wire.parse_subject(msg.subject, teams=2)
+        try:
+            done = self.outgoing.conclude(sender, team, wire.parse_receipt(msg.data))
+        except OSError as error:
+            self.note(logging.ERROR, f"a receipt of the link waits: {disk_error(self.mailboxes.path, error)}")
+            done = False
+        if done:
+            await msg.ack()
+        else:
+            await msg.nak(delay=_EARLY_S)
+
+    # --- cards ------------------------------------------------------------------------------------------
+
+    async def _exchange_cards(self, server: Server) -> None:
+        """Learn what others say of their agents, and say what changed of ours."""
+        known = asyncio.Event()
+        self._cards.clear()
+
+        def take(subject: str, raw: bytes, more: int) -> None:
+            self._learn(subject, raw)
+            if not more:
+                known.set()
+
+        if await server.follow_cards(take):
+            await known.wait()
+        while True:
+            self._people.clear()
+            await self._publish_cards(server)
+            await self._until(self._people)
+
+    def _learn(self, subject: str, raw: bytes) -> None:
+        try:
+            team, agent = wire.parse_subject(subject, teams=1)
+            if team == self.link.team:
+                self._cards[subject] = raw
+            elif called := self.book.learn(team, agent, raw):
+                LOGGER.info("the link %s: %s %s", self.link.team, called, "is known" if raw else "left")
+                self.woken(None)
+        except NameTakenHere as refusal:
+            self.note(logging.WARNING, str(refusal))
+        except BridgeError as refusal:
+            self.note(logging.WARNING, f"the link {self.link.team}: a card was refused: {refusal}")
+        except OSError as error:
+            self.note(logging.ERROR, f"the link {self.link.team}: {disk_error(self.mailboxes.path, error)}")
+
+    async def _publish_cards(self, server: Server) -> None:
+        """Publish what changed of our cards; an agent that is gone leaves an empty one."""
+        wanted = self.book.cards()
+        for agent in self.book.unnamed:
+            self.note(logging.WARNING, f"other teams cannot reach {agent}: the name they would use is another's")
+        gone = {subject: b"" for subject, raw in self._cards.items() if raw and subject not in wanted}
+        changed = {subject: raw for subject, raw in (wanted | gone).items() if self._cards.get(subject) != raw}
+        troubles = await server.publish(wire.CARDS, [(subject, raw, {}) for subject, raw in changed.items()])
+        if any(troubles):
+            raise Trouble(what=f"the stream takes no cards: {next(filter(None, troubles))}")
+        self._cards |= changed
+
+    # --- waking -----------------------------------------------------------------------------------------
+
+    async def _until(self, event: asyncio.Event) -> bool:
+        """Wait for a wake; False where it is time to look at everything."""
+        try:
+            await asyncio.wait_for(event.wait(), self.settings.sweep_s)
+        except TimeoutError:
+            return False
+        return True
+
+    def woken(self, changed: frozenset[str] | None) -> None:
+        """Let each flow look at what a wake may be for."""
+        if changed is None:
+            self._hints = None
+            events: tuple[asyncio.Event, ...] = (self._mail, self._receipts, self._people)
+        else:
+            ended = {path for path in changed if path.endswith(_ENDED)}
+            people = {path for path in changed if os.path.basename(path) == AGENTS}
+            roots = changed - ended - people
+            self._hints = None if self._hints is None else self._hints | roots
+            flows = ((self._mail, roots), (self._receipts, ended), (self._people, people))
+            events = tuple(event for event, found in flows if found)
+        for event in events:
+            event.set()
+
+    def directories(self) -> list[str]:
+        """Return where mail is dropped, where others' mail ends, and where cards are."""
+        try:
+            outboxes = self.mailboxes.outboxes()
+        except (BridgeError, OSError):
+            outboxes = []
+        others = self.book.others
+        ends = [one.directory(state) for one in outboxes if one.owner in others for state in (READ, MALFORMED)]
+        roots = [one.directory(DROPPED) for one in outboxes if one.owner not in others]
+        return [self.mailboxes.path, os.path.join(self.mailboxes.path, AGENTS), *roots, *ends]
+
+    def note(self, level: int, sentence: str) -> None:
+        """Log a sentence once, until the link is connected anew."""
+        if sentence not in self._said:
+            LOGGER.log(level, "%s", sentence)
+        self._said.add(sentence)
+
+
+def log(step: Step) -> None:
+    fields = {"verb": step.verb, "sender": step.outbox.owner, "file": step.name, "why": step.why}
+    text = f"link: {step.verb} {step.outbox.owner}/{step.name}" + (f": {step.why}" if step.why else "")
+    level = logging.WARNING if step.verb in ("reject", "hold", "release") else logging.INFO
+    LOGGER.log(level, "%s", text, extra=fields)

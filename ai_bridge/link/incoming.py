@@ -1,0 +1,149 @@
+"""What comes from other teams: dropped into the sender's outbox here, durably, and only then acknowledged.
+
+From there this machine's routers go on as with any mail. What can never be dropped is kept aside with its reason.
+"""
+
+import hashlib
+import os
+
+from ai_bridge import durable, message, reading
+from ai_bridge.errors import BridgeError, IdReused, Malformed
+from ai_bridge.link import wire
+from ai_bridge.link.book import Book, NameTakenHere
+from ai_bridge.link.journal import Debt, Journal
+from ai_bridge.linked import REMOTE
+from ai_bridge.message import Message
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, REASON, STATES, UNREAD, Outbox, file_name, label
+from ai_bridge.send import drop_all
+
+DROP, HAVE, TERMINATE = "drop", "have", "terminate"
+_REFUSED = "refused"
+_ON_ITS_WAY = (DROPPED, PROCESSING, UNREAD, HELD)
+
+
+class Arrival:
+    """One message as the stream gave it; `verdict` says what was done with it, and `why`."""
+
+    __slots__ = ("attempt", "called", "headers", "raw", "recipient", "sender", "subject", "team", "verdict", "why")
+
+    def __init__(self, subject: str, headers: dict[str, str], raw: bytes) -> None:
+        self.subject = subject
+        self.headers = headers
+        self.raw = raw
+        self.sender = headers.get(wire.SENDER, "")
+        told = headers.get(wire.ATTEMPT, "0")
+        self.attempt = int(told) if told.isascii() and told.isdigit() and len(told) < 7 else 0
+        self.team = ""
+        self.called = ""
+        self.recipient = ""
+        self.verdict = ""
+        self.why = ""
+
+
+class Incoming:
+    """Takes batches of arrivals; what is owed for them is written into the journal first."""
+
+    def __init__(self, book: Book, journal: Journal) -> None:
+        self.book = book
+        self.journal = journal
+        self.mailboxes = book.mailboxes
+
+    def adopt(self) -> None:
+        """Owe receipts for all that came and has not ended; raises OSError."""
+        debts = []
+        for called, card in self.book.others.items():
+            outbox = self.mailboxes.outbox(called)
+            names = {name for state in _ON_ITS_WAY for name in outbox.visible(state) if label(name)[1]}
+            debts += [Debt(called, name, card.get(REMOTE)) for name in names if not self.journal.has(called, name)]
+        self.journal.add(debts)
+
+    def take(self, batch: list[Arrival]) -> None:
+        """Drop a batch and set each verdict; raises OSError, and what was not dropped then comes again."""
+        drops: dict[str, dict[str, bytes]] = {}
+        debts = []
+        for arrival in batch:
+            try:
+                debts.append(self._judge(arrival, drops))
+            except BridgeError as refusal:
+                self._keep_aside(arrival, str(refusal))
+        self.journal.add([debt for debt in debts if debt is not None])
+        for called, files in filter(lambda entry: entry[1], drops.items()):
+            self._drop(self.mailboxes.outbox(called), files)
+
+    def _judge(self, arrival: Arrival, drops: dict[str, dict[str, bytes]]) -> Debt | None:
+        """Say what is to be done with an arrival: a drop is noted in `drops`; returns the receipt then owed."""
+        parsed, recipient = self._checked(arrival)
+        name = file_name(parsed.id, recipient)
+        try:
+            outbox = self.book.meet(arrival.called, arrival.sender)
+        except NameTakenHere as refusal:
+            raise wire.BadWire(why=str(refusal)) from None
+        waiting = drops.setdefault(arrival.called, {})
+        present = waiting.get(name) or self._present(outbox, name, arrival.attempt)
+        if present is None:
+            waiting[name] = arrival.raw
+        elif present != arrival.raw:
+            self._keep_aside(arrival, str(IdReused(id=parsed.id, recipient=recipient)))
+            return None
+        arrival.verdict = HAVE if present else DROP
+        return Debt(arrival.called, name, arrival.sender, arrival.attempt)
+
+    def _checked(self, arrival: Arrival) -> tuple[Message, str]:
+        """Return the message and its recipient here; raises `Malformed` where it is not what its subject says."""
+        ours, arrival.team, recipient = wire.parse_subject(arrival.subject, teams=2)
+        arrival.recipient = recipient
+        if arrival.team == ours:
+            raise wire.BadWire(why=f"it comes from another that calls itself {ours}")
+        parsed = message.parse(arrival.raw)
+        arrival.called = wire.foreign(arrival.sender, arrival.team)
+        if not arrival.called or parsed.sender != arrival.called:
+            raise wire.BadWire(why=f"From is {parsed.sender}, but {arrival.sender!r} of {arrival.team} sent it")
+        if parsed.recipients != [recipient]:
+            raise wire.BadWire(why=f"To is {', '.join(parsed.recipients)}, but it was sent to {recipient}")
+        return parsed, recipient
+
+    def _present(self, outbox: Outbox, name: str, attempt: int) -> bytes | None:
+        """Return the content of the file of that name, whatever its state; None where there is none.
+
+        What was refused here and is sent again on purpose (`attempt`) is not there.
+        """
+        for state in STATES:
+            if state == MALFORMED and attempt:
+                continue
+            path = outbox.file(state, name)
+            if not os.path.lexists(path):
+                continue
+            try:
+                return reading.read_delivered(path)
+            except FileNotFoundError:
+                continue
+            except Malformed:
+                return b""
+        return None
+
+    def _drop(self, outbox: Outbox, files: dict[str, bytes]) -> None:
+        """Drop all with one flush; where one is there by now, each that is not."""
+        try:
+            drop_all(outbox, list(files.items()))
+        except FileExistsError:
+            for name, raw in files.items():
+                if not os.path.lexists(outbox.file(DROPPED, name)):
+                    drop_all(outbox, [(name, raw)])
+
+    def _keep_aside(self, arrival: Arrival, why: str) -> None:
+        """Keep what is refused, with its reason, in the state directory, under a name its content gives it."""
+        arrival.verdict, arrival.why = TERMINATE, why
+        folder = self.mailboxes.state_file("links", _REFUSED)
+        durable.make_directory(folder)
+        path = os.path.join(folder, f"{hashlib.sha256(arrival.raw).hexdigest()[:16]}.txt")
+        durable.replace_own(path, arrival.raw)
+        durable.replace_own(path + REASON, f"{arrival.subject}: {why}\n".encode("utf-8", "replace"))
+
+    def refusal(self, arrival: Arrival) -> tuple[str, str, wire.Receipt] | None:
+        """Return (subject, de-duplication ID, receipt) that tells the sender of a refusal; None where none can."""
+        id_, _, recipient = arrival.headers.get("Nats-Msg-Id", "").partition("~")[0].rpartition(".")
+        if arrival.verdict != TERMINATE or not (arrival.called and message.is_id(id_)):
+            return None
+        receipt = wire.Receipt(id_, recipient, wire.MALFORMED, arrival.why)
+        to = wire.receipt_to(arrival.sender, arrival.team, self.book.link.team)
+        return to, f"{arrival.headers['Nats-Msg-Id']}.refused", receipt

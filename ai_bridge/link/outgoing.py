@@ -1,0 +1,196 @@
+"""What goes to other teams: claimed and checked as a router does it, published, and delivered once the stream has it.
+
+A message is `unread` from then on: accepted, and waiting for its recipient, whose receipt makes it read.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+
+from ai_bridge import address, durable
+from ai_bridge.errors import Malformed, Undeliverable
+from ai_bridge.link import wire
+from ai_bridge.link.book import Book
+from ai_bridge.linked import GONE, LINK, REMOTE
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.message import Message
+from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name
+from ai_bridge.reject import take_back
+from ai_bridge.route import Router
+from ai_bridge.settings import Settings
+from ai_bridge.step import Step
+
+# Messages published at once.
+_BATCH = 200
+# Of what the server takes in one piece, left for the headers of ours.
+_HEADERS_BYTES = 1024
+
+
+class TooLargeForServer(Malformed):
+    sentence = "the message is {size} bytes, and the server of the link takes {limit} (its setting max_payload)"
+
+
+class Returned(Malformed):
+    sentence = "the team {team} returned it: {why}"
+
+
+class Parcel:
+    """One claimed message on its way: the file `name`, its `final` name, and what is published."""
+
+    __slots__ = ("final", "headers", "message", "name", "outbox", "raw", "recipient", "subject")
+
+    def __init__(self, outbox: Outbox, name: str, message: Message, recipient: str) -> None:
+        self.outbox = outbox
+        self.name = name
+        self.final = file_name(message.id, recipient)
+        self.message = message
+        self.recipient = recipient
+        self.subject = ""
+        self.raw = b""
+        self.headers: dict[str, str] = {}
+
+
+class Outgoing(Router):
+    """The router of other teams' agents; the caller holds the link's lock. `limit`: the largest file, in bytes."""
+
+    __slots__ = ("_returned", "book", "limit", "parcels")
+
+    def __init__(self, mailboxes: Mailboxes, settings: Settings, book: Book) -> None:
+        super().__init__(mailboxes, set(), settings)
+        self.book = book
+        self.limit = settings.max_message_bytes
+        self.parcels: list[Parcel] = []
+        self._returned = _Returned(book.link.file(mailboxes, ".returned"))
+
+    def look(self) -> list[Outbox]:
+        """Take note of the agents there are now, and serve those the link reaches; returns all outboxes."""
+        self.book.look()
+        team = self.book.link.team
+        self.serves = {called for called, card in self.book.others.items() if card.get(LINK) == team}
+        return super().look()
+
+    def batches(self, outboxes: list[Outbox] | None) -> Iterator[tuple[list[Parcel], list[Step]]]:
+        """Make one pass in batches: yield what was claimed to be published, and what else was done with files.
+
+        Each batch must be dealt with before the next one is asked for. Only one listing is made of each outbox,
+        so that ten thousand messages that wait there cost no more than ten thousand looks.
+        """
+        self.parcels, steps = [], []
+        try:
+            for step in self.one_pass(outboxes):
+                if step.verb != "claim":
+                    steps.append(step)
+                if len(self.parcels) >= _BATCH:
+                    yield self.parcels, steps
+                    self.parcels, steps = [], []
+        except GeneratorExit:
+            raise
+        except BaseException:
+            self.give_back(self.parcels)
+            raise
+        yield self.parcels, steps
+
+    def accepted(self, parcel: Parcel) -> Step:
+        """Deliver what the stream has taken."""
+        try:
+            parcel.outbox.move("deliver", parcel.name, parcel.final)
+        except FileExistsError:
+            return self._collapse(parcel.outbox, parcel.name, parcel.message.id, parcel.recipient, UNREAD)
+        self._gate.note(parcel.outbox.owner, parcel.recipient, parcel.message)
+        return Step("deliver", parcel.outbox, parcel.final)
+
+    def give_back(self, parcels: list[Parcel]) -> None:
+        """Release what the stream did not take, the last first, so that what is left claimed is the oldest."""
+        for parcel in reversed(parcels):
+            parcel.outbox.release(parcel.name)
+
+    def conclude(self, sender: str, team: str, receipt: wire.Receipt) -> bool:
+        """Do to our copy what became of the message on its recipient's side; False where it is too early for that.
+
+        Only what was sent to that team can be spoken of.
+        """
+        if wire.team_of(receipt.recipient) != team:
+            raise wire.BadWire(why=f"a receipt of {team} for mail to {receipt.recipient}")
+        outbox, name = self.mailboxes.outbox(sender), file_name(receipt.id, receipt.recipient)
+        if os.path.lexists(outbox.file(UNREAD, name)):
+            self._conclude(outbox, name, receipt)
+            return True
+        return not any(os.path.lexists(outbox.file(state, name)) for state in (DROPPED, PROCESSING))
+
+    def _conclude(self, outbox: Outbox, name: str, receipt: wire.Receipt) -> None:
+        if receipt.state == wire.READ:
+            try:
+                outbox.move("acknowledge", name)
+            except FileExistsError:  # read once before, and restored since
+                outbox.move_to_free("acknowledge", name)
+            return
+        self._returned.note(name)
+        team = wire.team_of(receipt.recipient)
+        take_back(self.mailboxes, outbox, name, Returned(team=team, why=receipt.reason or "no reason was given"))
+
+    # --- a router's steps, where they differ -------------------------------------------------------------
+
+    def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
+        final = file_name(parsed.id, recipient)
+        if outbox.owner == address.POSTMASTER:  # a receipt tells the same, and the other side's postmaster writes
+            outbox.move("deliver", name, final)
+            outbox.move("acknowledge", final)
+            return Step("deliver", outbox, final)
+        for state in (READ, UNREAD):
+            if os.path.lexists(outbox.file(state, final)):
+                return self._collapse(outbox, name, parsed.id, recipient, state)
+        if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
+            return self._keep_back(outbox, name, final, objection)
+        try:
+            packed = self._packed(Parcel(outbox, name, parsed, recipient))
+        except Malformed as refusal:
+            return self.reject(outbox, name, refusal)
+        why = self._see_to_judgement(outbox.owner, parsed, recipient)
+        self.parcels.append(packed)
+        return Step("claim", outbox, name, why)
+
+    def _packed(self, parcel: Parcel) -> Parcel:
+        """Fill in what is published; raises `Malformed`."""
+        book, owner, recipient = self.book, parcel.outbox.owner, parcel.recipient
+        if owner in book.others:
+            raise Undeliverable(why=f"{owner} is of another team, and mail between two others is not passed on")
+        if book.others[recipient].get(GONE):
+            raise Undeliverable(why=f"{recipient} is no longer an agent of its team")
+        if not (called := book.name_of(owner)):
+            raise Undeliverable(
+                why=f"other teams have no name for {owner}: {wire.foreign(owner, book.link.team) or 'it is too long'}"
+                " would be another agent's"
+            )
+        there, team = book.others[recipient].get(REMOTE), wire.team_of(recipient)
+        names = book.names_in(team) if parcel.message.get("Voters") else {}
+        parcel.raw = wire.as_sent(parcel.message, names | {owner: called, recipient: there})
+        if len(parcel.raw) + _HEADERS_BYTES > self.limit:
+            raise TooLargeForServer(size=len(parcel.raw), limit=self.limit)
+        parcel.subject = wire.mail_to(there, team, book.link.team)
+        attempt = self._returned.times(parcel.final)
+        id_ = f"{parcel.final.removesuffix('.txt')}{f'~{attempt}' if attempt else ''}"
+        parcel.headers = {"Nats-Msg-Id": id_, wire.SENDER: owner, wire.ATTEMPT: str(attempt)}
+        return parcel
+
+
+class _Returned:
+    """How often each message came back: what is sent again then is no duplicate to the stream."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            with open(path, encoding="ascii") as file:
+                found = json.load(file)
+            self._times = {name: count for name, count in found.items() if isinstance(count, int)}
+        except (OSError, ValueError, AttributeError, RecursionError):
+            self._times = {}
+
+    def times(self, name: str) -> int:
+        return self._times.get(name, 0)
+
+    def note(self, name: str) -> None:
+        """Count one more, on the disk first: it is the thousand latest that are remembered."""
+        self._times[name] = self._times.pop(name, 0) + 1
+        self._times = dict(list(self._times.items())[-1000:])
+        durable.make_directory(os.path.dirname(self._path))
+        durable.replace_own(self._path, json.dumps(self._times).encode("ascii"))

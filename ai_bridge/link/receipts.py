@@ -1,0 +1,72 @@
+"""Receipts for what came over a link: once its copy here is read or malformed, its sender is told."""
+
+import os
+
+from ai_bridge import reading
+from ai_bridge.errors import Malformed
+from ai_bridge.link import wire
+from ai_bridge.link.book import Book
+from ai_bridge.link.journal import Debt, Journal
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, label
+
+_REASON_BYTES = 65_536
+# Receipts published at once.
+_BATCH = 500
+
+
+class Due:
+    """A receipt that can be sent now: for which debt, under which subject and de-duplication ID."""
+
+    __slots__ = ("debt", "id", "raw", "subject")
+
+    def __init__(self, debt: Debt, subject: str, id_: str, raw: bytes) -> None:
+        self.debt = debt
+        self.subject = subject
+        self.id = id_
+        self.raw = raw
+
+
+def due(book: Book, journal: Journal) -> list[Due]:
+    """Return the receipts that can be sent now, at most a batch."""
+    found: list[Due] = []
+    for called, debts in journal.owed().items():
+        outbox = book.mailboxes.outbox(called)
+        on_its_way = {
+            name for state in (DROPPED, PROCESSING, UNREAD, HELD) for name in reading.listed(outbox.directory(state))
+        }
+        for debt in debts:
+            if debt.name not in on_its_way and (one := _due(book, outbox, debt)) is not None:
+                found.append(one)
+            if len(found) >= _BATCH:
+                return found
+    return found
+
+
+def _due(book: Book, outbox: Outbox, debt: Debt) -> Due | None:
+    id_, recipient = label(debt.name)
+    state, reason = _end(outbox, debt)
+    called = book.name_of(recipient) or wire.foreign(recipient, book.link.team)
+    if not state or not called:
+        return None
+    subject = wire.receipt_to(debt.agent, wire.team_of(debt.called), book.link.team)
+    raw = wire.Receipt(id_, called, state, reason).as_bytes()
+    return Due(debt, subject, f"{id_}.{called}.{state}~{debt.attempt}", raw)
+
+
+def _end(outbox: Outbox, debt: Debt) -> tuple[str, str]:
+    """Return how a message ended and why, ('', '') where it has not, or is nowhere to be seen just now."""
+    if os.path.lexists(outbox.file(READ, debt.name)):
+        return wire.READ, ""
+    stem = debt.name.removesuffix(".txt")
+    names = [name for name in outbox.visible(MALFORMED) if name == debt.name or name.startswith(f"{stem}~")]
+    if not names:
+        return "", ""
+    newest = max(names, key=lambda name: (len(name), name))
+    return wire.MALFORMED, _reason(outbox.file(MALFORMED, newest) + REASON)
+
+
+def _reason(path: str) -> str:
+    try:
+        return reading.read_file(path, _REASON_BYTES).decode("utf-8", "replace").strip()
+    except (OSError, Malformed):
+        return "it was refused there"

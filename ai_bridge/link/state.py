@@ -1,0 +1,120 @@
+"""How a link stands, for whoever asks: said by the process that carries it, in a file of the state directory."""
+
+import json
+import os
+from contextlib import suppress
+
+from ai_bridge import durable, linked, reading
+from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.link import config
+from ai_bridge.link.config import Link
+from ai_bridge.locks import Holder, holder
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import DROPPED, PROCESSING, label
+
+LOCK = "link"
+_ENDING = ".state"
+_BYTES = 65_536
+
+
+class LinkState:
+    """One link as it stands: who carries it (`holder`, None: nobody), since when it is connected, and what waits.
+
+    `to_send` is what waits here to be sent, `to_receive` what waits in the stream, `owed` the messages of others that
+    have not ended here, `notes` what a person should look at, `trouble` why it is not connected.
+    """
+
+    __slots__ = ("agents", "holder", "link", "notes", "owed", "since", "to_receive", "to_send", "trouble")
+
+    def __init__(self, link: Link, holder: Holder | None) -> None:
+        self.link = link
+        self.holder = holder
+        self.since = ""
+        self.trouble = ""
+        self.notes: list[str] = []
+        self.agents = 0
+        self.to_send = 0
+        self.to_receive: int | None = None
+        self.owed: int | None = None
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.since)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "link": self.link.team,
+            "url": self.link.shown_url,
+            "connected": self.connected,
+            "since": self.since or None,
+            "pid": self.holder.pid if self.holder else None,
+            "trouble": self.trouble or None,
+            "agents": self.agents,
+            "to_send": self.to_send,
+            "to_receive": self.to_receive,
+            "owed": self.owed,
+            "notes": self.notes,
+        }
+
+
+def state(mailboxes: Mailboxes) -> list[LinkState]:
+    """Return how the links of these mailboxes stand: none, or one; raises `BadLink` where it cannot be read."""
+    link = config.load(mailboxes)
+    return [_state(mailboxes, link)] if link is not None else []
+
+
+def _state(mailboxes: Mailboxes, link: Link) -> LinkState:
+    found = LinkState(link, holder(mailboxes.lock_file(LOCK, link.team)))
+    others = {name for name, card in linked.linked(mailboxes).items() if card.get(linked.LINK) == link.team}
+    found.agents = len(others)
+    found.to_send = _waiting(mailboxes, others)
+    if found.holder is None:
+        found.trouble = "no router of all agents runs: `ai-bridge start`"
+        return found
+    said = _said(link.file(mailboxes, _ENDING))
+    found.since, found.trouble = (value if isinstance(value := said.get(name), str) else "" for name in _TEXTS)
+    found.to_receive, found.owed = (value if isinstance(value := said.get(name), int) else None for name in _NUMBERS)
+    notes = said.get("notes")
+    found.notes = [str(note) for note in notes] if isinstance(notes, list) else []
+    return found
+
+
+_TEXTS = ("since", "trouble")
+_NUMBERS = ("to_receive", "owed")
+
+
+def _waiting(mailboxes: Mailboxes, others: set[str]) -> int:
+    """Return how many messages to other teams' agents lie dropped or claimed."""
+    with suppress(BridgeError, OSError):
+        return sum(
+            label(name)[1] in others
+            for outbox in mailboxes.outboxes()
+            for state in (DROPPED, PROCESSING)
+            for name in outbox.visible(state)
+        )
+    return 0
+
+
+def _said(path: str) -> dict[str, object]:
+    with suppress(OSError, Malformed, ValueError, RecursionError):
+        found = json.loads(reading.read_file(path, _BYTES))
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+class Report:
+    """What the carrying process says of its link; written only where it changed."""
+
+    def __init__(self, mailboxes: Mailboxes, link: Link) -> None:
+        self._path = link.file(mailboxes, _ENDING)
+        self._said: dict[str, object] = {}
+
+    def say(self, **facts: object) -> None:
+        """Put these facts into the file, beside what was said before."""
+        said = self._said | facts
+        if said == self._said:
+            return
+        self._said = said
+        durable.make_directory(os.path.dirname(self._path))
+        durable.replace_own(self._path, json.dumps(said).encode())
