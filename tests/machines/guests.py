@@ -27,5 +27,5 @@ def measure(ground: str, plan: Plan) -> Verdict:
     lines = shown.splitlines()
     told = [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
     print("\n".join(line for line in lines if not line.startswith(MARK)))
-    assert told, f"the guest ended with {code} and told no verdict"
+    assert told, f"the guest ended with {code} and told no verdict: {shown[-1000:]}"
     return Verdict(**json.loads(told[-1]))

@@ -11,7 +11,7 @@ from tests.machines import guests, run, software
 from tests.machines.plan import FULL, Plan
 from tests.machines.verdict import Verdict
 
-pytestmark = [pytest.mark.machines, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.machines, pytest.mark.timeout(2400)]
 
 
 def _here(ground: str, plan: Plan, base: Path) -> Verdict:

@@ -25,7 +25,7 @@ def run(words: Sequence[str], limit_s: float, directory: str | None = None) -> t
     """Run a command in a guest; returns its exit code, None where it was cut off, and all the console showed."""
     base = Path(tempfile.mkdtemp(prefix="guest-"))
     try:
-        return _boot(_prepare(base, words, directory or os.getcwd()), limit_s)
+        return _boot(_prepare(base, words, directory or os.getcwd()), base, limit_s)
     finally:
         shutil.rmtree(base)
 
@@ -40,25 +40,37 @@ def _prepare(base: Path, words: Sequence[str], directory: str) -> list[str]:
     return [_KERNEL, f"mem={_MEMORY}", *root, *console, f"init={base / 'init'}"]
 
 
-def _boot(command: Sequence[str], limit_s: float) -> tuple[int | None, str]:
+def _boot(command: Sequence[str], home: Path, limit_s: float) -> tuple[int | None, str]:
+    """Boot, and end with the guest; its kernel keeps a directory of its own in the home."""
     guest = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "HOME": str(home)},
+        start_new_session=True,
     )
     cut_off = threading.Timer(limit_s, _power_off, [guest])
     cut_off.start()
-    shown = []
     try:
-        assert guest.stdout is not None
-        for raw in guest.stdout:
-            line = raw.decode("utf-8", "replace").rstrip()
-            shown.append(line)
-            if os.environ.get("MACHINES_CONSOLE"):
-                print(line, file=sys.stderr, flush=True)
+        shown = _console(guest)
     finally:
         cut_off.cancel()
         _power_off(guest)
         guest.wait()
     return _code(shown), "\n".join(line for line in shown if not line.startswith(_ENDED))
+
+
+def _console(guest: subprocess.Popen[bytes]) -> list[str]:
+    """Return all that the console shows until the guest is off."""
+    assert guest.stdout is not None
+    shown = []
+    with guest.stdout as console:
+        for raw in console:
+            shown.append(raw.decode("utf-8", "replace").rstrip())
+            if os.environ.get("MACHINES_CONSOLE"):
+                print(shown[-1], file=sys.stderr, flush=True)
+    return shown
 
 
 def _power_off(guest: subprocess.Popen[bytes]) -> None:
