@@ -10,7 +10,7 @@ from typing import Any
 
 from ai_bridge import durable, headers, home, homes, nudge, page, policy, reading
 from ai_bridge.address import checked, is_address, name_from
-from ai_bridge.errors import BridgeError, Malformed, disk_error
+from ai_bridge.errors import BridgeError, Malformed, TooLarge, disk_error
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.policy import CARD_BYTES, ENDING, entries, is_entry
@@ -81,6 +81,8 @@ def load(mailboxes: Mailboxes, address: str) -> Card:
         return Card(address, {})
     except OSError as error:
         raise disk_error(path, error) from None
+    except TooLarge as trouble:
+        raise BadCard(path=path, why=f"it has {trouble.facts['size']} bytes, and may have {CARD_BYTES}") from None
     except (ValueError, Malformed) as trouble:
         raise BadCard(path=path, why=str(trouble)) from None
     return _card(address, metadata, text)

@@ -3,7 +3,7 @@
 It asks again what `guard` asked before a send, for a message may have been dropped another way.
 """
 
-from ai_bridge import address, guard, hops, policy, traffic
+from ai_bridge import address, guard, hops, message, policy, traffic
 from ai_bridge.errors import BridgeError
 from ai_bridge.guard import HeldByCard, PairTooBusy, ThreadTooLong
 from ai_bridge.mailboxes import Mailboxes
@@ -16,11 +16,12 @@ from ai_bridge.settings import Settings
 class Gate:
     """What a router asks before it delivers, during one pass: `save` ends that."""
 
-    __slots__ = ("_mailboxes", "_policies", "_settings", "_traffic")
+    __slots__ = ("_allowed", "_mailboxes", "_policies", "_settings", "_traffic")
 
     def __init__(self, mailboxes: Mailboxes, settings: Settings) -> None:
         self._mailboxes = mailboxes
         self._settings = settings
+        self._allowed: dict[str, str] = {}
         self._policies = policy.Policies(mailboxes)
         limit = settings.pair_per_hour
         self._traffic = traffic.Traffic(mailboxes, limit) if limit else None
@@ -42,13 +43,22 @@ class Gate:
         return found if found is not None and not self._is_approved(outbox, name, claimed) else None
 
     def note(self, sender: str, recipient: str, delivered: Message) -> None:
-        """Count a message that was delivered."""
-        if self._traffic and sender != address.POSTMASTER and not hops.is_persons(delivered):
+        """Count a message that was delivered, but for what was composed before a person let the two go on."""
+        if not self._traffic or sender == address.POSTMASTER or hops.is_persons(delivered):
+            return
+        until = max(self._allowed_until(sender), self._allowed_until(recipient))
+        if (message.stamp_of(delivered.id) or "9") > until:
             self._traffic.note(sender, recipient)
+
+    def _allowed_until(self, agent: str) -> str:
+        if agent not in self._allowed:
+            self._allowed[agent] = guard.allowed_until(self._mailboxes, agent)
+        return self._allowed[agent]
 
     def save(self) -> None:
         """Write down what was counted, and look at cards again from now on."""
         self._policies.look_again()
+        self._allowed.clear()
         if self._traffic:
             self._traffic.save()
 

@@ -10,7 +10,7 @@ import time
 from ai_bridge import address, policy, traffic
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED
+from ai_bridge.outbox import DROPPED, label
 from ai_bridge.send import Draft, resolve
 
 TYPE_CHECKING = False
@@ -101,7 +101,8 @@ def _check_pairs(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: 
         times = [second for way in ways(sender, recipient) for second in traffic.recent(mailboxes, *way)]
         waiting = [path for way in ways(sender, recipient) for path in _dropped(mailboxes, *way)]
         if len(times) + len(waiting) + number > limit:
-            number += sum(not _is_persons(path) for path in waiting)
+            until = allowed_until(mailboxes, sender, recipient)
+            number += sum(_composed(path) > until and not _is_persons(path) for path in waiting)
             if (refusal := too_busy(mailboxes, sender, recipient, times, number, limit)) is not None:
                 raise NotSent(why=str(refusal))
 
@@ -119,6 +120,21 @@ def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[str
     except OSError:
         return
     yield from (outbox.file(DROPPED, name) for name in names if name.endswith(f".{recipient}.txt"))
+
+
+def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
+    """Return until when what these agents composed was let go on, in the form of `message.stamp_of`; else ''."""
+    from ai_bridge import allowed
+
+    found = (allowed.of_agent(mailboxes, agent) for agent in agents)
+    return max((one.until for one in found if one is not None), default="")
+
+
+def _composed(path: str) -> str:
+    """Return when a file was composed, by its name; one that does not tell counts as new."""
+    from ai_bridge import message
+
+    return message.stamp_of(label(os.path.basename(path))[0]) or "9"
 
 
 def _is_persons(path: str) -> bool:

@@ -115,7 +115,8 @@ class Homes:
 
     def is_elsewhere(self, agent: str) -> bool:
         """Tell whether the agent is known to live on another machine."""
-        return self.of(agent) not in ("", home.here())
+        there = self.of(agent)
+        return there != "" and there != home.here()
 
     def claim(self, agent: str) -> Claim:
         """Return what counts: the card, or what was heard before if that has a higher epoch; raises `DiskError`."""

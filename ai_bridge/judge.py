@@ -59,17 +59,24 @@ def _was_asked(mailboxes: Mailboxes, voter: str, thread: str, opener: str) -> bo
 
 
 def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:
-    """Return who is asked: voters who were not written to yet, else, of a split, one other agent that is online.
+    """Return who is asked: voters who were not written to yet, else, of a split, one other agent.
 
-    Of several online one of the opener's project comes first, and one that is no further session of a voter.
+    One that is online comes first, else the one last seen, who finds the request with its mail; of several one of the
+    opener's project, and one that is no further session of a voter.
     """
     agents = set(mailboxes.agents())
     reserve = [voter for voter in decision.reserve if voter in agents]
     if reserve or decision.state != DISPUTED:
         return reserve
-    others = (presence.online(mailboxes) & agents) - set(decision.voters)
+    seen = {name: one.seen for name, one in presence.all_presences(mailboxes).items()}
+    awake, others = presence.online(mailboxes), agents - set(decision.voters)
     project, voting = decision.opener.partition("@")[2], {_agent_of(voter) for voter in decision.voters}
-    return sorted(others, key=lambda one: (one.partition("@")[2] != project, _agent_of(one) in voting, one))[:1]
+
+    def rank(one: str) -> tuple[object, ...]:
+        last = 0.0 if one in awake else -seen.get(one, 0.0)
+        return (one not in awake, last, one.partition("@")[2] != project, _agent_of(one) in voting, one)
+
+    return sorted(others, key=rank)[:1]
 
 
 def _agent_of(session: str) -> str:

@@ -42,14 +42,14 @@ def _routers(directory: Path, seconds: float) -> dict[str, list[float]]:
             where = common.make_mailboxes(directory, f"mailboxes {kind}")
             pids[kind] = stack.enter_context(common.router(where, *options)).pid
         time.sleep(_SETTLING_S)
-        before = {kind: _cpu_seconds(pid) for kind, pid in pids.items()}
+        before = {kind: cpu_seconds(pid) for kind, pid in pids.items()}
         time.sleep(seconds)
-        after = {kind: _cpu_seconds(pid) for kind, pid in pids.items()}
+        after = {kind: cpu_seconds(pid) for kind, pid in pids.items()}
         shares = {kind: [(b - a) / seconds for a, b in zip(before[kind], after[kind], strict=True)] for kind in pids}
         return {kind: [*shares[kind], *_memory_kib(pid)] for kind, pid in pids.items()}
 
 
-def _cpu_seconds(pid: int) -> tuple[float, float]:
+def cpu_seconds(pid: int) -> tuple[float, float]:
     """Return the seconds of processor a process used: by the ticks of its `stat`, and as the scheduler counted."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     ticks = int(fields[11]) + int(fields[12])

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Sets the checkout up and runs every test; other words go to pytest.
-# usage: management/test.sh [--faults|--clients] [pytest words]
+# usage: management/test.sh [--faults|--clients|--machines|--machines-full] [pytest words]
 #   --faults: the long kill runs, some minutes; --clients: the real clients, which it installs first, some minutes
+#   --machines: hosts with a bad network between them, as root, whose software it installs first, some minutes;
+#   --machines-full: the same with 1,000 messages each way, half an hour
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 "$root/management/setup.sh" test
@@ -16,8 +18,15 @@ case "${1:-}" in
         shift
         .venv/bin/python -m tests.clients.software >/dev/null
         ;;
+    --machines | --machines-full)
+        chosen="machines"
+        [ "$1" = --machines ] || export MACHINES_FULL=1
+        shift
+        .venv/bin/python -m tests.machines.software || :
+        set -- -s "$@"
+        ;;
     *)
-        chosen="not faults and not clients"
+        chosen="not faults and not clients and not machines"
         .venv/bin/ruff check .
         .venv/bin/ruff format --check .
         .venv/bin/mypy

@@ -169,6 +169,12 @@ def test_a_hostile_card_is_refused_in_one_sentence_and_hides_no_other(where: Mai
     assert set(cards.load_all(where)) == {"gemini"}
 
 
+def test_of_a_card_that_is_too_long_its_length_and_limit_are_told(where: Mailboxes) -> None:
+    _write(where, "---\nname: " + "x" * 20_000 + "\n---\n")
+    with pytest.raises(BadCard, match=r"it has 20015 bytes, and may have 16384; mend it"):
+        cards.load(where, "claude")
+
+
 @pytest.mark.parametrize("kind", ["symlink", "fifo", "directory"])
 def test_what_is_no_plain_file_is_no_card(where: Mailboxes, tmp_path: Path, kind: str) -> None:
     path = _path(where)

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Thread, Timer
+from threading import Thread, Timer, current_thread, main_thread
 from types import ModuleType
 
 import pytest
@@ -261,7 +261,7 @@ def test_a_defect_in_a_pass_is_logged_and_ends_no_router(
     names = outbox_.Outbox.names
 
     def names_with_a_defect(outbox: outbox_.Outbox, state: str, recipient: str = "") -> list[str]:
-        if state == DROPPED and defects:
+        if state == DROPPED and defects and current_thread() is not main_thread():  # the test lists, too
             raise defects.pop()
         return names(outbox, state, recipient)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from pathlib import Path
 
 import pytest
@@ -415,6 +416,19 @@ def test_with_nobody_kept_back_an_agent_that_is_online_is_asked(where: Mailboxes
     assert decide.tally(where, thread).judges == ["judy"]
 
 
+def test_where_nobody_is_online_whoever_was_seen_last_finds_the_request_with_its_mail(
+    where: Mailboxes, settings: Settings
+) -> None:
+    where.make(["anna@shop"])
+    with session(where, "anna@shop"):
+        pass
+    thread = propose(where, ["gemini"])
+    answer(where, thread, "gemini", "[CONTINUE] no")
+    route(where, settings)
+    assert len(judged(where, "anna@shop")) == 1
+    assert decide.tally(where, thread).judges == ["anna@shop"]
+
+
 def test_another_agent_is_asked_before_a_further_session_of_one_that_votes(
     where: Mailboxes, settings: Settings
 ) -> None:
@@ -446,11 +460,14 @@ def test_voters_kept_back_by_hand_are_asked_once_the_others_have_come_to_no_end(
 
 
 def test_with_nobody_there_the_next_vote_asks(where: Mailboxes, settings: Settings) -> None:
+    for agent in ("codex", "judy"):
+        shutil.rmtree(where.outbox(agent).path)
     thread = propose(where, ["gemini"])
     answer(where, thread, "gemini", "[CONTINUE] no")
     route(where, settings)
     found = decide.tally(where, thread)
     assert (found.state, found.judges) == (DISPUTED, [])
+    where.make(["codex"])
     with session(where, "codex"):
         answer(where, thread, "gemini", "[CONTINUE] still no")
         route(where, settings)

@@ -68,6 +68,16 @@ def test_after_install_all_is_well_but_what_only_a_person_can_do(client: str, tm
     assert "tools after" in looked["server"].found
 
 
+def test_in_the_home_directory_the_persons_files_are_no_projects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "gemini")
+    register("gemini")
+    monkeypatch.chdir(tmp_path / "home")
+    checks = [finding.check for finding in doctor.examine(["gemini"])]
+    assert checks == ["installed", "registered", "hooks", "server", "reach"]
+
+
 def test_looking_changes_nothing(tmp_path: Path) -> None:
     for client in install.CLIENTS:
         put(tmp_path, client)

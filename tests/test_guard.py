@@ -129,6 +129,19 @@ def test_what_is_dropped_and_not_delivered_yet_counts(where: Mailboxes, settings
     assert _fresh_until_refused(where, settings_, delivered=False)[0] == 60
 
 
+def test_a_person_lets_go_on_whose_mail_is_not_delivered_yet_and_it_counts_not_even_then(
+    where: Mailboxes, settings_: Settings
+) -> None:
+    _fresh_until_refused(where, settings_, delivered=False)
+    allow(where, "claude", settings_.max_hops)
+    _say(where, settings_, "claude", Draft(["gemini"], "on"))
+    assert len(list(Router(where, set(where.agents()), settings_).one_pass())) == 61
+    for _ in range(60):  # the one of the very second of the allowance is not counted
+        _say(where, settings_, "claude", Draft(["gemini"], "and on"))
+    with pytest.raises(NotSent):
+        _say(where, settings_, "claude", Draft(["gemini"], "and on"))
+
+
 def test_a_person_is_neither_refused_nor_counted(where: Mailboxes, settings_: Settings) -> None:
     for _ in range(70):
         _say(where, settings_, "claude", Draft(["gemini"], "x"), by_person=True)

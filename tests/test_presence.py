@@ -71,6 +71,11 @@ def test_who_has_a_session_is_online_until_it_ends(where: Mailboxes) -> None:
     assert abs(found.seen - time.time()) < 60
 
 
+def test_a_page_of_a_thousand_sessions_is_read(where: Mailboxes) -> None:
+    tell(where, online={f"agent{number}": NOW for number in range(1000)})
+    assert len(presence.online(where)) == 1000
+
+
 def test_a_killed_session_is_offline_at_once(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
     script = (
         "import sys, time\n"

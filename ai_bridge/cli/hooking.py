@@ -6,8 +6,9 @@ Whatever is wrong, the client's turn goes on: a refusal is one line on standard 
 import os
 import sys
 
-from ai_bridge import identity, mailboxes, presence, settings
+from ai_bridge import identity, mailboxes, nudge, presence, settings
 from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes, disk_error
+from ai_bridge.homes import Homes
 from ai_bridge.mailboxes import Mailboxes
 
 TYPE_CHECKING = False
@@ -49,6 +50,7 @@ def run(name: str, where: "str | None" = None, agent: "str | None" = None) -> in
     """Answer one hook of the client of that name; returns the exit code."""
     try:
         _answer(name, where, agent)
+        nudge.flush()
     except BridgeError as refusal:
         sys.stderr.write(f"error: {refusal}\n")
         return refusal.exit_code
@@ -69,7 +71,7 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
         return _say(carry.NOTHING, None)
     loaded = settings.load(found.path)
     key, me = _session(found, agent, client)
-    if not (me and os.path.isdir(found.outbox(me).path)):
+    if not (me and os.path.isdir(found.outbox(me).path)) or Homes(found).is_elsewhere(me):
         return _say(carry.nothing(client, event, loaded.reach), None)
     _say(*_mail(found, me, key, client, event, loaded))
 

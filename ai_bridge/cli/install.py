@@ -45,7 +45,7 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
     pieces = None if plugin is None else install_.plugin_pieces(plugin, _choice(options))
     if trust_hooks and client not in ("codex", "all"):
         raise click.UsageError("--trust-hooks goes with codex, the only client that asks.")
-    _run("install", client, pieces=pieces, **options)
+    _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
     if trust_hooks:
         _run("install", "codex", pieces=install_.trust_pieces(options["scope"], _choice(options)), **options)
 
@@ -74,6 +74,7 @@ def _run(
     yes: bool,
     as_json: bool,
     first: Sequence[Piece] = (),
+    is_trusted: bool = False,
     **options: Any,
 ) -> None:
     """Plan, ask, and carry out; once all is agreed to, `first` is done before the rest: a file may be the same."""
@@ -81,7 +82,7 @@ def _run(
     if dry_run:
         _show(steps, as_json)
         for step in steps:
-            _report(step, f"would-{step.verb}" if step.does else step.verb, None, as_json)
+            _report(step, f"would-{step.verb}" if step.does else step.verb, None, as_json, list(step.notes))
         return
     install_.agree(steps, lambda asking: _consents(steps, asking, yes, as_json))
     if first:
@@ -90,7 +91,8 @@ def _run(
     if not any(step.needs_consent for step in steps):
         _show(steps, as_json)
     for step, backup in install_.carry_out(steps):
-        _report(step, _DONE.get(step.verb, step.verb), backup, as_json)
+        notes = [note for note in step.notes if not (is_trusted and note == install_.TRUST)]
+        _report(step, _DONE.get(step.verb, step.verb), backup, as_json, notes)
 
 
 def _planned(
@@ -141,13 +143,13 @@ def _show(steps: list[Step], as_json: bool) -> None:
         click.echo(printable(step.difference, keep="\n\t"), nl=False)
 
 
-def _report(step: Step, action: str, backup: str | None, as_json: bool) -> None:
+def _report(step: Step, action: str, backup: str | None, as_json: bool, notes: list[str]) -> None:
     piece = step.piece
     if as_json:
-        about = {"what": piece.what, "backup": backup, "difference": step.difference, "notes": list(step.notes)}
+        about = {"what": piece.what, "backup": backup, "difference": step.difference, "notes": notes}
         echo_json([{"client": piece.client, "path": piece.path, "action": action, **about}])
         return
     kept = f" (before: {printable(backup)})" if backup else ""
     click.echo(f"{piece.client}: {action} {printable(piece.path)}{kept}")
-    for note in step.notes:
+    for note in notes:
         click.echo(f"{piece.client}: {printable(note)}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ def examine(clients: list[str]) -> Iterator[Finding]:
     """Look at each of the clients, yielding what is found; raises `CannotChange` where the directory is gone."""
     for client in clients:
         program = shutil.which(client)
-        known = [install.registered(client, scope) for scope in install.SCOPES]
+        known = [install.registered(client, scope) for scope in _scopes(client)]
         registered = [one for one in known if one.server is not None]
         if program is None and not registered:
             yield Finding(client, "installed", NOTE, f"the command {client} is not on the PATH")
@@ -47,6 +48,12 @@ def examine(clients: list[str]) -> Iterator[Finding]:
                 hooked &= finding.check not in ("hooks", "switch") or finding.level == OK
                 yield finding
         yield _reach(client, program, known, hooked)
+
+
+def _scopes(client: str) -> list[str]:
+    """Return the scopes there are: in the home directory the project's files are the person's own."""
+    folders = {install.folder(client, scope)[1]: scope for scope in reversed(install.SCOPES)}
+    return [scope for scope in install.SCOPES if scope in folders.values()]
 
 
 def around(chosen: str | None) -> Iterator[Finding]:
@@ -73,7 +80,8 @@ def _version(client: str, program: str | None) -> Finding:
     if program is None:
         return Finding(client, "installed", NOTE, f"registered, but the command {client} is not on the PATH")
     try:
-        done = _run([program, "--version"])
+        with tempfile.TemporaryDirectory() as empty:  # Gemini CLI would leave files in its own folder
+            done = _run([program, "--version"], GEMINI_CLI_HOME=empty)
     except (OSError, subprocess.TimeoutExpired) as trouble:
         return Finding(client, "installed", WRONG, f"{program} --version: {trouble}", f"{client} --version")
     said = done.stdout.decode("utf-8", "replace").strip().split("\n")[0]
@@ -82,8 +90,8 @@ def _version(client: str, program: str | None) -> Finding:
     return Finding(client, "installed", OK, said)
 
 
-def _run(words: list[str]) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, **_QUIET}
+def _run(words: list[str], **more: str) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, **_QUIET, **more}
     return subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S, env=environment, check=False
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ai_bridge.install.clients import pieces
+from ai_bridge.install.clients import TRUST, pieces
 from ai_bridge.install.entries import Choice
-from ai_bridge.install.places import CLIENTS, SCOPES, is_there
+from ai_bridge.install.places import CLIENTS, SCOPES, folder, is_there
 from ai_bridge.install.plan import (
     CannotChange,
     ChangedMeanwhile,
@@ -23,6 +23,7 @@ from ai_bridge.install.trust import trust_pieces
 __all__ = [
     "CLIENTS",
     "SCOPES",
+    "TRUST",
     "CannotChange",
     "ChangedMeanwhile",
     "Choice",
@@ -36,6 +37,7 @@ __all__ = [
     "agree",
     "carry_out",
     "codex_trust",
+    "folder",
     "is_there",
     "pieces",
     "plan",

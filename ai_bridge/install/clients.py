@@ -27,7 +27,7 @@ _GEMINI_DEFAULTS: dict[Path, object] = {
     ("experimental", "modelSteering"): True,
 }
 # Codex CLI asks its person, and notes the answer in its own settings: it is theirs to give, not ours to write.
-_TRUST = "Codex CLI runs these hooks only once you trust them: start `codex` in a terminal, and say so when it asks"
+TRUST = "Codex CLI runs these hooks only once you trust them: start `codex` in a terminal, and say so when it asks"
 
 
 def pieces(client: str, scope: str, choice: Choice) -> list[Piece]:
@@ -74,7 +74,7 @@ def gemini_server(choice: Choice) -> Entry:
 def _codex(scope: str, base: str, inside: str, choice: Choice) -> list[Piece]:
     """Codex CLI waits for no server that is not required, and for no tool longer than it is told to."""
     entry = {**server({**choice.environment, **places()}), "required": True, "tool_timeout_sec": 3600}
-    hooks = JsonFile(hooks=tool_hooks(CODEX_EVENTS), advice=_TRUST)
+    hooks = JsonFile(hooks=tool_hooks(CODEX_EVENTS), advice=TRUST)
     return [
         Piece("codex", "server", base, os.path.join(inside, "config.toml"), TomlFile(entry), _PRIVATE),
         Piece("codex", "hooks", base, os.path.join(inside, "hooks.json"), hooks),

@@ -1,0 +1,99 @@
+"""What runs on a host: `python -m tests.machines.actors send TO COUNT PER_SECOND | read | look`.
+
+Whose and which mailboxes: as the environment says. A sender prints the ID of each message that was accepted, a reader
+`ID TIME` of each it has in its hands, before it acknowledges, and `kept ID` where that failed. Trouble of the disk is
+told, as `trouble: …`, and tried again; any other exception ends the actor and fails the test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from ai_bridge import fetch, inbox, nudge, settings
+from ai_bridge.errors import BridgeError
+from ai_bridge.inbox import Waiting
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.outbox import STATES
+from ai_bridge.send import Draft, send
+
+_PAUSE_S = 0.2
+_TURN_S = 5.0
+
+
+def _tell(text: str) -> None:
+    os.write(1, f"{text}\n".encode())
+
+
+def _body(number: int) -> str:
+    return f"{number}\n" * (1 + number % 200)
+
+
+def _send_all(where: Mailboxes, agent: str, to: str, count: str, per_second: str) -> None:
+    """Send so many messages, one after the other, never faster than that."""
+    for number in range(int(count)):
+        not_before = time.monotonic() + 1 / float(per_second)
+        while not _sent(where, agent, to, number):
+            time.sleep(_PAUSE_S)
+        time.sleep(max(not_before - time.monotonic(), 0.0))
+
+
+def _sent(where: Mailboxes, agent: str, to: str, number: int) -> bool:
+    try:
+        _tell(send(where, agent, Draft([to], _body(number)), 1 << 20).id)
+    except (BridgeError, OSError) as trouble:
+        _tell(f"trouble: {trouble}")
+        return False
+    return True
+
+
+def _read_for_ever(where: Mailboxes, agent: str) -> None:
+    while True:
+        try:
+            loaded = settings.load(where.path)
+            while True:
+                _read_once(where, agent, loaded)
+        except (BridgeError, OSError) as trouble:
+            _tell(f"trouble: {trouble}")
+            time.sleep(_PAUSE_S)
+
+
+def _read_once(where: Mailboxes, agent: str, loaded: settings.Settings) -> None:
+    lock = inbox.hold(where, agent)
+    try:
+        for one in fetch.fetch(where, agent, loaded):
+            _show(one)
+    finally:
+        lock.release()
+    fetch.wait(where, agent, loaded, _TURN_S)
+
+
+def _show(one: Waiting) -> None:
+    message = one.load()
+    number = message.body.partition("\n")[0]
+    assert message.body == _body(int(number)), "half a message"
+    _tell(f"{message.id} {time.time():.6f} {one.name}")
+    try:
+        gone = one.acknowledge()
+    except OSError:
+        gone = False
+    if not gone:
+        _tell(f"kept {message.id}")
+
+
+def _look(where: Mailboxes, agent: str) -> None:
+    """Print the message files by state, and every file anywhere whose name tells of a conflict, as JSON."""
+    found: dict[str, list[str]] = {state: [] for state in STATES}
+    for outbox in where.check().outboxes():
+        for state in STATES:
+            found[state] += outbox.names(state)
+    found["conflicts"] = [name for _, _, names in os.walk(where.path) for name in names if "conflict" in name.lower()]
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    _do = {"send": _send_all, "read": _read_for_ever, "look": _look}[sys.argv[1]]
+    nudge.begin()  # as every process of ours that lives long
+    _do(Mailboxes(os.environ["AI_BRIDGE_MAILBOXES"]), os.environ["AI_BRIDGE_AGENT"], *sys.argv[2:])

@@ -1,0 +1,82 @@
+"""`python -m tests.machines.guest.boot WORDS…` runs a command in a guest; its files are this machine's, read-only.
+
+What the command writes, below /tmp, is gone at the end. Time in the guest is this machine's.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+_KERNEL = "linux.uml"
+_MEMORY = "1500M"
+_ENDED = "GUEST ENDED WITH "
+
+
+def run(words: Sequence[str], limit_s: float, directory: str | None = None) -> tuple[int | None, str]:
+    """Run a command in a guest; returns its exit code, None where it was cut off, and all the console showed."""
+    base = Path(tempfile.mkdtemp(prefix="guest-"))
+    try:
+        return _boot(_prepare(base, words, directory or os.getcwd()), limit_s)
+    finally:
+        shutil.rmtree(base)
+
+
+def _prepare(base: Path, words: Sequence[str], directory: str) -> list[str]:
+    """Write the job and the first process beside each other; returns the command that boots the guest."""
+    (base / "job").write_text(f"cd {shlex.quote(directory)} && exec {shlex.join(words)}\n")
+    shutil.copy(Path(__file__).with_name("init.sh"), base / "init")
+    (base / "init").chmod(0o755)
+    console = ["con=null", "con0=null,fd:1", "ssl=null", "quiet", "loglevel=3"]
+    root = ["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro"]
+    return [_KERNEL, f"mem={_MEMORY}", *root, *console, f"init={base / 'init'}"]
+
+
+def _boot(command: Sequence[str], limit_s: float) -> tuple[int | None, str]:
+    guest = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    cut_off = threading.Timer(limit_s, _power_off, [guest])
+    cut_off.start()
+    shown = []
+    try:
+        assert guest.stdout is not None
+        for raw in guest.stdout:
+            line = raw.decode("utf-8", "replace").rstrip()
+            shown.append(line)
+            if os.environ.get("MACHINES_CONSOLE"):
+                print(line, file=sys.stderr, flush=True)
+    finally:
+        cut_off.cancel()
+        _power_off(guest)
+        guest.wait()
+    return _code(shown), "\n".join(line for line in shown if not line.startswith(_ENDED))
+
+
+def _power_off(guest: subprocess.Popen[bytes]) -> None:
+    """End the guest and the processes of this machine it runs on: it made itself a session of its own."""
+    if guest.poll() is None:
+        os.killpg(guest.pid, signal.SIGKILL)
+
+
+def _code(shown: Sequence[str]) -> int | None:
+    told = [line.removeprefix(_ENDED) for line in shown if line.startswith(_ENDED)]
+    return int(told[-1]) if told else None
+
+
+def main() -> int:
+    code, shown = run(sys.argv[1:], float(os.environ.get("MACHINES_LIMIT_S", "300")))
+    print(shown)
+    return 1 if code is None else code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

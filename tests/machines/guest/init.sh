@@ -1,0 +1,28 @@
+#!/bin/sh
+# The first process of a guest: its root is this machine's, read-only, with memory laid over what must be written.
+# Beside this file lies `job`, the command to run; what that says goes to the console, and the guest ends with it.
+here=${0%/*}
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mountpoint -q /dev || mount -t devtmpfs dev /dev
+mkdir -p /dev/shm
+job=$(cat "$here/job")
+for directory in /dev/shm /run /tmp /mnt /var/lib/nfs /var/lib/samba /var/cache /var/log; do
+    [ ! -d "$directory" ] || mount -t tmpfs none "$directory"
+done
+ip link set lo up
+
+# The kernel looks for its modules where Debian's package for guests does not put them.
+release=$(uname -r)
+mkdir -p /run/modules/lib/modules
+ln -s "/usr/lib/uml/modules/$release" "/run/modules/lib/modules/$release"
+printf '#!/bin/sh\nexec /sbin/modprobe -d /run/modules "$@"\n' >/run/modprobe
+chmod +x /run/modprobe
+echo /run/modprobe >/proc/sys/kernel/modprobe
+for module in nfsd nfsv4 cifs; do /run/modprobe "$module"; done
+
+sh -c "$job"
+echo "GUEST ENDED WITH $?"
+sync
+exec busybox poweroff -f
