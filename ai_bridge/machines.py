@@ -78,18 +78,16 @@ def pages(mailboxes: Mailboxes) -> list[str]:
 
 
 def read_page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]]:
-    """Return the bytes of a machine's page and what it says; nothing where it cannot be read.
-
-    A page of a thousand sessions takes a tenth of a second to parse: one that has not changed is not parsed again.
-    """
+    """Return the bytes of a machine's page and what it says; nothing where it cannot be read."""
     path = page_path(mailboxes, name)
     try:
         raw = reading.read_file(path, _PAGE_BYTES)
+        known = _parsed.get(path)
+        if known is None or known[0] != raw:
+            known = _parsed[path] = (raw, _said(raw))
     except (OSError, Malformed):
         return b"", {}
-    if path not in _parsed or _parsed[path][0] != raw:
-        _parsed[path] = (raw, _said(raw))
-    return _parsed[path] if _parsed[path][1] else (b"", {})
+    return known if known[1] else (b"", {})
 
 
 def _said(raw: bytes) -> dict[str, object]:

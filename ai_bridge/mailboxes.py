@@ -3,7 +3,15 @@
 import os
 
 from ai_bridge import address, durable, sharing
-from ai_bridge.errors import BridgeError, NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
+from ai_bridge.errors import (
+    BridgeError,
+    NoAgents,
+    NoMailboxes,
+    NotMailboxes,
+    ReservedAddress,
+    UnknownAgent,
+    disk_error,
+)
 from ai_bridge.outbox import SUFFIX, Outbox
 from ai_bridge.state import memory_of, state_base
 
@@ -33,8 +41,18 @@ class Mailboxes:
         """
         sharing.check_mounted(self.path, self._share)
         if not is_mailboxes(self.path):
-            raise NotMailboxes(path=self.path)
+            self._refuse()
         return self
+
+    def _refuse(self) -> None:
+        """Say why these are no mailboxes: they cannot be listed (a server that does not answer), or they are none."""
+        try:
+            os.listdir(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            raise disk_error(self.path, error) from None
+        raise NotMailboxes(path=self.path)
 
     def settle(self) -> "Mailboxes":
         """Check, and note what they lie on, for the next check; returns self."""

@@ -2,7 +2,7 @@
 
 import os
 
-from ai_bridge import address, durable, headers, ids, message, nudge
+from ai_bridge import address, durable, headers, ids, message, nudge, reading
 from ai_bridge.errors import (
     BadSubject,
     BadText,
@@ -14,9 +14,10 @@ from ai_bridge.errors import (
 )
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, Outbox, file_name
+from ai_bridge.outbox import DROPPED, MALFORMED, STATES, Outbox, file_name
 
 DEFAULT_SUBJECT = "message"
+_LOOKS = 5
 
 
 class Draft:
@@ -179,13 +180,36 @@ def _drop(
         if written_ns is not None:
             durable.set_written(temporary[0], written_ns)
         for source, (_, name, _) in zip(temporary, files, strict=True):
-            durable.publish(source, outbox.file(DROPPED, name))
+            _publish(outbox, source, name)
             published.append(name)
         durable.flush_directory(outbox.path)
         nudge.note(os.path.dirname(outbox.path), *(outbox.file(DROPPED, name) for name in published))
     except BaseException:
         _take_back(outbox, temporary, published)
         raise
+
+
+def _publish(outbox: Outbox, source: str, name: str) -> None:
+    """Give a written file its name; done as well where a router elsewhere has taken it before the answer came.
+
+    A network file system may look at the new name once it has made it, and say that there is no such file.
+    """
+    try:
+        durable.publish(source, outbox.file(DROPPED, name))
+    except FileNotFoundError:
+        if not os.path.lexists(source) or not _is_somewhere(outbox, name):
+            raise
+        durable.remove(source)
+
+
+def _is_somewhere(outbox: Outbox, name: str) -> bool:
+    """Look for a file whose name is one of a kind in every state; more than once, for it may be on its way."""
+    for _ in range(_LOOKS):
+        for state in STATES:
+            reading.freshen(outbox.directory(state))
+        if outbox.has(name) or os.path.lexists(outbox.file(MALFORMED, name)):
+            return True
+    return False
 
 
 def _write_all(outbox: Outbox, paths: list[str], contents: list[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import durable, fetch, inbox, trace
+from ai_bridge.errors import DiskError
 from ai_bridge.health import CRITICAL, examine, level
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
@@ -273,3 +275,34 @@ def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Mailboxes, s
     steps = route(where, settings)
     assert [step.verb for step in steps].count("reject") == 1
     assert [one.id for one in inbox.unread(where, "gemini")] == [good]
+
+
+def test_a_drop_that_a_router_elsewhere_took_before_the_answer_came_is_accepted(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So does sshfs: it makes the link, looks at the new name, and says that there is no such file."""
+    publish = durable.publish
+
+    def publish_too_late(temporary: str, final: str) -> None:
+        kept = f"{temporary}.kept"
+        os.link(temporary, kept)
+        publish(temporary, final)
+        route(where, settings)
+        os.rename(kept, temporary)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), temporary)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "publish", publish_too_late)
+        id_ = post(where)
+    assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}
+    assert os.listdir(where.outbox("claude").temporary) == []
+
+
+def test_a_drop_that_is_nowhere_was_not_made(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(temporary: str, final: str) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), temporary)
+
+    monkeypatch.setattr(durable, "publish", lose)
+    with pytest.raises(DiskError, match="it does not exist"):
+        post(where)
+    assert states(where, "claude") == {}

@@ -17,6 +17,8 @@ from ai_bridge.sync.api import Api
 FOLDER_ID = "ai-bridge"
 # Seconds Syncthing's watcher collects changes before it looks; its default is 10.
 _DELAY_S = 1
+# By name, which begins with the time, and one after another: else a burst comes in any order.
+_IN_ORDER: dict[str, Any] = {"order": "alphabetic", "copiers": 1, "maxConcurrentWrites": 1}
 # Files being written, and what file servers and this program leave for a moment.
 _LOCAL = ("*-outbox/.tmp", "**/*.new", "**/.nfs*", "**/.fuse_hidden*")
 _DEVICE_PARTS, _DEVICE_PART = 8, 7
@@ -94,7 +96,13 @@ def _new_folder(where: Mailboxes, api: Api, folder_id: str) -> dict[str, Any]:
 
 
 def _wanted_settings() -> dict[str, Any]:
-    return {"type": "sendreceive", "fsWatcherEnabled": True, "fsWatcherDelayS": _DELAY_S, "ignorePerms": True}
+    return {
+        "type": "sendreceive",
+        "fsWatcherEnabled": True,
+        "fsWatcherDelayS": _DELAY_S,
+        "ignorePerms": True,
+        **_IN_ORDER,
+    }
 
 
 def _add_device(api: Api, device: str, addresses: list[str]) -> bool:
@@ -134,6 +142,7 @@ def unfit(shared: Shared) -> list[str]:
         "fsWatcherDelayS": slow,
         "ignorePerms": not folder.get("ignorePerms"),
         "paused": bool(folder.get("paused")),
+        **{name: folder.get(name) != value for name, value in _IN_ORDER.items()},
     }
     return [name for name, is_wrong in found.items() if is_wrong]
 

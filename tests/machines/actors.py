@@ -1,8 +1,9 @@
 """What runs on a host: `python -m tests.machines.actors send TO COUNT PER_SECOND | read | look`.
 
-Whose and which mailboxes: as the environment says. A sender prints the ID of each message that was accepted, a reader
-`ID TIME` of each it has in its hands, before it acknowledges, and `kept ID` where that failed. Trouble of the disk is
-told, as `trouble: …`, and tried again; any other exception ends the actor and fails the test.
+Whose and which mailboxes: as the environment says. A sender prints the ID of each message that was accepted, a
+reader `ID TIME NAME` of each it has in its hands, before it acknowledges, and `kept ID` where that failed. What the
+postmaster writes is told as `notice: …`; trouble of the disk as `trouble: …`, and then tried again. Any other
+exception ends the actor.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 from ai_bridge import fetch, inbox, nudge, settings
+from ai_bridge.address import POSTMASTER
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import STATES
+from ai_bridge.outbox import REASON, STATES
 from ai_bridge.send import Draft, send
 
 _PAUSE_S = 0.2
@@ -72,6 +75,10 @@ def _read_once(where: Mailboxes, agent: str, loaded: settings.Settings) -> None:
 
 def _show(one: Waiting) -> None:
     message = one.load()
+    if one.sender == POSTMASTER:
+        _tell(f"notice: {message.body.strip()!r}")
+        one.acknowledge()
+        return
     number = message.body.partition("\n")[0]
     assert message.body == _body(int(number)), "half a message"
     _tell(f"{message.id} {time.time():.6f} {one.name}")
@@ -84,12 +91,15 @@ def _show(one: Waiting) -> None:
 
 
 def _look(where: Mailboxes, agent: str) -> None:
-    """Print the message files by state, and every file anywhere whose name tells of a conflict, as JSON."""
+    """Print the message files by state, every file whose name tells of a conflict, and all reasons, as JSON."""
     found: dict[str, list[str]] = {state: [] for state in STATES}
     for outbox in where.check().outboxes():
         for state in STATES:
             found[state] += outbox.names(state)
-    found["conflicts"] = [name for _, _, names in os.walk(where.path) for name in names if "conflict" in name.lower()]
+    everything = [(folder, name) for folder, _, names in os.walk(where.path) for name in names]
+    found["conflicts"] = [name for _, name in everything if "conflict" in name.lower()]
+    reasons = [Path(folder, name) for folder, name in everything if name.endswith(REASON)]
+    found["reasons"] = [f"{path.name}: {path.read_text().strip()}" for path in reasons]
     print(json.dumps(found))
 
 

@@ -14,7 +14,8 @@ _MANY = 8
 def show(course: Course) -> None:
     """Print it, to standard error."""
     for actor in course.actors():
-        troubles = Counter(line for line in actor.lines if line.startswith(("trouble: ", "kept ")))
+        told = set(said(actor))
+        troubles = Counter(line for line in actor.lines if line not in told)
         _print(f"{actor.name} of {actor.host.agent}", [f"{count} times {text}" for text, count in troubles.items()])
         _print("  its standard error", _tail(actor.host.base / f"{actor.name}.err"))
     for router in course.routers:

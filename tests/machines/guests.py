@@ -23,7 +23,7 @@ def measure(ground: str, plan: Plan) -> Verdict:
     """
     slow = replace(plan, per_second=min(plan.per_second, GROUNDS[ground].most_per_second))
     words = [sys.executable, "-m", "tests.machines.run", ground, *plan.words()]
-    code, shown = boot.run(words, slow.length_s + plan.patience_s + _BESIDE_S, directory=str(ROOT))
+    code, shown = boot.run(words, 2 * (slow.length_s + plan.patience_s) + _BESIDE_S, directory=str(ROOT))
     lines = shown.splitlines()
     told = [line.removeprefix(MARK) for line in lines if line.startswith(MARK)]
     print("\n".join(line for line in lines if not line.startswith(MARK)))

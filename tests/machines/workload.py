@@ -12,6 +12,10 @@ from tests.machines.hosts import Actor, Host, until
 from tests.machines.plan import Plan
 
 _REVIVE_S = 1.0
+# What a look tells of beside the states before read.
+_SEEN = ("read", "conflicts", "reasons")
+# What an actor tells beside messages.
+_ASIDE = ("trouble: ", "kept ", "notice: ")
 
 
 @dataclass
@@ -39,6 +43,7 @@ def run(ground: Ground, plan: Plan) -> Course:
     try:
         _break_things(ground, plan, course)
         ground.heal()
+        until(lambda: _all_sent(course), plan.length_s + plan.patience_s, every_s=0.5)
         course.finished = until(lambda: _is_over(ground, course), plan.patience_s, every_s=0.5)
         course.looks = [_seen(host) for host in ground.hosts]
         course.ended = _ended(course)
@@ -96,10 +101,14 @@ def _keep_routers(course: Course) -> None:
             router.start()
 
 
+def _all_sent(course: Course) -> bool:
+    _keep_routers(course)
+    return all(sender.code is not None for sender in course.senders)
+
+
 def _is_over(ground: Ground, course: Course) -> bool:
     """All was accepted and shown, and from both hosts nothing is seen in an earlier state."""
-    _keep_routers(course)
-    if any(sender.code is None for sender in course.senders):
+    if not _all_sent(course):
         return False
     accepted = {id_ for sender in course.senders for id_ in said(sender)}
     shown = {line.split()[0] for reader in course.readers for line in said(reader)}
@@ -111,17 +120,17 @@ def _seen(host: Host) -> dict[str, list[str]]:
     try:
         return host.look()
     except (OSError, subprocess.TimeoutExpired) as trouble:
-        return {"unseen": [str(trouble)], "unread": [], "read": [], "conflicts": []}
+        return {"unseen": [str(trouble)], "unread": [], "read": [], "conflicts": [], "reasons": []}
 
 
 def left(look: dict[str, list[str]]) -> list[str]:
     """Return the message files that are not read yet."""
-    return [name for state, names in look.items() if state not in ("read", "conflicts") for name in names]
+    return [name for state, names in look.items() if state not in _SEEN for name in names]
 
 
 def said(actor: Actor) -> list[str]:
-    """Return what an actor said of messages, without its troubles."""
-    return [line for line in list(actor.lines) if not line.startswith(("trouble: ", "kept "))]
+    """Return what an actor said of messages, without what it says beside."""
+    return [line for line in list(actor.lines) if not line.startswith(_ASIDE)]
 
 
 def _ended(course: Course) -> list[Actor]:
