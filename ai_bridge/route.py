@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# How long a reservation, an empty file under a message's name, may wait for its message.
+_RESERVED_S = 60.0
+
+
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
@@ -143,15 +147,17 @@ class Router:
 
     def _is_complete(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> bool:
         """Tell whether the file's writer is done: by the kernel, else by our own naming, else by its age."""
+        if found.st_size == 0 and message.is_own_id(label(name)[0]):  # a name that is taken for what is to come
+            return self._is_settled(outbox, found, _RESERVED_S)
         writer = None if self._is_network else lease.has_writer(fd)
         if writer is not None:
             return not writer
         return message.is_own_id(label(name)[0]) or self._is_settled(outbox, found)
 
-    def _is_settled(self, outbox: Outbox, found: os.stat_result) -> bool:
+    def _is_settled(self, outbox: Outbox, found: os.stat_result, at_least_s: float = 0.0) -> bool:
         """Tell whether a file was not written to for a while, by the clock that stamps the files there."""
         now = lease.clock_of(outbox.temporary) if self._is_network else time.time()
-        return lease.is_settled(found, self.settings.settle_s, now)
+        return lease.is_settled(found, max(self.settings.settle_s, at_least_s), now)
 
     def serves_mover(self, outbox: Outbox, name: str, to: list[str]) -> bool:
         """Tell whether this router moves the file, given the entries of its `To` (none, if it has none).

@@ -352,3 +352,14 @@ def test_a_pass_over_some_outboxes_leaves_the_others_alone(where: Mailboxes, set
     router.look()
     assert [step.name for step in router.one_pass([where.outbox("claude")])] == [f"{mine}.gemini.txt"]
     assert states(where, "gemini") == {DROPPED: [f"{other}.claude.txt"]}
+
+
+def test_a_name_that_is_reserved_is_no_message_yet_and_one_whose_maker_died_is_set_aside(
+    where: Mailboxes, settings: Settings
+) -> None:
+    """Where a file system knows no links, a drop takes its name with an empty file first."""
+    path = Path(where.outbox("claude").path) / "claude-20261122-032405-271828-k7f2.gemini.txt"
+    path.touch()
+    assert [step.verb for step in Router(where, {"claude", "gemini"}, settings).one_pass()] == ["leave"]
+    os.utime(path, (0, 0))
+    assert [step.verb for step in Router(where, {"claude", "gemini"}, settings).one_pass()] == ["reject"]
