@@ -18,6 +18,8 @@ from ai_bridge.wake import Wake, hinted, parts
 # How long a read waits for a running router to deliver what was dropped before the read began.
 _ROUTER_PATIENCE_S = 1.0
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0001, 0.002
+# A share's server is asked at each look.
+_SHARE_LOOKS_S = (0.02, 0.2)
 # After so many wakes in a row that brought no mail a waiting reader rests between two looks: so many times as long as
 # the last one took, so that others' mail costs it a fifth of a core at most, but no longer than that.
 _MANY_WAKES, _REST_LOOKS, _REST_S = 20, 4, 0.05
@@ -131,13 +133,14 @@ class _Reader:
 
     def _await_router(self, outboxes: list[Outbox], everything: bool) -> None:
         """Wait, within bounds, until the router at work has moved what was dropped for the agent."""
-        deadline, pause = time.monotonic() + _ROUTER_PATIENCE_S, _FIRST_LOOK_S
+        first, last = _SHARE_LOOKS_S if self._router.is_network else (_FIRST_LOOK_S, _LAST_LOOK_S)
+        deadline, pause = time.monotonic() + _ROUTER_PATIENCE_S, first
         while self._is_on_its_way(outboxes) and time.monotonic() < deadline:
             if holder(self.mailboxes.lock_file("router", self.agent)) is None:
                 self._bring_in(outboxes, everything)
                 return
             time.sleep(pause)
-            pause = min(pause * 2, _LAST_LOOK_S)
+            pause = min(pause * 2, last)
 
     def _is_on_its_way(self, outboxes: list[Outbox]) -> bool:
         return any(outbox.visible(state, self.agent) for outbox in outboxes for state in (DROPPED, PROCESSING))

@@ -131,6 +131,8 @@ class Mailboxes:
     def _refuse_unknown(self, name: str) -> None:
         self.check()
         agents = self.agents()
+        if name in agents:  # a share that was away for a moment
+            return
         if not agents:
             raise NoAgents(path=self.path)
         if not (suggestion := address.hint(name, agents)):

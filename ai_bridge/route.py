@@ -44,7 +44,7 @@ _RESERVED_S = 60.0
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
-    __slots__ = ("_claims", "_coming", "_gate", "_homes", "_is_network", "agents", "mailboxes", "serves", "settings")
+    __slots__ = ("_claims", "_coming", "_gate", "_homes", "agents", "is_network", "mailboxes", "serves", "settings")
 
     def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
         self.mailboxes = mailboxes
@@ -56,7 +56,7 @@ class Router:
         self._homes = Homes(mailboxes)
         self._coming = Coming(mailboxes)
         # There the kernel knows only its own writers, and grants no leases.
-        self._is_network = file_system(mailboxes.path).is_network
+        self.is_network = file_system(mailboxes.path).is_network
 
     # --- the pass ---------------------------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class Router:
             return self._reject_when_settled(outbox, name, found, refusal)
         if not self.serves_mover(outbox, name, parsed.recipients):
             return None
-        if not self._claims.take(outbox, name, found, self._is_network):
+        if not self._claims.take(outbox, name, found, self.is_network):
             return None
         with self._claims.released_on_trouble(outbox, name):
             if parsed.recipients != recipients or len(recipients) > 1:
@@ -149,14 +149,14 @@ class Router:
         """Tell whether the file's writer is done: by the kernel, else by our own naming, else by its age."""
         if found.st_size == 0 and message.is_own_id(label(name)[0]):  # a name that is taken for what is to come
             return self._is_settled(outbox, found, _RESERVED_S)
-        writer = None if self._is_network else lease.has_writer(fd)
+        writer = None if self.is_network else lease.has_writer(fd)
         if writer is not None:
             return not writer
         return message.is_own_id(label(name)[0]) or self._is_settled(outbox, found)
 
     def _is_settled(self, outbox: Outbox, found: os.stat_result, at_least_s: float = 0.0) -> bool:
         """Tell whether a file was not written to for a while, by the clock that stamps the files there."""
-        now = lease.clock_of(outbox.temporary) if self._is_network else time.time()
+        now = lease.clock_of(outbox.temporary) if self.is_network else time.time()
         return lease.is_settled(found, max(self.settings.settle_s, at_least_s), now)
 
     def serves_mover(self, outbox: Outbox, name: str, to: list[str]) -> bool:

@@ -114,6 +114,11 @@ def _magic(path: str) -> int:
     return 0 if failed else int(told[0]) & 0xFFFFFFFF
 
 
+def is_mark(name: str) -> bool:
+    """Tell whether a file of that name is what a sync tool leaves in a folder it keeps in step."""
+    return name in _SYNC_MARKS
+
+
 def sync_tool(path: str) -> str:
     """Return the name of the tool that keeps the directory in step, '' where none left a mark."""
     directory = os.path.realpath(path)

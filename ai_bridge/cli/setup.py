@@ -6,7 +6,7 @@ import os
 
 import click
 
-from ai_bridge import cards, identity, mailboxes, settings
+from ai_bridge import cards, identity, mailboxes, settings, sharing
 from ai_bridge.cli.group import common, echo_json
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
@@ -43,11 +43,16 @@ def _chosen(where: str | None) -> Mailboxes:
     named = where or os.environ.get("AI_BRIDGE_MAILBOXES")
     if not named:
         named = mailboxes.nearest(os.getcwd()) or os.path.join(os.getcwd(), "mailboxes")
-    if os.path.isdir(named) and os.listdir(named) and not mailboxes.is_mailboxes(named):
+    if os.path.isdir(named) and not _is_empty(named) and not mailboxes.is_mailboxes(named):
         raise BridgeError(
             what=f"{named} holds other things: name a directory that is new, empty or already mailboxes"
         )
     return Mailboxes(named)
+
+
+def _is_empty(path: str) -> bool:
+    """Tell whether there is nothing in a directory but what a sync tool put there."""
+    return all(sharing.is_mark(name) for name in os.listdir(path))
 
 
 @click.command()
