@@ -15,7 +15,10 @@ _LABEL = 20
 _RANDOM = 8
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-_known: dict[str, str] = {}
+Mark = tuple[int, int, int] | None
+
+# By its file: what tells when that changes, and the ID. A process keeps its ID where the file is removed under it.
+_known: dict[str, tuple[Mark, str]] = {}
 
 
 def here() -> str:
@@ -25,17 +28,27 @@ def here() -> str:
     of the same name stay apart and a machine that is renamed stays itself. Raises OSError.
     """
     path = os.path.join(state_base(), _FILE)
-    if path not in _known:
-        _known[path] = _read_or_make(path)
-    return _known[path]
+    before = _known.get(path)
+    if before is None or before[0] is None or before[0] != _mark(path):
+        found = _read_or_make(path, before[1] if before else "")
+        before = _known[path] = (_mark(path), found)
+    return before[1]
 
 
-def _read_or_make(path: str) -> str:
+def _mark(path: str) -> Mark:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _read_or_make(path: str, before: str) -> str:
     try:
         found, machine = _read(path)
-        return found if machine in ("", _machine()) else _read_or_make(f"{path}-{_machine()}")
+        return found if machine in ("", _machine()) else _read_or_make(f"{path}-{_machine()}", before)
     except FileNotFoundError:
-        return _make(path)
+        return _make(path, before)
 
 
 def _machine() -> str:
@@ -64,12 +77,12 @@ def _read(path: str) -> tuple[str, str]:
     """Return the ID in the file, and the machine it was made for."""
     with open(path, encoding="ascii", errors="replace") as file:
         found, _, machine = file.read(256).strip().partition(" ")
-    return (found, machine) if is_home(found) else (_make(path, damaged=True), "")
+    return (found, machine) if is_home(found) else (_make(path, "", damaged=True), "")
 
 
-def _make(path: str, damaged: bool = False) -> str:
-    """Write a new ID; where another process was faster, its ID is this machine's."""
-    made = f"{_label()}-{_random()}"
+def _make(path: str, before: str, damaged: bool = False) -> str:
+    """Write the ID there was `before`, or a new one; where another process was faster, its ID is this machine's."""
+    made = before or f"{_label()}-{_random()}"
     line = f"{made} {_machine()}".strip() + "\n"
     durable.make_directory(os.path.dirname(path))
     if damaged:

@@ -140,6 +140,7 @@ def test_one_message_is_written_flushed_published_and_its_directory_flushed_in_t
 
     where = Mailboxes(str(tmp_path))
     where.make(["claude", "gemini"])
+    post(where)  # the first one makes the directory of what was issued, too
     seen = FaultyOs()
     monkeypatch.setattr(durable, "os", seen)
     post(where)

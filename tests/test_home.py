@@ -55,3 +55,29 @@ def test_a_damaged_id_is_replaced(tmp_path: Path, junk: bytes) -> None:
     made = home.here()
     assert home.is_home(made)
     assert home.here() == made
+
+
+def test_a_process_that_lives_keeps_its_id_where_the_state_directory_is_removed(tmp_path: Path) -> None:
+    import shutil
+
+    made = home.here()
+    shutil.rmtree(tmp_path / "state")
+    assert home.here() == made
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", "from ai_bridge import home; print(home.here())"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout.strip()
+        == made
+    )
+
+
+def test_an_id_that_another_process_made_meanwhile_is_taken_over(tmp_path: Path) -> None:
+    home.here()
+    path = tmp_path / "state" / "home"
+    path.unlink()
+    path.write_text("other-aaaaaaaa\n")
+    assert home.here() == "other-aaaaaaaa"
