@@ -35,6 +35,13 @@ class LivesElsewhere(BridgeError):
     )
 
 
+class LivedHere(LivesElsewhere):
+    sentence = (
+        "{agent} lives on {home}, and this machine is {here}: if that was this one, whose state directory was lost "
+        "or changed, take {agent} back with `ai-bridge card move-home {agent} --force`; else be another agent here"
+    )
+
+
 class LivesNowhere(BridgeError):
     sentence = (
         "{agent} lives on no machine yet, and these mailboxes are shared: run `ai-bridge init {agent}` "
@@ -111,7 +118,8 @@ class Homes:
             return agent
         if not (other := self.of(agent)):
             raise LivesNowhere(agent=agent)
-        raise LivesElsewhere(agent=agent, home=other)
+        refusal = LivedHere if other.rpartition("-")[0] == home.label() else LivesElsewhere
+        raise refusal(agent=agent, home=other, here=home.here())
 
     def is_elsewhere(self, agent: str) -> bool:
         """Tell whether the agent is known to live on another machine."""

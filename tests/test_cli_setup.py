@@ -226,7 +226,7 @@ def test_words_that_are_not_understood_are_a_usage_error(where: Mailboxes, words
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("s", ["send", "show", "search", "status", "start", "stop"]),
+        ("s", ["send", "show", "search", "status", "start", "stop", "sync"]),
         ("send ge", ["gemini"]),
         ("send ", ["claude", "codex@web", "gemini"]),
         ("read --from c", ["claude", "codex@web"]),

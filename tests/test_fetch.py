@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -214,9 +215,9 @@ def test_where_a_wake_hints_mail_is_found_and_no_other_outbox_is_looked_at(
     looked_at: set[str] = set()
     names = Outbox.names
 
-    def noted(outbox: Outbox, *words: str) -> list[str]:
+    def noted(outbox: Outbox, *words: str, **more: Any) -> list[str]:
         looked_at.add(outbox.owner)
-        return names(outbox, *words)
+        return names(outbox, *words, **more)
 
     def arrive_once() -> bool:
         sent.append(post(where, "x"))
@@ -274,11 +275,11 @@ def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
     sent: list[str] = []
     names = Outbox.names
 
-    def arrive_meanwhile(outbox: Outbox, *words: str) -> list[str]:
+    def arrive_meanwhile(outbox: Outbox, *words: str, **more: Any) -> list[str]:
         if sent == ["sweeping"] and outbox.owner == "aaa":
             sent[:] = [post(where, "x", sender="zed"), post(where, "y", sender="claude")]
             told_nothing.set(where.outbox("zed").path)
-        return names(outbox, *words)
+        return names(outbox, *words, **more)
 
     def sweep_once() -> bool:
         sent.append("sweeping")

@@ -94,7 +94,7 @@ def test_the_mailboxes_in_the_environment_go_over_those_of_the_checkout(checkout
     shutil.rmtree(checkout / "mailboxes")
     assert _run(checkout, "ai-collab.sh", "status", AI_BRIDGE_MAILBOXES=where.path).returncode == 0
     refused(_run(checkout, "ai-collab.sh", "status"), f"{checkout}/mailboxes is not a mailboxes directory")
-    (checkout / "mailboxes").mkdir()  # for the teardown, as an unmounted share leaves it
+    Mailboxes(str(checkout / "mailboxes")).make([])  # for the teardown
 
 
 def test_without_a_word_the_help_is_shown_and_a_wrong_one_is_a_usage_error(checkout: Path) -> None:
