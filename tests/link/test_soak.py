@@ -1,4 +1,4 @@
-"""Messages both ways while server and routers are killed again and again: none lost, none read twice."""
+"""Messages both ways while server and routers are killed, and the server is away: none lost, none read twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from ai_bridge.send import Draft, send
 from tests.conftest import LIMIT, until
 from tests.link.conftest import NatsServer, Team
 
-MESSAGES = 1000 if os.environ.get("MACHINES_FULL") else 200
+_IS_FULL = bool(os.environ.get("MACHINES_FULL"))
+MESSAGES = 1000 if _IS_FULL else 200
+# The server is away so long at the end, and so many messages each way are sent meanwhile.
+_OUTAGE_S = 60.0 if _IS_FULL else 3.0
+_MEANWHILE = 20
 _BETWEEN_S = 0.02
 _KILL_S = 1.5
 
@@ -68,9 +72,14 @@ def test_messages_both_ways_survive_every_kill(teams: tuple[Team, Team], nats_se
     for thread in (*readers, killer):
         thread.start()
     ways = ((south, "codex", "claude@north"), (north, "claude", "codex@south"))
-    sent = _send(ways)
+    sent = _send(ways, MESSAGES)
     killer.stopping = True
     killer.join()
+    nats_server.kill()
+    for ids, more in zip(sent, _send(ways, _MEANWHILE), strict=True):
+        ids += more
+    time.sleep(_OUTAGE_S)
+    nats_server.start()
     for reader, ids, (team, sender, _) in zip(readers, sent, ways, strict=True):
         _await_end(reader, team.where.outbox(sender).directory("read"), len(ids))
     time.sleep(2)  # for what might come twice
@@ -83,10 +92,10 @@ def test_messages_both_ways_survive_every_kill(teams: tuple[Team, Team], nats_se
     assert [team.json("link")[0]["to_send"] for team in teams] == [0, 0]
 
 
-def _send(ways: tuple[tuple[Team, str, str], ...]) -> list[list[str]]:
-    """Send the messages of all ways in turn; returns the IDs of each way."""
+def _send(ways: tuple[tuple[Team, str, str], ...], count: int) -> list[list[str]]:
+    """Send so many messages each way, in turn; returns the IDs of each way."""
     sent: list[list[str]] = [[] for _ in ways]
-    for number in range(MESSAGES):
+    for number in range(count):
         for ids, (team, sender, recipient) in zip(sent, ways, strict=True):
             ids.append(send(team.where, sender, Draft([recipient], f"number {number}"), LIMIT).id)
         time.sleep(_BETWEEN_S)
