@@ -32,6 +32,7 @@ def run(words: Sequence[str], limit_s: float, directory: str | None = None) -> t
 
 def _prepare(base: Path, words: Sequence[str], directory: str) -> list[str]:
     """Write the job and the first process beside each other; returns the command that boots the guest."""
+    (base / "checkout").write_text(directory)
     (base / "job").write_text(f"cd {shlex.quote(directory)} && exec {shlex.join(words)}\n")
     shutil.copy(Path(__file__).with_name("init.sh"), base / "init")
     (base / "init").chmod(0o755)
