@@ -101,6 +101,8 @@ def begin() -> None:
         return
     import threading
 
+    from ai_bridge.threads import signals_blocked
+
     _worker = event = threading.Event()
 
     def tell() -> None:
@@ -109,7 +111,8 @@ def begin() -> None:
             event.clear()
             flush(answer=True)
 
-    threading.Thread(target=tell, name="nudge", daemon=True).start()
+    with signals_blocked():  # else it might take one, and the thread that waits for it sleep on
+        threading.Thread(target=tell, name="nudge", daemon=True).start()
 
 
 def _within(where: Place, mailboxes: str, paths: "set[str]") -> list[str]:

@@ -12,7 +12,8 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import Outbox
 from ai_bridge.settings import Settings
 from ai_bridge.sharing import file_system
-from ai_bridge.watches import make_watch, signals_blocked
+from ai_bridge.threads import signals_blocked
+from ai_bridge.watches import make_watch
 
 # Outboxes in a part of a scan: those of one take less than a millisecond.
 _PART = 20

@@ -5,11 +5,11 @@ Each calls `notify` with the directory something arrived in, or with None where 
 
 import _thread
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
+
+from ai_bridge.threads import signals_blocked
 
 # Told where something arrived; None, which stands for everywhere, where that is not known.
 Notify = Callable[[str | None], None]
@@ -25,19 +25,6 @@ class Watch(Protocol):
 
     def close(self) -> None:
         """Stop watching."""
-
-
-@contextmanager
-def signals_blocked() -> Iterator[None]:
-    """Let no thread that is started meanwhile take a signal: it could not wake the thread that waits for it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def make_watch(notify: Notify, poll: bool, poll_s: float, is_network: bool) -> Watch:

@@ -24,8 +24,8 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.recover import recover
 from ai_bridge.settings import Settings
 from ai_bridge.text import stamp
+from ai_bridge.threads import signals_blocked
 from ai_bridge.wake import Wake
-from ai_bridge.watches import signals_blocked
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 # A connection that held so long was a good one: the next pause is a short one again.
