@@ -30,6 +30,7 @@ case "${1:-}" in
         .venv/bin/ruff check .
         .venv/bin/ruff format --check .
         .venv/bin/mypy
+        set -- -n auto --dist loadfile "$@"
         ;;
 esac
 exec .venv/bin/python -m pytest -m "$chosen" "$@"
