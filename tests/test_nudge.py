@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +21,7 @@ from ai_bridge.outbox import PROCESSING
 from ai_bridge.settings import Settings
 from ai_bridge.state import memory_of
 from tests.conftest import command, post, route, until
+from tests.loopback import Loopback
 
 
 def set_up(where: Mailboxes, url: str, prefix: str = "", folder: str = "f 1") -> Path:
@@ -31,7 +32,7 @@ def set_up(where: Mailboxes, url: str, prefix: str = "", folder: str = "f 1") ->
     return path
 
 
-class Server:
+class Server(Loopback):
     """A stand-in for Syncthing's API: keeps what it is asked for, and may be slow, or hang up."""
 
     def __init__(self) -> None:
@@ -59,22 +60,11 @@ class Server:
                 except OSError:
                     return
 
-            def log_message(self, format: str, *args: object) -> None:
-                return
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
+        super().__init__(Handler)
 
     @property
     def subs(self) -> list[str]:
         return [sub for _, _, words, _ in self.asked for sub in words.get("sub", [])]
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -19,11 +18,12 @@ from ai_bridge.settings import Settings
 from ai_bridge.state import memory_of
 from ai_bridge.sync import coming
 from tests.conftest import post, states
+from tests.loopback import Loopback
 
 EARLY, LATE = "claude-20200101-000000-000000-aaaa", "claude-20400101-000000-000000-aaaa"
 
 
-class _Needs:
+class _Needs(Loopback):
     """A stand-in for Syncthing that says what it needs; `status` is what it answers with."""
 
     def __init__(self) -> None:
@@ -39,18 +39,7 @@ class _Needs:
                 self.end_headers()
                 self.wfile.write(said)
 
-            def log_message(self, format: str, *args: object) -> None:
-                return
-
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
-        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def close(self) -> None:
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture
