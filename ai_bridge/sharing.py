@@ -41,6 +41,9 @@ _SYNC_MARKS = {
 }
 
 
+_known: "dict[tuple[str, str, int], FileSystem]" = {}
+
+
 class ShareIsGone(BridgeError):
     sentence = "{path} lay on {before}, and now lies on {now}: mount the share (or remove {memory}, if it was moved)"
 
@@ -68,7 +71,21 @@ class FileSystem:
 
 
 def file_system(path: str) -> FileSystem:
-    """Return the file system `path` lies on; of type '' where the system does not tell."""
+    """Return the file system `path` lies on; of type '' where the system does not tell.
+
+    Of a local disk it is read anew only where the path lies on another device by now: this is asked at every look.
+    """
+    try:
+        key = (_MOUNTS, path, os.stat(path).st_dev)
+    except OSError:
+        return _looked_up(path)
+    found = _known.get(key) or _looked_up(path)
+    if found.type not in ("", "autofs") and not found.is_network:
+        _known[key] = found
+    return found
+
+
+def _looked_up(path: str) -> FileSystem:
     real = os.path.realpath(path)
     try:
         with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as table:

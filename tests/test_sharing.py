@@ -27,6 +27,7 @@ def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> Path:
     path = tmp_path / "mountinfo"
     path.write_text("".join(f"{line}\n" for line in (ROOT_LINE, *lines)))
     monkeypatch.setattr(sharing, "_MOUNTS", str(path))
+    monkeypatch.setattr(sharing, "_known", {})
     return path
 
 
@@ -134,6 +135,7 @@ def test_a_link_is_followed_to_what_it_lies_on(tmp_path: Path, monkeypatch: pyte
 
 def test_without_a_table_the_kernel_is_asked_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "_MOUNTS", str(tmp_path / "none"))
+    monkeypatch.setattr(sharing, "_known", {})
     assert file_system("/proc").type == ""
     for number, type_ in sharing._MAGIC.items():
         monkeypatch.setattr(sharing, "_magic", lambda _, number=number: number)
