@@ -5,7 +5,7 @@ The table is that of docs/format.md; a move is one rename that never replaces a 
 
 import os
 
-from ai_bridge import durable, message, nudge
+from ai_bridge import durable, message, nudge, reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ class Outbox:
     def has(self, name: str) -> bool:
         """Tell whether the message file is there in any state but malformed."""
         return any(os.path.lexists(self.file(state, name)) for state in STATES if state != MALFORMED)
+
+    def freshen(self) -> None:
+        """Have a network file system look at every state anew, before names are looked for."""
+        for state in STATES:
+            reading.freshen(self.directory(state))
 
     def make(self) -> bool:
         """Create the outbox and what is missing of it; True where it was new."""

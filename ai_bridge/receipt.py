@@ -2,9 +2,8 @@
 
 import time
 
-from ai_bridge import reading
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, file_name
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, file_name
 from ai_bridge.send import Sent
 from ai_bridge.settings import Settings
 from ai_bridge.trace import Place
@@ -36,6 +35,8 @@ def await_read(
 
 def _are_awaited(places: list[Place]) -> bool:
     """Look where each copy is that has not ended; tell whether any is left."""
+    for outbox in {place.outbox for place in places}:  # all are of one sender
+        outbox.freshen()
     for place in places:
         if place.state not in ENDED:
             _look(place)
@@ -44,8 +45,6 @@ def _are_awaited(places: list[Place]) -> bool:
 
 def _look(place: Place) -> None:
     """Find the copy by its names, in the order of the moves, so that one that moves on meanwhile is met."""
-    for state in STATES:
-        reading.freshen(place.outbox.directory(state))
     if place.follow():
         return
     for state in (DROPPED, PROCESSING, HELD, MALFORMED):  # where its own name was taken, it has a variant of it

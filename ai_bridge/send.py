@@ -2,7 +2,7 @@
 
 import os
 
-from ai_bridge import address, durable, headers, ids, message, nudge, reading
+from ai_bridge import address, durable, headers, ids, message, nudge
 from ai_bridge.errors import (
     BadSubject,
     BadText,
@@ -14,7 +14,7 @@ from ai_bridge.errors import (
 )
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, MALFORMED, STATES, Outbox, file_name
+from ai_bridge.outbox import DROPPED, MALFORMED, Outbox, file_name
 
 DEFAULT_SUBJECT = "message"
 _LOOKS = 5
@@ -213,8 +213,7 @@ def _publish(outbox: Outbox, source: str, name: str) -> None:
 def _is_somewhere(outbox: Outbox, name: str) -> bool:
     """Look for a file whose name is one of a kind in every state; more than once, for it may be on its way."""
     for _ in range(_LOOKS):
-        for state in STATES:
-            reading.freshen(outbox.directory(state))
+        outbox.freshen()
         if outbox.has(name) or os.path.lexists(outbox.file(MALFORMED, name)):
             return True
     return False
