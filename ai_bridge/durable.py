@@ -256,3 +256,20 @@ def rewrite(fd: int, data: bytes) -> None:
     os.lseek(fd, 0, os.SEEK_SET)
     write_all(fd, data)
     os.ftruncate(fd, len(data))
+
+
+def append_line(path: str, line: bytes) -> None:
+    """Add a line to one of this program's own files, durably; the file and its directory are made if they are missing.
+
+    A line that a power cut tore off before is ended first.
+    """
+    make_directory(os.path.dirname(path))
+    fd = open_own(path)
+    try:
+        end = os.lseek(fd, 0, os.SEEK_END)
+        is_torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
+        write_all(fd, (b"\n" if is_torn else b"") + line + b"\n")
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    flush_directory(os.path.dirname(path))

@@ -5,44 +5,61 @@ Where no settings file exists nothing is parsed, and reading the settings costs 
 
 import os
 
-from ai_bridge import address
-from ai_bridge.errors import BadSetting, BadSettingsFile, UnknownSetting
+from ai_bridge import address, reading
+from ai_bridge.errors import BadSetting, BadSettingsFile, BridgeError, Malformed, UnknownSetting, disk_error
+from ai_bridge.state import config_base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FILE_NAME = "settings.toml"
+_BYTES = 1_048_576
+
+
+class NotForShared(BridgeError):
+    sentence = "setting {key} in {origin} would loosen a guard, so it is ignored: only your own {own} may do that"
 
 
 class Setting:
-    """One setting: its default, what a value must be (as a test and in words) and its meaning.
+    """One setting: its default, the least a number may be, and its meaning.
 
-    `choices` are all values of a setting that is a word.
+    `choices` are all values of a setting that is a word. A `guard` protects this user from what others put into the
+    mailboxes: the file that all share may make it stricter, never looser.
     """
 
-    __slots__ = ("choices", "default", "meaning", "minimum", "name", "wanted")
+    __slots__ = ("choices", "default", "guard", "meaning", "minimum", "name")
 
     def __init__(
         self,
         name: str,
         default: "bool | int | float | str",
         minimum: float,
-        wanted: str,
         meaning: str,
         choices: "tuple[str, ...]" = (),
+        guard: bool = False,
     ) -> None:
         self.name = name
         self.default = default
         self.minimum = minimum
-        self.wanted = wanted
         self.meaning = meaning
         self.choices = choices
+        self.guard = guard
 
     @property
     def variable(self) -> str:
         """The environment variable of the same meaning."""
         return f"AI_BRIDGE_{self.name.upper()}"
+
+    @property
+    def wanted(self) -> str:
+        """What a value must be, in words."""
+        if self.choices:
+            return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
+        if isinstance(self.default, bool):
+            return "true or false"
+        number = "a number" if isinstance(self.default, float) else "a whole number"
+        return f"{number} of at least {self.minimum} and at most {_MAXIMUM}"
 
     def accepts(self, value: object) -> bool:
         """Tell whether `value` is of the right type and large enough, or one of the choices."""
@@ -52,6 +69,14 @@ class Setting:
             return isinstance(self.default, bool) and isinstance(value, bool)
         kinds = (int, float) if isinstance(self.default, float) else (int,)
         return isinstance(value, kinds) and self.minimum <= value <= _MAXIMUM
+
+    def is_loosened_by(self, value: object) -> bool:
+        """Tell whether this is a guard that an acceptable `value` makes looser than its default; 0 is no limit."""
+        if not self.guard:
+            return False
+        if self.choices:
+            return self.choices.index(str(value)) > self.choices.index(str(self.default))
+        return isinstance(value, int) and isinstance(self.default, int) and not 0 < value <= self.default
 
     def from_text(self, text: str) -> object:
         """Return the value an environment variable's text stands for, or the text where it stands for none."""
@@ -69,94 +94,38 @@ class Setting:
 _MAXIMUM = 1_000_000_000
 OFF, NOTICE, FULL = REACH = ("off", "notice", "full")
 _TABLE = (
-    Setting(
-        "max_message_bytes",
-        1_048_576,
-        1024,
-        "a whole number of at least 1024 and at most 1000000000",
-        "largest message file, in bytes",
-    ),
-    Setting(
-        "max_chars",
-        20_000,
-        1000,
-        "a whole number of at least 1000 and at most 1000000000",
-        "characters in one reply to a model",
-    ),
-    Setting(
-        "context_chars",
-        8_000,
-        0,
-        "a whole number of at least 0 and at most 1000000000",
-        "characters of excerpts within one message; what does not fit is attached",
-    ),
-    Setting(
-        "max_attachment_bytes",
-        10_485_760,
-        1024,
-        "a whole number of at least 1024 and at most 1000000000",
-        "largest file an excerpt is taken from, in bytes",
-    ),
-    Setting(
-        "sweep_s", 5.0, 0.05, "a number of at least 0.05 and at most 1000000000", "seconds between two full scans"
-    ),
-    Setting("poll", False, 0, "true or false", "look at directory times instead of waiting for events"),
-    Setting(
-        "poll_s",
-        1.0,
-        0.01,
-        "a number of at least 0.01 and at most 1000000000",
-        "seconds between two looks when polling",
-    ),
-    Setting(
-        "settle_s",
-        1.0,
-        0.0,
-        "a number of at least 0 and at most 1000000000",
-        "seconds a file must be unchanged before it is refused",
-    ),
-    Setting(
-        "stuck_s",
-        60.0,
-        1.0,
-        "a number of at least 1 and at most 1000000000",
-        "seconds after which waiting mail is a health warning",
-    ),
-    Setting(
-        "log_bytes",
-        1_000_000,
-        10_000,
-        "a whole number of at least 10000 and at most 1000000000",
-        "size at which the router's log rotates",
-    ),
+    Setting("max_message_bytes", 1_048_576, 1024, "largest message file, in bytes"),
+    Setting("max_chars", 20_000, 1000, "characters in one reply to a model"),
+    Setting("context_chars", 8_000, 0, "characters of excerpts within one message; what does not fit is attached"),
+    Setting("max_attachment_bytes", 10_485_760, 1024, "largest file an excerpt is taken from, in bytes"),
+    Setting("sweep_s", 5.0, 0.05, "seconds between two full scans"),
+    Setting("poll", False, 0, "look at directory times instead of waiting for events"),
+    Setting("poll_s", 1.0, 0.01, "seconds between two looks when polling"),
+    Setting("settle_s", 1.0, 0, "seconds a file must be unchanged before it is refused"),
+    Setting("stuck_s", 60.0, 1, "seconds after which waiting mail is a health warning"),
+    Setting("log_bytes", 1_000_000, 10_000, "size at which the router's log rotates"),
     Setting(
         "reach",
         NOTICE,
         0,
-        "off, notice or full",
         "what a running model is given when mail comes: nothing, a notice, or where a hook can the mail itself",
         REACH,
+        guard=True,
     ),
-    Setting(
-        "max_hops",
-        20,
-        0,
-        "a whole number of at least 0 and at most 1000000000",
-        "answers in a thread without a person's word; 0: any number",
-    ),
+    Setting("max_hops", 20, 0, "answers in a thread without a person's word; 0: any number", guard=True),
     Setting(
         "pair_per_hour",
         60,
         0,
-        "a whole number of at least 0 and at most 1000000000",
         "messages in an hour between two agents, without a person's; 0: any number",
+        guard=True,
     ),
 )
 SETTINGS = {setting.name: setting for setting in _TABLE}
 
 
 class Settings:
-    """The values in force; `origins` says where each came from."""
+    """The values in force; `origins` says where each came from, `ignored` why something in the shared file is not."""
 
     max_message_bytes: int
     max_chars: int
@@ -174,16 +143,19 @@ class Settings:
 
     def __init__(self) -> None:
         self.origins: dict[str, str] = {}
+        self.ignored: list[str] = []
         for setting in _TABLE:
             self.put(setting.name, setting.default, "default")
 
-    def put(self, name: str, value: object, origin: str) -> None:
-        """Set one value; raises `UnknownSetting` or `BadSetting`."""
+    def put(self, name: str, value: object, origin: str, shared: bool = False) -> None:
+        """Set one value; raises `UnknownSetting` or `BadSetting`, and `NotForShared` if a `shared` file may not."""
         setting = SETTINGS.get(name)
         if setting is None:
             raise UnknownSetting(key=name, origin=origin, hint=address.hint(name, SETTINGS))
         if not setting.accepts(value):
             raise BadSetting(key=name, origin=origin, value=repr(value), wanted=setting.wanted)
+        if shared and setting.is_loosened_by(value):
+            raise NotForShared(key=name, origin=origin, own=user_file())
         setattr(self, name, float(value) if isinstance(setting.default, float) else value)  # type: ignore[arg-type]
         self.origins[name] = origin
 
@@ -191,13 +163,14 @@ class Settings:
 def load(mailboxes: str, options: "Mapping[str, object] | None" = None) -> Settings:
     """Return the settings for the mailboxes at that path, in rising order of precedence.
 
-    Raises `BadSettingsFile`, `UnknownSetting` or `BadSetting`, each with the file or variable at fault.
+    Raises `BadSettingsFile`, `UnknownSetting` or `BadSetting`, each with the user's file or the variable at fault, and
+    `DiskError` if a file cannot be read now. A mistake in the file that all share stops nobody: it is ignored.
     """
     settings = Settings()
-    for path in (os.path.join(mailboxes, FILE_NAME), user_file()):
-        if os.path.isfile(path):
-            for name, value in _read(path).items():
-                settings.put(name, value, path)
+    _put_shared(settings, os.path.join(mailboxes, FILE_NAME))
+    if os.path.isfile(own := user_file()):
+        for name, value in _parsed(own, _read_own(own)).items():
+            settings.put(name, value, own)
     for setting in _TABLE:
         text = os.environ.get(setting.variable)
         if text is not None:
@@ -209,15 +182,39 @@ def load(mailboxes: str, options: "Mapping[str, object] | None" = None) -> Setti
 
 def user_file() -> str:
     """Return the path of the user's own settings file, which need not exist."""
-    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(base, "ai-bridge", FILE_NAME)
+    return os.path.join(config_base(), FILE_NAME)
 
 
-def _read(path: str) -> "dict[str, object]":
+def _put_shared(settings: Settings, path: str) -> None:
+    """Take over the file that all share, and note what of it is ignored."""
+    try:
+        found = _parsed(path, reading.read_file(path, _BYTES))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise disk_error(path, error) from None
+    except (BadSettingsFile, Malformed) as refusal:
+        settings.ignored.append(f"{refusal}; it is ignored")
+        return
+    for name, value in found.items():
+        try:
+            settings.put(name, value, path, shared=True)
+        except BridgeError as refusal:
+            settings.ignored.append(str(refusal))
+
+
+def _read_own(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise disk_error(path, error) from None
+
+
+def _parsed(path: str, raw: bytes) -> "dict[str, object]":
     import tomllib
 
     try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
+        return tomllib.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # of TOML, or of UTF-8
         raise BadSettingsFile(path=path, why=str(error)) from None

@@ -1,4 +1,4 @@
-"""Where this machine keeps what must not leave it: locks, logs, the index, what it has heard of."""
+"""The folders outside the mailboxes: this machine's state (locks, logs, the index), and the user's own settings."""
 
 import os
 
@@ -10,6 +10,12 @@ def state_base() -> str:
     """Return the directory of all state: `AI_BRIDGE_STATE`, or where the system keeps the state of programs."""
     base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
     return os.path.abspath(os.environ.get("AI_BRIDGE_STATE") or os.path.join(base, "ai-bridge"))
+
+
+def config_base() -> str:
+    """Return the directory of the user's own settings; it need not exist."""
+    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
+    return os.path.join(base, "ai-bridge")
 
 
 def memory_of(what: str, mailboxes: str) -> str:

@@ -29,7 +29,8 @@ class Fact:
 
 def examine(where: Mailboxes, settings: Settings) -> list[Fact]:
     """Return what is worth knowing; of mailboxes on one machine alone that is next to nothing."""
-    around = [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
+    ignored = [Fact("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
+    around = [*ignored, *_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
     return [*around, *_links(where)]
 
 

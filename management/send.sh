@@ -193,22 +193,34 @@ find_thread() {
     refuse "there is no message $reply_to in $mailboxes: \`ai-bridge history\` lists the IDs"
 }
 
+# A mistake in the file that all share stops nobody; one in the user's own file or variable is refused.
 find_limit() {
     limit=${AI_BRIDGE_MAX_MESSAGE_BYTES:-}
-    for settings in "${XDG_CONFIG_HOME:-${HOME:-}/.config}/ai-bridge/settings.toml" "$mailboxes/settings.toml"; do
-        [ -z "$limit" ] && [ -f "$settings" ] || continue
-        while IFS=' =' read -r key value _; do
-            key=${key#\"}
-            [ "${key%\"}" != max_message_bytes ] || limit=${value%%#*}
-        done <"$settings"
-    done
-    : "${limit:=1048576}"
+    [ -n "$limit" ] || read_limit "${XDG_CONFIG_HOME:-${HOME:-}/.config}/ai-bridge/settings.toml"
     given=$limit
+    if [ -n "$limit" ]; then
+        is_limit || refuse "setting max_message_bytes is '$given', but must be a whole number of at least 1024"
+        return
+    fi
+    [ -h "$mailboxes/settings.toml" ] || read_limit "$mailboxes/settings.toml"
+    is_limit || limit=1048576
+}
+
+read_limit() {
+    [ -f "$1" ] || return 0
+    while IFS=' =' read -r key value _ || [ -n "$key" ]; do
+        key=${key#\"}
+        [ "${key%\"}" != max_message_bytes ] || limit=${value%%#*}
+    done <"$1"
+}
+
+# Whether `limit` is one, as a plain number from then on.
+is_limit() {
     while [ "$limit" != "${limit#*_}" ]; do limit=${limit%%_*}${limit#*_}; done
     case $limit in
-        '' | *[!0-9]* | ???????????*) limit=0 ;;
+        '' | *[!0-9]* | ???????????*) return 1 ;;
     esac
-    [ "$limit" -ge 1024 ] || refuse "setting max_message_bytes is '$given', but must be a whole number of at least 1024"
+    [ "$limit" -ge 1024 ]
 }
 
 # --- compose and drop -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from ai_bridge import __version__
 from ai_bridge.cli.main import _BRIDGE, _COLLAB
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.settings import SETTINGS
-from tests.conftest import command, post
+from tests.conftest import ROOT, command, post
 from tests.test_cli_send import refused
 
 FROZEN = (
@@ -121,12 +121,31 @@ def test_config_tells_each_value_and_its_origin(where: Mailboxes, tmp_path: Path
     ],
 )
 @pytest.mark.parametrize("words", [("config",), ("send", "gemini", "--from", "claude"), ("health",), ("router",)])
-def test_bad_settings_are_refused_by_file_and_key(
-    where: Mailboxes, text: str, says: str, words: tuple[str, ...]
+def test_bad_settings_of_ones_own_are_refused_by_file_and_key(
+    where: Mailboxes, tmp_path: Path, text: str, says: str, words: tuple[str, ...]
 ) -> None:
-    path = Path(where.path, "settings.toml")
+    path = tmp_path / "home/.config/ai-bridge/settings.toml"
+    path.parent.mkdir(parents=True)
     path.write_bytes(text.encode("latin-1"))
     refused(command(*words, "--mailboxes", where.path, body="x"), says.format(path=path))
+
+
+@pytest.mark.parametrize("text", ["sweep_s = ", "\xff", "sweeps = 3", "max_message_bytes = 0", 'reach = "full"'])
+def test_a_mistake_in_the_shared_settings_stops_nobody_and_is_told(where: Mailboxes, text: str) -> None:
+    path = Path(where.path, "settings.toml")
+    path.write_bytes(text.encode("latin-1"))
+    mail = ("--mailboxes", where.path)
+    assert command("send", "gemini", "--from", "claude", *mail, body="x").returncode == 0
+    script = subprocess.run(
+        ["sh", ROOT / "management/send.sh", "gemini", "--from", "claude", *mail], input=b"y", check=True, timeout=60
+    )
+    assert script.returncode == 0
+    assert command("router", "--once", *mail).returncode == 0
+    assert [one["body"] for one in _told("read", "--agent", "gemini", *mail)] == ["x", "y"]
+    assert str(path) in command("config", *mail).stderr
+    health = command("health", *mail)
+    assert health.returncode == 1
+    assert str(path) in health.stdout
 
 
 def test_a_bad_environment_variable_is_named(where: Mailboxes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_a_variable_that_gives_none_is_named(
     ],
 )
 def test_a_value_of_a_wrong_type_is_refused_by_file_and_key(where: Mailboxes, line: str) -> None:
-    path = _shared(where, line)
+    path = _own(line)
     name = line.strip("[]").partition(" ")[0]
     with pytest.raises(BadSetting, match=f"^setting {name} in {path} is .*, but must be {SETTINGS[name].wanted}$"):
         settings_.load(where.path)
@@ -156,16 +157,65 @@ def test_an_unknown_setting_is_told_the_nearest_one(where: Mailboxes, key: str, 
 
 @pytest.mark.parametrize("raw", [b"sweep_s", b"sweep_s = 1\nsweep_s = 2", b"\xff = 1", b"\x00"])
 def test_a_file_that_is_no_toml_is_named(where: Mailboxes, raw: bytes) -> None:
-    path = _shared(where, "")
+    path = _own("")
     Path(path).write_bytes(raw)
     with pytest.raises(BadSettingsFile, match=f"^{path} cannot be read as TOML: .+$"):
         settings_.load(where.path)
 
 
+# --- the file that all share ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("sweep_s", "cannot be read as TOML"),
+        ("sweep_s = 0", "setting sweep_s in .* is 0, but must be a number of at least 0.05"),
+        ("sweeps = 1", "there is no setting sweeps"),
+        ('reach = "full"', "would loosen a guard"),
+        ("max_hops = 21", "would loosen a guard"),
+        ("max_hops = 0", "would loosen a guard"),
+        ("pair_per_hour = 61", "would loosen a guard"),
+        ("pair_per_hour = 0", "would loosen a guard"),
+        ("pair_per_hour = true", "must be a whole number"),
+    ],
+)
+def test_a_mistake_in_the_shared_file_is_ignored_and_told(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, line: str, why: str
+) -> None:
+    monkeypatch.delenv("AI_BRIDGE_PAIR_PER_HOUR")
+    path = _shared(where, f"{line}\npoll_s = 2\n" if "=" in line else line)
+    loaded = settings_.load(where.path)
+    assert [bool(re.search(why, one)) for one in loaded.ignored] == [True]
+    assert path in loaded.ignored[0]
+    assert loaded.poll_s == (2.0 if "=" in line else 1.0)
+    for name in ("sweep_s", "reach", "max_hops", "pair_per_hour"):
+        assert loaded.origins[name] == "default"
+
+
+def test_the_shared_file_may_make_a_guard_stricter_and_the_users_own_looser(where: Mailboxes) -> None:
+    _shared(where, 'reach = "off"\nmax_hops = 3\n')
+    loaded = settings_.load(where.path)
+    assert (loaded.reach, loaded.max_hops, loaded.ignored) == ("off", 3, [])
+    _own('reach = "full"\nmax_hops = 0\n')
+    loaded = settings_.load(where.path)
+    assert (loaded.reach, loaded.max_hops, loaded.ignored) == ("full", 0, [])
+
+
+def test_the_shared_file_is_not_read_through_a_link(where: Mailboxes, tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("poll_s = 2")
+    os.symlink(tmp_path / "other.toml", os.path.join(where.path, "settings.toml"))
+    loaded = settings_.load(where.path)
+    assert loaded.poll_s == 1.0
+    assert "a symbolic link" in loaded.ignored[0]
+
+
 def test_what_is_no_file_is_no_settings_file(where: Mailboxes) -> None:
     os.mkfifo(os.path.join(where.path, "settings.toml"))
     os.makedirs(settings_.user_file())
-    assert settings_.load(where.path).origins["sweep_s"] == "default"
+    loaded = settings_.load(where.path)
+    assert loaded.origins["sweep_s"] == "default"
+    assert "settings.toml is a FIFO" in loaded.ignored[0]
 
 
 def test_every_setting_is_whole(where: Mailboxes) -> None:

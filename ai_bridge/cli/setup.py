@@ -67,6 +67,8 @@ def config(where: Mailboxes, agent: str | None, as_json: bool) -> None:
         else:
             shown = str(value).lower() if isinstance(value, bool) else value
             click.echo(f"{name} = {shown}  # {origin}; {setting.meaning}")
+    for sentence in loaded.ignored:
+        click.echo(f"warning: {printable(sentence)}", err=True)
 
 
 @click.command()

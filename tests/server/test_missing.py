@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ai_bridge.mailboxes import Mailboxes
 from tests.conftest import post
-from tests.server.conftest import Serve
+from tests.server.conftest import Ground, Serve
 from tests.server.shown import NOTHING
 from tests.server.test_identity import EVERY_USE
 from tests.server.wire import Wire
@@ -51,8 +51,9 @@ def test_mailboxes_that_go_away_during_a_wait_end_it_with_a_sentence_and_may_com
     assert "back again" in claude.text("peer_read")
 
 
-def test_settings_nobody_can_read_are_said_and_may_be_mended(claude: Wire, where: Mailboxes) -> None:
-    path = Path(where.path, "settings.toml")
+def test_settings_nobody_can_read_are_said_and_may_be_mended(claude: Wire, ground: Ground) -> None:
+    path = ground.home / ".config/ai-bridge/settings.toml"
+    path.parent.mkdir(parents=True)
     path.write_text("max_chars = [")
     assert claude.tools()
     for tool in ("peer_read", "peer_send", "peer_wait", "peer_list", "peer_status", "read_gemini_messages"):
