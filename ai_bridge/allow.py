@@ -5,7 +5,6 @@ What is allowed is written down before anything is moved, so that the router, wh
 
 from __future__ import annotations
 
-import os
 import time
 
 from ai_bridge import address, allowed, hops, index, trace
@@ -33,7 +32,7 @@ def allow(mailboxes: Mailboxes, subject: str, max_hops: int, only: str | None = 
     A thread may go `max_hops` answers further, and its mail passes a card that holds its sender. An agent's budgets
     with all others begin anew. Returns what was held and is on its way again; raises `NothingOfThatName`.
     """
-    if address.is_address(subject) and os.path.isdir(mailboxes.outbox(subject).path):
+    if address.is_address(subject) and mailboxes.outbox(subject).is_there():
         held = _held([mailboxes.outbox(subject)], only)
         allowed.allow_agent(mailboxes, subject, _allowance(held))
     else:

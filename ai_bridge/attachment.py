@@ -60,10 +60,11 @@ def store(outbox: Outbox, contents: "Mapping[str, bytes]") -> None:
     if not contents:
         return
     try:
-        if not os.path.isdir(outbox.path):  # never make an agent by the way
+        if not outbox.is_there():  # never make an agent by the way
             raise FileNotFoundError(2, os.strerror(2), outbox.path)
         outbox.complete()
-        durable.make_directory(outbox.attached)
+        reading.real_directory(outbox.temporary)
+        durable.make_directory(reading.real_directory(outbox.attached))
         for name, raw in contents.items():
             _put(outbox, name, raw)
         durable.flush_directory(outbox.attached)

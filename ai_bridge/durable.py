@@ -259,7 +259,7 @@ def rewrite(fd: int, data: bytes) -> None:
 
 
 def append_line(path: str, line: bytes) -> None:
-    """Add a line to one of this program's own files, durably; the file and its directory are made if they are missing.
+    """Add a line to one of this program's own files, durably, and make the file if it is missing.
 
     A line that a power cut tore off before is ended first.
     """

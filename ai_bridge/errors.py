@@ -253,7 +253,7 @@ _REMEDIES = {
     errno.EIO: "the disk reported an error; look at the system log",
     errno.ESTALE: "the share was lost; mount it again",
     errno.ENAMETOOLONG: "the name is too long; use a shorter one",
-    errno.ELOOP: "it is a symbolic link; name the file itself",
+    errno.ELOOP: "it is a symbolic link, which is not followed; name the real file, or put a real directory there",
 }
 
 

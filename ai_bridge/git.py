@@ -24,6 +24,11 @@ def working_tree(directory: str) -> str | None:
     return os.fsdecode(top.removesuffix(b"\n")) if top else None
 
 
+def tracked(directory: str) -> list[str]:
+    """Return the files below a directory that its repository tracks, relative to it; none where it is in none."""
+    return [os.fsdecode(name) for name in _git(directory, "ls-files", "-z").split(b"\0") if name]
+
+
 def commit_of(path: str, raw: bytes) -> tuple[str | None, bool]:
     """Return the commit of the file's repository, if there is one, and whether `raw` is not what that has there.
 

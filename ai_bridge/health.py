@@ -5,7 +5,7 @@ import time
 from calendar import timegm
 from time import strptime
 
-from ai_bridge import address, message
+from ai_bridge import address, message, reading
 from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting, inboxes
 from ai_bridge.locks import Holder, holder
@@ -57,7 +57,7 @@ class AgentHealth:
         self.findings: list[tuple[int, str]] = []
         for state in STATES:
             try:
-                with os.scandir(outbox.directory(state)) as entries:
+                with os.scandir(reading.real_directory(outbox.directory(state))) as entries:
                     if state != READ:  # of past mail, which may be a million messages, not even the first
                         next(entries, None)
             except FileNotFoundError:

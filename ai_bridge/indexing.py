@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from ai_bridge import reading
 from ai_bridge.cache import Database
 from ai_bridge.indexed import STATES, Row, Text, locate, nanoseconds, read, slot, told
 from ai_bridge.mailboxes import Mailboxes
@@ -149,7 +150,7 @@ class Index:
         known = {name for (name,) in self.connection.execute(_NAMES, (outbox.owner,))}
         for state, path in paths.items():
             try:
-                names = os.listdir(outbox.directory(state))
+                names = os.listdir(reading.real_directory(outbox.directory(state)))
             except OSError:
                 seen.pop(path, None)
                 continue

@@ -8,7 +8,7 @@ import signal
 import time
 from _thread import get_ident
 
-from ai_bridge import durable
+from ai_bridge import durable, reading
 
 try:
     import fcntl
@@ -42,6 +42,7 @@ def clock_of(directory: str) -> float:
     """Return the time by which files in a directory are stamped, which on a share is its server's; ours, in doubt."""
     probe = os.path.join(directory, f".clock-{os.getpid()}-{get_ident()}")
     try:
+        reading.real_directory(directory)
         durable.remove(probe)
         durable.write_new(probe, b".", flush=False)
         found = os.stat(probe).st_mtime

@@ -2,7 +2,7 @@
 
 import os
 
-from ai_bridge import address, durable, sharing
+from ai_bridge import address, adoption, durable, sharing
 from ai_bridge.errors import (
     BridgeError,
     NoAgents,
@@ -17,6 +17,8 @@ from ai_bridge.state import memory_of, state_base
 
 README = "README.md"
 AGENTS = "agents"
+# Directories of the tree that are written to, besides the outboxes: a link there would lead the writing elsewhere.
+_OWN = (AGENTS, "allowed", "presence")
 _TITLE = b"# Mailboxes"
 # The second is where the older system kept its outboxes.
 _FOLDERS = ("mailboxes", ".server")
@@ -37,12 +39,20 @@ class Mailboxes:
         """Return self if this is a mailboxes tree; raises `NotMailboxes`.
 
         An unmounted share looks like an empty directory, or like what lay there before it was first mounted: an
-        empty one is never believed, and what lay on a share once is believed only there. Raises `ShareIsGone`, too.
+        empty one is never believed, and what lay on a share once is believed only there. Raises `ShareIsGone`, too,
+        and `LinkInside` if a directory of the tree is a symbolic link.
         """
         sharing.check_mounted(self.path, self._share)
         if not is_mailboxes(self.path):
             self._refuse()
+        self._refuse_links(*_OWN)
         return self
+
+    def _refuse_links(self, *names: str) -> None:
+        """Raise `LinkInside` if one of these names in the tree is a symbolic link."""
+        for name in names:
+            if os.path.islink(path := os.path.join(self.path, name)):
+                raise adoption.LinkInside(path=path)
 
     def _refuse(self) -> None:
         """Say why these are no mailboxes: they cannot be listed (a server that does not answer), or they are none."""
@@ -73,6 +83,7 @@ class Mailboxes:
         for name in addresses:
             if address.checked(name) == address.POSTMASTER:
                 raise ReservedAddress(address=name)
+        self._refuse_links(*_OWN, *(name + SUFFIX for name in addresses))
         durable.make_directory(os.path.join(self.path, AGENTS))
         readme = os.path.join(self.path, README)
         if not os.path.lexists(readme):
@@ -95,7 +106,8 @@ class Mailboxes:
         """Return every outbox there is, by its owner's address; raises `NotMailboxes` where the tree is gone."""
         try:
             with os.scandir(self.path) as entries:
-                names = [entry.name for entry in entries if entry.name.endswith(SUFFIX) and _is_directory(entry)]
+                found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
+                names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
         except (FileNotFoundError, NotADirectoryError):
             raise NotMailboxes(path=self.path) from None
         if not names:
@@ -124,7 +136,7 @@ class Mailboxes:
         """
         if name == address.POSTMASTER:
             raise ReservedAddress(address=name)
-        if not (address.is_address(name) and os.path.isdir(self.outbox(name).path)):
+        if not (address.is_address(name) and self.outbox(name).is_there()):
             self._refuse_unknown(name)
         return name
 
@@ -150,13 +162,6 @@ class Mailboxes:
     def lock_file(self, role: str, agent: str) -> str:
         """Return the path of the lock that keeps two of the same role (router, reader) for an agent apart."""
         return self.state_file("locks", f"{role}-{agent}.lock")
-
-
-def _is_directory(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
 
 
 def _unique_name(path: str) -> str:
@@ -185,20 +190,39 @@ def user_wide() -> str:
     return os.path.join(base, "ai-bridge", "mailboxes")
 
 
-def find(chosen: str | None = None) -> Mailboxes:
+def find(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Mailboxes:
     """Return the mailboxes: as chosen, by `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
 
-    Raises `NotMailboxes` where what was named is none, `NoMailboxes` where none is found.
+    Those that are named are trusted by this process; those that are found must be adopted, unless the caller is
+    `only_to_look`. If a client started the process, a name may be the project's own word: then what lies in the
+    project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or `NotAdopted`.
     """
     if chosen == "":
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")
-    if named := chosen or os.environ.get("AI_BRIDGE_MAILBOXES"):
-        return Mailboxes(named).settle()
+    path = named(chosen) or _found()
+    where = Mailboxes(path).settle()
+    is_trusted = bool(named(chosen)) and not (by_client and adoption.is_in_project(path))
+    if not (is_trusted or only_to_look or is_adopted(path)):
+        raise adoption.NotAdopted(path=where.path)
+    return where
+
+
+def named(chosen: str | None) -> str | None:
+    """Return the path that an option or `AI_BRIDGE_MAILBOXES` names; None if the mailboxes are to be found."""
+    return chosen or os.environ.get("AI_BRIDGE_MAILBOXES")
+
+
+def _found() -> str:
     start = _working_directory()
     found = nearest(start) or user_wide()
     if not is_mailboxes(found):
         raise NoMailboxes(start=start, user=found)
-    return Mailboxes(found).settle()
+    return found
+
+
+def is_adopted(path: str) -> bool:
+    """Tell whether the user trusts the mailboxes at `path` for good: their own ones, and those they adopted."""
+    return os.path.realpath(path) == os.path.realpath(user_wide()) or adoption.is_adopted(path)
 
 
 def _working_directory() -> str:

@@ -4,6 +4,7 @@ The table is that of docs/format.md; a move is one rename that never replaces a 
 """
 
 import os
+import stat
 
 from ai_bridge import durable, message, nudge, reading
 
@@ -45,7 +46,10 @@ MOVES = {
 
 
 class Outbox:
-    """All that one agent has sent; `owner` is its address."""
+    """All that one agent has sent; `owner` is its address.
+
+    A symbolic link is never an outbox, nor one of its directories: what is moved there would leave the mailboxes.
+    """
 
     __slots__ = ("owner", "path")
 
@@ -65,6 +69,13 @@ class Outbox:
     def attached(self) -> str:
         """The directory of attachments, each named after its content; made when the first one is stored."""
         return os.path.join(self.path, ATTACHED)
+
+    def is_there(self) -> bool:
+        """Tell whether the outbox exists: as a directory, not as a link to one."""
+        try:
+            return stat.S_ISDIR(os.lstat(self.path).st_mode)
+        except (OSError, ValueError):
+            return False
 
     def directory(self, state: str) -> str:
         """Return the directory that holds the messages in `state`."""
@@ -91,7 +102,7 @@ class Outbox:
 
     def complete(self) -> bool:
         """Create the directories an existing outbox lacks (one of the older layout, or synced without them)."""
-        if not os.path.isdir(self.path):
+        if not self.is_there():
             return False
         wanted = (TEMPORARY, *filter(None, DIRECTORIES.values()))
         made = [durable.make_directory(os.path.join(self.path, directory)) for directory in wanted]
@@ -100,9 +111,11 @@ class Outbox:
     def move(self, verb: str, name: str, new_name: str | None = None) -> bool:
         """Make a move of the table; False where another was first.
 
-        Raises FileExistsError where the target's name is taken, and another OSError where the disk refuses.
+        Raises FileExistsError if the target's name is taken, and another OSError if the disk refuses or the target's
+        directory is a link.
         """
         states = MOVES[verb]
+        reading.real_directory(self.directory(states[1]))
         source, target = self.file(states[0], name), self.file(states[1], new_name or name)
         moved = durable.move(source, target)
         nudge.note(os.path.dirname(self.path), source, target)
@@ -150,7 +163,7 @@ class Outbox:
 
     def _listed(self, state: str, ending: str) -> list[str]:
         try:
-            names = os.listdir(self.directory(state))
+            names = os.listdir(reading.real_directory(self.directory(state)))
         except FileNotFoundError:
             return []
         return [name for name in names if name.endswith(ending) and not name.startswith(".")]

@@ -2,7 +2,15 @@
 
 import os
 
+from ai_bridge.errors import BridgeError
 from ai_bridge.identity import SESSION_VARIABLES, SHELLS
+
+
+class ForPersons(BridgeError):
+    sentence = (
+        "{what} is for a person, in a terminal of their own: "
+        "{variable} says that an agent's client started this shell"
+    )
 
 
 def clients_variable() -> str:

@@ -61,7 +61,7 @@ def resolve(mailboxes: Mailboxes, name: str) -> str:
 
     Raises `AmbiguousAgent` where there are several, and what `Mailboxes.known` raises where there is none.
     """
-    if not address.is_address(name) or "@" in name or os.path.isdir(mailboxes.outbox(name).path):
+    if not address.is_address(name) or "@" in name or mailboxes.outbox(name).is_there():
         return mailboxes.known(name)
     meant = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
     if len(meant) > 1:

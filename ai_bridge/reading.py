@@ -89,6 +89,13 @@ def _read_once(path: str, limit: int) -> bytes:
         os.close(fd)
 
 
+def real_directory(path: str) -> str:
+    """Return the path of a directory unless it is a symbolic link, which leads elsewhere; raises OSError (ELOOP)."""
+    if os.path.islink(path):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+    return path
+
+
 def freshen(directory: str) -> None:
     """Have a network file system ask its server what is in a directory: of a name it did not find it would go on to
     say for half a minute that nothing has it.

@@ -87,7 +87,7 @@ def _tidy(outbox: Outbox) -> None:
     """Make the directories that are missing, and remove what senders that died left half written a day ago."""
     with suppress(OSError):
         outbox.complete()
-        with os.scandir(outbox.temporary) as entries:
+        with os.scandir(reading.real_directory(outbox.temporary)) as entries:
             old = [entry.path for entry in entries if time.time() - entry.stat().st_mtime > _STALE_TEMPORARY_S]
         for path in old:
             durable.remove(path)

@@ -3,7 +3,7 @@
 import os
 import shlex
 
-from ai_bridge import address, durable, send
+from ai_bridge import address, durable, reading, send
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import HELD, MOVES, REASON, Outbox, shortened, variant
@@ -29,6 +29,7 @@ def hold(mailboxes: Mailboxes, outbox: Outbox, name: str, wanted: str, refusal: 
 
 def _set_aside(mailboxes: Mailboxes, outbox: Outbox, verb: str, name: str, wanted: str, why: str) -> tuple[str, str]:
     source, state = MOVES[verb]
+    reading.real_directory(outbox.directory(state))
     kept = _free_name(outbox, state, outbox.file(source, name), wanted)
     durable.replace_own(outbox.file(state, kept) + REASON, f"{why}\n".encode())
     outbox.move(verb, name, kept)

@@ -2,7 +2,7 @@
 
 import os
 
-from ai_bridge import address, durable, headers, ids, message, nudge
+from ai_bridge import address, durable, headers, ids, message, nudge, reading
 from ai_bridge.errors import (
     BadSubject,
     BadText,
@@ -152,7 +152,7 @@ def resolve(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
 
 def _meant(mailboxes: Mailboxes, name: str) -> str:
     """Return the known agent a name means; only a name nobody has is worth asking who is online."""
-    if "@" in name or os.path.isdir(mailboxes.outbox(name).path):
+    if "@" in name or mailboxes.outbox(name).is_there():
         return mailboxes.known(name)
     from ai_bridge.presence import resolve
 
@@ -182,7 +182,8 @@ def _drop(
 
     `published` is left holding the names that were published and not taken back.
     """
-    temporary = [os.path.join(outbox.temporary, f"{os.getpid()}.{name}") for _, name, _ in files]
+    folder = reading.real_directory(outbox.temporary)
+    temporary = [os.path.join(folder, f"{os.getpid()}.{name}") for _, name, _ in files]
     try:
         _write_all(outbox, temporary, [raw for _, _, raw in files])
         if written_ns is not None:

@@ -72,7 +72,7 @@ def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = ""
 
 def _may_be_taken(mailboxes: Mailboxes, name: str, wanted: str) -> bool:
     """Tell whether a further session may have a name: not one that somebody made an agent of."""
-    made = os.path.isdir(mailboxes.outbox(name).path)
+    made = mailboxes.outbox(name).is_there()
     return name == wanted or not made or os.path.exists(_marker(mailboxes, name))
 
 

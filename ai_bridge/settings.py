@@ -163,8 +163,8 @@ class Settings:
 def load(mailboxes: str, options: "Mapping[str, object] | None" = None) -> Settings:
     """Return the settings for the mailboxes at that path, in rising order of precedence.
 
-    Raises `BadSettingsFile`, `UnknownSetting` or `BadSetting`, each with the user's file or the variable at fault, and
-    `DiskError` if a file cannot be read now. A mistake in the file that all share stops nobody: it is ignored.
+    Raises `BadSettingsFile`, `UnknownSetting` or `BadSetting`, each with the user's file or the variable at fault,
+    and `DiskError` if a file cannot be read now. A mistake in the file that all share stops nobody: it is ignored.
     """
     settings = Settings()
     _put_shared(settings, os.path.join(mailboxes, FILE_NAME))

@@ -5,33 +5,20 @@ from __future__ import annotations
 import os
 import shlex
 
-from ai_bridge import clocks, conflicts, home, machines, reading, sharing
+from ai_bridge import clocks, conflicts, home, intrusions, machines, reading, sharing
+from ai_bridge.fact import NOTE, OK, WRONG, Fact
 from ai_bridge.link import state as link_state
 from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.state import state_base
 from ai_bridge.sync import status
 
-OK, NOTE, WRONG = range(3)
-
-
-class Fact:
-    """One thing that was looked at: `what`, how well it is, the sentence, and the command that mends it."""
-
-    __slots__ = ("level", "mend", "said", "what")
-
-    def __init__(self, what: str, level: int, said: str, mend: str = "") -> None:
-        self.what = what
-        self.level = level
-        self.said = said
-        self.mend = mend
-
 
 def examine(where: Mailboxes, settings: Settings) -> list[Fact]:
     """Return what is worth knowing; of mailboxes on one machine alone that is next to nothing."""
     ignored = [Fact("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
-    around = [*ignored, *_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
-    return [*around, *_links(where)]
+    around = [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
+    return [*intrusions.examine(where), *ignored, *around, *_links(where)]
 
 
 def _disk(where: Mailboxes, settings: Settings) -> list[Fact]:

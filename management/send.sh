@@ -81,7 +81,7 @@ look_for_agents() {
     known=''
     set +f
     for outbox in "$1"/*-outbox; do
-        [ -d "$outbox" ] || continue
+        [ -d "$outbox" ] && [ ! -h "$outbox" ] || continue
         agent=${outbox##*/}
         agent=${agent%-outbox}
         case $agent in [!a-z]* | *[!a-z0-9_@-]* | postmaster) continue ;; esac
@@ -108,6 +108,33 @@ find_mailboxes() {
     mailboxes=$directory/mailboxes
     look_for_agents "$mailboxes" || mailboxes=$directory/.server
     look_for_agents "$mailboxes"
+    is_adopted || refuse "$mailboxes is not adopted: mailboxes that came with a repository could move your files or bring you somebody's mail; if you trust them, run \`ai-bridge init --mailboxes $mailboxes\` in a terminal of your own"
+}
+
+# Whether a person adopted the mailboxes: their list names the real path, with an ID that lies in the tree.
+is_adopted() {
+    written=$(CDPATH='' cd -P -- "$mailboxes" && printf '%s/' "$PWD")
+    written=${written%/}
+    encode % %25
+    encode "$newline" %0A
+    list=${XDG_CONFIG_HOME:-${HOME:-}/.config}/ai-bridge/adopted
+    [ -f "$list" ] || return 1
+    while IFS= read -r line || [ -n "$line" ]; do
+        id=${line%% *}
+        [ "${line#* }" = "$written" ] || continue
+        case $id in '' | *[!0-9a-f]*) continue ;; esac
+        [ ! -e "$mailboxes/.adopted/$id" ] || return 0
+    done <"$list"
+    return 1
+}
+
+# Replaces $1 by $2 in `written`.
+encode() {
+    left=$written written=''
+    while [ "$left" != "${left#*"$1"}" ]; do
+        written=$written${left%%"$1"*}$2 left=${left#*"$1"}
+    done
+    written=$written$left
 }
 
 check_agent() {

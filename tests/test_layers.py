@@ -17,14 +17,14 @@ PACKAGE = ROOT / "ai_bridge"
 ORDER = [
     *("__init__", "text", "errors", "threads"),
     *("address", "headers", "handler", "message", "votes", "decision"),
-    *("libc", "durable", "reading", "lease", "locks", "settings", "sharing", "state", "nudge"),
+    *("libc", "durable", "reading", "lease", "locks", "state", "settings", "adoption", "sharing", "nudge"),
     *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
     *("policy", "homes", "cards", "linked", "machines", "presence", "clocks", "sync"),
     *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
     *("ids", "send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover", "strays"),
     *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),
     *("processes", "identity", "person", "sessions"),
-    *("log", "link", "handover", "surroundings", "health", "router_locks", "daemon", "control"),
+    *("log", "link", "handover", "fact", "intrusions", "surroundings", "health", "router_locks", "daemon", "control"),
     *("service", "install"),
     *("reach", "doctor", "server", "cli", "__main__"),
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge import adoption
 from ai_bridge.errors import BadAddress, NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.mailboxes import Mailboxes, find, is_mailboxes, user_wide
 from ai_bridge.outbox import READ, UNREAD
@@ -15,7 +16,9 @@ from tests.conftest import post, route, states
 
 
 def _made(path: Path, *agents: str) -> str:
+    """Make mailboxes that the user trusts."""
     Mailboxes(str(path)).make(list(agents))
+    adoption.adopt(str(path))
     return str(path)
 
 
@@ -204,10 +207,10 @@ def test_local_state_lies_outside_and_apart_for_each_tree(
 # --- where a directory belongs ----------------------------------------------------------------------------
 
 
-def test_an_outbox_may_be_a_link_to_a_directory_elsewhere(where: Mailboxes, tmp_path: Path) -> None:
+def test_a_link_to_a_directory_is_no_outbox(where: Mailboxes, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     os.symlink(tmp_path / "elsewhere", where.outbox("codex").path)
-    assert where.agents() == ["claude", "codex", "gemini"]
+    assert where.agents() == ["claude", "gemini"]
 
 
 def test_a_directory_is_of_the_outbox_it_is_in(where: Mailboxes) -> None:

@@ -7,15 +7,8 @@ import click
 from ai_bridge import allow as allow_
 from ai_bridge import person, settings
 from ai_bridge.cli.group import common, echo_json
-from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable
-
-
-class ForPersons(BridgeError):
-    sentence = (
-        "this is for a person, in a terminal of their own: {variable} says that an agent's client started this shell"
-    )
 
 
 @click.command()
@@ -27,7 +20,7 @@ def allow(where: Mailboxes, agent: str | None, subject: str, as_json: bool) -> N
     Its budgets begin anew, and what was held of it goes back on its way.
     """
     if variable := person.clients_variable():
-        raise ForPersons(variable=variable)
+        raise person.ForPersons(what="this", variable=variable)
     only = None if agent is None else where.known(agent)
     places = allow_.allow(where, subject, settings.load(where.path).max_hops, only)
     if as_json:

@@ -13,9 +13,19 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ai_bridge import mailboxes, nudge
+from ai_bridge import adoption, mailboxes, nudge, person
+from ai_bridge.adoption import NotAdopted
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.text import printable
+
+# Commands that make the mailboxes or need them later, commands that adopt them, and commands that only look.
+_TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall")
+_ADOPT = ("start", "restart")
+_LOOK = (
+    *("list", "show", "history", "search", "decisions", "peers", "status"),
+    *("health", "logs", "stop", "config"),
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -101,15 +111,30 @@ def common(agent_help: str = "Who I am (else AI_BRIDGE_AGENT).") -> Callable[[Co
 
 def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailboxes | str | None:
     """Turn the option into the mailboxes it names; commands that make them, or need them later, take the word."""
-    if ctx.resilient_parsing or ctx.command.name in ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall"):
+    if ctx.resilient_parsing or ctx.command.name in _TAKE_THE_WORD:
         return value
-    return mailboxes.find(value)
+    if ctx.command.name in _ADOPT:
+        return _adopted(value)
+    where = mailboxes.find(value, only_to_look=ctx.command.name in _LOOK)
+    if not (mailboxes.named(value) or mailboxes.is_adopted(where.path)):
+        click.echo(f"warning: {NotAdopted(path=where.path)}", err=True)
+    return where
+
+
+def _adopted(chosen: str | None) -> Mailboxes:
+    """Return the mailboxes, adopted by the person who runs this command; a client's shell adopts nothing."""
+    if person.clients_variable():
+        return mailboxes.find(chosen)
+    where = mailboxes.find(chosen, only_to_look=True)
+    if not mailboxes.is_adopted(where.path) and adoption.adopt(where.path):
+        click.echo(f"adopted {printable(where.path)}: its mail is moved and read from now on", err=True)
+    return where
 
 
 def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete an address with the agents of the mailboxes in reach."""
     try:
-        agents = mailboxes.find(ctx.params.get("where")).agents()
+        agents = mailboxes.find(ctx.params.get("where"), only_to_look=True).agents()
     except (BridgeError, OSError):
         return []
     return [agent for agent in agents if agent.startswith(incomplete)]

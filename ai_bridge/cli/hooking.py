@@ -66,12 +66,12 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
 
     client, event = CLIENTS[name], _event(name)
     try:
-        found = mailboxes.find(where)
+        found = mailboxes.find(where, by_client=True)
     except NoMailboxes:  # a project without mail
         return _say(carry.NOTHING, None)
     loaded = settings.load(found.path)
     key, me = _session(found, agent, client)
-    if not (me and os.path.isdir(found.outbox(me).path)) or Homes(found).is_elsewhere(me):
+    if not (me and found.outbox(me).is_there()) or Homes(found).is_elsewhere(me):
         return _say(carry.nothing(client, event, loaded.reach), None)
     _say(*_mail(found, me, key, client, event, loaded))
 

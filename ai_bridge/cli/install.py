@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ai_bridge import adoption, mailboxes, person
 from ai_bridge import install as install_
 from ai_bridge.cli.group import common, echo_json
 from ai_bridge.install import CLIENTS, SCOPES, Choice, NotPlain, Piece, Step
@@ -45,6 +46,7 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
     pieces = None if plugin is None else install_.plugin_pieces(plugin, _choice(options))
     if trust_hooks and client not in ("codex", "all"):
         raise click.UsageError("--trust-hooks goes with codex, the only client that asks.")
+    _adopt(mailboxes.named(options["where"]), options["dry_run"])
     _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
     if trust_hooks:
         _run("install", "codex", pieces=install_.trust_pieces(options["scope"], _choice(options)), **options)
@@ -57,6 +59,15 @@ def uninstall(client: str, **options: Any) -> None:
     """Take out what install put in, and what is then empty; what a person changed of it only if you agree."""
     trust = install_.trust_pieces(options["scope"], _choice(options)) if client in ("codex", "all") else []
     _run("uninstall", client, first=[piece for piece in trust if _is_there(piece)], **options)
+
+
+def _adopt(named: str | None, dry_run: bool) -> None:
+    """Adopt the mailboxes that are written into the clients' files: a client's word alone would not be obeyed."""
+    if named is None or dry_run or not mailboxes.is_mailboxes(named) or mailboxes.is_adopted(named):
+        return
+    if variable := person.clients_variable():
+        raise person.ForPersons(what=f"adopting {named}", variable=variable)
+    adoption.adopt(named)
 
 
 def _choice(options: dict[str, Any]) -> Choice:

@@ -6,9 +6,9 @@ import os
 
 import click
 
-from ai_bridge import cards, identity, mailboxes, settings, sharing
+from ai_bridge import adoption, cards, identity, mailboxes, person, settings, sharing
 from ai_bridge.cli.group import common, echo_json
-from ai_bridge.errors import BridgeError
+from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable
 
@@ -21,12 +21,18 @@ _DEFAULT_AGENTS = ("claude", "gemini")
 def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_json: bool) -> None:
     """Make the mailboxes, with the agents claude and gemini unless others are named; again: add what is missing.
 
-    Without --mailboxes or AI_BRIDGE_MAILBOXES: those found from here upwards, else ./mailboxes.
+    Without --mailboxes or AI_BRIDGE_MAILBOXES: those found from here upwards, else ./mailboxes. Mailboxes that
+    somebody else made are adopted: from then on their mail is moved and read.
     """
     chosen = _chosen(where)
+    is_named = mailboxes.named(where) is not None
+    is_new = _is_new(chosen.path)
+    may_adopt = _may_adopt(chosen, is_named, is_new)
     asked = [*addresses, *([agent] if agent else [])]
-    agents = asked or list(_DEFAULT_AGENTS)
+    agents = asked or _default_agents(chosen)
     new = chosen.make(agents)
+    if may_adopt:
+        _adopt(chosen, is_named, is_new)
     for name in agents:
         cards.introduce(chosen, name, project=identity.project())
     if as_json:
@@ -40,7 +46,7 @@ def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_js
 
 def _chosen(where: str | None) -> Mailboxes:
     """Return the mailboxes to make or to complete; only a directory that is new, empty or ours is taken."""
-    named = where or os.environ.get("AI_BRIDGE_MAILBOXES")
+    named = mailboxes.named(where)
     if not named:
         named = mailboxes.nearest(os.getcwd()) or os.path.join(os.getcwd(), "mailboxes")
     if os.path.isdir(named) and not _is_empty(named) and not mailboxes.is_mailboxes(named):
@@ -48,6 +54,45 @@ def _chosen(where: str | None) -> Mailboxes:
             what=f"{named} holds other things: name a directory that is new, empty or already mailboxes"
         )
     return Mailboxes(named)
+
+
+def _default_agents(chosen: Mailboxes) -> list[str]:
+    """Return the agents to make if none is named: to mailboxes that have others, none is added."""
+    there = chosen.agents() if mailboxes.is_mailboxes(chosen.path) else []
+    return [name for name in _DEFAULT_AGENTS if name in there] if there else list(_DEFAULT_AGENTS)
+
+
+def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
+    """Tell whether this command adopts the mailboxes: a client's shell adopts only those that it makes.
+
+    Raises `ForPersons` if they exist and were found, not named.
+    """
+    variable = person.clients_variable()
+    if not variable or is_new or mailboxes.is_adopted(chosen.path):
+        return True
+    if not is_named:
+        raise person.ForPersons(what=f"adopting {chosen.path}", variable=variable)
+    click.echo(f"{printable(chosen.path)} is not adopted: that is for a person, in a terminal of their own", err=True)
+    return False
+
+
+def _adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> None:
+    """Adopt the mailboxes; if the list cannot be written, mailboxes that are named each time do without."""
+    try:
+        if not mailboxes.is_adopted(chosen.path) and adoption.adopt(chosen.path) and not is_new:
+            click.echo(f"adopted {printable(chosen.path)}: its mail is moved and read from now on", err=True)
+    except OSError as error:
+        trouble = disk_error(adoption.notes_file(), error)
+        said = f"{chosen.path} is made but not adopted ({trouble}): name it each time with --mailboxes"
+        if not is_named:
+            raise BridgeError(what=said) from None
+        click.echo(f"warning: {printable(said)}", err=True)
+
+
+def _is_new(path: str) -> bool:
+    """Tell whether there is nothing in the directory that could be obeyed: no outbox, no card, no settings."""
+    harmless = ("README.md", ".gitignore")
+    return not os.path.isdir(path) or all(name in harmless or sharing.is_mark(name) for name in os.listdir(path))
 
 
 def _is_empty(path: str) -> bool:

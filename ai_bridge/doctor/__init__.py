@@ -7,6 +7,7 @@ their server as they would start it.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ai_bridge import install, mailboxes, settings, surroundings
+from ai_bridge.adoption import NotAdopted
 from ai_bridge.doctor.finding import LEVELS, NOTE, OK, WRONG, Finding, mending
 from ai_bridge.doctor.registration import registration
 from ai_bridge.doctor.starting import started
@@ -59,11 +61,14 @@ def _scopes(client: str) -> list[str]:
 def around(chosen: str | None) -> Iterator[Finding]:
     """Look at what the mailboxes lie on and at the other machines; nothing where there are no mailboxes."""
     try:
-        where = mailboxes.find(chosen)
+        where = mailboxes.find(chosen, only_to_look=True)
     except BridgeError as refusal:
         if chosen is not None:
             yield Finding("mail", "mailboxes", WRONG, str(refusal))
         return
+    if not (mailboxes.named(chosen) or mailboxes.is_adopted(where.path)):
+        command = f"ai-bridge init --mailboxes {shlex.quote(where.path)}"
+        yield Finding("mail", "adopted", WRONG, str(NotAdopted(path=where.path)), command)
     for fact in surroundings.examine(where, settings.load(where.path)):
         yield Finding("mail", fact.what, LEVELS[fact.level], fact.said, fact.mend)
 

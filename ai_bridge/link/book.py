@@ -71,14 +71,14 @@ class Book:
 
     def meet(self, called: str, agent: str) -> Outbox:
         """Return the outbox of another team's agent, made where its card has not come yet; raises `NameTakenHere`."""
-        if called not in self.others or not os.path.isdir(self.mailboxes.outbox(called).path):
+        if called not in self.others or not self.mailboxes.outbox(called).is_there():
             self._write(called, agent, {})
         return self.mailboxes.outbox(called)
 
     def _write(self, called: str, agent: str, fields: dict[str, str]) -> bool:
         """Write the card first: an outbox without one would be an agent of these mailboxes."""
         outbox = self.mailboxes.outbox(called)
-        if called not in self.others and os.path.isdir(outbox.path):
+        if called not in self.others and outbox.is_there():
             self.look()
             if called not in self.others:
                 raise NameTakenHere(called=called, team=wire.team_of(called))

@@ -66,7 +66,7 @@ class Session:
         if self._name is not None:
             return Mailboxes(self._named_in).check()
         try:
-            return mailboxes.find(self._where)
+            return mailboxes.find(self._where, by_client=True)
         except NoMailboxes:
             return Mailboxes(mailboxes.user_wide())
 

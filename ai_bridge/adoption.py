@@ -1,0 +1,108 @@
+"""Which mailboxes this user trusts: those they made or adopted, as `direnv allow` and git's `safe.directory` do it.
+
+Mailboxes may come with a repository that somebody else wrote, and whoever obeys them moves files and shows mail to a
+model. Adoption leaves a file with a random name in the tree, `.adopted/<ID>`, and a line `<ID> <real path>` in the
+user's own `adopted` file. Both must be there: another tree at the same path is not adopted, nor is a copy elsewhere.
+Each adoption has a file of its own, so that no sync tool ever finds two versions of one.
+"""
+
+import os
+
+from ai_bridge import durable
+from ai_bridge.errors import BridgeError
+from ai_bridge.state import config_base
+
+FOLDER = ".adopted"
+_ID_BYTES = 16
+
+
+class NotAdopted(BridgeError):
+    sentence = (
+        "{path} is not adopted: mailboxes that came with a repository could move your files or bring you "
+        "somebody's mail; if you trust them, run `ai-bridge init --mailboxes {path}` in a terminal of your own"
+    )
+
+
+class LinkInside(BridgeError):
+    sentence = "{path} is a symbolic link, which mailboxes never follow: replace it by a directory of their own"
+
+
+def notes_file() -> str:
+    """Return the path of the user's list of adopted mailboxes: a line `<ID> <real path>` for each."""
+    return os.path.join(config_base(), "adopted")
+
+
+def is_adopted(path: str) -> bool:
+    """Tell whether this user adopted the mailboxes at `path`: their list names the path and an ID that lies there."""
+    real = os.path.realpath(path)
+    return any(os.path.lexists(os.path.join(real, FOLDER, id_)) for id_ in _ids(_written(real)))
+
+
+def adopt(path: str) -> bool:
+    """Adopt the mailboxes at `path`, durably; False where they were adopted before.
+
+    Raises `LinkInside` or OSError.
+    """
+    if is_adopted(path):
+        return False
+    real = os.path.realpath(path)
+    folder, id_ = os.path.join(real, FOLDER), os.urandom(_ID_BYTES).hex()
+    if os.path.islink(folder):
+        raise LinkInside(path=folder)
+    durable.make_directory(folder)
+    durable.write_new(os.path.join(folder, id_), b"")
+    durable.flush_directory(folder)
+    durable.append_line(notes_file(), id_.encode() + b" " + _written(real))
+    return True
+
+
+def is_in_project(path: str) -> bool:
+    """Tell whether `path` lies in a git repository, in the folder that the client calls its project, or below here.
+
+    A home directory, and what is above it, is no project.
+    """
+    real = os.path.realpath(path)
+    repositories = [folder for folder in _upwards(real) if os.path.lexists(os.path.join(folder, ".git"))]
+    home = os.path.realpath(os.path.expanduser("~"))
+    projects = [*repositories, *map(os.path.realpath, _worked_in())]
+    return any(_is_within(real, project) and not _is_within(home, project) for project in projects)
+
+
+def _worked_in() -> list[str]:
+    """Return the folder that the client names, and the working directory unless it was deleted."""
+    named = os.environ.get("CLAUDE_PROJECT_DIR")
+    try:
+        return [*([named] if named else []), os.getcwd()]
+    except FileNotFoundError:
+        return [named] if named else []
+
+
+def _upwards(folder: str) -> list[str]:
+    """Return a directory and all above it, the nearest first."""
+    parts = folder.split(os.sep)
+    return [os.sep.join(parts[:number]) or os.sep for number in range(len(parts), 0, -1)]
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return os.path.join(path, "").startswith(os.path.join(folder, ""))
+
+
+def _written(real: str) -> bytes:
+    """Return a path as it stands in the list: a line holds any path."""
+    return os.fsencode(real).replace(b"%", b"%25").replace(b"\n", b"%0A")
+
+
+def _ids(written: bytes) -> list[str]:
+    """Return the IDs that the list has for a path."""
+    try:
+        with open(notes_file(), "rb") as file:
+            lines = file.read().split(b"\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    entries = [line.partition(b" ") for line in lines]
+    return [id_.decode() for id_, _, path in entries if path == written and _is_id(id_)]
+
+
+def _is_id(text: bytes) -> bool:
+    """Tell whether this is an ID as written here: nothing else may become part of a path."""
+    return len(text) == 2 * _ID_BYTES and text.isalnum()
