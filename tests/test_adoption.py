@@ -191,6 +191,7 @@ def test_a_session_reads_after_adoption(clone: Clone, start: Callable[..., Wire]
 def test_a_clients_shell_adopts_nothing_that_exists(clone: Clone, words: tuple[str, ...]) -> None:
     before = clone.everything()
     done = command(*words, CLAUDECODE="1")
+    command("stop")
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert clone.everything() == before

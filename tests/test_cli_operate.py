@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import control
+from ai_bridge import control, settings
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import UNREAD
 from tests.conftest import command, post, states, until
@@ -137,7 +137,9 @@ def test_a_state_directory_named_from_here_is_the_routers_too(
 
 
 def test_a_router_that_does_not_start_leaves_its_last_words(where: Mailboxes) -> None:
-    Path(where.path, "settings.toml").write_text("sweep_s = 0")
+    own = Path(settings.user_file())
+    own.parent.mkdir(parents=True)
+    own.write_text("sweep_s = 0")
     refused(_collab("start"), "the router did not start: setting sweep_s in ", control.log_file(where, None))
 
 

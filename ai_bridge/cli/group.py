@@ -122,8 +122,11 @@ def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailbox
 
 
 def _adopted(chosen: str | None) -> Mailboxes:
-    """Return the mailboxes, adopted by the person who runs this command; a client's shell adopts nothing."""
-    if person.clients_variable():
+    """Return the mailboxes; if they were found, the person who runs this command adopts them by it.
+
+    A client's shell adopts nothing, and what is named is not remembered.
+    """
+    if mailboxes.named(chosen) or person.clients_variable():
         return mailboxes.find(chosen)
     where = mailboxes.find(chosen, only_to_look=True)
     if not mailboxes.is_adopted(where.path) and adoption.adopt(where.path):

@@ -48,6 +48,7 @@ class Ground:
             "GEMINI_TELEMETRY_ENABLED": "false",
         }
         self._terminals: list[Terminal] = []
+        self.bridge("init")  # which adopts them
 
     def open(self, words: Sequence[str]) -> Terminal:
         """Start a program in a terminal of its own."""
@@ -75,8 +76,10 @@ class Ground:
         return self.run(PROGRAM, *words)
 
     def set(self, setting: str, value: str) -> None:
-        """Agree on a setting with all who share the mailboxes."""
-        Path(self.where.path, "settings.toml").write_text(f'{setting} = "{value}"\n')
+        """Write a setting into the person's own file."""
+        file = self.home / ".config/ai-bridge/settings.toml"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f'{setting} = "{value}"\n')
 
     # --- a command that the test holds up ---------------------------------------------------------------
 
