@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
 import pytest
 
 from ai_bridge import doctor, install
-from ai_bridge.doctor import NOTE, OK, WRONG, Finding
+from ai_bridge.doctor import NOTE, OK, WRONG, Finding, starting
 from tests.conftest import command
 
 
@@ -20,6 +21,7 @@ def _at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path / "project")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setattr(starting, "SLOW_MS", math.inf)  # how fast a server starts here decides no test
 
 
 def put(tmp_path: Path, client: str, script: str = "echo 1.2.3") -> None:
@@ -85,6 +87,13 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
     before = files(tmp_path)
     list(doctor.examine(list(install.CLIENTS)))
     assert files(tmp_path) == before
+
+
+def test_a_server_that_starts_slowly_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "SLOW_MS", 0)
+    put(tmp_path, "claude")
+    register("claude")
+    assert found("claude")["server"].level == NOTE
 
 
 def test_hooks_that_codex_was_not_told_to_trust_are_named(tmp_path: Path) -> None:

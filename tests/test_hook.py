@@ -231,14 +231,15 @@ def _sentence(why: str) -> str:
     return f"standard input is not what a hook of gemini is given: {why}; this command is for the client to run"
 
 
-def test_where_there_are_no_mailboxes_there_is_nothing_to_tell(tmp_path: Path) -> None:
+def test_where_there_are_no_mailboxes_there_is_nothing_to_tell(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     environment = {"AI_BRIDGE_MAILBOXES": "", "HOME": str(tmp_path / "nobody")}
-    os.makedirs(tmp_path / "empty")
     done = subprocess.run(
         HOOK,
         input=b'{"hook_event_name": "AfterTool"}',
         capture_output=True,
-        cwd=tmp_path / "empty",
+        cwd=tmp_path_factory.mktemp("empty"),
         env={**os.environ, **environment},
         check=False,
     )
