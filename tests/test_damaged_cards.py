@@ -225,6 +225,20 @@ def test_a_send_goes_on_although_a_card_cannot_be_read(where: Mailboxes, setting
     assert sent.recipients == wanted
 
 
+@pytest.mark.parametrize(("damage", "said"), [("empty", "\nHeld for gemini until a person lets it pass"), ("", "")])
+def test_a_model_is_told_that_what_it_sent_is_held_if_that_can_be_told(
+    where: Mailboxes, damage: str, said: str
+) -> None:
+    from ai_bridge.server import answers
+
+    if damage:
+        DAMAGES[damage](_card(where))
+        assert answers._holding(where, "claude", ["codex", "gemini"]).startswith(said)
+    else:
+        with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)):
+            assert answers._holding(where, "claude", ["codex", "gemini"]) == said
+
+
 def test_of_everybody_another_teams_agent_is_left_out_though_its_card_cannot_be_read(
     where: Mailboxes, settings: Settings
 ) -> None:
