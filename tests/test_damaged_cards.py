@@ -288,6 +288,15 @@ def test_as_a_plain_user_a_card_without_rights_delays_its_mail_alone(where: Mail
     assert _read("gemini")[0] == "hello"
 
 
+def test_an_agent_without_a_home_has_its_mail_although_another_card_cannot_be_read(
+    where: Mailboxes, settings: Settings
+) -> None:
+    where.make(["plain"])
+    _drop(where, "m-1", "plain")
+    _once(where, settings, _card(where))
+    assert states(where, "claude") == {UNREAD: ["m-1.plain.txt"]}
+
+
 # --- what else is asked ---------------------------------------------------------------------------------
 
 

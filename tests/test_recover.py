@@ -80,16 +80,16 @@ def test_what_a_sender_left_half_written_long_ago_is_removed(where: Mailboxes, s
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_a_router_starts_although_the_disk_refuses_to_release_a_claim(
+def test_a_router_that_starts_releases_the_other_claims_where_the_disk_refuses_one(
     where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, other = _claimed(where), f"{post(where, 'other')}.gemini.txt"
+    name, other = _claimed(where), _claimed(where, body="other")
     real = Outbox.move
 
-    def refuse(self: Outbox, verb: str, *words: str) -> bool:
-        if verb == "release":
+    def refuse(self: Outbox, verb: str, claimed: str, *words: str) -> bool:
+        if (verb, claimed) == ("release", name):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return real(self, verb, *words)
+        return real(self, verb, claimed, *words)
 
     with monkeypatch.context() as patch:
         patch.setattr(Outbox, "move", refuse)

@@ -14,6 +14,7 @@ import pytest
 from ai_bridge import cards, fetch, guard
 from ai_bridge.daemon import Daemon
 from ai_bridge.errors import BridgeError
+from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import MALFORMED, STATES, label
 from ai_bridge.send import Draft, send
@@ -111,6 +112,30 @@ def test_a_look_that_fails_delays_and_loses_nothing(
             _pass(where, settings)
             assert _places(where) == expected, faulty.calls[number - 1]
     assert number > 50
+
+
+def _is_free(path: str) -> bool:
+    lock = Lock(path)
+    taken = lock.acquire("test", patience_s=0.0)
+    lock.release()
+    return taken
+
+
+def test_a_reader_that_fails_keeps_no_routers_lock(
+    model: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server lives on after an error: what it kept no router could ever take."""
+    copies, number, reached = _copies(model, tmp_path / "copies", monkeypatch), 0, True
+    while reached:
+        number += 1
+        where = next(copies)
+        faulty = FaultyReads(where.state_file("..", "home"), number, errno.EIO, ("stat",))
+        with suppress(BridgeError, OSError), faulty:
+            fetch.fetch(where, "gemini", settings)
+        reached = len(faulty.calls) >= number
+        kept = [agent for agent in EVERYONE if not _is_free(where.lock_file("router", agent))]
+        assert kept == [], f"call {number}"
+    assert number > 3
 
 
 def _send(where: Mailboxes, settings: Settings, to: str) -> list[str]:
