@@ -41,7 +41,10 @@ def allow(mailboxes: Mailboxes, subject: str, max_hops: int, only: str | None = 
         reached = max(_highest(mailboxes, thread, held) for thread in threads)
         for thread in threads:
             allowed.allow_thread(mailboxes, thread, _allowance(held, reached + max_hops))
-    return [place for place, _ in held if _let_go(place)]
+    places = [place for place, _ in held if _let_go(place)]
+    for outbox in {place.outbox.path: place.outbox for place in places}.values():
+        outbox.flush(DROPPED, HELD)
+    return places
 
 
 def _threads(mailboxes: Mailboxes, id_: str) -> set[str]:

@@ -42,12 +42,12 @@ class Allowance:
 
 
 def of_thread(mailboxes: Mailboxes, thread: str) -> Allowance | None:
-    """Return what is allowed of a thread, named by its ID; None where nothing is."""
+    """Return what is allowed of a thread, named by its ID; None where nothing is; raises OSError."""
     return _read(_path(mailboxes, thread, _THREAD)) if is_id(thread) else None
 
 
 def of_agent(mailboxes: Mailboxes, address: str) -> Allowance | None:
-    """Return what is allowed of an agent; None where nothing is."""
+    """Return what is allowed of an agent; None where nothing is; raises OSError."""
     return _read(_path(mailboxes, address, _AGENT))
 
 
@@ -86,7 +86,7 @@ def _read(path: str) -> Allowance | None:
         if at > stamp(time.time_ns() + _AHEAD_NS):
             return None
         return Allowance(at, _stamp(found.get("Until", found["At"])), hops)
-    except (OSError, Malformed, ValueError, KeyError):
+    except (FileNotFoundError, NotADirectoryError, Malformed, ValueError, KeyError):
         return None
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from contextlib import suppress
 from typing import Any
 
 from ai_bridge import durable, headers, home, homes, nudge, page, policy, reading
-from ai_bridge.address import checked, is_address, name_from
-from ai_bridge.errors import BridgeError, Malformed, TooLarge, disk_error
+from ai_bridge.address import checked, name_from
+from ai_bridge.errors import BridgeError, NotAFile, TooLarge, disk_error
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.policy import CARD_BYTES, ENDING, entries, is_entry
@@ -25,11 +24,18 @@ _PATIENCE_S = 2.0
 
 
 class BadCard(BridgeError):
-    sentence = "the card {path} cannot be read: {why}; mend it, or remove it and a new one is written"
+    sentence = (
+        "the card {path} is damaged: {why}; repair it with `ai-bridge card edit {agent}`, "
+        "or remove it, and `ai-bridge init {agent}` writes a new one"
+    )
 
 
 class BadField(BridgeError):
     sentence = "a card cannot hold that: {why}"
+
+
+class CardBusy(BadField):
+    sentence = "another process is changing the card of {agent} just now; try again in a moment"
 
 
 class Card:
@@ -81,19 +87,31 @@ def load(mailboxes: Mailboxes, address: str) -> Card:
         return Card(address, {})
     except OSError as error:
         raise disk_error(path, error) from None
-    except TooLarge as trouble:
-        raise BadCard(path=path, why=f"it has {trouble.facts['size']} bytes, and may have {CARD_BYTES}") from None
-    except (ValueError, Malformed) as trouble:
-        raise BadCard(path=path, why=str(trouble)) from None
+    except (TooLarge, NotAFile) as trouble:
+        raise BadCard(path=path, why=policy.wrong_with(trouble), agent=address) from None
+    except ValueError as trouble:
+        raise BadCard(path=path, why=str(trouble), agent=address) from None
     return _card(address, metadata, text)
 
 
 def as_text(mailboxes: Mailboxes, address: str) -> str:
-    """Return an agent's card as it stands, to be edited, even if it cannot be read; a new one where there is none."""
+    """Return an agent's card as it stands, to be edited, even if it is damaged; a new one where nothing is there.
+
+    Of a card that is too long it is the beginning. Raises OSError.
+    """
+    with suppress(FileNotFoundError, NotAFile):
+        if raw := reading.read_start(card_path(mailboxes, address), CARD_BYTES).strip(b"\0"):
+            return raw.decode("utf-8", "replace")
+    return page.format_page({"name": address, "description": "..."}, "What this agent works on.").decode()
+
+
+def is_damaged(mailboxes: Mailboxes, address: str) -> bool:
+    """Tell whether an agent has a card that is none; raises `DiskError`."""
     try:
-        return reading.read_file(card_path(mailboxes, address), CARD_BYTES).decode("utf-8", "replace")
-    except FileNotFoundError:
-        return page.format_page({"name": address, "description": "..."}, "What this agent works on.").decode()
+        load(mailboxes, address)
+    except BadCard:
+        return True
+    return False
 
 
 def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
@@ -123,7 +141,7 @@ def _card(address: str, metadata: dict[str, Any], text: str) -> Card:
 def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
     """Set fields, and `text`, of an agent's card, keeping the rest; an empty value removes a field.
 
-    Raises `BadField` for what a card does not have or hold, `BadCard` where the present card cannot be read.
+    Raises `BadField` for what a card does not have or hold, `BadCard` where the present card is damaged.
     """
     settable = (*(name for name in FIELDS[1:] if name not in WRITTEN), TEXT)
     for name in changes:
@@ -164,7 +182,7 @@ def _check_home(mailboxes: Mailboxes, address: str) -> None:
 def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str = "") -> None:
     """Write an agent's card at first contact, or fill in what it leaves out; what it says is never changed.
 
-    A card that cannot be read is left to its owner.
+    A damaged card is left to its owner.
     """
     known = {"home": home.here(), "client": client, "project": _project(address, project)}
     with suppress(BadCard):
@@ -218,63 +236,5 @@ def _held(mailboxes: Mailboxes, address: str) -> Lock:
     """Return the lock by which one process at a time changes a card, taken."""
     lock = Lock(mailboxes.lock_file("card", address))
     if not lock.acquire("card", address, _PATIENCE_S):
-        raise BadField(why=f"another process is changing the card of {address} just now; try again in a moment")
+        raise CardBusy(agent=address)
     return lock
-
-
-# --- all cards ------------------------------------------------------------------------------------------
-
-
-def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
-    """Return every card that can be read, by its address and without its text.
-
-    What was read once is remembered in the state directory, so that a thousand unchanged cards cost a stat each.
-    """
-    memory = mailboxes.state_file("cards.json")
-    before, now = _remembered(memory), {}
-    for name, mark in _marks(os.path.join(mailboxes.path, AGENTS)).items():
-        entry = before.get(name)
-        if entry is None or entry[0] != mark:
-            entry = [mark, _fields_or_none(mailboxes, name)]
-        now[name] = entry
-    if now != before:
-        with suppress(OSError):
-            durable.make_directory(os.path.dirname(memory))
-            durable.replace_own(memory, json.dumps(now).encode())
-    return {name: Card(name, entry[1]) for name, entry in now.items() if entry[1] is not None}
-
-
-def _marks(folder: str) -> dict[str, list[int]]:
-    """Return for each agent that has a card what changes when the card does."""
-    found = {}
-    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        for entry in entries:
-            name = entry.name.removesuffix(ENDING)
-            if entry.name.endswith(ENDING) and is_address(name):
-                status = entry.stat(follow_symlinks=False)
-                found[name] = [status.st_ino, status.st_size, status.st_mtime_ns]
-    return found
-
-
-def _fields_or_none(mailboxes: Mailboxes, address: str) -> dict[str, str] | None:
-    try:
-        return load(mailboxes, address).fields
-    except BridgeError:
-        return None
-
-
-def _remembered(path: str) -> dict[str, Any]:
-    """Return what was read before; nothing where that is damaged: it is only a cache."""
-    with suppress(OSError, ValueError, RecursionError), open(path, encoding="utf-8") as file:
-        found = json.load(file)
-        if isinstance(found, dict) and all(_is_entry(entry) for entry in found.values()):
-            return found
-    return {}
-
-
-def _is_entry(entry: object) -> bool:
-    """Tell whether this is `[mark, fields or None]`."""
-    if not (isinstance(entry, list) and len(entry) == 2):
-        return False
-    fields = entry[1]
-    return fields is None or (isinstance(fields, dict) and all(isinstance(value, str) for value in fields.values()))

@@ -74,4 +74,4 @@ def _save(mailboxes: Mailboxes, found: dict[str, float]) -> None:
     said = _load(mailboxes) | {name: (seconds, now) for name, seconds in found.items()}
     with suppress(OSError):
         durable.make_directory(os.path.dirname(path))
-        durable.replace_own(path, json.dumps(said).encode())
+        durable.replace_own(path, json.dumps(said).encode(), flush=False)

@@ -54,12 +54,20 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def replace_own(path: str, data: bytes, mode: int = _FILE_MODE) -> None:
-    """Put `data` under `path`, replacing what was there: for this program's own files, never for a message."""
+def replace_own(path: str, data: bytes, mode: int = _FILE_MODE, flush: bool = True) -> None:
+    """Put `data` under `path`, replacing what was there: for this program's own files, never for a message.
+
+    With `flush` it survives a power cut. So do cards, epochs of homes, allowances, reasons, counts of releases, this
+    machine's ID, the link's own files, a set-up of Syncthing, and what is put among a person's configuration.
+    Without it goes what is a cache or a hint: `cards.json`, presence pages, `seen/`, clocks, traffic counts, the
+    names of sessions, what a session was told of, and the report on a link.
+    """
     temporary = f"{path}.{os.getpid()}-{get_ident()}.new"
     remove(temporary)  # of a thread of the same number that died here
-    write_new(temporary, data, flush=False, mode=mode)
+    write_new(temporary, data, flush, mode)
     os.replace(temporary, path)
+    if flush:
+        _flush_name(path)
 
 
 def set_written(path: str, nanoseconds: int) -> None:
@@ -69,32 +77,32 @@ def set_written(path: str, nanoseconds: int) -> None:
 
 def flush_directory(path: str) -> None:
     """Make the names in the directory durable (where the system can: not on Windows)."""
-    if os.name == "nt":
-        return
-    fd = os.open(path, os.O_RDONLY | _DIRECTORY)
+    if os.name != "nt":
+        _with_open(path, os.O_RDONLY | _DIRECTORY, os.fsync)
+
+
+def _flush_name(path: str) -> None:
+    """Make durable that `path` is there, or gone, as far as its file system can say so of a directory."""
     try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        flush_directory(os.path.dirname(path))
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
 
 
 def flush_files(directory: str, paths: list[str]) -> None:
     """Make many written files durable at once: one syncfs of their file system, else an fsync each."""
     if len(paths) > 2 and (syncfs := _libc_function("syncfs")) is not None:
-        _syncfs(directory, syncfs)
+        _with_open(directory, os.O_RDONLY | _DIRECTORY, lambda fd: _check(syncfs(fd), directory))
         return
     for path in paths:
-        fd = os.open(path, os.O_RDWR)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _with_open(path, os.O_RDWR, os.fsync)
 
 
-def _syncfs(directory: str, syncfs: "Callable[[int], int]") -> None:
-    fd = os.open(directory, os.O_RDONLY | _DIRECTORY)
+def _with_open(path: str, flags: int, act: "Callable[[int], object]") -> None:
+    fd = os.open(path, flags)
     try:
-        _check(syncfs(fd), directory)
+        act(fd)
     finally:
         os.close(fd)
 
@@ -206,19 +214,27 @@ def _reserve(source: str, target: str) -> bool:
         else:
             os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE))
     except FileExistsError:
-        if not os.path.lexists(source) or not _is_reservation(target):
+        if not os.path.lexists(source) or not is_reservation(target):
             raise
         return False
     return True
 
 
-def _is_reservation(path: str) -> bool:
-    """Tell whether this is an empty file: no message is ever empty."""
+def is_reservation(path: str) -> bool:
+    """Tell whether this is an empty file, which reserves its name for a message: no message is ever empty."""
     return os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) == 0
 
 
-def remove(path: str) -> bool:
-    """Remove a file or an empty directory; False where it is gone already."""
+def move_onto_reservation(source: str, target: str) -> bool:
+    """Move `source` onto the empty file of a process that died in this very move; False where it is another file."""
+    if not is_reservation(target):
+        return False
+    os.replace(source, target)
+    return True
+
+
+def remove(path: str, flush: bool = False) -> bool:
+    """Remove a file or an empty directory, for good if `flush`; False where it is gone already."""
     try:
         if os.path.isdir(path) and not os.path.islink(path):
             os.rmdir(path)
@@ -226,6 +242,8 @@ def remove(path: str) -> bool:
             os.unlink(path)
     except FileNotFoundError:
         return False
+    if flush:
+        _flush_name(path)
     return True
 
 

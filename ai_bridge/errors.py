@@ -157,10 +157,6 @@ class NotAFile(Malformed):
     sentence = "{name} is {kind}, not a regular file: only regular files are delivered"
 
 
-class Unreadable(Malformed):
-    sentence = "{name} may not be read ({why}): give the router's user the right to read it, then restore it"
-
-
 class ReleasedTooOften(Malformed):
     sentence = "the router died {times} times while it held this message: restore it once the cause is found"
 

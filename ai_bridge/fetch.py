@@ -105,8 +105,7 @@ class _Reader:
             for _ in self._router.one_pass(outboxes):
                 pass
         finally:
-            for lock in locks.values():
-                lock.release()
+            _release(locks)
 
     def _is_claimed(self, outboxes: list[Outbox]) -> bool:
         """Tell whether a dead router claimed something there that may be ours."""
@@ -115,11 +114,16 @@ class _Reader:
     def _free_router_locks(self, outboxes: list[Outbox]) -> dict[str, Lock]:
         """Take the agent's router lock if it is free, and those of senders whose mail needs their own router."""
         locks: dict[str, Lock] = {}
-        if not self._take(self.agent, locks):
-            return {}
-        for outbox in outboxes:
-            if outbox.owner != self.agent and any(label(name)[1] != self.agent for name in outbox.visible(DROPPED)):
-                self._take(outbox.owner, locks)
+        try:
+            if not self._take(self.agent, locks):
+                return {}
+            for outbox in outboxes:
+                dropped = outbox.visible(DROPPED) if outbox.owner != self.agent else []
+                if any(label(name)[1] != self.agent for name in dropped):
+                    self._take(outbox.owner, locks)
+        except BaseException:
+            _release(locks)
+            raise
         return locks
 
     def _take(self, agent: str, locks: dict[str, Lock]) -> bool:
@@ -144,6 +148,11 @@ class _Reader:
 
     def _is_on_its_way(self, outboxes: list[Outbox]) -> bool:
         return any(outbox.visible(state, self.agent) for outbox in outboxes for state in (DROPPED, PROCESSING))
+
+
+def _release(locks: dict[str, Lock]) -> None:
+    for lock in locks.values():
+        lock.release()
 
 
 def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:

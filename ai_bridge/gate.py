@@ -3,9 +3,11 @@
 It asks again what `guard` asked before a send, for a message may have been dropped another way.
 """
 
+from contextlib import suppress
+
 from ai_bridge import address, guard, hops, message, policy, traffic
-from ai_bridge.errors import BridgeError
-from ai_bridge.guard import HeldByCard, PairTooBusy, ThreadTooLong
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.guard import HeldByCard, HeldByDamage, PairTooBusy, ThreadTooLong
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import PROCESSING, Outbox
@@ -35,12 +37,29 @@ class Gate:
         if says == REFUSE:
             return RefusedByCard(recipient=recipient, sender=sender)
         if says == HOLD and not self._is_approved(outbox, name, claimed, any_time=True):
-            return HeldByCard(recipient=recipient, sender=sender, thread=hops.thread_of(claimed))
+            return self._held_by_card(sender, recipient, hops.thread_of(claimed))
         depth = hops.told(claimed)
         if depth == 0:  # a person's word
             return None
         found = self._too_long(claimed, depth) or self._too_busy(sender, recipient)
         return found if found is not None and not self._is_approved(outbox, name, claimed) else None
+
+    def doubt(self, sender: str, recipients: list[str]) -> str:
+        """Return why it cannot be told now whether the recipient takes the message, '' where it can.
+
+        To be asked before the file is claimed. A message to several is decided copy by copy.
+        """
+        try:
+            if len(recipients) == 1 and sender != address.POSTMASTER:
+                self._policies.verdict(recipients[0], sender)
+        except OSError as error:
+            return str(disk_error(f"the card of {recipients[0]}", error))
+        return ""
+
+    def _held_by_card(self, sender: str, recipient: str, thread: str) -> BridgeError:
+        if damage := self._policies.damage(recipient):
+            return HeldByDamage(recipient=recipient, sender=sender, thread=thread, damage=damage)
+        return HeldByCard(recipient=recipient, sender=sender, thread=thread)
 
     def note(self, sender: str, recipient: str, delivered: Message) -> None:
         """Count a message that was delivered, but for what was composed before a person let the two go on."""
@@ -52,7 +71,9 @@ class Gate:
 
     def _allowed_until(self, agent: str) -> str:
         if agent not in self._allowed:
-            self._allowed[agent] = guard.allowed_until(self._mailboxes, agent)
+            self._allowed[agent] = ""
+            with suppress(OSError):  # it is delivered already: in doubt it counts
+                self._allowed[agent] = guard.allowed_until(self._mailboxes, agent)
         return self._allowed[agent]
 
     def save(self) -> None:

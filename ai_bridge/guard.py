@@ -41,6 +41,14 @@ class HeldByCard(BridgeError):
     )
 
 
+class HeldByDamage(BridgeError):
+    sentence = (
+        "the card of {recipient} is damaged ({damage}), so nobody can tell whose mail it holds: "
+        "repair it with `ai-bridge card edit {recipient}`; then, or at once, `ai-bridge allow {thread}` lets this "
+        "thread go on, `ai-bridge allow {sender}` all so far"
+    )
+
+
 class NotSent(BridgeError):
     """Nothing of what was to be sent is; for a model, whose user can do something about it."""
 

@@ -84,7 +84,7 @@ def _write(mailboxes: Mailboxes, agent: str, to: str) -> None:
     epoch = Homes(mailboxes).claim(agent).epoch + 1
     homes.remember(mailboxes, agent, Claim(to, epoch))
     cards.put(mailboxes, agent, {"home": to, "epoch": str(epoch), "next": ""})
-    durable.remove(mailboxes.state_file(homes.WANTED, agent))
+    durable.remove(mailboxes.state_file(homes.WANTED, agent), flush=True)  # else it is asked for again
 
 
 def mend(mailboxes: Mailboxes, known: Homes) -> None:
@@ -150,10 +150,10 @@ def _refuse(mailboxes: Mailboxes, agent: str) -> None:
 def _ask(mailboxes: Mailboxes, agent: str, now: str, timeout_s: float) -> None:
     path = mailboxes.state_file(homes.WANTED, agent)
     durable.make_directory(os.path.dirname(path))
-    os.close(durable.open_own(path))
+    durable.replace_own(path, b"")
     if not _comes(mailboxes, agent, home.here(), timeout_s, is_asked=True):
         raise NotGiven(agent=agent, home=now, seconds=f"{timeout_s:g}")
-    durable.remove(path)
+    durable.remove(path, flush=True)
     presence.announce(mailboxes)
 
 

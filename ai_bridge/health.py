@@ -6,11 +6,13 @@ from calendar import timegm
 from time import strptime
 
 from ai_bridge import address, message, reading
+from ai_bridge.errors import DiskError, disk_error
 from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting, inboxes
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, Outbox, label
+from ai_bridge.policy import Policies
 from ai_bridge.settings import Settings
 from ai_bridge.trace import Place
 
@@ -94,11 +96,14 @@ def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
 def why(mailboxes: Mailboxes, place: Place) -> str | None:
     """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None."""
     agent = place.recipient
-    if place.state != DROPPED or not agent or router_of(mailboxes, agent) is not None:
+    if place.state != DROPPED or not agent:
         return place.reason
-    homes = Homes(mailboxes)
-    if homes.is_elsewhere(agent):
-        return f"{agent} lives on {homes.of(agent)}, and is delivered there"
+    if trouble := _card_trouble(Policies(mailboxes), agent):
+        return f"it waits, for {trouble}"
+    if router_of(mailboxes, agent) is not None:
+        return place.reason
+    if there := _machine_of(Homes(mailboxes), agent):
+        return f"{agent} lives on {there}, and is delivered there"
     return f"no router runs for {agent}: it is delivered when {agent} reads, or by `ai-bridge start`"
 
 
@@ -106,29 +111,62 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
     """Return the health of each agent, with a finding for whatever a person should look at."""
     now = time.time()
     reports = []
-    waiting, homes = inboxes(mailboxes), Homes(mailboxes)
+    waiting, homes, policies = inboxes(mailboxes), Homes(mailboxes), Policies(mailboxes)
     for agent in agents:
         router = router_of(mailboxes, agent)
         report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
-        report.home = homes.of(agent) if homes.is_elsewhere(agent) else _link_of(homes, agent)
+        report.home = _machine_of(homes, agent) or _link_of(homes, agent)
         _note_abroad(report, mailboxes.outbox(agent), homes)
         _judge(report, settings)
+        _judge_card(report, policies, homes)
         reports.append(report)
     return reports
 
 
+def _machine_of(homes: Homes, agent: str) -> str:
+    """Return the other machine an agent lives on, '' where there is none, or its card cannot be read now."""
+    try:
+        return homes.of(agent) if homes.is_elsewhere(agent) else ""
+    except DiskError:
+        return ""
+
+
 def _link_of(homes: Homes, agent: str) -> str:
     """Return what carries the mail of an agent of another team, '' of one of these mailboxes."""
-    link = homes.links([agent]).get(agent, "")
+    try:
+        link = homes.links([agent]).get(agent, "")
+    except DiskError:
+        return ""
     return f"the link {link}" if link else ""
+
+
+def _card_trouble(policies: Policies, agent: str) -> str:
+    """Return why an agent's card cannot be read now, '' where it can."""
+    try:
+        policies.damage(agent)
+    except OSError as error:
+        return f"the card of {agent} cannot be read now: {disk_error(error.filename, error)}"
+    return ""
+
+
+def _judge_card(report: AgentHealth, policies: Policies, homes: Homes) -> None:
+    """Say what is wrong with the agent's card, and the command that repairs it."""
+    agent = report.agent
+    if trouble := _card_trouble(policies, agent):
+        report.find(WARNING, f"its mail waits, for {trouble}")
+    elif damage := policies.damage(agent):
+        repair = f"its card is damaged ({damage}): `ai-bridge card edit {agent}` repairs it"
+        if homes.of(agent) or not homes.are_shared():
+            report.find(WARNING, f"{repair}; until then its mail is held")
+        else:
+            report.find(WARNING, f"{repair}, then `ai-bridge init {agent}` where it is to live; its mail waits")
 
 
 def _note_abroad(report: AgentHealth, outbox: Outbox, homes: Homes) -> None:
     """Count what waits for agents on other machines, which no router here will take."""
     for name in outbox.visible(DROPPED):
         recipient = label(name)[1]
-        if address.is_address(recipient) and homes.is_elsewhere(recipient):
-            there = homes.of(recipient)
+        if address.is_address(recipient) and (there := _machine_of(homes, recipient)):
             report.abroad[there] = report.abroad.get(there, 0) + 1
 
 

@@ -95,6 +95,7 @@ def _make(path: str, before: str, damaged: bool = False) -> str:
     except FileExistsError:
         durable.remove(temporary)
         return _read(path)[0]
+    durable.flush_directory(os.path.dirname(path))
     return made
 
 

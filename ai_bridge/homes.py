@@ -11,7 +11,7 @@ import os
 from ai_bridge import address, durable, home, reading, sharing
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.mailboxes import AGENTS, Mailboxes
-from ai_bridge.policy import CARD_BYTES, ENDING
+from ai_bridge.policy import CARD_BYTES, ENDING, Policies
 
 FOLDER = "homes"
 # The agents this machine asks for.
@@ -46,6 +46,13 @@ class LivesNowhere(BridgeError):
     sentence = (
         "{agent} lives on no machine yet, and these mailboxes are shared: run `ai-bridge init {agent}` "
         "on the machine where its mail is to be read"
+    )
+
+
+class HomeLost(LivesNowhere):
+    sentence = (
+        "nobody can tell where {agent} lives, for its card is damaged ({damage}): repair it with "
+        "`ai-bridge card edit {agent}`, then run `ai-bridge init {agent}` on the machine where its mail is to be read"
     )
 
 
@@ -89,6 +96,8 @@ class Homes:
     def is_here(self, agent: str) -> bool:
         """Tell whether this machine moves what is for the agent; not if its card cannot be read just now.
 
+        A damaged card says what its lines say: one without the line `home` names none.
+
         An agent without a home is this machine's where no other has the mailboxes, and else nobody's.
         """
         try:
@@ -117,9 +126,16 @@ class Homes:
         if self.is_here(agent):
             return agent
         if not (other := self.of(agent)):
-            raise LivesNowhere(agent=agent)
+            raise self._nowhere(agent)
         refusal = LivedHere if other.rpartition("-")[0] == home.label() else LivesElsewhere
         raise refusal(agent=agent, home=other, here=home.here())
+
+    def _nowhere(self, agent: str) -> LivesNowhere:
+        try:
+            damage = Policies(self._mailboxes).damage(agent)
+        except OSError:
+            damage = ""
+        return HomeLost(agent=agent, damage=damage) if damage else LivesNowhere(agent=agent)
 
     def is_elsewhere(self, agent: str) -> bool:
         """Tell whether the agent is known to live on another machine."""
@@ -149,15 +165,17 @@ class Homes:
     def are_shared(self) -> bool:
         """Tell whether another machine may have these mailboxes, too, as of the last `look`."""
         if self._shared is None:
-            others = map(self._may_be_elsewhere, self._mailboxes.agents())
-            self._shared = sharing.is_shared(self._mailboxes.path) or any(others)
+            found = {self._may_be_elsewhere(agent) for agent in self._mailboxes.agents()}
+            # Where no card at all can be read, any may say so.
+            self._shared = sharing.is_shared(self._mailboxes.path) or True in found or found == {None}
         return self._shared
 
-    def _may_be_elsewhere(self, agent: str) -> bool:
+    def _may_be_elsewhere(self, agent: str) -> bool | None:
+        """Tell whether the agent lives elsewhere; None where its card cannot be read now."""
         try:
             return self.is_elsewhere(agent)
-        except BridgeError:  # one that cannot be asked might
-            return True
+        except BridgeError:
+            return None
 
     def _card(self, agent: str) -> Claim:
         path = os.path.join(self._mailboxes.path, AGENTS, agent + ENDING)
@@ -166,7 +184,7 @@ class Homes:
             mark = (found.st_ino, found.st_size, found.st_mtime_ns)
             known = self._cards.get(agent)
             if known is None or known[0] != mark:
-                known = self._cards[agent] = (mark, parsed(reading.read_file(path, CARD_BYTES)))
+                known = self._cards[agent] = (mark, parsed(reading.read_start(path, CARD_BYTES)))
         except (FileNotFoundError, Malformed):
             return Claim()
         except OSError as error:
@@ -218,13 +236,19 @@ def fields(said: Claim) -> dict[str, str]:
 
 
 def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
-    """Return the highest epoch heard of, and whose it is; nothing is kept of an agent that never moved."""
+    """Return the highest epoch heard of, and whose it is; nothing is kept of an agent that never moved.
+
+    Raises `DiskError`: without it an old card would be believed.
+    """
     if not address.is_address(agent):
         return Claim()
+    path = mailboxes.state_file(FOLDER, agent)
     try:
-        words = reading.read_file(mailboxes.state_file(FOLDER, agent), 256).decode("ascii", "replace").split()
-    except (OSError, Malformed):
+        words = reading.read_file(path, 256).decode("ascii", "replace").split()
+    except (FileNotFoundError, NotADirectoryError, Malformed):
         return Claim()
+    except OSError as error:
+        raise disk_error(path, error) from None
     known = len(words) == 2 and home.is_home(words[1])
     return Claim(words[1], _number(words[0])) if known else Claim()
 

@@ -146,7 +146,7 @@ def remember(mailboxes: Mailboxes, key: str, name: str) -> None:
     path = _memory(mailboxes, key)
     try:
         durable.make_directory(os.path.dirname(path))
-        durable.replace_own(path, name.encode())
+        durable.replace_own(path, name.encode(), flush=False)
     except OSError:
         return
 

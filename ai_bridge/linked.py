@@ -1,12 +1,40 @@
 """Agents of other teams: those whose card names the link that carries their mail, and no router here serves."""
 
-from ai_bridge import cards
-from ai_bridge.cards import Card
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ai_bridge.errors import DiskError
+from ai_bridge.homes import Homes
 from ai_bridge.mailboxes import Mailboxes
+
+if TYPE_CHECKING:
+    from ai_bridge.cards import Card
 
 LINK, REMOTE, GONE = "link", "remote", "gone"
 
 
 def linked(mailboxes: Mailboxes) -> dict[str, Card]:
     """Return the cards of the agents that are reached by a link, by their addresses here."""
-    return {name: card for name, card in cards.load_all(mailboxes).items() if card.get(LINK)}
+    from ai_bridge import roster  # whoever asks only about some agents needs no parser of cards
+
+    return {name: card for name, card in roster.load_all(mailboxes).items() if card.get(LINK)}
+
+
+def of_own_team(mailboxes: Mailboxes, agents: list[str]) -> list[str]:
+    """Return the agents that no link reaches."""
+    homes = Homes(mailboxes)
+    return [agent for agent in agents if not _is_linked(mailboxes, homes, agent)]
+
+
+def _is_linked(mailboxes: Mailboxes, homes: Homes, agent: str) -> bool:
+    """Tell whether a link reaches the agent, by what was last read of a card that cannot be read now.
+
+    That is reliable, for an agent stays of its team.
+    """
+    try:
+        return homes.claim(agent).link != ""
+    except DiskError:
+        from ai_bridge import roster
+
+        return bool(roster.last_read(mailboxes, agent).get(LINK))

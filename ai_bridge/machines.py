@@ -25,9 +25,9 @@ _parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
 
 def known(mailboxes: Mailboxes) -> set[str]:
     """Return the IDs of all machines that are known of: this one, those with a page, and those agents live on."""
-    from ai_bridge import cards
+    from ai_bridge import roster
 
-    homes = {card.get("home") for card in cards.load_all(mailboxes).values()}
+    homes = {card.get("home") for card in roster.load_all(mailboxes).values()}
     return {one for one in homes if home.is_home(one)} | {home.here(), *pages(mailboxes)}
 
 
@@ -119,7 +119,7 @@ def is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool
     if known != digest:
         with suppress(OSError):
             durable.make_directory(os.path.dirname(memory))
-            durable.replace_own(memory, digest)
+            durable.replace_own(memory, digest, flush=False)
             if not known:
                 durable.set_written(memory, int(min(stated, time.time()) * 1_000_000_000))
     return 0 <= time.time() - (modified(memory) or stated) < OFFLINE_S

@@ -90,6 +90,7 @@ class Mailboxes:
             self._keep_from_git()
             with open(os.path.join(os.path.dirname(__file__), "mailboxes_readme.md"), "rb") as text:
                 durable.write_new(readme, text.read())
+            durable.flush_directory(self.path)
         return [name for name in addresses if self.outbox(name).make()]
 
     def _keep_from_git(self) -> None:

@@ -89,6 +89,16 @@ class Outbox:
         """Tell whether the message file is there in any state but malformed."""
         return any(os.path.lexists(self.file(state, name)) for state in STATES if state != MALFORMED)
 
+    def holds(self, state: str, name: str) -> bool:
+        """Tell whether a file of that name, and no reservation, is there in `state`."""
+        path = self.file(state, name)
+        return os.path.lexists(path) and not durable.is_reservation(path)
+
+    def flush(self, *states: str) -> None:
+        """Make durable what moves have made of the names in these states."""
+        for state in states:
+            durable.flush_directory(self.directory(state))
+
     def freshen(self) -> None:
         """Have a network file system look at every state anew, before names are looked for."""
         for state in STATES:
@@ -111,13 +121,19 @@ class Outbox:
     def move(self, verb: str, name: str, new_name: str | None = None) -> bool:
         """Make a move of the table; False where another was first.
 
-        Raises FileExistsError if the target's name is taken, and another OSError if the disk refuses or the target's
+        Among delivered messages an empty file only reserves its name, and the message takes its place. Raises
+        FileExistsError if the target's name is taken, and another OSError if the disk refuses or the target's
         directory is a link.
         """
         states = MOVES[verb]
         reading.real_directory(self.directory(states[1]))
         source, target = self.file(states[0], name), self.file(states[1], new_name or name)
-        moved = durable.move(source, target)
+        try:
+            moved = durable.move(source, target)
+        except FileExistsError:
+            if states[1] not in (UNREAD, READ) or not durable.move_onto_reservation(source, target):
+                raise
+            moved = True
         nudge.note(os.path.dirname(self.path), source, target)
         return moved
 

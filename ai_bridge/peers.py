@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_bridge import cards, presence
+from ai_bridge import presence, roster
 from ai_bridge.cards import Card
 from ai_bridge.inbox import inboxes
 from ai_bridge.linked import GONE
@@ -64,7 +64,7 @@ def when(peer: Peer) -> str:
 
 def peers(mailboxes: Mailboxes) -> list[Peer]:
     """Return all known agents: those online first, then those with unread mail, each group by address."""
-    known, here, unread = cards.load_all(mailboxes), presence.all_presences(mailboxes), inboxes(mailboxes)
+    known, here, unread = roster.load_all(mailboxes), presence.all_presences(mailboxes), inboxes(mailboxes)
     found = [
         Peer(agent, known.get(agent) or Card(agent, {}), here.get(agent), len(unread.get(agent, [])))
         for agent in mailboxes.agents()

@@ -169,7 +169,7 @@ def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
     said = {"host": me, "at": stamp(now), "online": awake, "seen": seen}
     raw = page.format_page(said | ({"wants": wanted} if wanted else {}), _TEXT)
     durable.make_directory(os.path.dirname(path))
-    durable.replace_own(path, raw)
+    durable.replace_own(path, raw, flush=False)
     nudge.note(mailboxes.path, path)
     return True
 

@@ -10,6 +10,10 @@ import stat
 
 from ai_bridge.errors import NotAFile, TooLarge
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # Bytes: whatever was once delivered is shown, even if the limit for new messages was lowered since.
 _DELIVERED_LIMIT = 64 * 1024 * 1024
 
@@ -72,19 +76,35 @@ def read_file(path: str, limit: int) -> bytes:
 
     A file server that has replaced the file meanwhile says so: then the new one is read.
     """
+    return _read_again(path, lambda fd, size: read_all(fd, size, limit))
+
+
+def read_start(path: str, limit: int) -> bytes:
+    """Return the first `limit` bytes of the regular file at `path`; raises `NotAFile` or OSError."""
+    return _read_again(path, lambda fd, _: _first(fd, limit))
+
+
+def _first(fd: int, limit: int) -> bytes:
+    whole = b""
+    while len(whole) < limit and (part := os.read(fd, limit - len(whole))):
+        whole += part
+    return whole
+
+
+def _read_again(path: str, read: "Callable[[int, int], bytes]") -> bytes:
     for _ in range(_STALE_TRIES):
         try:
-            return _read_once(path, limit)
+            return _read_once(path, read)
         except OSError as error:
             if error.errno != errno.ESTALE:
                 raise
-    return _read_once(path, limit)
+    return _read_once(path, read)
 
 
-def _read_once(path: str, limit: int) -> bytes:
+def _read_once(path: str, read: "Callable[[int, int], bytes]") -> bytes:
     fd, found = open_regular(path)
     try:
-        return read_all(fd, found.st_size, limit)
+        return read(fd, found.st_size)
     finally:
         os.close(fd)
 

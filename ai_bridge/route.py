@@ -7,7 +7,7 @@ file holds or is stops the pass: what is refused is kept, with its reason, and i
 import os
 import time
 
-from ai_bridge import address, conflicts, durable, lease, message, reading, send
+from ai_bridge import address, conflicts, durable, lease, message, reading, recipients, send
 from ai_bridge.claims import Claims
 from ai_bridge.errors import (
     BridgeError,
@@ -15,8 +15,6 @@ from ai_bridge.errors import (
     ForgedSender,
     IdReused,
     Malformed,
-    Undeliverable,
-    Unreadable,
     disk_error,
 )
 from ai_bridge.gate import Gate
@@ -105,6 +103,8 @@ class Router:
             return Step("retry", outbox, name, "its outbox lacked a directory") if outbox.complete() else None
         except OSError as error:
             return Step("retry", outbox, name, str(disk_error(outbox.path, error)))
+        except BridgeError as trouble:  # what is asked besides the file cannot be read now
+            return Step("retry", outbox, name, str(trouble))
         except Exception as fault:  # our own: it keeps this file waiting, and nothing that is behind it
             return Step("retry", outbox, name, f"a fault of the router: {fault!r}")
 
@@ -120,8 +120,8 @@ class Router:
             fd, found = reading.open_regular(outbox.file(DROPPED, name))
         except Malformed as refusal:
             return self._claim_and_reject(outbox, name, refusal)
-        except PermissionError as error:
-            return self._claim_and_reject(outbox, name, Unreadable(name=name, why=error.strerror))
+        except PermissionError:
+            return Step("leave", outbox, name, "it may not be read: give the router's user the right to read it")
         try:
             return self._route_open(outbox, name, fd, found)
         finally:
@@ -132,18 +132,20 @@ class Router:
             return Step("leave", outbox, name, "it is still being written")
         try:
             parsed = message.parse(reading.read_all(fd, found.st_size, self.settings.max_message_bytes))
-            recipients = self.recipients(outbox, parsed)
+            to = self.recipients(outbox, parsed)
             check_opening(parsed, self.agents)
         except Malformed as refusal:
             return self._reject_when_settled(outbox, name, found, refusal)
         if not self.serves_mover(outbox, name, parsed.recipients):
             return None
+        if why := self._gate.doubt(outbox.owner, to):
+            return Step("leave", outbox, name, why)
         if not self._claims.take(outbox, name, found, self.is_network):
             return None
         with self._claims.released_on_trouble(outbox, name):
-            if parsed.recipients != recipients or len(recipients) > 1:
-                return self._fan_out(outbox, name, parsed, recipients)
-            return self._deliver(outbox, name, parsed, recipients[0])
+            if parsed.recipients != to or len(to) > 1:
+                return self._fan_out(outbox, name, parsed, to)
+            return self._deliver(outbox, name, parsed, to[0])
 
     def _is_complete(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> bool:
         """Tell whether the file's writer is done: by the kernel, else by our own naming, else by its age."""
@@ -179,22 +181,13 @@ class Router:
         if self.agents.issuperset(parsed.recipients):
             return parsed.recipients
         self.look()  # an agent may have come since the pass began
-        meant = [self._begun(outbox, parsed.id, entry) or entry for entry in parsed.recipients]
-        try:
-            return send.resolve(self.mailboxes, outbox.owner, meant)
-        except BridgeError as refusal:
-            raise Undeliverable(why=str(refusal)) from None
-
-    def _begun(self, outbox: Outbox, id_: str, name: str) -> str | None:
-        """Return whom a short name meant to a router that died here after it dropped the copy, if one did."""
-        meant = (agent for agent in self.agents if agent.startswith(f"{name}@"))
-        return next((agent for agent in meant if outbox.has(file_name(id_, agent))), None)
+        return recipients.meant(self.mailboxes, outbox, parsed, self.agents)
 
     # --- the moves --------------------------------------------------------------------------------------
 
     def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
         final = file_name(parsed.id, recipient)
-        if os.path.lexists(outbox.file(READ, final)):
+        if outbox.holds(READ, final):
             return self._collapse(outbox, name, parsed.id, recipient, READ)
         if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
             return self._keep_back(outbox, name, final, objection)
@@ -231,11 +224,11 @@ class Router:
         durable.remove(here)
         return Step("collapse", outbox, name, f"the same message is {state} already")
 
-    def _fan_out(self, outbox: Outbox, name: str, parsed: Message, recipients: list[str]) -> Step:
+    def _fan_out(self, outbox: Outbox, name: str, parsed: Message, to: list[str]) -> Step:
         """Drop one file for each recipient, then remove the original; done again after a crash, it ends alike."""
         written_ns = os.lstat(outbox.file(PROCESSING, name)).st_mtime_ns  # by which it may be ordered
-        copies = tuple(file_name(parsed.id, recipient) for recipient in recipients)
-        for recipient, copy in zip(recipients, copies, strict=True):
+        copies = tuple(file_name(parsed.id, recipient) for recipient in to)
+        for recipient, copy in zip(to, copies, strict=True):
             raw = message.format_message(parsed.readdressed(recipient))
             try:
                 send.drop(outbox, copy, raw, written_ns)
@@ -243,7 +236,7 @@ class Router:
                 if not self._holds(outbox.file(DROPPED, copy), raw):
                     return self.reject(outbox, name, IdReused(id=parsed.id, recipient=recipient))
         durable.remove(outbox.file(PROCESSING, name))
-        return Step("fan out", outbox, name, ", ".join(recipients), copies)
+        return Step("fan out", outbox, name, ", ".join(to), copies)
 
     def _holds(self, path: str, raw: bytes) -> bool:
         """Tell whether the file at `path` holds just `raw`."""

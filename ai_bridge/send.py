@@ -138,10 +138,9 @@ def resolve(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
     """Return the known agents that `wanted` names, `*` standing for all but the sender; raises `BridgeError`."""
     entries = list(dict.fromkeys(entry for text in wanted for entry in address.split_list(text)))
     if address.EVERYONE in entries:
-        from ai_bridge.homes import Homes
+        from ai_bridge.linked import of_own_team
 
-        homes = Homes(mailboxes)
-        everyone = [agent for agent in mailboxes.agents() if agent != sender and not homes.claim(agent).link]
+        everyone = of_own_team(mailboxes, [agent for agent in mailboxes.agents() if agent != sender])
         if not everyone:
             raise NobodyElse(sender=sender)
         return everyone

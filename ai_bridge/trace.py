@@ -163,7 +163,7 @@ def _by_content(outbox: Outbox, id_: str) -> list[Place]:
 
 
 def restore(mailboxes: Mailboxes, id_: str) -> list[Place]:
-    """Put a read message back to unread, or a malformed one back where it was dropped; returns the new places.
+    """Put a read message back to unread, a malformed one back where it was dropped, durably; returns the places.
 
     Raises `NoSuchMessage` or `CannotRestore`. A malformed file that has not been mended is rejected again.
     """
@@ -173,7 +173,8 @@ def restore(mailboxes: Mailboxes, id_: str) -> list[Place]:
         raise CannotRestore(id=id_, state=places[0].state)
     for place in restorable:
         _put_back(place)
-        place.state = UNREAD if place.state == READ else DROPPED
+        before, place.state = place.state, UNREAD if place.state == READ else DROPPED
+        place.outbox.flush(place.state, before)
     return restorable
 
 

@@ -74,6 +74,7 @@ class Traffic:
             try:
                 path = _path(self._mailboxes, *direction)
                 durable.make_directory(os.path.dirname(path))
-                durable.replace_own(path, "".join(f"{second}\n" for second in times[direction]).encode("ascii"))
+                raw = "".join(f"{second}\n" for second in times[direction]).encode("ascii")
+                durable.replace_own(path, raw, flush=False)
             except OSError:
                 continue

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sets the checkout up and runs every test; other words go to pytest.
-# usage: management/test.sh [--faults|--clients|--machines|--machines-full] [pytest words]
+# usage: management/test.sh [--faults|--cuts|--clients|--machines|--machines-full] [pytest words]
 #   --faults: the long kill runs, some minutes; --clients: the real clients, which it installs first, some minutes
+#   --cuts: power cuts of a guest, whose software it installs first, if root runs it, some minutes
 #   --machines: hosts with a bad network between them, as root, whose software it installs first, some minutes;
 #   --machines-full: the same with 1,000 messages each way, half an hour
 set -eu
@@ -12,6 +13,12 @@ case "${1:-}" in
     --faults)
         chosen="faults"
         shift
+        ;;
+    --cuts)
+        chosen="cuts"
+        shift
+        .venv/bin/python -m tests.machines.software cuts || :
+        set -- -s "$@"
         ;;
     --clients)
         chosen="clients"
@@ -26,7 +33,7 @@ case "${1:-}" in
         set -- -s "$@"
         ;;
     *)
-        chosen="not faults and not clients and not machines"
+        chosen="not faults and not cuts and not clients and not machines"
         .venv/bin/ruff check .
         .venv/bin/ruff format --check .
         .venv/bin/mypy

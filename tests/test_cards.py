@@ -9,7 +9,7 @@ from pathlib import Path
 import frontmatter
 import pytest
 
-from ai_bridge import cards, home, page
+from ai_bridge import cards, home, page, roster
 from ai_bridge.cards import BadCard, BadField
 from ai_bridge.errors import BadAddress, DiskError
 from ai_bridge.mailboxes import Mailboxes
@@ -162,16 +162,16 @@ def test_what_an_editor_gives_back_replaces_the_card_if_it_is_one(where: Mailbox
 def test_a_hostile_card_is_refused_in_one_sentence_and_hides_no_other(where: Mailboxes, text: str | bytes) -> None:
     path = _write(where, text)
     cards.introduce(where, "gemini", "gemini-cli-mcp-client")
-    with pytest.raises(BadCard, match="cannot be read") as refusal:
+    with pytest.raises(BadCard, match=r"is damaged: .*; repair it with `ai-bridge card edit claude`") as refusal:
         cards.load(where, "claude")
     assert str(path) in str(refusal.value)
     assert "\n" not in str(refusal.value)
-    assert set(cards.load_all(where)) == {"gemini"}
+    assert set(roster.load_all(where)) == {"gemini"}
 
 
 def test_of_a_card_that_is_too_long_its_length_and_limit_are_told(where: Mailboxes) -> None:
     _write(where, "---\nname: " + "x" * 20_000 + "\n---\n")
-    with pytest.raises(BadCard, match=r"it has 20015 bytes, and may have 16384; mend it"):
+    with pytest.raises(BadCard, match=r"it has 20015 bytes, and may have 16384; repair it"):
         cards.load(where, "claude")
 
 
@@ -187,7 +187,7 @@ def test_what_is_no_plain_file_is_no_card(where: Mailboxes, tmp_path: Path, kind
         path.mkdir()
     with pytest.raises(BadCard):
         cards.load(where, "claude")
-    assert cards.load_all(where) == {}
+    assert roster.load_all(where) == {}
 
 
 def test_only_text_in_a_front_matter_means_something(where: Mailboxes) -> None:
@@ -202,7 +202,7 @@ def test_no_name_of_a_field_means_anything_else(where: Mailboxes, field: str) ->
     _write(where, f"---\n{field}: Python reviews\n---\ntext\n")
     cards.introduce(where, "claude", "claude-code")
     assert cards.load(where, "claude").get(field) == "Python reviews"
-    assert set(cards.load_all(where)) == {"claude"}
+    assert set(roster.load_all(where)) == {"claude"}
 
 
 def test_what_else_a_card_holds_is_kept(where: Mailboxes) -> None:
@@ -235,11 +235,11 @@ def test_all_cards_are_found_and_a_change_of_any_is_seen_at_once(where: Mailboxe
     for number in range(5):
         cards.change(where, f"agent{number}", {"description": f"number {number}"})
     for _ in range(2):
-        found = cards.load_all(where)
+        found = roster.load_all(where)
         assert {card.get("description") for card in found.values()} == {f"number {number}" for number in range(5)}
     cards.change(where, "agent3", {"description": "changed 3"})
     _path(where, "agent4").unlink()
-    found = cards.load_all(where)
+    found = roster.load_all(where)
     assert found["agent3"].get("description") == "changed 3"
     assert "agent4" not in found
 
@@ -247,28 +247,28 @@ def test_all_cards_are_found_and_a_change_of_any_is_seen_at_once(where: Mailboxe
 def test_what_was_read_before_is_not_parsed_again(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     cards.introduce(where, "claude")
     cards.introduce(where, "gemini")
-    cards.load_all(where)
+    roster.load_all(where)
     parsed = []
     real = page.parse
     monkeypatch.setattr(page, "parse", lambda raw: parsed.append(raw) or real(raw))
-    assert set(cards.load_all(where)) == {"claude", "gemini"}
+    assert set(roster.load_all(where)) == {"claude", "gemini"}
     assert parsed == []
 
 
 @pytest.mark.parametrize("junk", ["", "{", "[]", '{"claude": 5}', '{"claude": [[1], {"a": 1}]}', "\x00"])
 def test_a_damaged_memory_is_only_a_cache(where: Mailboxes, junk: str) -> None:
     cards.introduce(where, "claude", "claude-code")
-    cards.load_all(where)
+    roster.load_all(where)
     Path(where.state_file("cards.json")).write_text(junk)
-    assert cards.load_all(where)["claude"].get("client") == "claude-code"
+    assert roster.load_all(where)["claude"].get("client") == "claude-code"
 
 
 def test_files_that_are_no_cards_are_passed_over(where: Mailboxes) -> None:
     folder = _path(where).parent
     for name in ("README.md", ".claude.md", "claude.md.123.new", "claude.txt"):
         (folder / name).write_text("---\nname: x\n---\n")
-    assert cards.load_all(where) == {}
+    assert roster.load_all(where) == {}
 
 
 def test_without_an_address_book_there_are_no_cards(tmp_path: Path) -> None:
-    assert cards.load_all(Mailboxes(str(tmp_path / "none"))) == {}
+    assert roster.load_all(Mailboxes(str(tmp_path / "none"))) == {}

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import durable
+from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.send import Draft, drop, drop_all, send, send_batch
+from tests.conftest import LIMIT, post
 from tests.faults.disk import FaultyOs
 
 Rename = Callable[[str, str], object]
@@ -132,12 +135,100 @@ def test_many_files_are_flushed_at_once_or_one_by_one(tmp_path: Path, monkeypatc
     assert seen.calls.count("fsync") == len(paths)
 
 
+def _recorded(monkeypatch: pytest.MonkeyPatch) -> FaultyOs:
+    """Have every call that changes the disk noted from now on, those of the C library, too."""
+    seen, real = FaultyOs(), durable._libc_function
+
+    def noted(name: str) -> Callable[..., int] | None:
+        found = real(name)
+        return seen.wrapped(name, found) if found is not None else None
+
+    monkeypatch.setattr(durable, "os", seen)
+    monkeypatch.setattr(durable, "_libc_function", noted)
+    return seen
+
+
+SENDS: dict[str, tuple[Callable[[Mailboxes], object], int]] = {
+    "one": (lambda where: send(where, "claude", Draft(["gemini"], "x"), LIMIT), 1),
+    "to two": (lambda where: send(where, "claude", Draft(["gemini", "codex"], "x"), LIMIT), 2),
+    "to three": (lambda where: send(where, "claude", Draft(["*"], "x"), LIMIT), 3),
+    "a batch": (lambda where: send_batch(where, "claude", [Draft(["gemini"], "x") for _ in range(4)], LIMIT), 4),
+    "a batch of a link": (
+        lambda where: drop_all(where.outbox("claude"), [(f"{n}.gemini.txt", b"x") for n in range(5)]),
+        5,
+    ),
+    "a copy": (lambda where: drop(where.outbox("claude"), "m.gemini.txt", b"x", 1), 1),
+}
+
+
+@pytest.mark.parametrize("way", SENDS)
+@pytest.mark.parametrize("has_syncfs", [True, False])
+def test_every_way_to_send_flushes_what_was_written_before_it_is_published_and_its_names_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, has_syncfs: bool
+) -> None:
+    where, (act, files) = Mailboxes(str(tmp_path / "m")), SENDS[way]
+    where.make(["claude", "gemini", "codex", "mini"])
+    post(where)  # the first one makes the directory of what was issued, too
+    if not has_syncfs:
+        _without_renameat2(monkeypatch)
+    before, seen = len(os.listdir("/proc/self/fd")), _recorded(monkeypatch)
+    act(where)
+    monkeypatch.undo()
+    order = [call for call in seen.calls if call in ("write", "fsync", "syncfs", "link")]
+    flushes = ["syncfs"] if has_syncfs and files > 2 else ["fsync"] * files
+    assert order == [*["write"] * files, *flushes, *["link"] * files, "fsync"]
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_every_directory_that_is_made_has_its_name_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(durable, "flush_directory", flushed.append)
+    assert durable.make_directory(str(tmp_path / "a" / "b" / "c"))
+    assert flushed == [str(tmp_path), str(tmp_path / "a"), str(tmp_path / "a" / "b")]
+    assert not durable.make_directory(str(tmp_path / "a" / "b"))
+    assert len(flushed) == 3
+
+
+def test_an_own_file_is_flushed_before_it_replaces_and_its_name_after_but_not_a_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = _recorded(monkeypatch)
+    durable.replace_own(str(tmp_path / "a"), b"answered")
+    # First what a thread of the same number left that died here is removed.
+    assert seen.calls == ["unlink", "open", "write", "fsync", "close", "replace", "open", "fsync", "close"]
+    seen.calls.clear()
+    durable.replace_own(str(tmp_path / "a"), b"cached", flush=False)
+    assert seen.calls == ["unlink", "open", "write", "close", "replace"]
+    assert (tmp_path / "a").read_bytes() == b"cached"
+
+
+def test_what_is_removed_for_good_has_its_name_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").touch()
+    seen = _recorded(monkeypatch)
+    assert durable.remove(str(tmp_path / "a"), flush=True)
+    assert seen.calls == ["unlink", "open", "fsync", "close"]
+    assert not durable.remove(str(tmp_path / "a"), flush=True)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_only_a_file_system_that_knows_no_flush_of_directories_is_forgiven_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(path: str) -> None:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(durable, "flush_directory", refuse)
+    if number == errno.EINVAL:
+        durable.replace_own(str(tmp_path / "a"), b"x")
+    else:
+        with pytest.raises(OSError, match="Input/output"):
+            durable.replace_own(str(tmp_path / "a"), b"x")
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
 def test_one_message_is_written_flushed_published_and_its_directory_flushed_in_this_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ai_bridge.mailboxes import Mailboxes
-    from tests.conftest import post
-
     where = Mailboxes(str(tmp_path))
     where.make(["claude", "gemini"])
     post(where)  # the first one makes the directory of what was issued, too

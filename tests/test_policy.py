@@ -1,4 +1,4 @@
-"""A card says whose mail is accepted, held or refused; what cannot be read says nothing."""
+"""A card says whose mail is accepted, held or refused; a damaged one holds everybody's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ai_bridge import cards, policy
+from ai_bridge import cards, page, policy
 from ai_bridge.cards import BadField
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.policy import ACCEPT, HOLD, REFUSE, Policies
@@ -39,8 +41,8 @@ def _card(where: Mailboxes, front: str) -> Path:
         ("hold: claude\nrefuse: claude", REFUSE),
         ("hold: {claude: yes}", ACCEPT),
         ("hold:", ACCEPT),
-        ("hold: *", ACCEPT),  # no YAML: a card that cannot be read
-        ("refuse: &a [*a]", ACCEPT),
+        ("hold: *", HOLD),  # no YAML: a damaged card
+        ("refuse: &a [*a]", HOLD),
     ],
 )
 def test_who_is_named_goes_before_everybody_and_the_stricter_counts(
@@ -51,21 +53,49 @@ def test_who_is_named_goes_before_everybody_and_the_stricter_counts(
     assert policy.refuses(where, "gemini", "claude") is (verdict == REFUSE)
 
 
-def test_a_card_that_is_missing_too_long_or_no_file_accepts(where: Mailboxes) -> None:
+def test_a_card_that_is_missing_accepts_and_one_that_is_too_long_or_no_file_holds(where: Mailboxes) -> None:
     assert Policies(where).verdict("gemini", "claude") == ACCEPT
     assert not policy.refuses(where, "gemini", "claude")
     path = _card(where, f"refuse: claude\ntext: {'x' * 20_000}")
-    assert Policies(where).verdict("gemini", "claude") == ACCEPT
+    assert Policies(where).verdict("gemini", "claude") == HOLD
+    assert Policies(where).damage("gemini") == "it has 20043 bytes, and may have 16384"
     path.unlink()
     os.mkfifo(path)
-    assert Policies(where).verdict("gemini", "claude") == ACCEPT
+    assert Policies(where).verdict("gemini", "claude") == HOLD
+    assert Policies(where).damage("gemini") == "it is a FIFO, not a regular file"
     assert not policy.refuses(where, "gemini", "claude")
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\0" * 300, b"plain text", b"---\nname: gemini\n", b"---\nname: \xff\n---\n", b"---\n---\n"]
+)
+def test_a_card_whose_content_is_damaged_holds_though_it_speaks_of_nothing(where: Mailboxes, raw: bytes) -> None:
+    _card(where, "").write_bytes(raw)
+    assert Policies(where).verdict("gemini", "claude") == HOLD
+    assert Policies(where).damage("gemini")
+
+
+@given(
+    st.lists(
+        st.tuples(st.text("ab_9é", max_size=3), st.text("ab 9:#'\"[]{}&*!|>%@`,?-~é\t\x85\ufeff", max_size=8)),
+        max_size=3,
+    )
+)
+def test_a_card_that_is_taken_for_whole_without_a_parser_is_whole(fields: list[tuple[str, str]]) -> None:
+    raw = "".join(["---\n", *(f"{name}: {value}\n" for name, value in fields), "---\ntext\n"]).encode()
+    if policy._is_plain(raw):
+        assert page.parse(raw)[0] == dict(fields)
+
+
+def test_a_card_as_the_program_writes_it_needs_no_parser(where: Mailboxes) -> None:
+    cards.introduce(where, "gemini", "gemini-cli-mcp-client", "My Project")
+    assert policy._is_plain(Path(cards.card_path(where, "gemini")).read_bytes())
 
 
 def test_a_card_is_read_again_only_when_it_changed(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     path, policies, reads = _card(where, "hold: claude"), Policies(where), []
-    real = policy._rules
-    monkeypatch.setattr(policy, "_rules", lambda *words: (reads.append(words), real(*words))[1])
+    real = policy._policy
+    monkeypatch.setattr(policy, "_policy", lambda *words: (reads.append(words), real(*words))[1])
     assert [policies.verdict("gemini", who) for who in ("claude", "codex", "claude")] == [HOLD, ACCEPT, HOLD]
     assert len(reads) == 1
     path.unlink()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
 
+import pytest
+
+from ai_bridge.daemon import Daemon
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, REASON, UNREAD
+from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, REASON, UNREAD, Outbox
 from ai_bridge.recover import MAX_RELEASES, recover
 from ai_bridge.route import Router
 from ai_bridge.settings import Settings
@@ -74,3 +78,22 @@ def test_what_a_sender_left_half_written_long_ago_is_removed(where: Mailboxes, s
     os.utime(old, (time.time() - 90_000,) * 2)
     list(recover(Router(where, {"claude", "gemini"}, settings)))
     assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_router_that_starts_releases_the_other_claims_where_the_disk_refuses_one(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, other = _claimed(where), _claimed(where, body="other")
+    real = Outbox.move
+
+    def refuse(self: Outbox, verb: str, claimed: str, *words: str) -> bool:
+        if (verb, claimed) == ("release", name):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(self, verb, claimed, *words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "move", refuse)
+        Daemon(where, settings).run_once()
+    assert states(where, "claude") == {PROCESSING: [name], UNREAD: [other]}
+    Daemon(where, settings).run_once()
+    assert states(where, "claude") == {UNREAD: [name, other]}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import durable, inbox, route
+from ai_bridge import cards, durable, inbox, route
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD
@@ -363,3 +363,42 @@ def test_a_name_that_is_reserved_is_no_message_yet_and_one_whose_maker_died_is_s
     assert [step.verb for step in Router(where, {"claude", "gemini"}, settings).one_pass()] == ["leave"]
     os.utime(path, (0, 0))
     assert [step.verb for step in Router(where, {"claude", "gemini"}, settings).one_pass()] == ["reject"]
+
+
+# --- what a pass costs ------------------------------------------------------------------------------------
+
+
+def _every_outcome(where: Mailboxes) -> None:
+    """Drop what is delivered, held, rejected, fanned out, collapsed, and left for later."""
+    cards.change(where, "codex", {"hold": "claude"})
+    root = Path(where.outbox("claude").path)
+    for name, to in {"one": "gemini", "held": "codex", "all": "*", "bad": "nobody"}.items():
+        (root / f"{name}.txt").write_text(f"ID: m-{name}\nFrom: claude\nTo: {to}\nSubject: s\n\nbody")
+    (root / "zz again.txt").write_text("ID: m-one\nFrom: claude\nTo: gemini\nSubject: s\n\nbody")
+    (root / "no message.txt").write_text("no headers")
+    os.mkfifo(root / "fifo.txt")
+    (root / "m-1-20260101-000000-000000-abcd.gemini.txt").touch()
+
+
+def test_a_pass_of_every_outcome_leaves_no_descriptor_open(where: Mailboxes, settings: Settings) -> None:
+    where.make(["codex"])
+    _every_outcome(where)
+    router = Router(where, set(where.agents()), settings)
+    before = sorted(os.listdir("/proc/self/fd"))
+    verbs = {step.verb for step in router.one_pass()}
+    assert verbs == {"deliver", "hold", "reject", "fan out", "collapse", "leave"}
+    assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_pass_that_delivers_flushes_nothing(
+    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the moves, which only repeat, nor the counts of traffic, which are a cache."""
+    settings.pair_per_hour = 60
+    post(where)
+    run(where, settings)
+    post(where)
+    flushed: list[object] = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    assert [step.verb for step in run(where, settings)] == ["deliver"]
+    assert flushed == []

@@ -228,6 +228,29 @@ def test_a_reservation_without_its_message_is_no_hindrance(
     assert inbox.unread(where, "gemini")[0].load().body == "hello"
 
 
+@pytest.mark.parametrize("state", [UNREAD, READ])
+def test_a_message_takes_the_place_of_a_reservation_whose_maker_died(where: Mailboxes, state: str) -> None:
+    """Also on a file system that needs none: the mailboxes may have come from one that does."""
+    id_ = post(where)
+    name = f"{id_}.gemini.txt"
+    Path(where.outbox("claude").file(state, name)).touch()
+    assert command("router", "--once", AI_BRIDGE_MAILBOXES=where.path).returncode == 0
+    assert name in states(where, "claude")[UNREAD]
+    done = command("read", "--agent", "gemini", AI_BRIDGE_MAILBOXES=where.path)
+    assert (done.returncode, done.stdout.count("hello")) == (0, 1), done.stderr
+    assert states(where, "claude") == {READ: [name]}
+    assert not os.path.exists(where.outbox("postmaster").path)
+
+
+@pytest.mark.parametrize("state", [UNREAD, READ])
+def test_only_an_empty_file_is_taken_for_a_reservation(where: Mailboxes, settings: Settings, state: str) -> None:
+    id_ = post(where)
+    taken = Path(where.outbox("claude").file(state, f"{id_}.gemini.txt"))
+    taken.write_text("something")
+    assert [step.verb for step in route(where, settings)] == ["reject", "deliver"]
+    assert taken.read_text() == "something"
+
+
 # --- faults of our own ----------------------------------------------------------------------------------
 
 

@@ -105,10 +105,10 @@ def _split(change: str) -> tuple[str, str]:
 
 
 def _edit(where: Mailboxes, who: str) -> None:
-    """Open the card in the person's editor, and take what they wrote if it is a card."""
+    """Open the card in the person's editor, and take what they wrote if it is a card; this repairs a damaged one."""
     before = cards.as_text(where, who)
     after = click.edit(before, extension=".md", require_save=True)
-    if after is not None and after != before:
+    if after is not None and (after != before or cards.is_damaged(where, who)):
         cards.replace(where, who, after)
 
 

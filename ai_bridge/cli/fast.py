@@ -4,7 +4,7 @@ import os
 import sys
 
 from ai_bridge.cli import sending
-from ai_bridge.errors import BridgeError
+from ai_bridge.errors import BridgeError, disk_error
 
 VALUES = {
     "--mailboxes": "mailboxes",
@@ -35,7 +35,8 @@ def send(words: list[str]) -> None:
 def _exit_code(request: sending.Request) -> int:
     try:
         return sending.run(request, sys.stdout)
-    except BridgeError as refusal:
+    except (BridgeError, OSError) as trouble:
+        refusal = disk_error("the mailboxes", trouble) if isinstance(trouble, OSError) else trouble
         if sys.stderr is not None:
             sys.stderr.write(f"error: {refusal}\n")
         return refusal.exit_code

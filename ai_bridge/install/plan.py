@@ -210,11 +210,11 @@ def _fresh(step: Step) -> Step:
 def _do(step: Step) -> None:
     path = step.piece.path
     if step.wanted is None:
-        durable.remove(path)
+        durable.remove(path, flush=True)
     else:
         put_config(os.path.realpath(path) if step.piece.content.through_links else path, step.wanted, step.piece.mode)
     for spent in step.spent:
-        durable.remove(spent)
+        durable.remove(spent, flush=True)
     if step.wanted is None:
         _remove_empty(os.path.dirname(path), step.piece.base)
 
@@ -246,6 +246,7 @@ def _back_up(path: str, content: bytes) -> str:
         except FileExistsError:
             number += 1
         else:
+            durable.flush_directory(os.path.dirname(backup))
             return backup
 
 

@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from ai_bridge import cards, durable, home, linked
+from ai_bridge import cards, durable, home, linked, roster
 from ai_bridge.cards import Card
 from ai_bridge.errors import BridgeError
 from ai_bridge.link import wire
@@ -49,7 +49,7 @@ class Book:
     def cards(self) -> dict[str, bytes]:
         """Return what others are to be told of our agents, by subject."""
         self.look()
-        known = cards.load_all(self.mailboxes)
+        known = roster.load_all(self.mailboxes)
         return {
             wire.card_of(agent, self.link.team): wire.card_bytes(
                 called, known[agent].fields if agent in known else {}

@@ -123,4 +123,4 @@ def store(mailboxes: Mailboxes, link: Link) -> None:
 
 def remove(mailboxes: Mailboxes, link: Link) -> None:
     """Forget the link; what it still had to tell stays, for the day it is made again."""
-    durable.remove(link.file(mailboxes, _ENDING))
+    durable.remove(link.file(mailboxes, _ENDING), flush=True)

@@ -117,8 +117,9 @@ class Flows:
         arrivals = [Arrival(msg.subject, dict(msg.headers or {}), msg.data) for msg in batch]
         try:
             self.incoming.take(arrivals)
-        except OSError as error:
-            self.note(logging.ERROR, f"mail of the link waits: {disk_error(self.mailboxes.path, error)}")
+        except (OSError, BridgeError) as trouble:
+            why = disk_error(self.mailboxes.path, trouble) if isinstance(trouble, OSError) else trouble
+            self.note(logging.ERROR, f"mail of the link waits: {why}")
             await self._later(batch, _RETRY_S)
             return
         for arrival, msg in zip(arrivals, batch, strict=True):

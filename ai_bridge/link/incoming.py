@@ -7,7 +7,8 @@ import hashlib
 import os
 
 from ai_bridge import durable, message, reading
-from ai_bridge.errors import BridgeError, IdReused, Malformed
+from ai_bridge.cards import CardBusy
+from ai_bridge.errors import BridgeError, DiskError, IdReused, Malformed
 from ai_bridge.link import wire
 from ai_bridge.link.book import Book, NameTakenHere
 from ai_bridge.link.journal import Debt, Journal
@@ -58,12 +59,17 @@ class Incoming:
         self.journal.add(debts)
 
     def take(self, batch: list[Arrival]) -> None:
-        """Drop a batch and set each verdict; raises OSError, and what was not dropped then comes again."""
+        """Drop a batch and set each verdict.
+
+        Raises OSError, `DiskError` or `CardBusy`: what was not dropped then comes again.
+        """
         drops: dict[str, dict[str, bytes]] = {}
         debts = []
         for arrival in batch:
             try:
                 debts.append(self._judge(arrival, drops))
+            except (DiskError, CardBusy):
+                raise
             except BridgeError as refusal:
                 self._keep_aside(arrival, str(refusal))
         self.journal.add([debt for debt in debts if debt is not None])

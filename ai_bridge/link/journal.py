@@ -108,8 +108,6 @@ class Journal:
     def _rewrite(self) -> None:
         debts = [debt for debts in self._owed.values() for debt in debts.values()]
         durable.replace_own(self._path, "".join(debt.line() for debt in debts).encode())
-        durable.flush_files(os.path.dirname(self._path), [self._path])
-        durable.flush_directory(os.path.dirname(self._path))
         self._lines = len(debts)
 
     def _put(self, debt: Debt) -> None:

@@ -137,7 +137,7 @@ class Outgoing(Router):
             outbox.move("acknowledge", final)
             return Step("deliver", outbox, final)
         for state in (READ, UNREAD):
-            if os.path.lexists(outbox.file(state, final)):
+            if outbox.holds(state, final):
                 return self._collapse(outbox, name, parsed.id, recipient, state)
         if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
             return self._keep_back(outbox, name, final, objection)

@@ -117,4 +117,4 @@ class Report:
             return
         self._said = said
         durable.make_directory(os.path.dirname(self._path))
-        durable.replace_own(self._path, json.dumps(said).encode())
+        durable.replace_own(self._path, json.dumps(said).encode(), flush=False)

@@ -135,7 +135,7 @@ class Told:
         lines = [f"{name}\t{came}\t{how}" for name, (came, how) in sorted(memory.items())]
         try:
             durable.make_directory(os.path.dirname(self._path))
-            durable.replace_own(self._path, "\0".join(lines).encode("utf-8", "surrogateescape"))
+            durable.replace_own(self._path, "\0".join(lines).encode("utf-8", "surrogateescape"), flush=False)
         except OSError:
             return False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ai_bridge import context, decide, framing, guard, health, inbox, index, policy, presence, trace
@@ -56,9 +57,11 @@ def _sent(session: Session, me: str, words: Words, body: str, paths: list[str]) 
 
 
 def _holding(where: Mailboxes, me: str, recipients: list[str]) -> str:
-    """Say whose cards hold mail from me."""
-    cards = policy.Policies(where)
-    holding = [one for one in recipients if cards.verdict(one, me) == policy.HOLD]
+    """Say whose cards hold mail from me, as far as they can be read now."""
+    cards, holding = policy.Policies(where), []
+    for one in recipients:
+        with suppress(OSError):  # it is sent all the same, and its router looks again
+            holding += [one] if cards.verdict(one, me) == policy.HOLD else []
     return f"\nHeld for {', '.join(holding)} until a person lets it pass: tell your user." if holding else ""
 
 

@@ -1,4 +1,4 @@
-"""What the grounds need of Debian's packages: `python -m tests.machines.software` installs what is missing.
+"""What the grounds need of Debian's packages: `python -m tests.machines.software [GROUND…]` installs what is missing.
 
 It needs root, and says in a line why something could not be had, and exits with 1.
 """
@@ -16,6 +16,7 @@ LIMIT_S = 300.0
 _COMMANDS = {
     "busybox": "busybox",
     "cifs-utils": "mount.cifs",
+    "e2fsprogs": "mkfs.ext4",
     "iproute2": "ip",
     "kmod": "modprobe",
     "nfs-common": "mount.nfs",
@@ -25,6 +26,7 @@ _COMMANDS = {
     "sshfs": "sshfs",
     "syncthing": "syncthing",
     "user-mode-linux": "linux.uml",
+    "xfsprogs": "mkfs.xfs",
 }
 _GUEST = ("iproute2", "busybox", "kmod", "user-mode-linux")
 _NFS = (*_GUEST, "nfs-common", "nfs-kernel-server")
@@ -35,6 +37,8 @@ PACKAGES = {
     "nfs": _NFS,
     "nfs-quick": _NFS,
     "smb": (*_GUEST, "samba", "cifs-utils"),
+    # Not a ground, but disks whose power is cut.
+    "cuts": (*_GUEST, "e2fsprogs", "xfsprogs"),
 }
 _PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 
@@ -45,7 +49,12 @@ class NotInstalled(Exception):
 
 def missing(ground: str) -> list[str]:
     """Return the packages a ground needs and that are not here."""
-    return [name for name in PACKAGES[ground] if shutil.which(_COMMANDS[name], path=_PATH) is None]
+    return [name for name in PACKAGES[ground] if path_of(_COMMANDS[name]) is None]
+
+
+def path_of(command: str) -> str | None:
+    """Return the path of a command, one of the administrator's, too; None where it is not here."""
+    return shutil.which(command, path=_PATH)
 
 
 def why_not(ground: str) -> str:
@@ -88,7 +97,7 @@ def _run(words: list[str], limit_s: float) -> None:
 
 def main() -> int:
     try:
-        install(name for ground in PACKAGES for name in missing(ground))
+        install(name for ground in sys.argv[1:] or PACKAGES for name in missing(ground))
     except NotInstalled as trouble:
         print(f"not all that joins machines could be installed: {trouble}", file=sys.stderr)
         return 1

@@ -21,11 +21,22 @@ _MEMORY = "1500M"
 _ENDED = "GUEST ENDED WITH "
 
 
-def run(words: Sequence[str], limit_s: float, directory: str | None = None) -> tuple[int | None, str]:
-    """Run a command in a guest; returns its exit code, None where it was cut off, and all the console showed."""
+def run(
+    words: Sequence[str],
+    limit_s: float,
+    directory: str | None = None,
+    disks: Sequence[Path] = (),
+    cut_at: str | None = None,
+) -> tuple[int | None, str]:
+    """Run a command in a guest; returns its exit code, None where it was cut off, and all the console showed.
+
+    `disks` are files that the guest has as /dev/ubda, /dev/ubdb and so on. Its power is cut once it shows the line
+    `cut_at`: what it had not written to its disks is lost.
+    """
     base = Path(tempfile.mkdtemp(prefix="guest-"))
     try:
-        return _boot(_prepare(base, words, directory or os.getcwd()), base, limit_s)
+        ubd = [f"ubd{chr(ord('a') + number)}={disk}" for number, disk in enumerate(disks)]
+        return _boot([*_prepare(base, words, directory or os.getcwd()), *ubd], base, limit_s, cut_at)
     finally:
         shutil.rmtree(base)
 
@@ -41,7 +52,7 @@ def _prepare(base: Path, words: Sequence[str], directory: str) -> list[str]:
     return [_KERNEL, f"mem={_MEMORY}", *root, *console, f"init={base / 'init'}"]
 
 
-def _boot(command: Sequence[str], home: Path, limit_s: float) -> tuple[int | None, str]:
+def _boot(command: Sequence[str], home: Path, limit_s: float, cut_at: str | None) -> tuple[int | None, str]:
     """Boot, and end with the guest; its kernel keeps a directory of its own in the home."""
     guest = subprocess.Popen(
         command,
@@ -54,7 +65,7 @@ def _boot(command: Sequence[str], home: Path, limit_s: float) -> tuple[int | Non
     cut_off = threading.Timer(limit_s, _power_off, [guest])
     cut_off.start()
     try:
-        shown = _console(guest)
+        shown = _console(guest, cut_at)
     finally:
         cut_off.cancel()
         _power_off(guest)
@@ -62,8 +73,8 @@ def _boot(command: Sequence[str], home: Path, limit_s: float) -> tuple[int | Non
     return _code(shown), "\n".join(line for line in shown if not line.startswith(_ENDED))
 
 
-def _console(guest: subprocess.Popen[bytes]) -> list[str]:
-    """Return all that the console shows until the guest is off."""
+def _console(guest: subprocess.Popen[bytes], cut_at: str | None) -> list[str]:
+    """Return all that the console shows until the guest is off; switch it off at the line `cut_at`."""
     assert guest.stdout is not None
     shown = []
     with guest.stdout as console:
@@ -71,6 +82,8 @@ def _console(guest: subprocess.Popen[bytes]) -> list[str]:
             shown.append(raw.decode("utf-8", "replace").rstrip())
             if os.environ.get("MACHINES_CONSOLE"):
                 print(shown[-1], file=sys.stderr, flush=True)
+            if shown[-1] == cut_at:
+                _power_off(guest)
     return shown
 
 
