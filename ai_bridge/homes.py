@@ -33,12 +33,20 @@ class LivesElsewhere(BridgeError):
         "{agent} lives on {home}, and its mail is read there only: be another agent here "
         "(`ai-bridge init NAME`), or move it (`ai-bridge card move-home {agent}`)"
     )
+    for_model = (
+        "{agent} lives on {home}, and its mail is read there only: tell your user to set AI_BRIDGE_AGENT to another "
+        "address here, or to run `ai-bridge card move-home {agent}`"
+    )
 
 
 class LivedHere(LivesElsewhere):
     sentence = (
         "{agent} lives on {home}, and this machine is {here}: if that was this one, whose state directory was lost "
         "or changed, take {agent} back with `ai-bridge card move-home {agent} --force`; else be another agent here"
+    )
+    for_model = (
+        "{agent} lives on {home}, and this machine is {here}: tell your user to run "
+        "`ai-bridge card move-home {agent} --force`, if that was this machine before it lost its state directory"
     )
 
 
@@ -47,10 +55,15 @@ class LivesNowhere(BridgeError):
         "{agent} lives on no machine yet, and these mailboxes are shared: run `ai-bridge init {agent}` "
         "on the machine where its mail is to be read"
     )
+    for_model = (
+        "{agent} lives on no machine yet, and these mailboxes are shared: tell your user to run "
+        "`ai-bridge init {agent}` on the machine where its mail is to be read"
+    )
 
 
 class NobodyHere(BridgeError):
     sentence = "no agent of {path} lives on this machine, {home}: add one with `ai-bridge init NAME`"
+    for_model = "no agent of {path} lives on this machine, {home}: tell your user to run `ai-bridge init NAME`"
 
 
 class Claim:

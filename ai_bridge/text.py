@@ -35,6 +35,14 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
+def abridge(text: str, width: int) -> str:
+    """Return `text` in at most `width` characters, with an ellipsis for its middle where it was cut."""
+    if len(text) <= width:
+        return text
+    end = width // 3
+    return f"{text[: width - end - 1]}…{text[len(text) - end :]}"
+
+
 def counted(number: int, noun: str) -> str:
     """Return `1 message`, `2 messages`: the number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "ai_bridge"
 # The way of a message, from the bottom up: a module imports only what stands before it.
 ORDER = [
-    *("__init__", "text", "errors", "threads"),
+    *("__init__", "text", "refusal", "errors", "threads"),
     *("address", "headers", "handler", "message", "votes", "decision"),
     *("libc", "durable", "reading", "lease", "locks", "settings", "sharing", "state", "nudge"),
     *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),

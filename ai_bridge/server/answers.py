@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from ai_bridge import context, decide, framing, guard, health, inbox, index, policy, presence, trace
-from ai_bridge.errors import BridgeError
+from ai_bridge.errors import BridgeError, EmptyBody
 from ai_bridge.index import Query
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import peers
 from ai_bridge.send import DEFAULT_SUBJECT, Draft, check_subject, send
 from ai_bridge.server import looking
 from ai_bridge.server.session import Caller, Session
-from ai_bridge.text import printable, shorten
+from ai_bridge.text import abridge, printable, shorten
 
 Words = dict[str, Any]
 _DEFAULT_LIMIT = 20
+# Characters of a query that its answer repeats.
+_ASKED = 200
 
 
 # --- write ----------------------------------------------------------------------------------------------
@@ -23,7 +25,7 @@ _DEFAULT_LIMIT = 20
 
 def _send(session: Session, caller: Caller, words: Words) -> str:
     if not words["body"]:
-        raise BridgeError(what="the body is empty: say what the other agent should know")
+        raise EmptyBody()
     return _sent(session, session.who(caller).address, words, words["body"], words.get("context", []))
 
 
@@ -101,8 +103,9 @@ def _budget(session: Session, caller: Caller) -> int:
 
 def _asked(words: Words, peer: str | None) -> str:
     """Say in words which messages were asked for."""
-    parts = [f"from or to {peer}" if peer else "", f"in the thread {words['thread']}" if "thread" in words else ""]
-    parts += [f"with {printable(words['query'])}" if "query" in words else ""]
+    parts = [f"from or to {peer}" if peer else ""]
+    parts += [f"in the thread {printable(words['thread'])}" if "thread" in words else ""]
+    parts += [f"with {abridge(printable(words['query']), _ASKED)}" if "query" in words else ""]
     return " ".join(part for part in parts if part) or "from or to you"
 
 
