@@ -16,7 +16,7 @@ from ai_bridge.excerpt import Excerpt
 from ai_bridge.message import Message
 from ai_bridge.outbox import Outbox
 from ai_bridge.settings import Settings
-from ai_bridge.text import printable, shorten
+from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HEADER = "Context"
 MAX_REFERENCES = 20
 _TOLD_DIGITS = 16  # of a hash
-_TAB = "\t"
+_KEPT = "\t" + OF_LANGUAGES
 _PREVIEW_LINES, _PREVIEW_WIDTH = 10, 200
 
 _NAMED = re.compile(r"([^:]+)(?::([0-9]{1,12})-([0-9]{1,12}))?")
@@ -158,7 +158,7 @@ def _numbered(one: Excerpt, most: int) -> "Iterator[str]":
     """
     width, end = len(str(one.last)), "\r" if _has_crlf(one) else ""
     for number, line in enumerate(one.lines(), one.first):
-        yield f"{number:{width}} | {printable(line.removesuffix(end)[: max(0, most) + 1], keep=_TAB)}"
+        yield f"{number:{width}} | {printable(line.removesuffix(end)[: max(0, most) + 1], keep=_KEPT)}"
 
 
 def _has_crlf(one: Excerpt) -> bool:

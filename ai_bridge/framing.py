@@ -154,7 +154,9 @@ def _shown(name: str, message: Message) -> str | None:
     value = message.get(name)
     if name == "Date" and "".join(filter(str.isdigit, value or "")) == stamp_of(message.id):
         return None
-    return None if name == "Thread" and value == message.get("In-Reply-To") else value
+    if value is None or (name == "Thread" and value == message.get("In-Reply-To")):
+        return None
+    return printable(value)
 
 
 def new_fence() -> str:

@@ -47,8 +47,8 @@ def who(mailboxes: Mailboxes, option: str | None = None, client: str | None = No
             return Identity(address.checked(value), f"from {variable}")
     if client is None and (name := _of_shell(mailboxes)) is not None:
         return Identity(name, "from the session this shell belongs to")
-    if client and (name := _agent_of(client)) not in ("", address.POSTMASTER):
-        return Identity(_in(mailboxes, name), f"from the client's name, {abridge(printable(client), _REPEATED)}")
+    if client and (named := _agent_of(client)) not in ("", address.POSTMASTER):
+        return Identity(_in(mailboxes, named), f"from the client's name, {abridge(printable(client), _REPEATED)}")
     raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
 
 
