@@ -66,25 +66,34 @@ class Prepared:
 
 
 def with_context(
-    outbox: Outbox, body: str, references: "Iterable[str]", settings: Settings, folder: str | None = None
+    outbox: Outbox,
+    body: str,
+    references: "Iterable[str]",
+    settings: Settings,
+    folder: str | None = None,
+    by_model: bool = False,
 ) -> tuple[str, str]:
     """Return the body with an excerpt for each of `references`, and the value of the header `Context`.
 
     What does not fit is attached, durably. `folder` is the project folder, if not that of the working directory.
     Raises what `prepare` and `attachment.store` do.
     """
-    prepared = prepare(body, references, settings, folder)
+    prepared = prepare(body, references, settings, folder, by_model)
     attachment.store(outbox, prepared.attached)
     return prepared.body, prepared.header
 
 
-def prepare(body: str, references: "Iterable[str]", settings: Settings, folder: str | None = None) -> Prepared:
+def prepare(
+    body: str, references: "Iterable[str]", settings: Settings, folder: str | None = None, by_model: bool = False
+) -> Prepared:
     """Read what is named and put it into words; changes nothing.
 
+    A model, as a person does not, may name files in the project and in the setting's `context_folders` only.
     Raises `TooManyReferences`, `TooLarge` where the body is larger than a message may be, and what
     `excerpt.parse_reference` and `excerpt.load` raise.
     """
-    excerpts = _loaded(list(dict.fromkeys(references)), folder, settings.max_attachment_bytes)
+    opened = settings.context_folders if by_model else None
+    excerpts = _loaded(list(dict.fromkeys(references)), folder, settings.max_attachment_bytes, opened)
     blocks, told, attached = [], [], {}
     for one, (lines, is_whole) in zip(excerpts, _shared_out(excerpts, settings.context_chars), strict=True):
         hash_ = None if is_whole else attachment.digest(one.raw)
@@ -97,14 +106,14 @@ def prepare(body: str, references: "Iterable[str]", settings: Settings, folder: 
     return Prepared(whole, "; ".join(told), attached)
 
 
-def _loaded(references: list[str], folder: str | None, limit: int) -> list[Excerpt]:
+def _loaded(references: list[str], folder: str | None, limit: int, opened: "Iterable[str] | None") -> list[Excerpt]:
     """Return the excerpts, each once."""
     if len(references) > MAX_REFERENCES:
         raise TooManyReferences(count=len(references), limit=MAX_REFERENCES)
     folder = os.path.realpath(folder) if folder else excerpt.project_folder()
     loaded: dict[tuple[str, int, int], Excerpt] = {}
     for text in references:
-        one = excerpt.load(excerpt.parse_reference(text), folder, limit)
+        one = excerpt.load(excerpt.parse_reference(text), folder, limit, opened)
         loaded.setdefault((one.path, one.first, one.last), one)
     return list(loaded.values())
 

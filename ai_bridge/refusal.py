@@ -5,9 +5,10 @@ A fact may be a wrong value of any length: no refusal repeats all of it.
 
 from ai_bridge.text import abridge, printable
 
-# Characters of one fact that a person is shown, and a model. What is called so is a sentence of this program's own.
-_PERSONS, _MODELS = 1000, 200
-_SENTENCES = ("what", "why")
+# Characters of one fact that a person is shown, more than a path has, and a model.
+_PERSONS, _MODELS = 8192, 200
+# What is called so is a sentence of this program's own: a person is shown all of it, a model so many characters.
+_SENTENCES, _SENTENCE = ("what", "why"), 1000
 
 
 class BridgeError(Exception):
@@ -40,4 +41,4 @@ def _for_person(name: str, fact: object) -> object:
 def _for_model(name: str, fact: object) -> object:
     if isinstance(fact, BridgeError):
         return fact.to_model()
-    return abridge(printable(fact), _PERSONS if name in _SENTENCES else _MODELS) if isinstance(fact, str) else fact
+    return abridge(printable(fact), _SENTENCE if name in _SENTENCES else _MODELS) if isinstance(fact, str) else fact

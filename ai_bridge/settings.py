@@ -18,7 +18,8 @@ FILE_NAME = "settings.toml"
 class Setting:
     """One setting: its default, what a value must be (as a test and in words) and its meaning.
 
-    `choices` are all values of a setting that is a word.
+    `choices` are all values of a setting that is a word. One whose default is a tuple is a list of folders, and only
+    the user's own file is asked for it.
     """
 
     __slots__ = ("choices", "default", "meaning", "minimum", "name", "wanted")
@@ -26,7 +27,7 @@ class Setting:
     def __init__(
         self,
         name: str,
-        default: "bool | int | float | str",
+        default: "bool | int | float | str | tuple[str, ...]",
         minimum: float,
         wanted: str,
         meaning: str,
@@ -44,8 +45,15 @@ class Setting:
         """The environment variable of the same meaning."""
         return f"AI_BRIDGE_{self.name.upper()}"
 
+    @property
+    def is_users_own(self) -> bool:
+        """Whether only the user's own file may set it."""
+        return isinstance(self.default, tuple)
+
     def accepts(self, value: object) -> bool:
         """Tell whether `value` is of the right type and large enough, or one of the choices."""
+        if self.is_users_own:
+            return isinstance(value, list | tuple) and all(isinstance(one, str) and _is_folder(one) for one in value)
         if self.choices:
             return value in self.choices
         if isinstance(self.default, bool) or isinstance(value, bool):
@@ -64,6 +72,10 @@ class Setting:
             return convert(text)
         except ValueError:
             return text
+
+
+def _is_folder(text: str) -> bool:
+    return "\0" not in text and os.path.isabs(os.path.expanduser(text))
 
 
 _MAXIMUM = 1_000_000_000
@@ -96,6 +108,13 @@ _TABLE = (
         1024,
         "a whole number of at least 1024 and at most 1000000000",
         "largest file an excerpt is taken from, in bytes",
+    ),
+    Setting(
+        "context_folders",
+        (),
+        0,
+        "a list of folders, each absolute or ~/…",
+        "folders outside the project whose files a model may send; only your own settings file may name them",
     ),
     Setting(
         "sweep_s", 5.0, 0.05, "a number of at least 0.05 and at most 1000000000", "seconds between two full scans"
@@ -162,6 +181,7 @@ class Settings:
     max_chars: int
     context_chars: int
     max_attachment_bytes: int
+    context_folders: "tuple[str, ...] | list[str]"
     sweep_s: float
     poll: bool
     poll_s: float
@@ -193,18 +213,23 @@ def load(mailboxes: str, options: "Mapping[str, object] | None" = None) -> Setti
 
     Raises `BadSettingsFile`, `UnknownSetting` or `BadSetting`, each with the file or variable at fault.
     """
-    settings = Settings()
-    for path in (os.path.join(mailboxes, FILE_NAME), user_file()):
+    settings, own = Settings(), user_file()
+    for path in (os.path.join(mailboxes, FILE_NAME), own):
         if os.path.isfile(path):
             for name, value in _read(path).items():
-                settings.put(name, value, path)
+                if path == own or not _is_users_own(name):
+                    settings.put(name, value, path)
     for setting in _TABLE:
         text = os.environ.get(setting.variable)
-        if text is not None:
+        if text is not None and not setting.is_users_own:
             settings.put(setting.name, setting.from_text(text), setting.variable)
     for name, value in (options or {}).items():
         settings.put(name, value, "option")
     return settings
+
+
+def _is_users_own(name: str) -> bool:
+    return name in SETTINGS and SETTINGS[name].is_users_own
 
 
 def user_file() -> str:

@@ -12,7 +12,7 @@ _UNSEEN = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
     + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
 )
-# What text in many languages needs, though it is not seen: kept in bodies, which nobody is to tell apart by their looks.
+# What many languages need, though it is not seen: kept in bodies, which nobody is to tell apart by their looks.
 OF_LANGUAGES = _JOINER + "".join(sorted(_UNSEEN))
 
 

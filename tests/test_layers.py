@@ -20,7 +20,7 @@ ORDER = [
     *("libc", "durable", "reading", "lease", "locks", "settings", "sharing", "state", "nudge"),
     *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
     *("policy", "homes", "cards", "linked", "machines", "presence", "clocks", "sync"),
-    *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
+    *("hops", "which", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
     *("ids", "send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover", "strays"),
     *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),
     *("processes", "identity", "person", "sessions"),

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ai_bridge import mailboxes, nudge
+from ai_bridge import identity, mailboxes, nudge
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.which import View
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -113,6 +114,14 @@ def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
     except (BridgeError, OSError):
         return []
     return [agent for agent in agents if agent.startswith(incomplete)]
+
+
+def view(where: Mailboxes, agent: str | None) -> View:
+    """Return what the caller may mean by an ID; who that is need not be known."""
+    try:
+        return View(identity.who(where, agent).address)
+    except BridgeError:
+        return View()
 
 
 def echo_json(entries: Iterable[dict[str, object]]) -> None:

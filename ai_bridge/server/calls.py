@@ -25,6 +25,8 @@ Context = ServerRequestContext[Any, Any]
 
 _DEFAULT_WAIT_S = 240.0
 _SETTLE_PATIENCE_S, _LOOK_S = 2.0, 0.0002
+# Arguments that hold IDs: they mean messages the session was shown.
+_IDS = ("ids", "id", "reply_to")
 # Characters of what a schema says of a wrong value, which it repeats.
 _REPEATED = 200
 
@@ -165,4 +167,6 @@ def _found_text(me: str, found: list[inbox.Waiting], timeout_s: float) -> str:
 
 
 async def _plain(tool: str, session: Session, who: Caller, words: Words) -> str:
+    if any(word in words for word in _IDS):
+        await _settled(session)
     return await anyio.to_thread.run_sync(PLAIN[tool], session, who, words)

@@ -10,7 +10,7 @@ import pytest
 
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.server import tools
-from tests.conftest import post
+from tests.conftest import command, post
 from tests.server.conftest import Serve
 from tests.server.wire import Wire
 
@@ -136,3 +136,12 @@ def test_a_thread_of_no_decision_is_answered_without_a_command(claude: Wire, whe
     told = claude.refusal("peer_status", thread=post(where, "hello", to="claude", sender="gemini"))
     assert "belongs to no decision: give the ID that peer_send(decide=…) returned" in told
     assert "ai-bridge" not in told
+
+
+def test_a_command_repeats_a_whole_path_and_not_a_value_without_end(where: Mailboxes) -> None:
+    path = "a/" * 2000
+    done = command("send", "gemini", "--agent", "claude", "--context", path, "--mailboxes", where.path, body="x")
+    assert f"error: {path}: " in done.stderr
+    done = command("status", LONG, "--mailboxes", where.path)
+    assert done.stderr.startswith("error: there is no message xxx")
+    assert len(done.stderr) < 10_000
