@@ -52,8 +52,25 @@ def adopt(path: str) -> bool:
     durable.make_directory(folder)
     durable.write_new(os.path.join(folder, id_), b"")
     durable.flush_directory(folder)
-    durable.append_line(notes_file(), id_.encode() + b" " + _written(real))
+    _note(id_.encode() + b" " + _written(real) + b"\n")
     return True
+
+
+def _note(line: bytes) -> None:
+    """Add a line to the list, durably; a line that a power cut tore off before is ended first."""
+    path, known = notes_file(), _notes()
+    durable.make_directory(os.path.dirname(path))
+    durable.append(path, line if known.endswith(b"\n") or not known else b"\n" + line)
+    durable.flush_files(os.path.dirname(path), [path])
+    durable.flush_directory(os.path.dirname(path))
+
+
+def _notes() -> bytes:
+    try:
+        with open(notes_file(), "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
 
 
 def is_in_project(path: str) -> bool:
@@ -94,12 +111,7 @@ def _written(real: str) -> bytes:
 
 def _ids(written: bytes) -> list[str]:
     """Return the IDs that the list has for a path."""
-    try:
-        with open(notes_file(), "rb") as file:
-            lines = file.read().split(b"\n")
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    entries = [line.partition(b" ") for line in lines]
+    entries = [line.partition(b" ") for line in _notes().split(b"\n")]
     return [id_.decode() for id_, _, path in entries if path == written and _is_id(id_)]
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import time
 
-from ai_bridge import address, allowed, hops, index, trace
+from ai_bridge import address, allowed, hops, index, trace, which
 from ai_bridge.allowed import Allowance
 from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message, is_id
 from ai_bridge.outbox import DROPPED, HELD, Outbox, label
 from ai_bridge.trace import Place
+from ai_bridge.which import View
 
 # A message composed in the future, by a clock that is ahead, is let go on if it is not more than a day.
 _AHEAD_NS = 86_400_000_000_000
@@ -29,33 +30,71 @@ Held = list[tuple[Place, Message]]
 def allow(mailboxes: Mailboxes, subject: str, max_hops: int, only: str | None = None) -> list[Place]:
     """Let a thread, named by the ID of any message of it, or the mail of an agent so far, go on; `only` to one agent.
 
-    A thread may go `max_hops` answers further, and its mail passes a card that holds its sender. An agent's budgets
-    with all others begin anew. Returns what was held and is on its way again; raises `NothingOfThatName`.
+    A thread may go `max_hops` answers further, and the mail of those who take part in it passes a card that holds
+    them. An agent's budgets with all others begin again. Returns what was held and is on its way again; raises
+    `NothingOfThatName`, or `SeveralMessages`.
     """
     if address.is_address(subject) and mailboxes.outbox(subject).is_there():
         held = _held([mailboxes.outbox(subject)], only)
         allowed.allow_agent(mailboxes, subject, _allowance(held))
     else:
-        threads = _threads(mailboxes, subject)
-        held = [one for one in _held(mailboxes.outboxes(), only) if hops.thread_of(one[1]) in threads]
+        threads, among = _talk(mailboxes, subject, only)
+        held = [one for one in _held(mailboxes.outboxes(), only) if _is_of(one, threads, among)]
         reached = max(_highest(mailboxes, thread, held) for thread in threads)
         for thread in threads:
-            allowed.allow_thread(mailboxes, thread, _allowance(held, reached + max_hops))
+            allowed.allow_thread(mailboxes, thread, _allowance(held, reached + max_hops, among))
     places = [place for place, _ in held if _let_go(place)]
     for outbox in {place.outbox.path: place.outbox for place in places}.values():
         outbox.flush(DROPPED, HELD)
     return places
 
 
-def _threads(mailboxes: Mailboxes, id_: str) -> set[str]:
-    """Return the threads the ID stands for: that of its message, and one that it opened itself."""
+def _is_of(one: tuple[Place, Message], threads: set[str], among: set[str]) -> bool:
+    return hops.thread_of(one[1]) in threads and one[0].outbox.owner in among
+
+
+def _talk(mailboxes: Mailboxes, subject: str, only: str | None) -> tuple[set[str], set[str]]:
+    """Return the threads the word stands for, and who takes part in them.
+
+    That is the thread of the message, and one that it opened itself. Anyone may give a message a thread's ID: only
+    who was written to in the thread takes part, beginning with the sender of the message and the thread's opener.
+    """
+    sender, id_ = which.split(subject)
     try:
-        root = hops.thread_of(trace.find(mailboxes, id_)[0].load())
+        named = trace.find(mailboxes, subject, View(only or ""))[0]
+        root, begin = hops.thread_of(named.load()), {named.outbox.owner}
     except NoSuchMessage:  # its first message may be gone
-        if not any(hops.thread_of(message) == id_ for _, message in _held(mailboxes.outboxes(), None)):
-            raise NothingOfThatName(subject=id_) from None
-        root = id_
-    return {root, id_} if is_id(id_) else {root}
+        root, begin = id_, {sender} if sender else set()
+    held = [place for place, message in _held(mailboxes.outboxes(), None) if hops.thread_of(message) == root]
+    places = [*index.thread(mailboxes, root)[0], *held]
+    ways = {(place.outbox.owner, place.recipient.partition("~")[0]) for place in places}
+    begin = begin or {_only_sender(subject, [place.outbox.owner for place in held], ways)}
+    among = _reached(begin | _opener(root, places), ways)
+    return ({root, id_} if is_id(id_) else {root}), among
+
+
+def _only_sender(subject: str, senders: list[str], ways: set[tuple[str, str]]) -> str:
+    """Return one of the senders of a thread whose first message is gone, if all of them take part in the same."""
+    if not senders:
+        raise NothingOfThatName(subject=subject)
+    found = list(dict.fromkeys(senders))
+    if all(_reached({sender}, ways).issuperset(found) for sender in found):
+        return found[0]
+    return which.only(subject, found)
+
+
+def _opener(root: str, places: list[Place]) -> set[str]:
+    """Return who opened the thread; where several claim its ID, the agent the ID begins with, or nobody."""
+    openers = {place.outbox.owner for place in places if place.id == root}
+    return openers if len(openers) == 1 else {agent for agent in openers if root.startswith(f"{agent}-")}
+
+
+def _reached(agents: set[str], ways: set[tuple[str, str]]) -> set[str]:
+    """Return the agents, and all that these have written to, directly or through others."""
+    found = set(agents)
+    while more := {recipient for sender, recipient in ways if sender in found} - found:
+        found |= more
+    return found
 
 
 def _held(outboxes: list[Outbox], only: str | None) -> Held:
@@ -85,12 +124,12 @@ def _highest(mailboxes: Mailboxes, id_: str, held: Held) -> int:
     return min(max((hops.of(mailboxes, message) for message in messages), default=0), len(messages))
 
 
-def _allowance(held: Held, reached: int = 0) -> Allowance:
+def _allowance(held: Held, reached: int = 0, among: set[str] | None = None) -> Allowance:
     """Return the allowance of mail composed until now, or until the latest held message whose clock is ahead."""
     now = time.time_ns()
     composed = [place.outbox.order(HELD, place.name)[0] for place, _ in held]
     latest = max([stamp for stamp in composed if stamp <= allowed.stamp(now + _AHEAD_NS)], default="")
-    return Allowance(allowed.stamp(now), max(latest, allowed.stamp(now)), reached)
+    return Allowance(allowed.stamp(now), max(latest, allowed.stamp(now)), reached, among)
 
 
 def _let_go(place: Place) -> bool:

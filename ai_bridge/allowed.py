@@ -8,13 +8,15 @@ import os
 import time
 
 from ai_bridge import durable, headers, reading
+from ai_bridge.address import split_list
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import is_id
 
 FOLDER = "allowed"
 _THREAD, _AGENT = ".thread", ".agent"
-_BYTES = 4096
+# Room for the addresses of thousands of agents.
+_BYTES = 262_144
 _DIGITS = 20
 # What was allowed by a clock that is further ahead than this, an hour, is not believed until that time has come.
 _AHEAD_NS = 3_600_000_000_000
@@ -23,15 +25,21 @@ _AHEAD_NS = 3_600_000_000_000
 class Allowance:
     """What was allowed: `hops` in a thread, and mail composed until `until`; `at` is when.
 
-    Both times are in the form of `message.stamp_of`, UTC.
+    Both times are in the form of `message.stamp_of`, UTC. Of a thread the mail of those `among` is allowed, None:
+    everybody's.
     """
 
-    __slots__ = ("at", "hops", "until")
+    __slots__ = ("among", "at", "hops", "until")
 
-    def __init__(self, at: str, until: str, hops: int = 0) -> None:
+    def __init__(self, at: str, until: str, hops: int = 0, among: "set[str] | None" = None) -> None:
         self.at = at
         self.until = until
         self.hops = hops
+        self.among = among
+
+    def covers(self, sender: str) -> bool:
+        """Tell whether mail of that sender is meant."""
+        return self.among is None or sender in self.among
 
     @property
     def seconds(self) -> float:
@@ -75,6 +83,8 @@ def _write(path: str, allowance: Allowance) -> None:
     text = f"At: {_date(allowance.at)}\nUntil: {_date(allowance.until)}\n"
     if allowance.hops:
         text += f"Hops: {allowance.hops}\n"
+    if allowance.among is not None:
+        text += f"Among: {', '.join(sorted(allowance.among))}\n"
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, text.encode("ascii"))
 
@@ -85,7 +95,8 @@ def _read(path: str) -> Allowance | None:
         at, hops = _stamp(found["At"]), int(found.get("Hops", "0"))
         if at > stamp(time.time_ns() + _AHEAD_NS):
             return None
-        return Allowance(at, _stamp(found.get("Until", found["At"])), hops)
+        among = set(split_list(found["Among"])) if "Among" in found else None
+        return Allowance(at, _stamp(found.get("Until", found["At"])), hops, among)
     except (FileNotFoundError, NotADirectoryError, Malformed, ValueError, KeyError):
         return None
 

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge import durable, headers, home, homes, nudge, page, policy, reading
+from ai_bridge import durable, headers, home, home_lines, homes, nudge, page, policy, reading
 from ai_bridge.address import checked, name_from
 from ai_bridge.errors import BridgeError, NotAFile, TooLarge, disk_error
 from ai_bridge.locks import Lock
@@ -124,7 +124,7 @@ def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
         metadata, said = page.parse(text.encode("utf-8", "surrogateescape"))
         with _held(mailboxes, address):
             card = _card(address, metadata, said)
-            card.fields = {"name": address} | card.fields | homes.fields(homes.Homes(mailboxes).claim(address))
+            card.fields = {"name": address} | card.fields | home_lines.fields(homes.Homes(mailboxes).claim(address))
             _save(mailboxes, card)
     except (ValueError, BadField) as trouble:
         kept = mailboxes.state_file("rejected", address + ENDING)

@@ -16,7 +16,7 @@ from ai_bridge.excerpt import Excerpt
 from ai_bridge.message import Message
 from ai_bridge.outbox import Outbox
 from ai_bridge.settings import Settings
-from ai_bridge.text import printable, shorten
+from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 HEADER = "Context"
 MAX_REFERENCES = 20
 _TOLD_DIGITS = 16  # of a hash
-_TAB = "\t"
+_KEPT = "\t" + OF_LANGUAGES
 _PREVIEW_LINES, _PREVIEW_WIDTH = 10, 200
 
 _NAMED = re.compile(r"([^:]+)(?::([0-9]{1,12})-([0-9]{1,12}))?")
@@ -66,25 +66,34 @@ class Prepared:
 
 
 def with_context(
-    outbox: Outbox, body: str, references: "Iterable[str]", settings: Settings, folder: str | None = None
+    outbox: Outbox,
+    body: str,
+    references: "Iterable[str]",
+    settings: Settings,
+    folder: str | None = None,
+    by_model: bool = False,
 ) -> tuple[str, str]:
     """Return the body with an excerpt for each of `references`, and the value of the header `Context`.
 
     What does not fit is attached, durably. `folder` is the project folder, if not that of the working directory.
     Raises what `prepare` and `attachment.store` do.
     """
-    prepared = prepare(body, references, settings, folder)
+    prepared = prepare(body, references, settings, folder, by_model)
     attachment.store(outbox, prepared.attached)
     return prepared.body, prepared.header
 
 
-def prepare(body: str, references: "Iterable[str]", settings: Settings, folder: str | None = None) -> Prepared:
+def prepare(
+    body: str, references: "Iterable[str]", settings: Settings, folder: str | None = None, by_model: bool = False
+) -> Prepared:
     """Read what is named and put it into words; changes nothing.
 
+    A model, as a person does not, may name files in the project and in the setting's `context_folders` only.
     Raises `TooManyReferences`, `TooLarge` where the body is larger than a message may be, and what
     `excerpt.parse_reference` and `excerpt.load` raise.
     """
-    excerpts = _loaded(list(dict.fromkeys(references)), folder, settings.max_attachment_bytes)
+    opened = settings.context_folders if by_model else None
+    excerpts = _loaded(list(dict.fromkeys(references)), folder, settings.max_attachment_bytes, opened)
     blocks, told, attached = [], [], {}
     for one, (lines, is_whole) in zip(excerpts, _shared_out(excerpts, settings.context_chars), strict=True):
         hash_ = None if is_whole else attachment.digest(one.raw)
@@ -97,14 +106,14 @@ def prepare(body: str, references: "Iterable[str]", settings: Settings, folder: 
     return Prepared(whole, "; ".join(told), attached)
 
 
-def _loaded(references: list[str], folder: str | None, limit: int) -> list[Excerpt]:
+def _loaded(references: list[str], folder: str | None, limit: int, opened: "Iterable[str] | None") -> list[Excerpt]:
     """Return the excerpts, each once."""
     if len(references) > MAX_REFERENCES:
         raise TooManyReferences(count=len(references), limit=MAX_REFERENCES)
     folder = os.path.realpath(folder) if folder else excerpt.project_folder()
     loaded: dict[tuple[str, int, int], Excerpt] = {}
     for text in references:
-        one = excerpt.load(excerpt.parse_reference(text), folder, limit)
+        one = excerpt.load(excerpt.parse_reference(text), folder, limit, opened)
         loaded.setdefault((one.path, one.first, one.last), one)
     return list(loaded.values())
 
@@ -158,7 +167,7 @@ def _numbered(one: Excerpt, most: int) -> "Iterator[str]":
     """
     width, end = len(str(one.last)), "\r" if _has_crlf(one) else ""
     for number, line in enumerate(one.lines(), one.first):
-        yield f"{number:{width}} | {printable(line.removesuffix(end)[: max(0, most) + 1], keep=_TAB)}"
+        yield f"{number:{width}} | {printable(line.removesuffix(end)[: max(0, most) + 1], keep=_KEPT)}"
 
 
 def _has_crlf(one: Excerpt) -> bool:

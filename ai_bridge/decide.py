@@ -29,6 +29,7 @@ from ai_bridge.votes import (
 
 class NoDecision(BridgeError):
     sentence = "{id} belongs to no decision: `ai-bridge decisions` lists those there are"
+    for_model = "{id} belongs to no decision: give the ID that peer_send(decide=…) returned, or that of an answer"
 
 
 class BadRule(BridgeError):

@@ -57,10 +57,8 @@ def write_all(fd: int, data: bytes) -> None:
 def replace_own(path: str, data: bytes, mode: int = _FILE_MODE, flush: bool = True) -> None:
     """Put `data` under `path`, replacing what was there: for this program's own files, never for a message.
 
-    With `flush` it survives a power cut. So do cards, epochs of homes, allowances, reasons, counts of releases, this
-    machine's ID, the link's own files, a set-up of Syncthing, and what is put among a person's configuration.
-    Without it goes what is a cache or a hint: `cards.json`, presence pages, `seen/`, clocks, traffic counts, the
-    names of sessions, what a session was told of, and the report on a link.
+    With `flush` it survives a power cut. Only a cache or a hint goes without: `cards.json`, presence pages, `seen/`,
+    clocks, traffic counts, names of sessions, what a session was told of, and the report on a link.
     """
     temporary = f"{path}.{os.getpid()}-{get_ident()}.new"
     remove(temporary)  # of a thread of the same number that died here
@@ -227,10 +225,9 @@ def is_reservation(path: str) -> bool:
 
 def move_onto_reservation(source: str, target: str) -> bool:
     """Move `source` onto the empty file of a process that died in this very move; False where it is another file."""
-    if not is_reservation(target):
-        return False
-    os.replace(source, target)
-    return True
+    if found := is_reservation(target):
+        os.replace(source, target)
+    return found
 
 
 def remove(path: str, flush: bool = False) -> bool:
@@ -276,18 +273,7 @@ def rewrite(fd: int, data: bytes) -> None:
     os.ftruncate(fd, len(data))
 
 
-def append_line(path: str, line: bytes) -> None:
-    """Add a line to one of this program's own files, durably, and make the file if it is missing.
-
-    A line that a power cut tore off before is ended first.
-    """
-    make_directory(os.path.dirname(path))
-    fd = open_own(path)
-    try:
-        end = os.lseek(fd, 0, os.SEEK_END)
-        is_torn = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
-        write_all(fd, (b"\n" if is_torn else b"") + line + b"\n")
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    flush_directory(os.path.dirname(path))
+def append(path: str, data: bytes) -> None:
+    """Add `data` to the end of an own file, creating it; `flush_files` makes that durable."""
+    with open(open_own(path), "ab") as file:
+        file.write(data)

@@ -1,25 +1,12 @@
 """Every refusal, with the one sentence that says what, where and what to do, and its exit code.
 
-A refusal carries facts as keyword arguments; its class holds the sentence they are put into. Only the
-faces (command line, MCP server) print it.
+A refusal carries facts as keyword arguments; its class holds the sentence they are put into, and where that names
+commands another one for models. Only the faces (command line, MCP server) print it.
 """
 
 import errno
 
-from ai_bridge.text import printable
-
-
-class BridgeError(Exception):
-    """A refusal: nothing was changed, or what was begun has been undone."""
-
-    exit_code = 1
-    sentence = "{what}"
-
-    def __init__(self, **facts: object) -> None:
-        self.facts = facts
-        shown = {name: printable(fact) if isinstance(fact, str) else fact for name, fact in facts.items()}
-        super().__init__(self.sentence.format(**shown))
-
+from ai_bridge.refusal import BridgeError as BridgeError
 
 # --- where things are ------------------------------------------------------------------------------
 
@@ -29,6 +16,7 @@ class NoMailboxes(BridgeError):
         "no mailboxes found from {start} upwards nor in {user}: "
         "run `ai-bridge init` here, or name them with --mailboxes DIR"
     )
+    for_model = "no mailboxes found from {start} upwards nor in {user}: tell your user to run `ai-bridge init` there"
 
 
 class NotMailboxes(BridgeError):
@@ -36,26 +24,35 @@ class NotMailboxes(BridgeError):
         "{path} is not a mailboxes directory (no README.md and no outbox in it): "
         "if it is a share, mount it; if it is new, run `ai-bridge init --mailboxes {path}`"
     )
+    for_model = (
+        "{path} is not a mailboxes directory: tell your user to mount it, if it is a share, "
+        "or to run `ai-bridge init --mailboxes {path}`"
+    )
 
 
 class NoAgents(BridgeError):
     sentence = "{path} has no agents yet: run `ai-bridge init`"
+    for_model = "{path} has no agents yet: tell your user to run `ai-bridge init`"
 
 
 class NoIdentity(BridgeError):
     sentence = "it is not known which agent you are: give --agent ADDRESS or set AI_BRIDGE_AGENT (known: {known})"
+    for_model = "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT (known: {known})"
 
 
 class BadSetting(BridgeError):
     sentence = "setting {key} in {origin} is {value}, but must be {wanted}"
+    for_model = sentence + ": tell your user"
 
 
 class UnknownSetting(BridgeError):
     sentence = "there is no setting {key} (in {origin}){hint}"
+    for_model = sentence + ": tell your user"
 
 
 class BadSettingsFile(BridgeError):
     sentence = "{path} cannot be read as TOML: {why}"
+    for_model = sentence + ": tell your user"
 
 
 # --- addresses --------------------------------------------------------------------------------------
@@ -70,10 +67,12 @@ class BadAddress(BridgeError):
 
 class UnknownAgent(BridgeError):
     sentence = "there is no agent {address}{hint}; known: {known} (add one with `ai-bridge init {address}`)"
+    for_model = "there is no agent {address}{hint}; known: {known} (peer_list() tells more of them)"
 
 
 class NobodyElse(BridgeError):
     sentence = "To: * reaches nobody: {sender} is the only agent (add one with `ai-bridge init ADDRESS`)"
+    for_model = "To: * reaches nobody: {sender} is the only agent; tell your user to run `ai-bridge init ADDRESS`"
 
 
 class ReservedAddress(BridgeError):
@@ -166,6 +165,7 @@ class ReleasedTooOften(Malformed):
 
 class EmptyBody(BridgeError):
     sentence = "the body is empty: pipe text in or name a --file, or say --allow-empty"
+    for_model = "the body is empty: say what the other agent should know"
 
 
 class BadSubject(BridgeError):
@@ -189,6 +189,7 @@ class PartlySent(BridgeError):
 
 class NoSuchMessage(BridgeError):
     sentence = "there is no message {id}{where}: `ai-bridge history` lists the IDs"
+    for_model = "there is no message {id}{where}: peer_history() shows the IDs"
 
 
 class CannotRestore(BridgeError):

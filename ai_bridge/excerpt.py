@@ -1,15 +1,22 @@
 """Lines of a file as they are now, with where they come from: what a sender may quote to another agent.
 
 Only what the sender plainly named is read. A relative path, or one written inside the project folder, never leads
-out of it, whatever symbolic links say; a file elsewhere must be named by its absolute path.
+out of it, whatever symbolic links say; a file elsewhere must be named by its absolute path. A model may name one only
+in folders that its user opened to it, and no link leads out of these either.
 """
 
 import os
 import re
 
-from ai_bridge import git, reading
+from ai_bridge import git, reading, settings
 from ai_bridge.errors import BridgeError, NotAFile, TooLarge, disk_error
 from ai_bridge.text import counted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Opened = Iterable[str] | None
 
 # More digits than any file has lines are no line number, but part of a file's name.
 _LINES = re.compile(r"(.+):([0-9]{1,12})(?:(-)([0-9]{0,12}))?", re.DOTALL)
@@ -31,6 +38,14 @@ class LeadsOutside(BridgeError):
     sentence = (
         "{path} leads out of the project folder {folder}: "
         "to send that file all the same, name it by its absolute path {real}"
+    )
+    for_model = "{path} leads out of the project folder {folder}: name the file itself, by its path {real}"
+
+
+class OutsideProject(BridgeError):
+    sentence = (
+        "{path} is outside the project folder {folder}, and a model sends such a file only if its user allows it: "
+        "tell your user to write context_folders = [{parent!r}] into {file}"
     )
 
 
@@ -137,13 +152,16 @@ def _working_directory() -> str:
 # --- reading it -----------------------------------------------------------------------------------------
 
 
-def load(reference: Reference, folder: str, limit: int) -> Excerpt:
+def load(reference: Reference, folder: str, limit: int, opened: "Opened" = None) -> Excerpt:
     """Return the excerpt of a file of at most `limit` bytes; `folder` is the real path of the project.
 
-    Raises `LeadsOutside`, `NotRegular`, `NotText`, `NoSuchLine`, `FileTooLarge`, or `DiskError` where it cannot
-    be read.
+    `opened` are the folders outside the project that the sender may name files in; None for a person: all.
+    Raises `LeadsOutside`, `OutsideProject`, `NotRegular`, `NotText`, `NoSuchLine`, `FileTooLarge`, or `DiskError`
+    where it cannot be read.
     """
     real = _real_path(reference.path, folder)
+    if opened is not None:
+        _check_opened(reference.path, real, folder, opened)
     raw = _read(reference.path, real, limit)
     found = _cut(reference, raw)
     found.path = os.path.relpath(real, folder).replace(os.sep, "/") if _is_inside(real, folder) else real
@@ -161,6 +179,20 @@ def _real_path(path: str, folder: str) -> str:
     if _is_inside(real, folder) or (os.path.isabs(written) and not _is_written_inside(written, folder)):
         return real
     raise LeadsOutside(path=path, folder=folder, real=real)
+
+
+def _check_opened(path: str, real: str, folder: str, opened: "Iterable[str]") -> None:
+    """Refuse a file outside the project and all opened folders; the root of the file system is no project."""
+    written = os.path.expanduser(path)
+    if folder != os.sep and _is_inside(real, folder):
+        return
+    if any(_is_inside(real, one) and _is_written_inside(written, one) for one in map(_real, opened)):
+        return
+    raise OutsideProject(path=path, folder=folder, parent=os.path.dirname(real), file=settings.user_file())
+
+
+def _real(folder: str) -> str:
+    return os.path.realpath(os.path.expanduser(folder))
 
 
 def _is_inside(path: str, folder: str) -> bool:

@@ -50,13 +50,14 @@ class Budget:
 
 
 class Reply:
-    """The text of a reply and the messages it shows whole, which are acknowledged once it was taken."""
+    """The text of a reply, the messages it shows whole, acknowledged once it was taken, and all `named` in it."""
 
-    __slots__ = ("shown", "text")
+    __slots__ = ("named", "shown", "text")
 
-    def __init__(self, text: str, shown: list[Waiting]) -> None:
+    def __init__(self, text: str, shown: list[Waiting], named: list[Waiting]) -> None:
         self.text = text
         self.shown = shown
+        self.named = named
 
 
 class _Page:
@@ -80,7 +81,7 @@ class _Page:
 def reply(agent: str, waiting: list[Waiting], limit: int, budget: Budget, mode: str) -> Reply:
     """Return the oldest messages that fit in the budget, saying what did not fit and how to get it."""
     if not waiting:
-        return Reply(f"No unread mail for {agent}.", [])
+        return Reply(f"No unread mail for {agent}.", [], [])
     page = _Page(budget)
     shown: list[Waiting] = []
     asides: list[tuple[Waiting, Message | str]] = []
@@ -99,7 +100,8 @@ def reply(agent: str, waiting: list[Waiting], limit: int, budget: Budget, mode: 
         seen += 1
     unsaid = [one for one, message in asides if not page.add(_aside(one, message, page))]
     head = _head(agent, len(shown), len(waiting) - seen, (len(asides) - len(unsaid), len(unsaid)), mode)
-    return Reply("\n\n".join([head, _WARNING, *page.blocks]), shown)
+    named = [*shown, *(one for one, _ in asides if one not in unsaid)]
+    return Reply("\n\n".join([head, _WARNING, *page.blocks]), shown, named)
 
 
 def _head(agent: str, shown: int, more: int, asides: tuple[int, int], mode: str) -> str:
@@ -154,7 +156,9 @@ def _shown(name: str, message: Message) -> str | None:
     value = message.get(name)
     if name == "Date" and "".join(filter(str.isdigit, value or "")) == stamp_of(message.id):
         return None
-    return None if name == "Thread" and value == message.get("In-Reply-To") else value
+    if value is None or (name == "Thread" and value == message.get("In-Reply-To")):
+        return None
+    return printable(value)
 
 
 def new_fence() -> str:

@@ -109,6 +109,8 @@ class Gate:
         from ai_bridge import allowed
 
         thread = allowed.of_thread(self._mailboxes, hops.thread_of(claimed))
+        if thread and not thread.covers(outbox.owner):
+            thread = None
         if thread and any_time:
             return True
         composed = outbox.order(PROCESSING, name)[0]

@@ -25,6 +25,10 @@ class ThreadTooLong(BridgeError):
         "this thread has gone on for {limit} answers without a person's word (setting max_hops): "
         "a person lets it go on with `ai-bridge allow {thread}`"
     )
+    for_model = (
+        "this thread has gone on for {limit} answers without a person's word (setting max_hops): "
+        "tell your user to run `ai-bridge allow {thread}`, if it is to go on"
+    )
 
 
 class PairTooBusy(BridgeError):
@@ -32,12 +36,20 @@ class PairTooBusy(BridgeError):
         "{sender} and {recipient} have exchanged {limit} messages within an hour (setting pair_per_hour): "
         "this eases in about {minutes} min, or a person lets them go on with `ai-bridge allow {sender}`"
     )
+    for_model = (
+        "{sender} and {recipient} have exchanged {limit} messages within an hour (setting pair_per_hour): "
+        "this eases in about {minutes} min; if it cannot wait, tell your user to run `ai-bridge allow {sender}`"
+    )
 
 
 class HeldByCard(BridgeError):
     sentence = (
         "{recipient} holds mail from {sender} until a person approves it: "
         "`ai-bridge allow {thread}` lets this thread go on, `ai-bridge allow {sender}` all so far"
+    )
+    for_model = (
+        "{recipient} holds mail from {sender} until a person approves it: "
+        "tell your user to run `ai-bridge allow {thread}`, or `ai-bridge allow {sender}` for all so far"
     )
 
 
@@ -53,6 +65,7 @@ class NotSent(BridgeError):
     """Nothing of what was to be sent is; for a model, whose user can do something about it."""
 
     sentence = "{why}; nothing was sent: tell your user"
+    for_model = "nothing was sent: {why}"
 
 
 def check(
@@ -89,7 +102,7 @@ def _check_thread(mailboxes: Mailboxes, draft: Draft, limit: int) -> None:
         return
     thread = draft.thread or draft.in_reply_to or ""
     if draft.hops > (limit := hops_allowed(mailboxes, thread, limit)):
-        raise NotSent(why=str(ThreadTooLong(limit=limit, thread=thread)))
+        raise NotSent(why=ThreadTooLong(limit=limit, thread=thread))
 
 
 def hops_allowed(mailboxes: Mailboxes, thread: str, limit: int) -> int:
@@ -112,7 +125,7 @@ def _check_pairs(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: 
             until = allowed_until(mailboxes, sender, recipient)
             number += sum(_composed(path) > until and not _is_persons(path) for path in waiting)
             if (refusal := too_busy(mailboxes, sender, recipient, times, number, limit)) is not None:
-                raise NotSent(why=str(refusal))
+                raise NotSent(why=refusal)
 
 
 def ways(one: str, other: str) -> "Iterable[tuple[str, str]]":

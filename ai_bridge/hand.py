@@ -11,18 +11,23 @@ from ai_bridge.text import printable
 
 
 class Hand:
-    """Messages shown in a reply; `then`, if given, is told whether it was taken.
+    """Messages shown whole in a reply, and all that are `named` in it; `then` is told whether it was taken.
 
     Until it is settled no other session reads this agent's mail, if `lock` is its reader lock.
     """
 
-    __slots__ = ("is_settled", "lock", "shown", "then")
+    __slots__ = ("is_settled", "lock", "named", "shown", "then")
 
     def __init__(
-        self, lock: Lock | None, shown: list[Waiting], then: Callable[[bool], None] = lambda taken: None
+        self,
+        lock: Lock | None,
+        shown: list[Waiting],
+        then: Callable[[bool], None] = lambda taken: None,
+        named: list[Waiting] | None = None,
     ) -> None:
         self.lock = lock
         self.shown = shown
+        self.named = shown if named is None else named
         self.then = then
         self.is_settled = False
 

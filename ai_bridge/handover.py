@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ai_bridge import cards, durable, home, homes, machines, presence
+from ai_bridge import cards, durable, home, home_lines, homes, machines, presence
 from ai_bridge.errors import BridgeError
-from ai_bridge.homes import Claim, Homes
+from ai_bridge.home_lines import Claim
+from ai_bridge.homes import Homes
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.presence import SESSION
@@ -95,7 +96,7 @@ def mend(mailboxes: Mailboxes, known: Homes) -> None:
     for agent in sorted(known.stale):
         known.claim(agent)
         if agent in known.stale:
-            cards.put(mailboxes, agent, homes.fields(homes.remembered(mailboxes, agent)))
+            cards.put(mailboxes, agent, home_lines.fields(homes.remembered(mailboxes, agent)))
             known.claim(agent)
 
 

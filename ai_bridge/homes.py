@@ -10,16 +10,13 @@ import os
 
 from ai_bridge import address, durable, home, reading, sharing
 from ai_bridge.errors import BridgeError, Malformed, disk_error
+from ai_bridge.home_lines import FIRST, Claim, number, parsed
 from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.policy import CARD_BYTES, ENDING, Policies
 
 FOLDER = "homes"
 # The agents this machine asks for.
 WANTED = "wanted"
-FIRST = 1
-# Whoever has moved an agent that often has no use for further moves.
-_DIGITS = 18
-_BORDER = b"---"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +30,10 @@ class LivesElsewhere(BridgeError):
         "{agent} lives on {home}, and its mail is read there only: be another agent here "
         "(`ai-bridge init NAME`), or move it (`ai-bridge card move-home {agent}`)"
     )
+    for_model = (
+        "{agent} lives on {home}, and its mail is read there only: tell your user to set AI_BRIDGE_AGENT to another "
+        "address here, or to run `ai-bridge card move-home {agent}`"
+    )
 
 
 class LivedHere(LivesElsewhere):
@@ -40,12 +41,20 @@ class LivedHere(LivesElsewhere):
         "{agent} lives on {home}, and this machine is {here}: if that was this one, whose state directory was lost "
         "or changed, take {agent} back with `ai-bridge card move-home {agent} --force`; else be another agent here"
     )
+    for_model = (
+        "{agent} lives on {home}, and this machine is {here}: tell your user to run "
+        "`ai-bridge card move-home {agent} --force`, if that was this machine before it lost its state directory"
+    )
 
 
 class LivesNowhere(BridgeError):
     sentence = (
         "{agent} lives on no machine yet, and these mailboxes are shared: run `ai-bridge init {agent}` "
         "on the machine where its mail is to be read"
+    )
+    for_model = (
+        "{agent} lives on no machine yet, and these mailboxes are shared: tell your user to run "
+        "`ai-bridge init {agent}` on the machine where its mail is to be read"
     )
 
 
@@ -58,18 +67,7 @@ class HomeLost(LivesNowhere):
 
 class NobodyHere(BridgeError):
     sentence = "no agent of {path} lives on this machine, {home}: add one with `ai-bridge init NAME`"
-
-
-class Claim:
-    """Where an agent lives: a machine's ID and the epoch; `next`: where it is to move; `link`: what carries it."""
-
-    __slots__ = ("epoch", "home", "link", "next")
-
-    def __init__(self, home: str = "", epoch: int = 0, link: str = "", next_: str = "") -> None:
-        self.home = home
-        self.epoch = epoch
-        self.link = link
-        self.next = next_
+    for_model = "no agent of {path} lives on this machine, {home}: tell your user to run `ai-bridge init NAME`"
 
 
 class Homes:
@@ -192,46 +190,6 @@ class Homes:
         return known[1]
 
 
-def parsed(card: bytes) -> Claim:
-    """Return what a card says: `home`, `epoch`, `link` and `next` each stand on a line of their own, as written here.
-
-    The card is not parsed as YAML: this is asked of every agent, by commands that have no time for that. What a
-    person may write otherwise (blank lines before it, blanks around a name, quotes, a comment) is understood.
-    """
-    lines = card.strip().split(b"\n")
-    if not _is_border(lines[0]):
-        return Claim()
-    said: dict[str, str] = {}
-    for line in lines[1:]:
-        if _is_border(line):
-            break
-        name, colon, value = line.partition(b":")
-        if colon and not name[:1].isspace():
-            said[_text(name)] = _text(value.partition(b" #")[0])
-    named = said.get("home", "")
-    if not home.is_home(named):
-        return Claim(next_=said.get("next", ""))
-    return Claim(named, _number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
-
-
-def _is_border(line: bytes) -> bool:
-    return line.startswith(_BORDER) and not line.rstrip().strip(b"-")
-
-
-def _text(raw: bytes) -> str:
-    return raw.strip().strip(b"'\"").decode("utf-8", "replace")
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else FIRST
-
-
-def fields(said: Claim) -> dict[str, str]:
-    """Return the fields of a card that say this; an empty one is none."""
-    epoch = str(said.epoch) if said.epoch > FIRST else ""
-    return {"home": said.home, "epoch": epoch, "next": said.next, "link": said.link}
-
-
 # --- what this machine has heard of ---------------------------------------------------------------------
 
 
@@ -250,7 +208,7 @@ def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
     except OSError as error:
         raise disk_error(path, error) from None
     known = len(words) == 2 and home.is_home(words[1])
-    return Claim(words[1], _number(words[0])) if known else Claim()
+    return Claim(words[1], number(words[0])) if known else Claim()
 
 
 def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:

@@ -1,12 +1,21 @@
-"""Who am I: by option, by environment, by the session I run in, by the connected client's name; and why."""
+"""Who am I: by option, by environment, by the session I run in, by the connected client's name; and why.
+
+A client nothing more is known of has its own name as its address.
+"""
 
 import os
 
 from ai_bridge import address, durable, processes, reading
 from ai_bridge.errors import Malformed, NoIdentity
 from ai_bridge.mailboxes import Mailboxes, user_wide
+from ai_bridge.text import abridge, printable
 
 CLIENTS = {"claude-code": "claude", "gemini-cli-mcp-client": "gemini", "codex-mcp-client": "codex"}
+# Other clients whose agents are not called what the clients call themselves.
+_OTHERS = {"copilot-cli": "copilot", "github-copilot-developer": "copilot"}
+_BEGINNINGS = {"qwen-cli-mcp-client": "qwen"}
+# Characters of a client's name that are repeated.
+_REPEATED = 80
 VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 # What clients call a session, in the environment of their servers and shells; a client started by another inherits
 # what that is called.
@@ -38,9 +47,15 @@ def who(mailboxes: Mailboxes, option: str | None = None, client: str | None = No
             return Identity(address.checked(value), f"from {variable}")
     if client is None and (name := _of_shell(mailboxes)) is not None:
         return Identity(name, "from the session this shell belongs to")
-    if client in CLIENTS:
-        return Identity(_in(mailboxes, CLIENTS[client]), f"from the client's name, {client}")
+    if client and (named := _agent_of(client)) not in ("", address.POSTMASTER):
+        return Identity(_in(mailboxes, named), f"from the client's name, {abridge(printable(client), _REPEATED)}")
     raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
+
+
+def _agent_of(client: str) -> str:
+    """Return what the agent of a client is called, '' where its name holds nothing of an address."""
+    begun = (agent for beginning, agent in _BEGINNINGS.items() if client.startswith(beginning))
+    return CLIENTS.get(client) or _OTHERS.get(client) or next(begun, "") or address.name_from(client)
 
 
 def _in(mailboxes: Mailboxes, name: str) -> str:

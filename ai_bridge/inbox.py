@@ -2,12 +2,13 @@
 
 import os
 
-from ai_bridge import durable, message, reading
+from ai_bridge import durable, message, reading, which
 from ai_bridge.errors import Malformed, NotUnread, ReaderBusy
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
 from ai_bridge.outbox import READ, UNREAD, Outbox, label
+from ai_bridge.which import View
 
 _PATIENCE_S = 2.0
 
@@ -103,13 +104,34 @@ def hold(mailboxes: Mailboxes, agent: str) -> Lock:
     return lock
 
 
-def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str]) -> list[str]:
-    """Acknowledge unread messages by their IDs, all or none of them; raises `NotUnread` or `ReaderBusy`."""
+def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str], view: View | None = None) -> list[str]:
+    """Acknowledge unread messages, each named by its ID or as `SENDER/ID`, all or none of them; returns these words.
+
+    Raises `NotUnread`, `SeveralMessages` or `ReaderBusy`.
+    """
     lock = hold(mailboxes, agent)
     try:
-        waiting = {one.id: one for one in unread(mailboxes, agent)}
-        if unknown := [id_ for id_ in ids if id_ not in waiting]:
-            raise NotUnread(ids=", ".join(unknown), verb="is" if len(unknown) == 1 else "are", agent=agent)
-        return [id_ for id_ in dict.fromkeys(ids) if waiting[id_].acknowledge()]
+        chosen = _chosen(unread(mailboxes, agent), agent, ids, view or View(agent))
+        return [text for text, one in chosen if one.acknowledge()]
     finally:
         lock.release()
+
+
+def _chosen(waiting: list[Waiting], agent: str, ids: list[str], view: View) -> list[tuple[str, Waiting]]:
+    """Return each word with the message it means, each message once."""
+    by_id: dict[str, dict[str, Waiting]] = {}
+    for one in waiting:
+        by_id.setdefault(one.id, {})[one.sender] = one
+    chosen: dict[str, tuple[str, Waiting]] = {}
+    unknown = []
+    for text in ids:
+        sender, id_ = view.split(text)
+        there = by_id.get(id_, {})
+        found = there.get(sender or (which.only(id_, there) if there else ""))
+        if found is None:
+            unknown.append(f"{sender}/{id_}" if there else text)
+        else:
+            chosen.setdefault(found.path, (text, found))
+    if unknown:
+        raise NotUnread(ids=", ".join(unknown), verb="is" if len(unknown) == 1 else "are", agent=agent)
+    return list(chosen.values())

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 class RefusedByCard(Malformed):
     sentence = "{recipient} takes no mail from {sender}: its card says so (`ai-bridge card show {recipient}`)"
+    for_model = "{recipient} takes no mail from {sender}: its card says so; tell your user"
 
 
 def entries(value: object) -> list[str]:

@@ -65,7 +65,7 @@ def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str, wh
 
 
 def _rejected_words(name: str) -> tuple[str, str, str]:
-    restore = f"ai-bridge restore -- {shlex.quote(name)}" if name.isprintable() else "rename it, then restore it"
+    restore = f"ai-bridge restore -- {shlex.quote(name)}" if printable(name) == name else "rename it, then restore it"
     return "not delivered", "could not be delivered", f"Once mended there: {restore}"
 
 

@@ -24,6 +24,7 @@ _MOST = 99
 
 class TooManySessions(BridgeError):
     sentence = "{most} sessions of {address} are alive: end one, or set AI_BRIDGE_AGENT to another address"
+    for_model = "{most} sessions of {address} are alive: tell your user to end one"
 
 
 class Name:

@@ -24,8 +24,8 @@ class NotForShared(BridgeError):
 class Setting:
     """One setting: its default, the least a number may be, and its meaning.
 
-    `choices` are all values of a setting that is a word. A `guard` protects this user from what others put into the
-    mailboxes: the file that all share may make it stricter, never looser.
+    `choices` are all values of a setting that is a word. One whose default is a tuple is a list of folders. A `guard`
+    protects this user from what others put into the mailboxes: the shared file may make it stricter, never looser.
     """
 
     __slots__ = ("choices", "default", "guard", "meaning", "minimum", "name")
@@ -33,7 +33,7 @@ class Setting:
     def __init__(
         self,
         name: str,
-        default: "bool | int | float | str",
+        default: "bool | int | float | str | tuple[str, ...]",
         minimum: float,
         meaning: str,
         choices: "tuple[str, ...]" = (),
@@ -56,13 +56,22 @@ class Setting:
         """What a value must be, in words."""
         if self.choices:
             return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
+        if self.is_users_own:
+            return "a list of folders, each absolute or ~/…"
         if isinstance(self.default, bool):
             return "true or false"
         number = "a number" if isinstance(self.default, float) else "a whole number"
         return f"{number} of at least {self.minimum} and at most {_MAXIMUM}"
 
+    @property
+    def is_users_own(self) -> bool:
+        """Whether only the user's own file may set it."""
+        return isinstance(self.default, tuple)
+
     def accepts(self, value: object) -> bool:
         """Tell whether `value` is of the right type and large enough, or one of the choices."""
+        if self.is_users_own:
+            return isinstance(value, list | tuple) and all(isinstance(one, str) and _is_folder(one) for one in value)
         if self.choices:
             return value in self.choices
         if isinstance(self.default, bool) or isinstance(value, bool):
@@ -74,6 +83,8 @@ class Setting:
         """Tell whether this is a guard that an acceptable `value` makes looser than its default; 0 is no limit."""
         if not self.guard:
             return False
+        if self.is_users_own:
+            return True
         if self.choices:
             return self.choices.index(str(value)) > self.choices.index(str(self.default))
         return isinstance(value, int) and isinstance(self.default, int) and not 0 < value <= self.default
@@ -91,6 +102,10 @@ class Setting:
             return text
 
 
+def _is_folder(text: str) -> bool:
+    return "\0" not in text and os.path.isabs(os.path.expanduser(text))
+
+
 _MAXIMUM = 1_000_000_000
 OFF, NOTICE, FULL = REACH = ("off", "notice", "full")
 _TABLE = (
@@ -98,6 +113,13 @@ _TABLE = (
     Setting("max_chars", 20_000, 1000, "characters in one reply to a model"),
     Setting("context_chars", 8_000, 0, "characters of excerpts within one message; what does not fit is attached"),
     Setting("max_attachment_bytes", 10_485_760, 1024, "largest file an excerpt is taken from, in bytes"),
+    Setting(
+        "context_folders",
+        (),
+        0,
+        "folders outside the project whose files a model may send; only your own settings file may name them",
+        guard=True,
+    ),
     Setting("sweep_s", 5.0, 0.05, "seconds between two full scans"),
     Setting("poll", False, 0, "look at directory times instead of waiting for events"),
     Setting("poll_s", 1.0, 0.01, "seconds between two looks when polling"),
@@ -131,6 +153,7 @@ class Settings:
     max_chars: int
     context_chars: int
     max_attachment_bytes: int
+    context_folders: "tuple[str, ...] | list[str]"
     sweep_s: float
     poll: bool
     poll_s: float
@@ -173,7 +196,7 @@ def load(mailboxes: str, options: "Mapping[str, object] | None" = None) -> Setti
             settings.put(name, value, own)
     for setting in _TABLE:
         text = os.environ.get(setting.variable)
-        if text is not None:
+        if text is not None and not setting.is_users_own:
             settings.put(setting.name, setting.from_text(text), setting.variable)
     for name, value in (options or {}).items():
         settings.put(name, value, "option")

@@ -46,6 +46,7 @@ _known: "dict[tuple[str, str, int], FileSystem]" = {}
 
 class ShareIsGone(BridgeError):
     sentence = "{path} lay on {before}, and now lies on {now}: mount the share (or remove {memory}, if it was moved)"
+    for_model = "{path} lay on {before}, and now lies on {now}: tell your user to mount the share"
 
 
 class FileSystem:

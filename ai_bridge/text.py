@@ -2,27 +2,67 @@
 
 import time
 
-# Joins emoji; harmless to a terminal, and text in many languages would break without it.
-_ZERO_WIDTH_JOINER = "\u200d"
+_JOINER = "\u200d"
+# These choose how the character before them is drawn: as text, or as an emoji.
+_SELECTORS = "\ufe0e\ufe0f"
+_KEYCAP = "\u20e3"
+# Letters and marks that nothing is drawn for, by Unicode's property Default_Ignorable_Code_Point: fillers of Hangul
+# syllables, inherent vowels, selectors of variants. What else has the property is no letter and no mark.
+_UNSEEN = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
+    + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
+)
+# What many languages need, though it is not seen: kept in bodies, which nobody is to tell apart by their looks.
+OF_LANGUAGES = _JOINER + "".join(sorted(_UNSEEN))
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Return `text` with every character that could act on a terminal written as an escape.
+    r"""Return `text` with every character that is not seen, or could act on a terminal, written as an escape.
 
-    Control characters, line and paragraph separators, bidirectional and invisible marks and lone
-    surrogates become `\x1b`, `\u202e` and the like; the characters in `keep` stay as they are.
+    Control characters, line and paragraph separators, bidirectional and invisible marks, fillers, tags and lone
+    surrogates become `\x1b`, `\u202e` and the like; the characters in `keep` stay as they are. A joiner and a
+    selector stay where they make one emoji of several characters: there they hide nothing.
     """
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(ch if ch.isprintable() or ch in keep else _shown(ch) for ch in text)
+    return "".join(
+        ch if (ch.isprintable() and ch not in _UNSEEN) or ch in keep else _shown(text, place)
+        for place, ch in enumerate(text)
+    )
 
 
-def _shown(ch: str) -> str:
+def _shown(text: str, place: int) -> str:
     import unicodedata
 
-    if ch == _ZERO_WIDTH_JOINER or unicodedata.category(ch) in ("Zs", "Co", "Cn"):
+    ch = text[place]
+    if unicodedata.category(ch) in ("Zs", "Co") or _is_unassigned(ch) or _is_of_emoji(text, place):
         return ch
     return ch.encode("unicode_escape").decode("ascii")
+
+
+def _is_unassigned(ch: str) -> bool:
+    """Tell whether the character is none yet, and none that will not be seen."""
+    import unicodedata
+
+    is_unseen = ch == "\u2065" or "\ufff0" <= ch <= "\ufff8" or "\U000e0000" <= ch <= "\U000e0fff"
+    return unicodedata.category(ch) == "Cn" and not is_unseen
+
+
+def _is_of_emoji(text: str, place: int) -> bool:
+    """Tell whether a joiner stands between two symbols, or a selector right behind one."""
+    before, after = text[place - 1 : place], text[place + 1 : place + 2]
+    if text[place] == _JOINER:
+        if before and before in _SELECTORS:
+            before = text[max(0, place - 2) : place - 1]
+        return _is_symbol(before) and _is_symbol(after)
+    return text[place] in _SELECTORS and (_is_symbol(before) or after == _KEYCAP)
+
+
+def _is_symbol(ch: str) -> bool:
+    """Tell whether the character is of a kind that emoji are made of."""
+    import unicodedata
+
+    return ch != "" and unicodedata.category(ch) in ("So", "Sm", "Sk")
 
 
 def stamp(seconds: float) -> str:
@@ -33,6 +73,14 @@ def stamp(seconds: float) -> str:
 def shorten(text: str, width: int) -> str:
     """Return `text` in at most `width` characters, the last of them an ellipsis where it was cut."""
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def abridge(text: str, width: int) -> str:
+    """Return `text` in at most `width` characters, with an ellipsis for its middle where it was cut."""
+    if len(text) <= width:
+        return text
+    end = width // 3
+    return f"{text[: width - end - 1]}…{text[len(text) - end :]}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -1,8 +1,8 @@
-"""Where a message is: found by its ID in every state, with the reason if it was set aside."""
+"""Where a message is: found by its ID, or as SENDER/ID, in every state, with the reason if it was set aside."""
 
 import os
 
-from ai_bridge import address, durable, hops, message, reading
+from ai_bridge import address, durable, hops, message, reading, which
 from ai_bridge.errors import CannotRestore, Malformed, NameTaken, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
@@ -20,6 +20,7 @@ from ai_bridge.outbox import (
     label,
 )
 from ai_bridge.text import stamp
+from ai_bridge.which import View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,19 +102,47 @@ def by_message(places: list[Place]) -> list[list[Place]]:
     return list(grouped.values())
 
 
-def find(mailboxes: Mailboxes, id_: str) -> list[Place]:
-    """Return every place of a message, by its ID or its file's name; raises `NoSuchMessage` where there is none."""
+def find(mailboxes: Mailboxes, text: str, view: View | None = None) -> list[Place]:
+    """Return every place of one message, by its ID, by `SENDER/ID` or by its file's name.
+
+    Raises `NoSuchMessage`, or `SeveralMessages` where it is the ID of several and the caller's view does not tell
+    which is meant.
+    """
+    view = view or View()
+    sender, id_ = view.split(text)
     outboxes = mailboxes.outboxes() if id_ else []
-    # An ID begins with its sender: that outbox is looked into first, for in a large tree it is the only one.
-    outboxes.sort(key=lambda outbox: not id_.startswith(outbox.owner + "-"))
     recipients = [outbox.owner for outbox in outboxes]
-    for outbox in outboxes:
+    meant = [outbox for outbox in outboxes if sender in ("", outbox.owner)]
+    for outbox in _with_callers(meant, id_, view.agent):
         if places := _by_name(outbox, id_, recipients):
             return places
-    for outbox in outboxes:
-        if places := _by_content(outbox, id_):
-            return places
-    raise NoSuchMessage(id=id_, where=f" in {mailboxes.path}")
+    for found in ((_by_name(outbox, id_, recipients) for outbox in meant), (_by_content(one, id_) for one in meant)):
+        if by_sender := {places[0].outbox.owner: places for places in found if places}:
+            return by_sender[which.only(id_, _callers(by_sender, view.agent) or by_sender)]
+    raise NoSuchMessage(id=text, where=f" in {mailboxes.path}")
+
+
+def _with_callers(outboxes: list[Outbox], id_: str, agent: str) -> list[Outbox]:
+    """Return the outbox that has the message, by its name, for or from the agent, if there is one.
+
+    In a large tree this is less work than to list all. Raises `SeveralMessages`.
+    """
+    if not (agent and message.is_id(id_)):
+        return []
+    name, own = file_name(id_, agent), [outbox.owner for outbox in outboxes]
+    found = [box for box in outboxes if box.has(name) or (box.owner == agent and _by_name(box, id_, own))]
+    if found:
+        which.only(id_, [outbox.owner for outbox in found])
+    return found
+
+
+def _callers(by_sender: dict[str, list[Place]], agent: str) -> list[str]:
+    """Return the senders of those messages that are for or from the agent."""
+    return [
+        sender
+        for sender, places in by_sender.items()
+        if agent == sender or any(agent in address.split_list(place.recipient) for place in places)
+    ]
 
 
 def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
@@ -162,12 +191,12 @@ def _by_content(outbox: Outbox, id_: str) -> list[Place]:
     return places
 
 
-def restore(mailboxes: Mailboxes, id_: str) -> list[Place]:
+def restore(mailboxes: Mailboxes, id_: str, view: View | None = None) -> list[Place]:
     """Put a read message back to unread, a malformed one back where it was dropped, durably; returns the places.
 
-    Raises `NoSuchMessage` or `CannotRestore`. A malformed file that has not been mended is rejected again.
+    Raises what `find` does, or `CannotRestore`. A malformed file that has not been mended is rejected again.
     """
-    places = find(mailboxes, id_)
+    places = find(mailboxes, id_, view)
     restorable = [place for place in places if place.state in (READ, MALFORMED)]
     if not restorable:
         raise CannotRestore(id=id_, state=places[0].state)
@@ -198,9 +227,9 @@ def without_reason(place: Place, move: "Callable[[], Moved]") -> "Moved":
         raise
 
 
-def reply_headers(mailboxes: Mailboxes, id_: str) -> tuple[str, str, int]:
-    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message; raises `NoSuchMessage`."""
-    original = find(mailboxes, id_)[0].load()
+def reply_headers(mailboxes: Mailboxes, id_: str, view: View | None = None) -> tuple[str, str, int]:
+    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message; raises what `find` does."""
+    original = find(mailboxes, id_, view)[0].load()
     return original.id, original.thread or original.id, hops.of(mailboxes, original) + 1
 
 

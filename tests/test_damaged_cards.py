@@ -14,6 +14,7 @@ import pytest
 from ai_bridge import allowed, cards, guard, homes, policy, roster, send
 from ai_bridge.daemon import Daemon
 from ai_bridge.errors import BridgeError
+from ai_bridge.home_lines import Claim
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, HELD, MALFORMED, REASON, UNREAD
 from ai_bridge.route import Router
@@ -305,7 +306,7 @@ def test_an_epoch_that_cannot_be_read_leaves_an_agent_to_nobody_and_no_old_card_
 ) -> None:
     settle_on(where, LAPTOP, "gemini")
     on(LAPTOP)
-    homes.remember(where, "gemini", homes.Claim(TOWER, 2))
+    homes.remember(where, "gemini", Claim(TOWER, 2))
     with FaultyReads(where.state_file(homes.FOLDER, "gemini"), 0, errno.EIO, ("open",)):
         assert not homes.Homes(where).is_here("gemini")
     assert homes.Homes(where).of("gemini") == TOWER

@@ -16,7 +16,8 @@ from ai_bridge import cards, fetch, home, homes, sessions
 from ai_bridge import settings as settings_
 from ai_bridge.daemon import Daemon
 from ai_bridge.errors import BridgeError
-from ai_bridge.homes import Claim, Homes, LivesElsewhere, LivesNowhere, NobodyHere, parsed
+from ai_bridge.home_lines import Claim, parsed
+from ai_bridge.homes import Homes, LivesElsewhere, LivesNowhere, NobodyHere
 from ai_bridge.identity import Identity
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, MALFORMED, UNREAD

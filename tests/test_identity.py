@@ -36,10 +36,31 @@ def test_an_empty_variable_says_nothing_and_an_empty_option_is_no_address(
         who(where, "", "codex-mcp-client")
 
 
-@pytest.mark.parametrize("client", [None, "", "another-client", "claude"])
+@pytest.mark.parametrize("client", [None, "", "123", "世界", "Postmaster", "--"])
 def test_where_nothing_tells_it_is_said_how_to_tell(where: Mailboxes, client: str | None) -> None:
     with pytest.raises(NoIdentity, match=r"give --agent ADDRESS or set AI_BRIDGE_AGENT \(known: claude, gemini\)"):
         who(where, None, client)
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        ("opencode", "opencode"),
+        ("copilot-cli", "copilot"),
+        ("github-copilot-developer", "copilot"),
+        ("qwen-cli-mcp-client-ai-bridge", "qwen"),
+        ("qwen-cli-mcp-client-anything at all", "qwen"),
+        ("Visual Studio Code", "visual-studio-code"),
+        ("../../etc\n" + "x" * 100_000, "etc-" + "x" * 28),
+        ("claude-ai", "claude-ai"),
+    ],
+)
+def test_any_other_client_has_a_name_of_its_own(where: Mailboxes, client: str, address: str) -> None:
+    found, why = _found(where, None, client)
+    assert found == address
+    assert why.startswith("from the client's name, ")
+    assert why.isprintable()
+    assert len(why) < 120
 
 
 def test_without_agents_none_is_known_yet(tmp_path: Path) -> None:
@@ -78,6 +99,14 @@ def test_in_the_users_own_mailboxes_the_project_is_part_of_the_address(
     monkeypatch.chdir(tmp_path / folder)
     assert _found(shared, None, "claude-code") == (address, "from the client's name, claude-code")
     assert _found(shared, "claude", "claude-code")[0] == "claude"
+
+
+def test_any_other_clients_name_has_the_project_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shared = Mailboxes(user_wide())
+    shared.make(["claude"])
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path / "shop")
+    assert _found(shared, None, "opencode")[0] == "opencode@shop"
 
 
 @pytest.mark.parametrize("project", ["/home/someone/shop", "/home/someone/shop/"])

@@ -15,12 +15,12 @@ from tests.conftest import ROOT
 PACKAGE = ROOT / "ai_bridge"
 # The way of a message, from the bottom up: a module imports only what stands before it.
 ORDER = [
-    *("__init__", "text", "errors", "threads"),
+    *("__init__", "text", "refusal", "errors", "threads"),
     *("address", "headers", "handler", "message", "votes", "decision"),
     *("libc", "durable", "reading", "lease", "locks", "state", "settings", "adoption", "sharing", "nudge"),
-    *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page"),
+    *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page", "home_lines"),
     *("policy", "homes", "cards", "roster", "linked", "machines", "presence", "clocks", "sync"),
-    *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
+    *("hops", "which", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
     *("ids", "send", "guard", "gate", "decide", "judge", "reject", "claims", "step"),
     *("recipients", "route", "recover", "strays"),
     *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),

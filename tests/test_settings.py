@@ -41,6 +41,7 @@ def test_without_a_file_all_is_default(where: Mailboxes, monkeypatch: pytest.Mon
         "log_bytes": 1_000_000,
         "context_chars": 8_000,
         "max_attachment_bytes": 10_485_760,
+        "context_folders": (),
         "reach": "notice",
         "max_hops": 20,
         "pair_per_hour": 60,
@@ -134,6 +135,7 @@ def test_a_variable_that_gives_none_is_named(
         "sweep_s = false",
         'sweep_s = "5"',
         "sweep_s = [5]",
+        "max_hops = []",
         "sweep_s = nan",
         "[poll]",
     ],
@@ -224,6 +226,32 @@ def test_every_setting_is_whole(where: Mailboxes) -> None:
         assert setting.variable == f"AI_BRIDGE_{name.upper()}"
         assert setting.meaning
         assert name in Settings.__annotations__
+
+
+# --- a list that only the user's own file sets ------------------------------------------------------------
+
+
+def test_folders_are_taken_from_the_users_own_file_only(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    _shared(where, 'context_folders = ["/"]\npoll_s = 2')
+    monkeypatch.setenv("AI_BRIDGE_CONTEXT_FOLDERS", "/")
+    loaded = settings_.load(where.path)
+    assert (list(loaded.context_folders), loaded.origins["context_folders"]) == ([], "default")
+    assert loaded.poll_s == 2.0
+    own = _own('context_folders = ["~/docs", "/srv/specs"]')
+    loaded = settings_.load(where.path)
+    assert (list(loaded.context_folders), loaded.origins["context_folders"]) == (["~/docs", "/srv/specs"], own)
+
+
+@pytest.mark.parametrize("value", ['"/srv"', "1", "true", "[1]", '["docs"]', '["~nobody-here/docs"]', '[""]', "[[]]"])
+def test_what_is_no_list_of_folders_is_refused(where: Mailboxes, value: str) -> None:
+    own = _own(f"context_folders = {value}")
+    with pytest.raises(BadSetting, match=f"^setting context_folders in {own} is .*, but must be a list of folders"):
+        settings_.load(where.path)
+
+
+def test_a_wrong_list_in_a_shared_file_stops_nobody(where: Mailboxes) -> None:
+    _shared(where, "context_folders = 1")
+    assert list(settings_.load(where.path).context_folders) == []
 
 
 # --- a setting that is a word -----------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import Peer, when
 from ai_bridge.peers import peers as all_peers
 from ai_bridge.sync import status
-from ai_bridge.text import printable, shorten
+from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
 _VERBS = ("show", "edit", "set", "move-home")
 _PATIENCE_S = 60.0
@@ -120,7 +120,7 @@ def _show(where: Mailboxes, found: Card, as_json: bool) -> None:
     for name, value in {"name": found.address, **found.fields}.items():
         click.echo(f"{click.style(printable(name) + ':', fg='cyan')} {printable(value)}")
     if found.text:
-        click.echo(f"\n{printable(found.text, keep=os.linesep + chr(9))}")
+        click.echo(f"\n{printable(found.text, keep=os.linesep + chr(9) + OF_LANGUAGES)}")
     if not found.fields:
         click.echo(f"there is no card of {found.address} yet: `ai-bridge card set` writes one", err=True)
     sys.stdout.flush()

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ai_bridge import adoption, mailboxes, nudge, person
+from ai_bridge import adoption, identity, mailboxes, nudge, person
 from ai_bridge.adoption import NotAdopted
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable
+from ai_bridge.which import View
 
 # Commands that make the mailboxes or need them later, commands that adopt them, and commands that only look.
 _TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall")
@@ -141,6 +142,14 @@ def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
     except (BridgeError, OSError):
         return []
     return [agent for agent in agents if agent.startswith(incomplete)]
+
+
+def view(where: Mailboxes, agent: str | None) -> View:
+    """Return what the caller may mean by an ID; who that is need not be known."""
+    try:
+        return View(identity.who(where, agent).address)
+    except BridgeError:
+        return View()
 
 
 def echo_json(entries: Iterable[dict[str, object]]) -> None:

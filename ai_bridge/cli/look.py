@@ -8,7 +8,7 @@ import click
 
 from ai_bridge import health, identity, inbox, reading, settings, trace
 from ai_bridge.cli import output
-from ai_bridge.cli.group import common, echo_json
+from ai_bridge.cli.group import common, echo_json, view
 from ai_bridge.errors import NoIdentity, NoSuchMessage
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
@@ -35,9 +35,9 @@ def list_(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 @click.option("--raw", is_flag=True, help="The file's exact bytes.")
 @common()
 def show(where: Mailboxes, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
-    """Show one message, by its ID or its file's name, in whatever state; or an attachment's bytes, by its hash."""
+    """Show one message, by ID, SENDER/ID or file's name, in whatever state; or an attachment's bytes, by its hash."""
     try:
-        place = trace.find(where, id_)[0]
+        place = trace.find(where, id_, view(where, agent))[0]
     except NoSuchMessage:
         if not _is_attachment_shown(where, id_, as_json):
             raise
@@ -82,7 +82,7 @@ def status(where: Mailboxes, agent: str | None, id_: str | None, as_json: bool) 
     if id_ is None:
         _own_status(where, agent, as_json)
         return
-    places = trace.find(where, id_)
+    places = trace.find(where, id_, view(where, agent))
     if as_json:
         echo_json(place_status(where, place) for place in places)
         return

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from ai_bridge import fetch, identity, inbox, presence, settings, trace
+from ai_bridge import fetch, identity, inbox, presence, settings, trace, which
 from ai_bridge.cli import output
-from ai_bridge.cli.group import common, complete_agents, echo_json
+from ai_bridge.cli.group import common, complete_agents, echo_json, view
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting
@@ -174,7 +174,7 @@ def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_js
     """Mark messages that are unread for me as read."""
     me, _ = _reader(where, agent)
     for id_ in inbox.acknowledge(where, me, list(ids)):
-        echo_json([{"id": id_, "state": READ}]) if as_json else click.echo(id_)
+        echo_json([{"id": which.split(id_)[1], "state": READ}]) if as_json else click.echo(id_)
 
 
 @click.command()
@@ -182,8 +182,9 @@ def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_js
 @common()
 def restore(where: Mailboxes, agent: str | None, id_: str, as_json: bool) -> None:
     """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
-    places = trace.restore(where, id_)
+    places = trace.restore(where, id_, view(where, agent))
     if as_json:
+        id_ = which.split(id_)[1]
         echo_json([{"id": id_, "state": place.state, "path": place.path} for place in places])
         return
     for place in places:

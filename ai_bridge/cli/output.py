@@ -6,10 +6,10 @@ import click
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.message import Message
-from ai_bridge.text import printable, shorten
+from ai_bridge.text import OF_LANGUAGES, printable, shorten
 from ai_bridge.trace import Place, by_message
 
-_BODY_KEEPS = "\n\t"
+_BODY_KEEPS = "\n\t" + OF_LANGUAGES
 
 
 def as_json(message: Message, state: str, path: str, with_body: bool = True) -> dict[str, object]:

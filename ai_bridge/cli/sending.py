@@ -68,7 +68,11 @@ def run(request: Request, out: "TextIO | None") -> int:
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     loaded = settings.load(where.path)
     limit = loaded.max_message_bytes
-    wanted = _drafts(where, request, limit) if request.batch else [_draft(where, request, _body(request, limit))]
+    wanted = (
+        _drafts(where, sender, request, limit)
+        if request.batch
+        else [_draft(where, sender, request, _body(request, limit))]
+    )
     drafts = [draft for draft, _ in wanted]
     _decide(where, sender, request, drafts)
     guard.check(where, sender, drafts, loaded, _is_person())
@@ -110,10 +114,12 @@ def _line(sent: Sent, as_json: bool) -> str:
     return json.dumps({"id": sent.id, "to": sent.recipients, "paths": sent.paths}) + "\n"
 
 
-def _draft(where: Mailboxes, request: Request, body: str, line: "dict[str, Any] | None" = None) -> "Wanted":
+def _draft(
+    where: Mailboxes, sender: str, request: Request, body: str, line: "dict[str, Any] | None" = None
+) -> "Wanted":
     """Return the draft the request asks for, and its references; a batch's line may say otherwise."""
     words = line or {}
-    in_reply_to, thread, hops = _reply(where, words.get("reply_to", request.reply_to))
+    in_reply_to, thread, hops = _reply(where, sender, words.get("reply_to", request.reply_to))
     subject = words.get("subject", request.subject)
     draft = Draft(
         [words.get("to", request.recipient)],
@@ -127,12 +133,13 @@ def _draft(where: Mailboxes, request: Request, body: str, line: "dict[str, Any] 
     return draft, list(words.get("context", request.context) or [])
 
 
-def _reply(where: Mailboxes, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
+def _reply(where: Mailboxes, sender: str, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
     if not id_:
         return None, None, None
     from ai_bridge.trace import reply_headers
+    from ai_bridge.which import View
 
-    return reply_headers(where, id_)
+    return reply_headers(where, id_, View(sender))
 
 
 def _decide(where: Mailboxes, sender: str, request: Request, drafts: list[Draft]) -> None:
@@ -153,12 +160,14 @@ def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded:
     if not any(references for _, references in wanted):
         return drafts
     from ai_bridge import attachment, context
+    from ai_bridge.person import clients_variable
 
+    by_model = bool(clients_variable())
     outbox, contents = where.outbox(where.known(sender)), {}
     for draft, references in wanted:
         check_subject(draft.subject)
         if references:
-            prepared = context.prepare(draft.body, references, loaded)
+            prepared = context.prepare(draft.body, references, loaded, by_model=by_model)
             draft.body, draft.extra[context.HEADER] = prepared.body, prepared.header
             contents.update(prepared.attached)
     attachment.store(outbox, contents)
@@ -205,7 +214,7 @@ _BATCH_BYTES = 256 * 1024 * 1024
 _BATCH_TEXTS = ("body", "subject", "to", "reply_to")
 
 
-def _drafts(where: Mailboxes, request: Request, limit: int) -> "list[Wanted]":
+def _drafts(where: Mailboxes, sender: str, request: Request, limit: int) -> "list[Wanted]":
     """Read JSON Lines, each an object with `body` and, if it likes, `subject`, `to`, `reply_to` and `context`."""
     raw = _raw(request.file, _BATCH_BYTES)
     if len(raw) > _BATCH_BYTES:
@@ -213,7 +222,8 @@ def _drafts(where: Mailboxes, request: Request, limit: int) -> "list[Wanted]":
     text = _text(raw, request.file)
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     return [
-        _draft(where, request, found["body"], found) for found in (_parsed(line, number) for number, line in lines)
+        _draft(where, sender, request, found["body"], found)
+        for found in (_parsed(line, number) for number, line in lines)
     ]
 
 

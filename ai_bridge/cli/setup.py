@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import click
@@ -110,10 +111,17 @@ def config(where: Mailboxes, agent: str | None, as_json: bool) -> None:
         if as_json:
             echo_json([{"key": name, "value": value, "origin": origin, "meaning": setting.meaning}])
         else:
-            shown = str(value).lower() if isinstance(value, bool) else value
+            shown = _as_toml(value)
             click.echo(f"{name} = {shown}  # {origin}; {setting.meaning}")
     for sentence in loaded.ignored:
         click.echo(f"warning: {printable(sentence)}", err=True)
+
+
+def _as_toml(value: object) -> object:
+    """Return a value as it is written in a settings file; a text stands as it is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return printable(json.dumps(list(value), ensure_ascii=False)) if isinstance(value, list | tuple) else value
 
 
 @click.command()

@@ -96,12 +96,7 @@ class Journal:
         self._dirty = False
 
     def _append(self, text: str) -> None:
-        fd = durable.open_own(self._path)
-        try:
-            os.lseek(fd, 0, os.SEEK_END)
-            durable.write_all(fd, text.encode())
-        finally:
-            os.close(fd)
+        durable.append(self._path, text.encode())
         self._lines += text.count("\n")
         self._dirty = True
 

@@ -77,4 +77,4 @@ def _carried(where: Mailboxes, me: str, claim: Claim, client: Client, event: str
     if reply is None or not client.keeps(event, reply.text):
         lock.release()
         return "", None
-    return f"{MARK} {reply.text}", Hand(lock, reply.shown, claim.settle)
+    return f"{MARK} {reply.text}", Hand(lock, reply.shown, claim.settle, reply.named)

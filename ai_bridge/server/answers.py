@@ -6,17 +6,19 @@ from contextlib import suppress
 from typing import Any
 
 from ai_bridge import context, decide, framing, guard, health, inbox, index, policy, presence, trace
-from ai_bridge.errors import BridgeError
+from ai_bridge.errors import BridgeError, EmptyBody
 from ai_bridge.index import Query
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import peers
 from ai_bridge.send import DEFAULT_SUBJECT, Draft, check_subject, send
 from ai_bridge.server import looking
 from ai_bridge.server.session import Caller, Session
-from ai_bridge.text import printable, shorten
+from ai_bridge.text import abridge, printable, shorten
 
 Words = dict[str, Any]
 _DEFAULT_LIMIT = 20
+# Characters of a query that its answer repeats.
+_ASKED = 200
 
 
 # --- write ----------------------------------------------------------------------------------------------
@@ -24,21 +26,20 @@ _DEFAULT_LIMIT = 20
 
 def _send(session: Session, caller: Caller, words: Words) -> str:
     if not words["body"]:
-        raise BridgeError(what="the body is empty: say what the other agent should know")
-    return _sent(session, session.who(caller).address, words, words["body"], words.get("context", []))
+        raise EmptyBody()
+    return _sent(session, caller, words, words["body"], words.get("context", []))
 
 
 def _context(session: Session, caller: Caller, words: Words) -> str:
     paths = words["paths"]
     subject = shorten(printable(f"context: {', '.join(paths)}"), 200)
     note = words.get("note", "")
-    return _sent(session, session.who(caller).address, {"subject": subject, **words}, note, paths)
+    return _sent(session, caller, {"subject": subject, **words}, note, paths)
 
 
-def _sent(session: Session, me: str, words: Words, body: str, paths: list[str]) -> str:
-    where, loaded = session.mailboxes, session.settings
-    answered = words.get("reply_to")
-    in_reply_to, thread, hops = trace.reply_headers(where, answered) if answered else (None, None, None)
+def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list[str]) -> str:
+    me, where, loaded = session.who(caller).address, session.mailboxes, session.settings
+    in_reply_to, thread, hops = _answering(session, caller, words.get("reply_to"))
     to = words["to"] if isinstance(words["to"], list) else [words["to"]]
     draft = Draft(to, body, words.get("subject", DEFAULT_SUBJECT), in_reply_to, thread, hops=hops)
     if "decide" in words:
@@ -48,12 +49,20 @@ def _sent(session: Session, me: str, words: Words, body: str, paths: list[str]) 
     check_subject(draft.subject)
     guard.check(where, me, [draft], loaded)
     if paths:  # nothing is left by now that would be refused
-        draft.body, draft.extra[context.HEADER] = context.with_context(where.outbox(me), body, paths, loaded)
+        draft.body, draft.extra[context.HEADER] = context.with_context(
+            where.outbox(me), body, paths, loaded, by_model=True
+        )
     sent = send(where, me, draft, loaded.max_message_bytes)
+    session.shown.note([(me, sent.id)])
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") tells how it stands.' if "decide" in words else ""
     )
     return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{_holding(where, me, sent.recipients)}{more}"
+
+
+def _answering(session: Session, caller: Caller, id_: str | None) -> tuple[str | None, str | None, int | None]:
+    """Return `In-Reply-To`, `Thread` and `Hops` of a message that answers the one of that ID, if one is given."""
+    return trace.reply_headers(session.mailboxes, id_, session.view(caller)) if id_ else (None, None, None)
 
 
 def _holding(where: Mailboxes, me: str, recipients: list[str]) -> str:
@@ -66,7 +75,8 @@ def _holding(where: Mailboxes, me: str, recipients: list[str]) -> str:
 
 
 def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
-    done = inbox.acknowledge(session.mailboxes, session.who(caller).address, words["ids"])
+    me = session.who(caller).address
+    done = inbox.acknowledge(session.mailboxes, me, words["ids"], session.view(caller))
     return f"Marked as read: {', '.join(done)}"
 
 
@@ -95,7 +105,9 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
     found = index.find(where, query)
     if thread is not None and not found.places:
         trace.find(where, thread)  # which says so where there is no such message
-    return looking.history(found, _asked(words, peer), _budget(session, caller))
+    text, shown = looking.history(found, _asked(words, peer), _budget(session, caller))
+    session.shown.note(shown)
+    return text
 
 
 def _budget(session: Session, caller: Caller) -> int:
@@ -104,8 +116,9 @@ def _budget(session: Session, caller: Caller) -> int:
 
 def _asked(words: Words, peer: str | None) -> str:
     """Say in words which messages were asked for."""
-    parts = [f"from or to {peer}" if peer else "", f"in the thread {words['thread']}" if "thread" in words else ""]
-    parts += [f"with {printable(words['query'])}" if "query" in words else ""]
+    parts = [f"from or to {peer}" if peer else ""]
+    parts += [f"in the thread {printable(words['thread'])}" if "thread" in words else ""]
+    parts += [f"with {abridge(printable(words['query']), _ASKED)}" if "query" in words else ""]
     return " ".join(part for part in parts if part) or "from or to you"
 
 
@@ -114,7 +127,8 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
     if "thread" in words:
         return looking.tally(decide.tally(where, words["thread"]))
     if "id" in words:
-        return "\n".join(_place_line(where, place) for place in trace.find(where, words["id"]))
+        places = trace.find(where, words["id"], session.view(caller))
+        return "\n".join(_place_line(where, place) for place in places)
     me = session.who(caller)
     report = health.examine(where, session.settings, [me.address])[0]
     return (

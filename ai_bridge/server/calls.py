@@ -19,12 +19,16 @@ from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.server import tools
 from ai_bridge.server.answers import PLAIN, Words
 from ai_bridge.server.session import Caller, Session
-from ai_bridge.text import counted
+from ai_bridge.text import abridge, counted
 
 Context = ServerRequestContext[Any, Any]
 
 _DEFAULT_WAIT_S = 240.0
 _SETTLE_PATIENCE_S, _LOOK_S = 2.0, 0.0002
+# Arguments that hold IDs: they mean messages the session was shown.
+_IDS = ("ids", "id", "reply_to")
+# Characters of what a schema says of a wrong value, which it repeats.
+_REPEATED = 200
 
 
 class BadArguments(BridgeError):
@@ -49,9 +53,9 @@ async def call(session: Session, context: Context, tool: str, words: Words) -> t
         _check(tool, words)
         return _text(await answer(words))
     except BridgeError as refusal:
-        return _text(f"error: {refusal}", is_error=True)
+        return _text(f"error: {refusal.to_model()}", is_error=True)
     except OSError as error:
-        return _text(f"error: {disk_error('the mailboxes', error)}", is_error=True)
+        return _text(f"error: {disk_error('the mailboxes', error).to_model()}", is_error=True)
 
 
 async def _answerer(session: Session, context: Context, tool: str) -> Callable[[Words], Awaitable[str]]:
@@ -81,7 +85,7 @@ def _check(tool: str, words: Words) -> None:
     for error in Draft202012Validator(tools.schema(tool)).iter_errors(words):
         place = ".".join(str(part) for part in error.absolute_path)
         why = f"it must be {error.schema['description']}" if error.validator == "anyOf" else error.message
-        raise BadArguments(tool=tool, why=f"{place}: {why}" if place else why)
+        raise BadArguments(tool=tool, why=abridge(f"{place}: {why}" if place else why, _REPEATED))
 
 
 # --- read and wait --------------------------------------------------------------------------------------
@@ -163,4 +167,6 @@ def _found_text(me: str, found: list[inbox.Waiting], timeout_s: float) -> str:
 
 
 async def _plain(tool: str, session: Session, who: Caller, words: Words) -> str:
+    if any(word in words for word in _IDS):
+        await _settled(session)
     return await anyio.to_thread.run_sync(PLAIN[tool], session, who, words)

@@ -29,6 +29,7 @@ class _Entry:
         lines = [f"From: {first.outbox.owner}{origin(first.outbox.owner, message)}", f"To: {to}"]
         self.head = "\n".join(shorten(line, _LINE) for line in [*lines, *shown_headers(first.outbox, message)])
         self.id = first.id
+        self.sender = first.outbox.owner
         self.body = message.body
         self.path = printable(first.path)
 
@@ -40,17 +41,21 @@ class _Entry:
         return f"{self.head}\n{fenced(self.body[:room], fence)}\n{cut}"
 
 
-def history(found: Found, what: str, max_chars: int) -> str:
-    """Return past messages, newest last, long ones cut so that all keep within `max_chars` characters together."""
+def history(found: Found, what: str, max_chars: int) -> tuple[str, list[tuple[str, str]]]:
+    """Return past messages, newest last, long ones cut so that all keep within `max_chars` characters together.
+
+    With them comes the sender and the ID of each that is shown.
+    """
     entries = _entries(found.places)
     if not entries:
-        return f"No messages {what}." + _incomplete(found)
+        return f"No messages {what}." + _incomplete(found), []
     fence = new_fence()
     shown, room = _fitting(entries, max_chars)
     older = found.more or len(shown) < len(entries)
     head = f"{counted(len(shown), 'message')} {what}, newest last."
     head += f' There are older ones: call again with before="{shown[0].id}".' if older else ""
-    return "\n\n".join([head + _incomplete(found), _NOTE, *(entry.text(fence, room) for entry in shown)])
+    text = "\n\n".join([head + _incomplete(found), _NOTE, *(entry.text(fence, room) for entry in shown)])
+    return text, [(entry.sender, entry.id) for entry in shown]
 
 
 def _entries(places: list[Place]) -> list[_Entry]:

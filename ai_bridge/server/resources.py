@@ -13,6 +13,10 @@ from ai_bridge.server import calls
 from ai_bridge.server.calls import Context, caller
 from ai_bridge.server.reaching import INBOX, Reaching
 from ai_bridge.server.session import Session
+from ai_bridge.text import abridge, printable
+
+# Characters of a wrong address that are repeated.
+_REPEATED = 200
 
 _RESOURCE = types.Resource(
     uri=INBOX, name="inbox", description="Your unread mail; reading it marks nothing as read.", mime_type="text/plain"
@@ -55,16 +59,17 @@ def handlers(session: Session, reaching: Reaching) -> dict[str, Any]:
 
 def _check(uri: str) -> None:
     if uri != INBOX:
-        raise MCPError(types.INVALID_PARAMS, f"there is no resource {uri}: there is {INBOX}", {"uri": uri})
+        named = abridge(printable(uri), _REPEATED)
+        raise MCPError(types.INVALID_PARAMS, f"there is no resource {named}: there is {INBOX}", {"uri": named})
 
 
 async def _unread(session: Session, context: Context) -> str:
     try:
         return await calls.read(session, context, None, {"peek": True})
     except BridgeError as refusal:
-        raise MCPError(types.INTERNAL_ERROR, str(refusal)) from None
+        raise MCPError(types.INTERNAL_ERROR, refusal.to_model()) from None
     except OSError as error:
-        raise MCPError(types.INTERNAL_ERROR, str(disk_error("the mailboxes", error))) from None
+        raise MCPError(types.INTERNAL_ERROR, disk_error("the mailboxes", error).to_model()) from None
 
 
 def _subscribed(reaching: Reaching, context: Context, uri: str, wanted: bool) -> types.EmptyResult:

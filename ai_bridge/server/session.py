@@ -21,6 +21,7 @@ from ai_bridge.reach.told import Told
 from ai_bridge.reach.turn import Turn
 from ai_bridge.sessions import Name
 from ai_bridge.settings import Settings
+from ai_bridge.which import Shown, View
 
 _DEFAULT_LIMIT = 100
 
@@ -52,6 +53,7 @@ class Session:
         self._named_in = ""
         self._has_left = False
         self._told: Told | None = None
+        self.shown = Shown()
         self.activity = Turn()
         self.turn = anyio.Lock()  # reads asked for at once are answered one after the other
 
@@ -151,19 +153,28 @@ class Session:
         except BaseException:
             lock.release()
             raise
-        hand = Hand(lock, reply.shown)
+        hand = Hand(lock, reply.shown, named=reply.named)
         if mode == framing.AUTO and hand.shown:
             self._give(request, hand)
         else:
             hand.settle(taken=False)
-            self.show(request, caller, reply.shown)
+            self.show(request, caller, reply.shown, reply.named)
         return reply.text
 
-    def show(self, request: str | int, caller: Caller, seen: list[Waiting]) -> None:
-        """Have the messages, which the reply to this request names, count as told once the client has it."""
+    def show(
+        self, request: str | int, caller: Caller, seen: list[Waiting], named: list[Waiting] | None = None
+    ) -> None:
+        """Have the messages that the reply to this request tells of count as told once the client has it.
+
+        Those whose IDs it names are what the session means by these IDs from then on.
+        """
         told = self.told(caller)
-        if seen:
-            self._give(request, Hand(None, [], lambda taken: told.add(seen) if taken else None))
+        if seen or named:
+            self._give(request, Hand(None, [], lambda taken: told.add(seen) if taken else None, named))
+
+    def view(self, caller: Caller) -> View:
+        """Return what the session may mean by an ID."""
+        return View(self._own_address(self.mailboxes, caller) or "", self.shown)
 
     def _give(self, request: str | int, hand: Hand) -> None:
         with self._mutex:
@@ -222,6 +233,8 @@ class Session:
             hand.is_settled = True
         try:
             hand.settle(taken)
+            if taken:
+                self.shown.note((one.sender, one.id) for one in hand.named)
         finally:
             with self._mutex:
                 del self._hands[str(request)]

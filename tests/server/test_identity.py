@@ -77,17 +77,28 @@ def test_without_mailboxes_near_a_client_is_its_project_in_the_users_own(serve: 
 # --- nobody known -------------------------------------------------------------------------------------------
 
 
-def test_an_unknown_client_is_told_at_every_use_how_to_say_who_it_is(
+def test_a_client_whose_name_is_no_address_is_told_at_every_use_how_to_say_who_it_is(
     ground: Ground, era: str, where: Mailboxes
 ) -> None:
     post(where, "hello", to="claude", sender="gemini")
     before = everything(where.path)
-    server = ground.shared("inspector", era)
+    server = ground.shared("2026", era)
     for tool, words in EVERY_USE.items():
         refusal = server.refusal(tool, **words)
         assert refusal.startswith("error: it is not known which agent you are"), tool
         assert "AI_BRIDGE_AGENT" in refusal
     assert everything(where.path) == before
+
+
+def test_a_client_nothing_is_known_of_has_its_own_name_at_every_use(serve: Serve, era: str, where: Mailboxes) -> None:
+    id_ = post(where, "hello", to="gemini", sender="claude")
+    server = serve(client="MCP Inspector", era=era)
+    for tool, words in EVERY_USE.items():
+        said = server.call(tool, **words)
+        assert "it is not known which agent you are" not in said.text, tool
+    assert agent_of(server) == "mcp-inspector"
+    sent = server.text("peer_send", to="gemini", body="and mine", reply_to=id_)
+    assert sent.startswith("Sent to gemini. ID: mcp-inspector-")
 
 
 @pytest.mark.parametrize("name", ["postmaster", "No Address"])
