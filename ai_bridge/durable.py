@@ -251,6 +251,14 @@ def open_own(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), _FILE_MODE)
 
 
+def make_private(path: str) -> None:
+    """Leave one of this program's own files to this user alone; harmless where there is none, or no such modes."""
+    try:
+        os.chmod(path, _FILE_MODE)
+    except OSError:
+        return
+
+
 def rewrite(fd: int, data: bytes) -> None:
     """Make an open own file hold just `data`; whoever reads meanwhile finds a first line that is whole."""
     os.lseek(fd, 0, os.SEEK_SET)

@@ -34,7 +34,7 @@ SERVER = [
     *("reaching", "resources", "transport", "run"),
 ]
 CLI = [
-    *("__init__", "receipts", "sending", "fast", "group", "output", "demo"),
+    *("__init__", "stderr", "receipts", "sending", "fast", "group", "output", "demo"),
     *("mail", "allow", "look", "past", "book", "link", "sync", "operate", "hooking", "setup", "install", "doctor"),
     *("main", "entry"),
 ]
