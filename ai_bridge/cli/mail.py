@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ai_bridge import fetch, identity, inbox, presence, settings, trace
+from ai_bridge import fetch, identity, inbox, pipe, presence, settings, trace
 from ai_bridge.cli import output
 from ai_bridge.cli.group import common, complete_agents, echo_json
 from ai_bridge.errors import BridgeError, disk_error
@@ -17,10 +17,26 @@ from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
-from ai_bridge.text import printable
+from ai_bridge.text import counted, printable
 from ai_bridge.trace import Place
 
 _NOTHING_CAME = 3
+# How long the reader of a pipe may read nothing at all: it may hand each line to a model, and wait for the answer.
+_READ_S = 600.0
+# The same for one line; meanwhile nobody else tells the session of mail.
+_TOLD_S = 5.0
+
+
+class NotRead(BridgeError):
+    """Messages that were printed into a pipe were not read there."""
+
+    sentence = "standard output was not read to its end: {count} stayed unread; run `ai-bridge read` again"
+
+
+class NotTold(BridgeError):
+    """The line that tells a session of its mail was not read."""
+
+    sentence = "standard output was not read: the session was told of no mail; run `ai-bridge wait --new` again"
 
 
 def _number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
@@ -72,42 +88,66 @@ def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
 def read(
     where: Mailboxes, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool
 ) -> None:
-    """Print what is unread for me; each message is acknowledged once it is printed."""
-    if sys.__stdout__ is None:
-        raise BridgeError(what="standard output is closed: what is printed nowhere would be read by nobody")
+    """Print what is unread for me; each message is acknowledged once the file, terminal or pipe's reader took it."""
+    _check_output()
     me, loaded = _reader(where, agent)
-    failed = False
     lock = inbox.hold(where, me)
     try:
         waiting = fetch.fetch(where, me, loaded, _sender(where, sender))[:limit]
-        mark = secrets.token_hex(4)
-        for number, one in enumerate(waiting, 1):
-            head = f"=== {mark} message {number} of {len(waiting)}, from {one.sender} ==="
-            failed |= not _print_one(one, head, peek, as_json)
-        if waiting and not as_json:
-            click.echo(f"=== {mark} end ===")
+        is_whole = _print_all(waiting, peek, as_json)
     finally:
         lock.release()
-    if failed:
+    if not is_whole:
         raise click.exceptions.Exit(1)
 
 
-def _print_one(waiting: Waiting, head: str, peek: bool, as_json: bool) -> bool:
-    """Print one message and, once the output took it, acknowledge it; False where it cannot be read.
+def _check_output() -> None:
+    if sys.__stdout__ is None:
+        raise BridgeError(what="standard output is closed: what is printed nowhere would be read by nobody")
 
-    The line `head` before it holds a word no body can know: no message can pass for two.
+
+def _print_all(waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
+    """Print the messages one after the other; False if any cannot be read. Raises `NotRead`.
+
+    The lines around them hold a word no body can know: no message can pass for two.
+    """
+    is_whole, mark, last = True, secrets.token_hex(4), len(waiting)
+    for number, one in enumerate(waiting, 1):
+        head = f"=== {mark} message {number} of {last}, from {one.sender} ===\n"
+        foot = f"=== {mark} end ===\n" if number == last else ""
+        try:
+            is_whole &= _print_one(one, *(("", "") if as_json else (head, foot)), peek, as_json)
+        except BrokenPipeError:
+            if peek:
+                raise
+            raise NotRead(count=counted(last - number + 1, "message")) from None
+    return is_whole
+
+
+def _print_one(waiting: Waiting, head: str, foot: str, peek: bool, as_json: bool) -> bool:
+    """Print one message and acknowledge it; False if it cannot be read or acknowledged.
+
+    Raises BrokenPipeError if standard output is a pipe and its reader does not take the message.
     """
     try:
         message = waiting.load()
     except (BridgeError, OSError) as trouble:
         click.echo(f"error: {printable(waiting.path)} was passed over: {printable(str(trouble))}", err=True)
+        click.echo(foot, nl=False)
         return False
     if as_json:
         echo_json([output.as_json(message, UNREAD if peek else READ, waiting.path if peek else waiting.read_path)])
     else:
-        click.echo(f"{head}\n{output.text(message)}", nl=False)
+        click.echo(f"{head}{output.text(message)}{foot}", nl=False)
     sys.stdout.flush()
-    return peek or _acknowledged(waiting)
+    return peek or (_is_taken(_READ_S) and _acknowledged(waiting))
+
+
+def _is_taken(patience_s: float) -> bool:
+    """Wait until all that was printed is taken; raises BrokenPipeError if the reader of a pipe does not take it."""
+    if not pipe.is_taken(sys.stdout.fileno(), patience_s):
+        raise BrokenPipeError
+    return True
 
 
 def _acknowledged(waiting: Waiting) -> bool:
@@ -152,6 +192,7 @@ def _wait_for_news(
     from ai_bridge.reach import background
     from ai_bridge.reach.notice import notice
 
+    _check_output()
     claim = background.await_news(where, me, loaded, timeout, sender)
     if claim is None:
         raise click.exceptions.Exit(_NOTHING_CAME)
@@ -162,7 +203,9 @@ def _wait_for_news(
         else:
             click.echo(f"{notice(me, claim.news)} Then run this wait again.")
         sys.stdout.flush()
-        told = True
+        told = _is_taken(_TOLD_S)
+    except BrokenPipeError:
+        raise NotTold() from None
     finally:
         claim.settle(told)
 
