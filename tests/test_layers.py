@@ -34,8 +34,22 @@ SERVER = [
     *("reaching", "resources", "transport", "run"),
 ]
 CLI = [
-    *("__init__", "stderr", "receipts", "sending", "fast", "group", "output", "demo"),
-    *("mail", "allow", "look", "past", "book", "link", "sync", "operate", "hooking", "setup", "install", "doctor"),
+    *("__init__", "stderr", "receipts", "sending", "fast", "group", "output", "reader", "demo"),
+    *(
+        "mail",
+        "wait",
+        "allow",
+        "look",
+        "past",
+        "book",
+        "link",
+        "sync",
+        "operate",
+        "hooking",
+        "setup",
+        "install",
+        "doctor",
+    ),
     *("main", "entry"),
 ]
 REACH = [

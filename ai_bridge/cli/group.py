@@ -124,6 +124,13 @@ def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
     return [agent for agent in agents if agent.startswith(incomplete)]
 
 
+def check_number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Refuse what is a float and no number: a range lets it through."""
+    if value is not None and value != value:
+        raise click.BadParameter("it is not a number")
+    return value
+
+
 def echo_json(entries: Iterable[dict[str, object]]) -> None:
     """Print one object a line."""
     import json

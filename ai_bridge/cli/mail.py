@@ -2,48 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from typing import Any
 
 import click
 
-from ai_bridge import fetch, identity, inbox, pipe, presence, settings, trace
+from ai_bridge import fetch, inbox, trace
 from ai_bridge.cli import output
-from ai_bridge.cli.group import common, complete_agents, echo_json
+from ai_bridge.cli.group import check_number, common, complete_agents, echo_json
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, who_reads
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
 from ai_bridge.text import counted, printable
-from ai_bridge.trace import Place
 
-_NOTHING_CAME = 3
 # How long the reader of a pipe may read nothing at all: it may hand each line to a model, and wait for the answer.
 _READ_S = 600.0
-# The same for one line; meanwhile nobody else tells the session of mail.
-_TOLD_S = 5.0
 
 
 class NotRead(BridgeError):
     """Messages that were printed into a pipe were not read there."""
 
     sentence = "standard output was not read to its end: {count} stayed unread; run `ai-bridge read` again"
-
-
-class NotTold(BridgeError):
-    """The line that tells a session of its mail was not read."""
-
-    sentence = "standard output was not read: the session was told of no mail; run `ai-bridge wait --new` again"
-
-
-def _number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    """Refuse what is a float and no number: a range lets it through."""
-    if value is not None and value != value:
-        raise click.BadParameter("it is not a number")
-    return value
 
 
 @click.command()
@@ -61,7 +43,7 @@ def _number(_: click.Context, __: click.Parameter, value: float | None) -> float
 @click.option(
     "--wait-read",
     type=click.FloatRange(0),
-    callback=_number,
+    callback=check_number,
     metavar="S",
     help="Then wait until all have read it; exit code 3 after so many seconds, 1 where it is malformed.",
 )
@@ -89,21 +71,16 @@ def read(
     where: Mailboxes, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool
 ) -> None:
     """Print what is unread for me; each message is acknowledged once the file, terminal or pipe's reader took it."""
-    _check_output()
-    me, loaded = _reader(where, agent)
+    check_output()
+    me, loaded = who_reads(where, agent)
     lock = inbox.hold(where, me)
     try:
-        waiting = fetch.fetch(where, me, loaded, _sender(where, sender))[:limit]
+        waiting = fetch.fetch(where, me, loaded, sender_meant(where, sender))[:limit]
         is_whole = _print_all(waiting, peek, as_json)
     finally:
         lock.release()
     if not is_whole:
         raise click.exceptions.Exit(1)
-
-
-def _check_output() -> None:
-    if sys.__stdout__ is None:
-        raise BridgeError(what="standard output is closed: what is printed nowhere would be read by nobody")
 
 
 def _print_all(waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
@@ -140,14 +117,7 @@ def _print_one(waiting: Waiting, head: str, foot: str, peek: bool, as_json: bool
     else:
         click.echo(f"{head}{output.text(message)}{foot}", nl=False)
     sys.stdout.flush()
-    return peek or (_is_taken(_READ_S) and _acknowledged(waiting))
-
-
-def _is_taken(patience_s: float) -> bool:
-    """Wait until all that was printed is taken; raises BrokenPipeError if the reader of a pipe does not take it."""
-    if not pipe.is_taken(sys.stdout.fileno(), patience_s):
-        raise BrokenPipeError
-    return True
+    return peek or (is_taken(_READ_S) and _acknowledged(waiting))
 
 
 def _acknowledged(waiting: Waiting) -> bool:
@@ -160,62 +130,11 @@ def _acknowledged(waiting: Waiting) -> bool:
 
 
 @click.command()
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0),
-    callback=_number,
-    metavar="S",
-    help="Give up after so many seconds (exit code 3).",
-)
-@click.option(
-    "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
-)
-@click.option("--new", is_flag=True, help="Wait for mail this session was not told of, and tell of it in a line.")
-@common()
-def wait(
-    where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool
-) -> None:
-    """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
-    me, loaded = _reader(where, agent)
-    if new:
-        return _wait_for_news(where, me, loaded, timeout, _sender(where, sender), as_json)
-    found = fetch.wait(where, me, loaded, timeout, _sender(where, sender))
-    if not found:
-        raise click.exceptions.Exit(_NOTHING_CAME)
-    output.print_places([_place(one, me) for one in found], as_json, with_body=False)
-
-
-def _wait_for_news(
-    where: Mailboxes, me: str, loaded: settings.Settings, timeout: float | None, sender: str | None, as_json: bool
-) -> None:
-    """Wait as a shell in a session's background does, whose end wakes the model: told once, and a burst at once."""
-    from ai_bridge.reach import background
-    from ai_bridge.reach.notice import notice
-
-    _check_output()
-    claim = background.await_news(where, me, loaded, timeout, sender)
-    if claim is None:
-        raise click.exceptions.Exit(_NOTHING_CAME)
-    told = False
-    try:
-        if as_json:
-            output.print_places([_place(one, me) for one in claim.news], as_json, with_body=False)
-        else:
-            click.echo(f"{notice(me, claim.news)} Then run this wait again.")
-        sys.stdout.flush()
-        told = _is_taken(_TOLD_S)
-    except BrokenPipeError:
-        raise NotTold() from None
-    finally:
-        claim.settle(told)
-
-
-@click.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @common()
 def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
     """Mark messages that are unread for me as read."""
-    me, _ = _reader(where, agent)
+    me, _ = who_reads(where, agent)
     for id_ in inbox.acknowledge(where, me, list(ids)):
         echo_json([{"id": id_, "state": READ}]) if as_json else click.echo(id_)
 
@@ -231,17 +150,3 @@ def restore(where: Mailboxes, agent: str | None, id_: str, as_json: bool) -> Non
         return
     for place in places:
         click.echo(f"{printable(place.name)} is {place.state} again")
-
-
-def _reader(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings]:
-    """Return who reads, a known agent that lives here, and the settings in force."""
-    me = where.known(identity.who(where, agent).address)
-    return Homes(where).check(me), settings.load(where.path)
-
-
-def _sender(where: Mailboxes, sender: str | None) -> str | None:
-    return None if sender is None else presence.resolve_writer(where, sender)
-
-
-def _place(waiting: Waiting, recipient: str) -> Place:
-    return Place(waiting.outbox, UNREAD, os.path.basename(waiting.path), recipient)
