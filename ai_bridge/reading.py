@@ -10,9 +10,14 @@ import stat
 
 from ai_bridge.errors import NotAFile, TooLarge
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 # Bytes: whatever was once delivered is shown, even if the limit for new messages was lowered since.
 _DELIVERED_LIMIT = 64 * 1024 * 1024
 
+_PIECE_BYTES = 1024 * 1024
 _STALE_TRIES = 3
 _FLAGS = (
     os.O_RDONLY
@@ -60,11 +65,26 @@ def read_all(fd: int, size: int, limit: int) -> bytes:
     whole = os.read(fd, size + 1)
     if len(whole) == size:  # one byte more was asked for, so this is the end
         return whole
-    while part := os.read(fd, limit + 1 - len(whole)):
+    while part := os.read(fd, min(limit + 1 - len(whole), _PIECE_BYTES)):
         whole += part
     if len(whole) > limit:
         raise TooLarge(what="the file", size=len(whole), limit=limit)
     return whole
+
+
+def read_at_most(file: "BinaryIO", limit: int) -> bytes:
+    """Return what is left of an open file, but no more than `limit` bytes.
+
+    It is read in pieces: memory is asked for what is there, and not for all that may be there.
+    """
+    parts: list[bytes] = []
+    while limit > 0:
+        wanted = min(limit, _PIECE_BYTES)
+        parts.append(part := file.read(wanted))
+        if len(part) < wanted:  # the end; a terminal would go on after it
+            break
+        limit -= wanted
+    return b"".join(parts)
 
 
 def read_file(path: str, limit: int) -> bytes:

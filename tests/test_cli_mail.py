@@ -67,6 +67,29 @@ def test_nothing_of_a_batch_with_a_bad_line_is_sent(where: Mailboxes, line: str,
     assert os.listdir(where.outbox("claude").temporary) == []
 
 
+@pytest.mark.parametrize("batch", [["--batch"], []], ids=["batch", "one"])
+def test_what_is_sent_takes_the_memory_that_it_needs_and_no_more(
+    where: Mailboxes, tmp_path: Path, batch: list[str]
+) -> None:
+    """A limit on what may come is no reason to ask for as much: a small machine has not so much."""
+    body = tmp_path / "body"
+    body.write_text('{"body": "x"}')
+    script = 'ulimit -v 120000; exec "$@"'
+    largest = {"AI_BRIDGE_MAX_MESSAGE_BYTES": "1000000000"}
+    words = ["send", "gemini", "--from", "claude", *batch]
+    for given in (words, [*words, "--file", str(body)]):
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", *BY_ENTRY, *given],
+            input=b'{"body": "x"}',
+            capture_output=True,
+            timeout=60,
+            env={**os.environ, **largest},
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert len(states(where, "claude")[DROPPED]) == 2
+
+
 # --- read -------------------------------------------------------------------------------------------------
 
 

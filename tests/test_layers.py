@@ -35,22 +35,8 @@ SERVER = [
 ]
 CLI = [
     *("__init__", "stderr", "receipts", "sending", "fast", "group", "output", "reader", "demo"),
-    *(
-        "mail",
-        "wait",
-        "allow",
-        "look",
-        "past",
-        "book",
-        "link",
-        "sync",
-        "operate",
-        "hooking",
-        "setup",
-        "install",
-        "doctor",
-    ),
-    *("main", "entry"),
+    *("mail", "wait", "allow", "look", "past", "book", "link", "sync", "operate", "hooking", "setup"),
+    *("install", "doctor", "main", "entry"),
 ]
 REACH = [
     *("__init__", "told", "turn", "client", "notice", "claude", "codex", "gemini", "known"),
