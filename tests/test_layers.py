@@ -35,7 +35,7 @@ SERVER = [
 ]
 CLI = [
     *("__init__", "stderr", "receipts", "sending", "fast", "group", "output", "reader", "demo"),
-    *("mail", "wait", "allow", "look", "past", "book", "link", "sync", "operate", "hooking", "setup"),
+    *("mail", "wait", "allow", "look", "past", "editing", "book", "link", "sync", "operate", "hooking", "setup"),
     *("install", "doctor", "main", "entry"),
 ]
 REACH = [
