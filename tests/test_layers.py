@@ -22,7 +22,7 @@ ORDER = [
     *("policy", "homes", "cards", "linked", "machines", "presence", "clocks", "sync"),
     *("hops", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
     *("ids", "send", "guard", "gate", "decide", "judge", "reject", "claims", "step", "route", "recover", "strays"),
-    *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),
+    *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "delay", "fetch"),
     *("processes", "identity", "person", "sessions"),
     *("log", "link", "handover", "surroundings", "health", "router_locks", "daemon", "control"),
     *("service", "install"),

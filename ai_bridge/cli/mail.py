@@ -11,7 +11,7 @@ import click
 from ai_bridge import fetch, inbox, trace
 from ai_bridge.cli import output
 from ai_bridge.cli.group import check_number, common, complete_agents, echo_json
-from ai_bridge.cli.reader import check_output, is_taken, sender_meant, who_reads
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
@@ -73,12 +73,14 @@ def read(
     """Print what is unread for me; each message is acknowledged once the file, terminal or pipe's reader took it."""
     check_output()
     me, loaded = who_reads(where, agent)
+    sender = sender_meant(where, sender)
     lock = inbox.hold(where, me)
     try:
-        waiting = fetch.fetch(where, me, loaded, sender_meant(where, sender))[:limit]
+        waiting = fetch.fetch(where, me, loaded, sender)[:limit]
         is_whole = _print_all(waiting, peek, as_json)
     finally:
         lock.release()
+    tell_delay(where, me, sender)
     if not is_whole:
         raise click.exceptions.Exit(1)
 

@@ -1,10 +1,13 @@
-"""What `read` and `wait` share: who reads, and whether what they print is taken."""
+"""What `read` and `wait` share: who reads, what is late, and whether what they print is taken."""
 
 from __future__ import annotations
 
 import sys
 
+import click
+
 from ai_bridge import identity, pipe, presence, settings
+from ai_bridge.delay import delay
 from ai_bridge.errors import BridgeError
 from ai_bridge.homes import Homes
 from ai_bridge.mailboxes import Mailboxes
@@ -19,6 +22,12 @@ def who_reads(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settin
 def sender_meant(where: Mailboxes, sender: str | None) -> str | None:
     """Return the agent that --from means; raises what `presence.resolve` does."""
     return None if sender is None else presence.resolve_writer(where, sender)
+
+
+def tell_delay(where: Mailboxes, me: str, sender: str | None) -> None:
+    """Say on standard error what is on its way to me and is not moved: that nothing is unread is not all then."""
+    if (late := delay(where, me, sender)) is not None:
+        click.echo(f"{late}", err=True)
 
 
 def check_output() -> None:

@@ -10,7 +10,7 @@ import click
 from ai_bridge import fetch, settings
 from ai_bridge.cli import output
 from ai_bridge.cli.group import check_number, common, complete_agents
-from ai_bridge.cli.reader import check_output, is_taken, sender_meant, who_reads
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
@@ -46,10 +46,12 @@ def wait(
 ) -> None:
     """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
     me, loaded = who_reads(where, agent)
+    sender = sender_meant(where, sender)
     if new:
-        return _wait_for_news(where, me, loaded, timeout, sender_meant(where, sender), as_json)
-    found = fetch.wait(where, me, loaded, timeout, sender_meant(where, sender))
+        return _wait_for_news(where, me, loaded, timeout, sender, as_json)
+    found = fetch.wait(where, me, loaded, timeout, sender)
     if not found:
+        tell_delay(where, me, sender)
         raise click.exceptions.Exit(_NOTHING_CAME)
     output.print_places([_place(one, me) for one in found], as_json, with_body=False)
 
@@ -64,6 +66,7 @@ def _wait_for_news(
     check_output()
     claim = background.await_news(where, me, loaded, timeout, sender)
     if claim is None:
+        tell_delay(where, me, sender)
         raise click.exceptions.Exit(_NOTHING_CAME)
     told = False
     try:
