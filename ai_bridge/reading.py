@@ -102,11 +102,15 @@ def read_file(path: str, limit: int) -> bytes:
 
 
 def _read_once(path: str, limit: int) -> bytes:
-    fd, found = open_regular(path)
     try:
-        return read_all(fd, found.st_size, limit)
-    finally:
-        os.close(fd)
+        fd, found = open_regular(path)
+        try:
+            return read_all(fd, found.st_size, limit)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        error.filename = path  # of a descriptor the system says no name
+        raise
 
 
 def freshen(directory: str) -> None:
