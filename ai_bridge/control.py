@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TextIO
 
 from ai_bridge import durable
@@ -14,7 +15,7 @@ from ai_bridge.health import router_of
 from ai_bridge.locks import Holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.processes import MODULE
-from ai_bridge.reading import read_file
+from ai_bridge.reading import listed, read_file
 from ai_bridge.router_locks import ALL
 from ai_bridge.state import state_base
 
@@ -56,6 +57,7 @@ def start(mailboxes: Mailboxes, only: str | None = None, options: tuple[str, ...
     _refuse_second(mailboxes, only)
     log = log_file(mailboxes, only)
     durable.make_directory(os.path.dirname(log))
+    _make_private(log)
     process = _spawn(mailboxes, only, options, log)
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
@@ -80,7 +82,8 @@ def _spawn(mailboxes: Mailboxes, only: str | None, options: tuple[str, ...], log
     command = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path, "--log", log]
     environment = {key: value for key, value in os.environ.items() if key != "AI_BRIDGE_AGENT"}
     environment["AI_BRIDGE_STATE"] = state_base()  # its working directory is another
-    with open(log + ".stderr", "wb") as errors:
+    with os.fdopen(durable.open_own(log + ".stderr"), "wb") as errors:
+        errors.truncate()
         return subprocess.Popen(
             [*command, *scope, *options],
             stdin=subprocess.DEVNULL,
@@ -90,6 +93,15 @@ def _spawn(mailboxes: Mailboxes, only: str | None, options: tuple[str, ...], log
             env=environment,
             start_new_session=True,
         )
+
+
+def _make_private(log: str) -> None:
+    """Leave the log to this user alone, with what was rotated and what the last router said as it started."""
+    folder, name = os.path.split(log)
+    for found in listed(folder):
+        if found.startswith(name):
+            with suppress(OSError):
+                durable.make_private(os.path.join(folder, found))
 
 
 def _last_words(process: "subprocess.Popen[bytes]", log: str) -> str:

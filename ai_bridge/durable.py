@@ -12,6 +12,7 @@ from _thread import get_ident  # the module `threading` would cost every start
 
 from ai_bridge.libc import check as _check
 from ai_bridge.libc import function as _libc_function
+from ai_bridge.reading import is_reservation, is_same
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -185,14 +186,6 @@ def _rename_by_link(source: str, target: str) -> bool:
     return True
 
 
-def is_same(first: str, second: str) -> bool:
-    """Tell whether two names are of one file: a move by links that was cut short in the middle."""
-    try:
-        return os.path.samestat(os.lstat(first), os.lstat(second))
-    except FileNotFoundError:
-        return False
-
-
 def _rename_by_reservation(source: str, target: str) -> bool:
     reserved = _reserve(source, target)
     try:
@@ -216,11 +209,6 @@ def _reserve(source: str, target: str) -> bool:
             raise
         return False
     return True
-
-
-def is_reservation(path: str) -> bool:
-    """Tell whether this is an empty file, which reserves its name for a message: no message is ever empty."""
-    return os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) == 0
 
 
 def move_onto_reservation(source: str, target: str) -> bool:
@@ -277,3 +265,8 @@ def append(path: str, data: bytes) -> None:
     """Add `data` to the end of an own file, creating it; `flush_files` makes that durable."""
     with open(open_own(path), "ab") as file:
         file.write(data)
+
+
+def make_private(path: str) -> None:
+    """Leave one of this program's own files to this user alone; raises OSError."""
+    os.chmod(path, _FILE_MODE)

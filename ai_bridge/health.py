@@ -6,6 +6,7 @@ from calendar import timegm
 from time import strptime
 
 from ai_bridge import address, message, reading
+from ai_bridge.delay import Delay, age, age_of, delay_of, delays, idle_s
 from ai_bridge.errors import DiskError, disk_error
 from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting, inboxes
@@ -18,6 +19,9 @@ from ai_bridge.trace import Place
 
 HEALTHY, WARNING, CRITICAL = range(3)
 LEVELS = ("healthy", "warning", "critical")
+# A router at work looks at everything once a sweep, and at what comes at once. One that has moved nothing for so many
+# sweeps, and for so many seconds, while mail waits, does not work.
+_SWEEPS, _STALLED_S = 2, 2.0
 
 
 class Waits:
@@ -27,7 +31,7 @@ class Waits:
 
     def __init__(self, paths: list[str], now: float) -> None:
         self.count = len(paths)
-        self.oldest_s = round(max((_age(path, now) for path in paths), default=0.0), 1)
+        self.oldest_s = round(max((age_of(path, now) for path in paths), default=0.0), 1)
 
     def as_json(self) -> dict[str, float]:
         return {"count": self.count, "oldest_s": self.oldest_s}
@@ -37,11 +41,11 @@ class AgentHealth:
     """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
 
     `home` is the machine it lives on, '' where that is this one; `abroad` counts what waits in its outbox for agents
-    on each other machine.
+    on each other machine. `delay` is what is on its way to it although a router is at work, None if nothing is.
     """
 
     __slots__ = (
-        *("abroad", "agent", "dropped", "findings", "held", "home"),
+        *("abroad", "agent", "delay", "dropped", "findings", "held", "home"),
         *("malformed", "processing", "router", "unread"),
     )
 
@@ -50,6 +54,7 @@ class AgentHealth:
         self.router = router
         self.home = ""
         self.abroad: dict[str, int] = {}
+        self.delay: Delay | None = None
         self.dropped = _waits(outbox, DROPPED, now)
         self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))
         self.processing = _waits(outbox, PROCESSING, now)
@@ -84,6 +89,7 @@ class AgentHealth:
             "level": LEVELS[max((level for level, _ in self.findings), default=HEALTHY)],
             "findings": [sentence for _, sentence in self.findings],
             **({"home": self.home} if self.home else {}),
+            **({"delay": self.delay.as_json()} if self.delay else {}),
         }
 
 
@@ -96,11 +102,14 @@ def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
 def why(mailboxes: Mailboxes, place: Place) -> str | None:
     """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None."""
     agent = place.recipient
-    if place.state != DROPPED or not agent:
+    if place.state not in (DROPPED, PROCESSING) or not agent:
         return place.reason
-    if trouble := _card_trouble(Policies(mailboxes), agent):
+    if place.state == DROPPED and (trouble := _card_trouble(Policies(mailboxes), agent)):
         return f"it waits, for {trouble}"
-    if router_of(mailboxes, agent) is not None:
+    if (router := router_of(mailboxes, agent)) is not None:
+        late = delay_of(place.path, router)
+        return late.unmoved if late else place.reason
+    if place.state != DROPPED:
         return place.reason
     if there := _machine_of(Homes(mailboxes), agent):
         return f"{agent} lives on {there}, and is delivered there"
@@ -112,12 +121,16 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
     now = time.time()
     reports = []
     waiting, homes, policies = inboxes(mailboxes), Homes(mailboxes), Policies(mailboxes)
+    late = delays(mailboxes)
+    unmoved_s = idle_s(mailboxes) if late else 0.0
     for agent in agents:
         router = router_of(mailboxes, agent)
         report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
         report.home = _machine_of(homes, agent) or _link_of(homes, agent)
+        report.delay = late.get(agent)
         _note_abroad(report, mailboxes.outbox(agent), homes)
         _judge(report, settings)
+        _judge_delay(report, unmoved_s, settings)
         _judge_card(report, policies, homes)
         reports.append(report)
     return reports
@@ -202,19 +215,18 @@ def _judge(report: AgentHealth, settings: Settings) -> None:
         report.find(WARNING, f"{report.malformed.count} malformed; each has its reason beside it in .malformed")
 
 
+def _judge_delay(report: AgentHealth, unmoved_s: float, settings: Settings) -> None:
+    """Warn of a router that holds its lock and moves nothing; one that is busy with other mail moves that."""
+    patience_s = min(max(_SWEEPS * settings.sweep_s, _STALLED_S), settings.stuck_s)
+    if report.delay is not None and min(report.delay.seconds, unmoved_s) >= patience_s:
+        report.find(WARNING, f"{report.delay}; `ai-collab restart` puts another in its place")
+
+
 def level(reports: list[AgentHealth]) -> int:
     """Return the worst level found: 0 healthy, 1 warning, 2 critical; no agent at all is critical."""
     if not reports:
         return CRITICAL
     return max((found for report in reports for found, _ in report.findings), default=HEALTHY)
-
-
-def age(seconds: float) -> str:
-    """Return a time span as people say it: `12 s`, `5 min`, `3 h`, `2 d`."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"
 
 
 def _waits(outbox: Outbox, state: str, now: float) -> Waits:
@@ -226,11 +238,3 @@ def _oldest_composed(outbox: Outbox, now: float) -> float:
     names = [name for name in outbox.visible(DROPPED) if message.is_own_id(label(name)[0])]
     stamp = message.stamp_of(label(names[0])[0]) if names else ""
     return round(max(0.0, now - timegm(strptime(stamp[:14], "%Y%m%d%H%M%S"))), 1) if stamp else 0.0
-
-
-def _age(path: str, now: float) -> float:
-    """Return the seconds since the file came where it is (its ctime)."""
-    try:
-        return max(0.0, now - os.lstat(path).st_ctime)
-    except OSError:
-        return 0.0

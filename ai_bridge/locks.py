@@ -103,15 +103,19 @@ class Lock:
             raise RuntimeError(f"{self.path} is not held")
         since = stamp(time.time())
         state = "ready" if ready else "starting"
-        durable.rewrite(self._fd, f"{os.getpid()} {role} {since} {state} {serves}\n".encode())
+        with _named(self.path):
+            durable.rewrite(self._fd, f"{os.getpid()} {role} {since} {state} {serves}\n".encode())
 
     def release(self) -> None:
         """Give the lock back; harmless where it is not held."""
         if self._fd is None:
             return
         fd, self._fd = self._fd, None
-        durable.rewrite(fd, b"")
-        os.close(fd)
+        with _named(self.path):
+            try:
+                durable.rewrite(fd, b"")
+            finally:
+                os.close(fd)
 
     def __enter__(self) -> "Lock":
         return self
@@ -126,13 +130,28 @@ def holder(path: str) -> Holder | None:
         fd = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return None
-    try:
-        if _try_lock(fd):
-            return None
-        os.lseek(fd, 0, os.SEEK_SET)
-        return _parsed(os.read(fd, 512).decode("utf-8", "replace"))
-    finally:
-        os.close(fd)
+    with _named(path):
+        try:
+            if _try_lock(fd):
+                return None
+            os.lseek(fd, 0, os.SEEK_SET)
+            return _parsed(os.read(fd, 512).decode("utf-8", "replace"))
+        finally:
+            os.close(fd)
+
+
+class _named:  # noqa: N801 - it is used as a function; `contextlib` would cost every start
+    """Gives an error the lock's path: of a descriptor the system says no name."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            error.filename = self._path
 
 
 def _parsed(text: str) -> Holder:

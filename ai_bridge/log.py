@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import sys
 import time
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 
 from ai_bridge.text import printable
@@ -32,6 +34,18 @@ class _JsonLines(logging.Formatter):
         return json.dumps(entry)
 
 
+class _OwnFile(RotatingFileHandler):
+    """A file for this user alone. A line that the disk refuses is dropped: a stack trace for each is no help."""
+
+    def _open(self) -> TextIOWrapper:
+        fd = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        return open(fd, "a", encoding=self.encoding, errors=self.errors)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is that of `logging`
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 def _stamp(record: logging.LogRecord) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
 
@@ -42,7 +56,7 @@ def open_log(path: str | None, as_json: bool, max_bytes: int, verbose: bool = Fa
     if path is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        handler = RotatingFileHandler(
+        handler = _OwnFile(
             path, maxBytes=max_bytes, backupCount=_BACKUPS, encoding="utf-8", errors="backslashreplace"
         )
     handler.setFormatter(_JsonLines() if as_json else _Lines())

@@ -92,7 +92,7 @@ class Outbox:
     def holds(self, state: str, name: str) -> bool:
         """Tell whether a file of that name, and no reservation, is there in `state`."""
         path = self.file(state, name)
-        return os.path.lexists(path) and not durable.is_reservation(path)
+        return os.path.lexists(path) and not reading.is_reservation(path)
 
     def flush(self, *states: str) -> None:
         """Make durable what moves have made of the names in these states."""

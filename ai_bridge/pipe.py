@@ -28,12 +28,29 @@ def unread_bytes(fd: int) -> int:
 
 
 def is_taken(fd: int, patience_s: float) -> bool:
-    """Wait, at most so long, until the other end has read everything; False where it did not."""
-    deadline, pause = time.monotonic() + patience_s, _FIRST_LOOK_S
-    while (left := unread_bytes(fd)) > 0 and time.monotonic() < deadline:
+    """Wait until the other end has read everything; False if it left before, or read nothing for so many seconds.
+
+    An end that reads slowly is waited for: the seconds begin again with whatever it reads.
+    """
+    left, deadline, pause = unread_bytes(fd), time.monotonic() + patience_s, _FIRST_LOOK_S
+    while left > 0:
+        if _has_left(fd) or time.monotonic() >= deadline:
+            return unread_bytes(fd) == 0  # it may have read the rest just before
         time.sleep(pause)
         pause = min(pause * 2, _LAST_LOOK_S)
+        before, left = left, unread_bytes(fd)
+        if left < before:
+            deadline = time.monotonic() + patience_s
     return left == 0
+
+
+def _has_left(fd: int) -> bool:
+    """Tell whether nobody can read the pipe any more; what nobody took still lies in it."""
+    import select  # most of what is written is taken at the first look
+
+    poll = select.poll()
+    poll.register(fd, 0)  # an error, or a hang-up, is told unasked
+    return bool(poll.poll(0))
 
 
 def _ask(ioctl: Callable[..., bytes], fd: int, question: int) -> int:

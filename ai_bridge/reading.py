@@ -13,10 +13,12 @@ from ai_bridge.errors import NotAFile, TooLarge
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
 # Bytes: whatever was once delivered is shown, even if the limit for new messages was lowered since.
 _DELIVERED_LIMIT = 64 * 1024 * 1024
 
+_PIECE_BYTES = 1024 * 1024
 _STALE_TRIES = 3
 _FLAGS = (
     os.O_RDONLY
@@ -64,11 +66,26 @@ def read_all(fd: int, size: int, limit: int) -> bytes:
     whole = os.read(fd, size + 1)
     if len(whole) == size:  # one byte more was asked for, so this is the end
         return whole
-    while part := os.read(fd, limit + 1 - len(whole)):
+    while part := os.read(fd, min(limit + 1 - len(whole), _PIECE_BYTES)):
         whole += part
     if len(whole) > limit:
         raise TooLarge(what="the file", size=len(whole), limit=limit)
     return whole
+
+
+def read_at_most(file: "BinaryIO", limit: int) -> bytes:
+    """Return what is left of an open file, but no more than `limit` bytes.
+
+    It is read in pieces: memory is asked for what is there, and not for all that may be there.
+    """
+    parts: list[bytes] = []
+    while limit > 0:
+        wanted = min(limit, _PIECE_BYTES)
+        parts.append(part := file.read(wanted))
+        if len(part) < wanted:  # the end; a terminal would go on after it
+            break
+        limit -= wanted
+    return b"".join(parts)
 
 
 def read_file(path: str, limit: int) -> bytes:
@@ -102,11 +119,15 @@ def _read_again(path: str, read: "Callable[[int, int], bytes]") -> bytes:
 
 
 def _read_once(path: str, read: "Callable[[int, int], bytes]") -> bytes:
-    fd, found = open_regular(path)
     try:
-        return read(fd, found.st_size)
-    finally:
-        os.close(fd)
+        fd, found = open_regular(path)
+        try:
+            return read(fd, found.st_size)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        error.filename = path  # of a descriptor the system says no name
+        raise
 
 
 def real_directory(path: str) -> str:
@@ -114,6 +135,19 @@ def real_directory(path: str) -> str:
     if os.path.islink(path):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
     return path
+
+
+def is_same(first: str, second: str) -> bool:
+    """Tell whether two names are of one file: a move by links that was cut short in the middle."""
+    try:
+        return os.path.samestat(os.lstat(first), os.lstat(second))
+    except FileNotFoundError:
+        return False
+
+
+def is_reservation(path: str) -> bool:
+    """Tell whether this is an empty file, which reserves its name for a message: no message is ever empty."""
+    return os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) == 0
 
 
 def freshen(directory: str) -> None:

@@ -46,7 +46,7 @@ def _free_name(outbox: Outbox, state: str, here: str, wanted: str) -> str:
     A reason without its file is a crash's leftover, too, and no hindrance.
     """
     number = 0
-    while os.path.lexists(kept := outbox.file(state, variant(wanted, number))) and not durable.is_same(here, kept):
+    while os.path.lexists(kept := outbox.file(state, variant(wanted, number))) and not reading.is_same(here, kept):
         number += 1
     return variant(wanted, number)
 

@@ -209,7 +209,7 @@ find_thread() {
     [ -n "$reply_to" ] || return
     set +f
     for original in "$mailboxes"/*-outbox/"$reply_to".*.txt "$mailboxes"/*-outbox/.*/"$reply_to".*.txt; do
-        [ -f "$original" ] || continue
+        [ -f "$original" ] && [ ! -L "$original" ] || continue
         set -f
         thread=$reply_to
         while IFS= read -r line && [ -n "$line" ]; do
@@ -266,30 +266,45 @@ compose() {
     [ -z "$reply_to" ] || tail="$tail${newline}In-Reply-To: $reply_to${newline}Thread: $thread"
 }
 
-# Writes the headers for recipient $1, and makes ready for dd to append the body to them.
-write_headers() {
+# Begins the file of recipient $1 with its headers, and leaves it open as 4. Whatever a neighbour puts in its place
+# meanwhile, all that is written goes into the file that was made here, and all that is read comes from one.
+begin() {
     headers="ID: $id${newline}From: $from${newline}To: $1${newline}$tail"
     set -C
-    printf '%s\n\n' "$headers" >"$temporary.$1.txt" || refuse "$outbox/.tmp cannot be written: is the disk full or read-only?"
+    { command exec 4>"$temporary.$1.txt"; } 2>/dev/null || refuse_temporary
     set +C
+    { printf '%s\n\n' "$headers" >&4; } 2>/dev/null || refuse_temporary
 }
 
-# The body of the first recipient's file comes from standard input.
+refuse_temporary() { refuse "$outbox/.tmp cannot be written: is the disk full or read-only?"; }
+
+check_directories() {
+    [ ! -L "$outbox" ] || refuse "$outbox is a symbolic link: put the directory itself there"
+    [ ! -L "$outbox/.tmp" ] || refuse "$outbox/.tmp is a symbolic link: remove it, a directory is made in its place"
+    [ -d "$outbox/.tmp" ] || mkdir "$outbox/.tmp" 2>/dev/null || refuse "$outbox/.tmp cannot be made: check who owns it"
+}
+
+# The body of the first recipient's file comes from standard input. The file stays open as 3.
 write_first() {
     if [ -n "$file" ] && [ "$file" != - ]; then
         [ -r "$file" ] && [ ! -d "$file" ] || refuse "$file cannot be read: check the path"
         exec <"$file"
     fi
-    [ -d "$outbox/.tmp" ] || mkdir "$outbox/.tmp" || refuse "$outbox/.tmp cannot be made: check who owns it"
-    write_headers "$1"
+    check_directories
+    begin "$1"
+    exec 3>&4
     first=$temporary.$1.txt skip=$((${#headers} + 2)) room=$((limit - ${#headers} - 1))
     [ "$room" -gt 1 ] || refuse_size
-    told=$(dd of="$first" bs="$room" count=1 iflag=fullblock oflag=append conv=notrunc,fsync 2>&1) ||
-        refuse "$outbox: the body cannot be written safely: ${told%%"$newline"*}"
+    told=$(dd bs="$room" count=1 iflag=fullblock conv=fsync 2>&1 >&4) || refuse_body
     case $told in
         1+0*) refuse_size ;;
         0+0*) [ -n "$allow_empty" ] || refuse "the body is empty: pipe text in or name a --file, or say --allow-empty" ;;
     esac
+}
+
+refuse_body() {
+    told=${told%%"$newline"*}
+    refuse "$outbox: the body cannot be written safely: ${told##*: }"
 }
 
 refuse_size() {
@@ -298,13 +313,16 @@ refuse_size() {
 
 # The body of every other recipient's file is copied from the first.
 write_other() {
-    write_headers "$1"
-    told=$(dd if="$first" of="$temporary.$1.txt" bs=65536 iflag=skip_bytes skip="$skip" oflag=append conv=notrunc,fsync 2>&1) ||
-        refuse "$outbox: the body cannot be written safely: ${told%%"$newline"*}"
+    begin "$1"
+    told=$(dd if=/dev/fd/3 bs=65536 iflag=skip_bytes skip="$skip" conv=fsync 2>&1 >&4) || refuse_body
 }
 
 # From the first move on a router may take the files, so nothing is taken back and no signal is heard.
 publish() {
+    exec 3>&- 4>&- # a router waits for a file that is open for writing
+    for one in "$@"; do
+        [ -f "$one" ] && [ ! -L "$one" ] || refuse "$one was replaced while it was written: nothing was sent"
+    done
     trap '' HUP INT TERM
     done=''
     for one in "$@"; do

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from ai_bridge import cards
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.settings import Settings
 from tests.conftest import command, post, route
+from tests.test_cli_send import refused
 from tests.test_presence import session
 
 
@@ -92,6 +95,62 @@ def test_an_editor_changes_the_card(where: Mailboxes, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     card = cards.load(where, "claude")
     assert (card.get("description"), card.text) == ("edited", "by hand")
+
+
+CARD = b"---\ndescription: written\n---\nfor an hour\n"
+# What an editor does with the file it is given ($1), and what it has written there when it ends.
+SCRIPTS = {
+    "text that is not UTF-8": ("printf 'caf\\351' >\"$1\"", b"caf\xe9"),
+    "half a character": ("printf -- '---\\na: \\342\\200' >\"$1\"", b"---\na: \xe2\x80"),
+    "a card and a failure": ('cat "$CARD" >"$1"; exit 1', CARD),
+    "a card and a death": ('cat "$CARD" >"$1"; kill -9 $$', CARD),
+    "a text that is no card": ('echo no front matter >"$1"', b"no front matter\n"),
+    "another file in its place": ('cp "$CARD" "$1.new"; mv "$1.new" "$1"; exit 3', CARD),
+}
+
+
+def _edit(tmp_path: Path, script: str) -> subprocess.CompletedProcess[str]:
+    editor = tmp_path / "editor"
+    editor.write_text(f"#!/bin/sh\n{script}\n")
+    editor.chmod(0o700)
+    (tmp_path / "card").write_bytes(CARD)
+    return command("card", "edit", "claude", EDITOR=str(editor), VISUAL="", CARD=str(tmp_path / "card"))
+
+
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_what_was_written_in_an_editor_is_kept_whatever_it_is(where: Mailboxes, tmp_path: Path, case: str) -> None:
+    command("card", "set", "description=before", "claude")
+    script, written = SCRIPTS[case]
+    done = _edit(tmp_path, script)
+    refused(done, "not changed" if "no card" not in case else "nothing was changed", "what you wrote is in")
+    kept = Path(done.stderr.rstrip().rpartition("what you wrote is in ")[2])
+    assert kept.read_bytes() == written
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert cards.load(where, "claude").get("description") == "before"
+
+
+def test_no_edit_takes_away_what_another_left(where: Mailboxes, tmp_path: Path) -> None:
+    said = [_edit(tmp_path, f"printf '{number}\\377' >\"$1\"").stderr for number in range(2)]
+    kept = [Path(line.rstrip().rpartition("what you wrote is in ")[2]).read_bytes() for line in said]
+    assert kept == [b"0\xff", b"1\xff"]
+
+
+@pytest.mark.parametrize("script", ["exit 1", 'rm "$1"', "exit 0"])
+def test_an_editor_that_wrote_nothing_leaves_nothing(where: Mailboxes, tmp_path: Path, script: str) -> None:
+    command("card", "set", "description=before", "claude")
+    done = _edit(tmp_path, script)
+    if script == "exit 0":
+        assert (done.returncode, done.stderr) == (0, "")
+    else:
+        refused(done, "the card of claude was not changed")
+    assert os.listdir(where.state_file("edited")) == []
+    assert cards.load(where, "claude").get("description") == "before"
+
+
+@pytest.mark.parametrize("editor", ["/no/such/editor", "an 'unbalanced quote", "/"])
+def test_an_editor_that_cannot_be_started_is_said_in_one_sentence(where: Mailboxes, editor: str) -> None:
+    refused(command("card", "edit", "claude", EDITOR=editor, VISUAL=""), "the card of claude was not changed")
+    assert os.listdir(where.state_file("edited")) == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from ai_bridge.inbox import unread
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.settings import Settings
-from tests.conftest import command, post, route, states, until
+from tests.conftest import command, post, route, states, until, waiting_bytes
 from tests.test_cli_send import BY_ENTRY, refused, without_output
 
 KEYS = ["id", "from", "to", "subject", "date", "in_reply_to", "thread", "state", "path", "headers", "body"]
@@ -64,6 +65,29 @@ def test_nothing_of_a_batch_with_a_bad_line_is_sent(where: Mailboxes, line: str,
     refused(command("send", "gemini", "--batch", "--from", "claude", body=body), says)
     assert states(where, "claude") == {}
     assert os.listdir(where.outbox("claude").temporary) == []
+
+
+@pytest.mark.parametrize("batch", [["--batch"], []], ids=["batch", "one"])
+def test_what_is_sent_takes_the_memory_that_it_needs_and_no_more(
+    where: Mailboxes, tmp_path: Path, batch: list[str]
+) -> None:
+    """A limit on what may come is no reason to ask for as much: a small machine has not so much."""
+    body = tmp_path / "body"
+    body.write_text('{"body": "x"}')
+    script = 'ulimit -v 120000; exec "$@"'
+    largest = {"AI_BRIDGE_MAX_MESSAGE_BYTES": "1000000000"}
+    words = ["send", "gemini", "--from", "claude", *batch]
+    for given in (words, [*words, "--file", str(body)]):
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", *BY_ENTRY, *given],
+            input=b'{"body": "x"}',
+            capture_output=True,
+            timeout=60,
+            env={**os.environ, **largest},
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert len(states(where, "claude")[DROPPED]) == 2
 
 
 # --- read -------------------------------------------------------------------------------------------------
@@ -158,6 +182,125 @@ def test_only_what_was_taken_before_the_reader_left_is_acknowledged(
     reading.stdout.close()
     assert reading.wait(60) == 1
     assert [one.id for one in unread(where, "gemini")] == [long]
+
+
+class Piped:
+    """A read whose output is a pipe, with our end of it; what it prints is taken only as we like."""
+
+    def __init__(
+        self, processes: list[subprocess.Popen[bytes]], *words: str, way: tuple[str, ...] = BY_ENTRY
+    ) -> None:
+        self.end, theirs = os.pipe()
+        line = [*way, "read", "--agent", "gemini", *words]
+        self.process = subprocess.Popen(line, stdout=theirs, stderr=subprocess.PIPE)
+        processes.append(self.process)
+        os.close(theirs)
+
+    def await_bytes(self) -> None:
+        """Wait until what it printed lies in the pipe, and it is waiting for us."""
+        until(lambda: waiting_bytes(self.end) or self.process.poll() is not None)
+        assert self.process.poll() is None
+
+    def line(self) -> bytes:
+        """Take one line, as a shell's `read` does: not a byte more."""
+        found = b""
+        while not found.endswith(b"\n"):
+            part = os.read(self.end, 1)
+            assert part
+            found += part
+        return found
+
+    def leave(self) -> tuple[int, str]:
+        """Close our end; returns its exit code and what it said on standard error."""
+        os.close(self.end)
+        said = self.process.communicate(timeout=60)[1].decode()
+        return self.process.returncode, said
+
+
+@pytest.mark.parametrize("words", [(), ("--json",), ("--limit", "1"), ("--from", "claude")])
+@pytest.mark.parametrize("taken", [0, 20])
+def test_what_lay_in_the_pipe_when_its_reader_left_stays_unread(
+    where: Mailboxes, words: tuple[str, ...], taken: int, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    id_ = post(where, "hello")
+    reading = Piped(processes, *words)
+    reading.await_bytes()
+    assert len(os.read(reading.end, taken)) == taken
+    code, said = reading.leave()
+    assert code == 1
+    assert re.fullmatch(r"error: standard output was not read to its end: 1 message stayed unread; [^\n]+\n", said)
+    assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}
+
+
+def test_a_reader_that_takes_its_time_has_taken_it_in_the_end(
+    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    post(where, "x" * 10_000)
+    reading = Piped(processes)
+    reading.await_bytes()
+    os.read(reading.end, 5_000)
+    assert reading.process.poll() is None
+    assert set(states(where, "claude")) == {UNREAD}
+    while os.read(reading.end, 65_536):
+        pass
+    assert reading.leave() == (0, "")
+    assert set(states(where, "claude")) == {READ}
+
+
+def test_of_several_messages_those_are_acknowledged_that_were_taken(
+    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    """So does `read --json | while read -r line`: what it has not come to stays unread."""
+    ids = [post(where, str(number)) for number in range(3)]
+    reading = Piped(processes, "--json")
+    assert json.loads(reading.line())["id"] == ids[0]
+    reading.await_bytes()
+    assert [one.id for one in unread(where, "gemini")] == ids[1:]
+    code, said = reading.leave()
+    assert (code, "2 messages stayed unread" in said) == (1, True)
+    assert [one.id for one in unread(where, "gemini")] == ids[1:]
+    (first, second) = command("read", "--agent", "gemini", "--json").stdout.splitlines()
+    assert [json.loads(line)["id"] for line in (first, second)] == ids[1:]
+
+
+def test_a_reader_that_takes_nothing_is_not_waited_for_for_good(
+    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    impatient = "from ai_bridge.cli import entry, mail; mail._READ_S = 0.05; entry.ai_bridge()"
+    post(where, "hello")
+    reading = Piped(processes, way=(sys.executable, "-c", impatient))
+    said = reading.process.communicate(timeout=60)[1].decode()
+    assert (reading.process.returncode, "1 message stayed unread" in said) == (1, True)
+    os.close(reading.end)
+    assert set(states(where, "claude")) == {UNREAD}
+
+
+def test_a_peek_whose_reader_leaves_has_nothing_to_complain_of(
+    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    post(where, "hello")
+    reading = Piped(processes, "--peek")
+    assert reading.process.wait(60) == 0
+    assert reading.leave() == (0, "")
+
+
+@pytest.mark.parametrize("to", ["| cat", "| while read -r line; do :; done", '>"$0.out"', "| grep -c hello"])
+def test_what_a_file_or_another_program_took_is_read(where: Mailboxes, tmp_path: Path, to: str) -> None:
+    ids = [post(where, f"hello {number}") for number in range(3)]
+    line = ["sh", "-c", f'"$@" {to}', str(tmp_path / "sh"), *BY_ENTRY, "read", "--agent", "gemini"]
+    done = subprocess.run(line, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert states(where, "claude") == {READ: [f"{id_}.gemini.txt" for id_ in ids]}
+
+
+def test_what_a_terminal_showed_is_read(where: Mailboxes) -> None:
+    post(where, "hello")
+    ours, theirs = os.openpty()
+    done = subprocess.run([*BY_ENTRY, "read", "--agent", "gemini"], stdout=theirs, timeout=60, check=False)
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == 0
+    assert set(states(where, "claude")) == {READ}
 
 
 # --- wait -------------------------------------------------------------------------------------------------

@@ -218,6 +218,25 @@ def test_a_router_started_with_json_logs_json(where: Mailboxes) -> None:
     assert (step["verb"], step["sender"], step["file"]) == ("deliver", "claude", f"{id_}.gemini.txt")
 
 
+@pytest.mark.parametrize("umask", [0, 0o022])
+def test_a_log_is_for_its_user_alone_whatever_the_umask_and_whatever_it_was(where: Mailboxes, umask: int) -> None:
+    log = Path(control.log_file(where, None))
+    log.parent.mkdir(parents=True)
+    for old in (log, Path(f"{log}.1"), Path(f"{log}.stderr")):
+        old.write_text("old\n" * 3000)
+        old.chmod(0o644)
+    before = os.umask(umask)
+    try:
+        assert command("start", AI_BRIDGE_LOG_BYTES="10000").returncode == 0
+    finally:
+        os.umask(before)
+    post(where, "hello")
+    until(lambda: Path(f"{log}.2").exists())
+    modes = {file.name: file.stat().st_mode & 0o777 for file in log.parent.iterdir()}
+    assert modes == dict.fromkeys(modes, 0o600)
+    assert {"router.log", "router.log.1", "router.log.stderr"} <= set(modes)
+
+
 def test_logs_follows_a_log_and_loses_no_line(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
     log = Path(control.log_file(where, None))
     log.parent.mkdir(parents=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import health
-from ai_bridge.health import CRITICAL, HEALTHY, WARNING, AgentHealth, age, examine, level, router_of
+from ai_bridge.delay import age
+from ai_bridge.health import CRITICAL, HEALTHY, WARNING, AgentHealth, examine, level, router_of
 from ai_bridge.inbox import unread
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes

@@ -17,13 +17,13 @@ PACKAGE = ROOT / "ai_bridge"
 ORDER = [
     *("__init__", "text", "refusal", "errors", "threads"),
     *("address", "headers", "handler", "message", "votes", "decision"),
-    *("libc", "durable", "reading", "lease", "locks", "state", "settings", "adoption", "sharing", "nudge"),
+    *("libc", "reading", "durable", "lease", "locks", "state", "settings", "adoption", "sharing", "nudge"),
     *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page", "home_lines"),
     *("policy", "homes", "cards", "roster", "linked", "machines", "presence", "clocks", "sync"),
     *("hops", "which", "trace", "cache", "indexed", "indexing", "index", "allowed", "traffic"),
     *("ids", "send", "guard", "gate", "decide", "judge", "reject", "claims", "step"),
     *("recipients", "route", "recover", "strays"),
-    *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "fetch"),
+    *("allow", "inbox", "peers", "framing", "pipe", "hand", "watches", "wake", "receipt", "delay", "fetch"),
     *("processes", "identity", "person", "sessions"),
     *("log", "link", "handover", "fact", "intrusions", "surroundings", "health", "router_locks", "daemon", "control"),
     *("service", "install"),
@@ -35,9 +35,9 @@ SERVER = [
     *("reaching", "resources", "transport", "run"),
 ]
 CLI = [
-    *("__init__", "receipts", "sending", "fast", "group", "output", "demo"),
-    *("mail", "allow", "look", "past", "book", "link", "sync", "operate", "hooking", "setup", "install", "doctor"),
-    *("main", "entry"),
+    *("__init__", "stderr", "receipts", "sending", "fast", "group", "output", "reader", "demo"),
+    *("mail", "wait", "allow", "look", "past", "editing", "book", "link", "sync", "operate", "hooking", "setup"),
+    *("install", "doctor", "main", "entry"),
 ]
 REACH = [
     *("__init__", "told", "turn", "client", "notice", "claude", "codex", "gemini", "known"),

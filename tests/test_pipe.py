@@ -104,3 +104,13 @@ def test_where_the_system_cannot_say_what_the_kernel_has_is_taken(
     os.write(ends[1], b"x")
     monkeypatch.setattr(sys, "platform", "win32")
     assert is_taken(ends[1], 0)
+
+
+def test_an_end_that_leaves_a_part_has_not_taken_it_and_is_not_waited_for(ends: Ends) -> None:
+    theirs, ours = ends
+    os.write(ours, b"twelve bytes")
+    os.read(theirs, 6)
+    os.close(theirs)
+    started = time.monotonic()
+    assert not is_taken(ours, LONG_S)
+    assert time.monotonic() - started < LONG_S / 3

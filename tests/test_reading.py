@@ -57,3 +57,25 @@ def test_freshen_harms_nothing(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "gone", Path("/etc/passwd")):
         reading.freshen(str(path))
     assert reading.listed(str(tmp_path / "gone")) == []
+
+
+def test_of_an_open_file_no_more_is_read_than_is_asked_for(tmp_path: Path) -> None:
+    whole = os.urandom(3_000_000)
+    (tmp_path / "f").write_bytes(whole)
+    for limit in (0, 1, 1_048_576, 1_048_577, 2_999_999, 3_000_000, 5_000_000):
+        with (tmp_path / "f").open("rb") as file:
+            assert reading.read_at_most(file, limit) == whole[:limit]
+
+
+def test_a_file_that_says_it_is_empty_is_read_to_its_end_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So are those of /proc; the limit may be far more than there is memory."""
+    asked: list[int] = []
+
+    def read(fd: int, count: int) -> bytes:
+        asked.append(count)
+        return b"".join([whole.pop(0)] if whole else [])
+
+    whole = [b"a", b"b" * 100, b"c"]
+    monkeypatch.setattr(reading.os, "read", read)
+    assert reading.read_all(0, 0, 1 << 40) == b"a" + b"b" * 100 + b"c"
+    assert max(asked) <= 1 << 20

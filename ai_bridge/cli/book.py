@@ -9,6 +9,7 @@ import click
 
 from ai_bridge import cards, handover, identity, presence
 from ai_bridge.cards import Card
+from ai_bridge.cli import editing
 from ai_bridge.cli.group import common, complete_agents, echo_json
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.peers import Peer, when
@@ -86,7 +87,7 @@ def card(
         raise click.UsageError("--to and --force go with `card move-home`")
     who = _agent(where, agent, named[0] if named else None)
     if verb == "edit":
-        _edit(where, who)
+        editing.edit(where, who)
     if verb == "move-home":
         click.echo(f"{who} lives on {handover.move(where, who, to or '', force, timeout)}", err=as_json)
     found = (
@@ -102,14 +103,6 @@ def _agent(where: Mailboxes, agent: str | None, named: str | None) -> str:
 def _split(change: str) -> tuple[str, str]:
     name, _, value = change.partition("=")
     return name, value
-
-
-def _edit(where: Mailboxes, who: str) -> None:
-    """Open the card in the person's editor, and take what they wrote if it is a card; this repairs a damaged one."""
-    before = cards.as_text(where, who)
-    after = click.edit(before, extension=".md", require_save=True)
-    if after is not None and (after != before or cards.is_damaged(where, who)):
-        cards.replace(where, who, after)
 
 
 def _show(where: Mailboxes, found: Card, as_json: bool) -> None:

@@ -2,9 +2,12 @@
 
 import sys
 
+from ai_bridge.cli import stderr
+
 
 def ai_bridge() -> None:
     """Run `ai-bridge`."""
+    stderr.make_forgiving()
     if sys.argv[1:2] == ["send"]:
         from ai_bridge.cli import fast
 
@@ -20,6 +23,7 @@ def ai_bridge() -> None:
 
 def ai_collab() -> None:
     """Run `ai-collab`."""
+    stderr.make_forgiving()
     from ai_bridge.cli.main import collab
 
     collab(prog_name="ai-collab")

@@ -65,6 +65,15 @@ class LazyGroup(click.Group):
         except click.exceptions.NoSuchCommand:
             raise click.exceptions.NoSuchCommand(args[0], possibilities=list(self.lazy), ctx=ctx) from None
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run what the words ask for; help and version are printed before any command is invoked."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            _flush_or_silence()
+            click.echo(f"error: {disk_error('standard output', error)}", err=True)
+            sys.exit(1)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a refusal becomes one line on standard error and its exit code."""
         if sys.stdout is None:  # closed by whoever started us
@@ -150,6 +159,13 @@ def view(where: Mailboxes, agent: str | None) -> View:
         return View(identity.who(where, agent).address)
     except BridgeError:
         return View()
+
+
+def check_number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Refuse what is a float and no number: a range lets it through."""
+    if value is not None and value != value:
+        raise click.BadParameter("it is not a number")
+    return value
 
 
 def echo_json(entries: Iterable[dict[str, object]]) -> None:

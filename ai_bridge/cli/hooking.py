@@ -6,7 +6,7 @@ Whatever is wrong, the client's turn goes on: a refusal is one line on standard 
 import os
 import sys
 
-from ai_bridge import identity, mailboxes, nudge, presence, settings
+from ai_bridge import identity, mailboxes, nudge, presence, reading, settings
 from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes, disk_error
 from ai_bridge.homes import Homes
 from ai_bridge.mailboxes import Mailboxes
@@ -81,7 +81,7 @@ def _event(name: str) -> str:
     import json
 
     try:
-        told = json.loads(sys.stdin.buffer.read(_INPUT_BYTES) if sys.stdin is not None else b"")
+        told = json.loads(b"" if sys.stdin is None else reading.read_at_most(sys.stdin.buffer, _INPUT_BYTES))
     except (ValueError, RecursionError):
         raise BadHookInput(client=name, why="it is not JSON") from None
     event = told.get("hook_event_name") if isinstance(told, dict) else None

@@ -115,6 +115,7 @@ def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
     click.echo(f"I am: {me.address} ({me.why})")
     click.echo(f"router: {router}")
     more = f", {waiting} held for a person's word (`ai-bridge list`)" if waiting else ""
-    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{more}")
+    late = f"; {report.delay}" if report.delay else ""
+    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{more}{late}")
     held = f", {report.held.count} held" if report.held.count else ""
     click.echo(f"outbox: {report.dropped.count} waiting, {report.malformed.count} malformed{held}")

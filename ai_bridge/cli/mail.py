@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 from typing import Any
 
 import click
 
-from ai_bridge import fetch, identity, inbox, presence, settings, trace, which
+from ai_bridge import fetch, inbox, trace, which
 from ai_bridge.cli import output
-from ai_bridge.cli.group import common, complete_agents, echo_json, view
+from ai_bridge.cli.group import check_number, common, complete_agents, echo_json, view
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import READ, UNREAD
-from ai_bridge.text import printable
-from ai_bridge.trace import Place
+from ai_bridge.text import counted, printable
 
-_NOTHING_CAME = 3
+# How long the reader of a pipe may read nothing at all: it may hand each line to a model, and wait for the answer.
+_READ_S = 600.0
 
 
-def _number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    """Refuse what is a float and no number: a range lets it through."""
-    if value is not None and value != value:
-        raise click.BadParameter("it is not a number")
-    return value
+class NotRead(BridgeError):
+    """Messages that were printed into a pipe were not read there."""
+
+    sentence = "standard output was not read to its end: {count} stayed unread; run `ai-bridge read` again"
 
 
 @click.command()
@@ -45,7 +43,7 @@ def _number(_: click.Context, __: click.Parameter, value: float | None) -> float
 @click.option(
     "--wait-read",
     type=click.FloatRange(0),
-    callback=_number,
+    callback=check_number,
     metavar="S",
     help="Then wait until all have read it; exit code 3 after so many seconds, 1 where it is malformed.",
 )
@@ -72,42 +70,56 @@ def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
 def read(
     where: Mailboxes, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool
 ) -> None:
-    """Print what is unread for me; each message is acknowledged once it is printed."""
-    if sys.__stdout__ is None:
-        raise BridgeError(what="standard output is closed: what is printed nowhere would be read by nobody")
-    me, loaded = _reader(where, agent)
-    failed = False
+    """Print what is unread for me; each message is acknowledged once the file, terminal or pipe's reader took it."""
+    check_output()
+    me, loaded = who_reads(where, agent)
+    sender = sender_meant(where, sender)
     lock = inbox.hold(where, me)
     try:
-        waiting = fetch.fetch(where, me, loaded, _sender(where, sender))[:limit]
-        mark = secrets.token_hex(4)
-        for number, one in enumerate(waiting, 1):
-            head = f"=== {mark} message {number} of {len(waiting)}, from {one.sender} ==="
-            failed |= not _print_one(one, head, peek, as_json)
-        if waiting and not as_json:
-            click.echo(f"=== {mark} end ===")
+        waiting = fetch.fetch(where, me, loaded, sender)[:limit]
+        is_whole = _print_all(waiting, peek, as_json)
     finally:
         lock.release()
-    if failed:
+    tell_delay(where, me, sender)
+    if not is_whole:
         raise click.exceptions.Exit(1)
 
 
-def _print_one(waiting: Waiting, head: str, peek: bool, as_json: bool) -> bool:
-    """Print one message and, once the output took it, acknowledge it; False where it cannot be read.
+def _print_all(waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
+    """Print the messages one after the other; False if any cannot be read. Raises `NotRead`.
 
-    The line `head` before it holds a word no body can know: no message can pass for two.
+    The lines around them hold a word no body can know: no message can pass for two.
+    """
+    is_whole, mark, last = True, secrets.token_hex(4), len(waiting)
+    for number, one in enumerate(waiting, 1):
+        head = f"=== {mark} message {number} of {last}, from {one.sender} ===\n"
+        foot = f"=== {mark} end ===\n" if number == last else ""
+        try:
+            is_whole &= _print_one(one, *(("", "") if as_json else (head, foot)), peek, as_json)
+        except BrokenPipeError:
+            if peek:
+                raise
+            raise NotRead(count=counted(last - number + 1, "message")) from None
+    return is_whole
+
+
+def _print_one(waiting: Waiting, head: str, foot: str, peek: bool, as_json: bool) -> bool:
+    """Print one message and acknowledge it; False if it cannot be read or acknowledged.
+
+    Raises BrokenPipeError if standard output is a pipe and its reader does not take the message.
     """
     try:
         message = waiting.load()
     except (BridgeError, OSError) as trouble:
         click.echo(f"error: {printable(waiting.path)} was passed over: {printable(str(trouble))}", err=True)
+        click.echo(foot, nl=False)
         return False
     if as_json:
         echo_json([output.as_json(message, UNREAD if peek else READ, waiting.path if peek else waiting.read_path)])
     else:
-        click.echo(f"{head}\n{output.text(message)}", nl=False)
+        click.echo(f"{head}{output.text(message)}{foot}", nl=False)
     sys.stdout.flush()
-    return peek or _acknowledged(waiting)
+    return peek or (is_taken(_READ_S) and _acknowledged(waiting))
 
 
 def _acknowledged(waiting: Waiting) -> bool:
@@ -120,59 +132,11 @@ def _acknowledged(waiting: Waiting) -> bool:
 
 
 @click.command()
-@click.option(
-    "--timeout",
-    type=click.FloatRange(0),
-    callback=_number,
-    metavar="S",
-    help="Give up after so many seconds (exit code 3).",
-)
-@click.option(
-    "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
-)
-@click.option("--new", is_flag=True, help="Wait for mail this session was not told of, and tell of it in a line.")
-@common()
-def wait(
-    where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool
-) -> None:
-    """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
-    me, loaded = _reader(where, agent)
-    if new:
-        return _wait_for_news(where, me, loaded, timeout, _sender(where, sender), as_json)
-    found = fetch.wait(where, me, loaded, timeout, _sender(where, sender))
-    if not found:
-        raise click.exceptions.Exit(_NOTHING_CAME)
-    output.print_places([_place(one, me) for one in found], as_json, with_body=False)
-
-
-def _wait_for_news(
-    where: Mailboxes, me: str, loaded: settings.Settings, timeout: float | None, sender: str | None, as_json: bool
-) -> None:
-    """Wait as a shell in a session's background does, whose end wakes the model: told once, and a burst at once."""
-    from ai_bridge.reach import background
-    from ai_bridge.reach.notice import notice
-
-    claim = background.await_news(where, me, loaded, timeout, sender)
-    if claim is None:
-        raise click.exceptions.Exit(_NOTHING_CAME)
-    told = False
-    try:
-        if as_json:
-            output.print_places([_place(one, me) for one in claim.news], as_json, with_body=False)
-        else:
-            click.echo(f"{notice(me, claim.news)} Then run this wait again.")
-        sys.stdout.flush()
-        told = True
-    finally:
-        claim.settle(told)
-
-
-@click.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @common()
 def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
     """Mark messages that are unread for me as read."""
-    me, _ = _reader(where, agent)
+    me, _ = who_reads(where, agent)
     for id_ in inbox.acknowledge(where, me, list(ids)):
         echo_json([{"id": which.split(id_)[1], "state": READ}]) if as_json else click.echo(id_)
 
@@ -189,17 +153,3 @@ def restore(where: Mailboxes, agent: str | None, id_: str, as_json: bool) -> Non
         return
     for place in places:
         click.echo(f"{printable(place.name)} is {place.state} again")
-
-
-def _reader(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings]:
-    """Return who reads, a known agent that lives here, and the settings in force."""
-    me = where.known(identity.who(where, agent).address)
-    return Homes(where).check(me), settings.load(where.path)
-
-
-def _sender(where: Mailboxes, sender: str | None) -> str | None:
-    return None if sender is None else presence.resolve_writer(where, sender)
-
-
-def _place(waiting: Waiting, recipient: str) -> Place:
-    return Place(waiting.outbox, UNREAD, os.path.basename(waiting.path), recipient)

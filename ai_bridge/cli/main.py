@@ -25,7 +25,7 @@ _BRIDGE = {
     "init": (f"{_SETUP}:init", "Make the mailboxes, or add agents to them."),
     "send": (f"{_MAIL}:send", "Send a message; the body comes from standard input or --file."),
     "read": (f"{_MAIL}:read", "Print what is unread for me, and acknowledge it."),
-    "wait": (f"{_MAIL}:wait", "Wait until something is unread for me."),
+    "wait": ("ai_bridge.cli.wait:wait", "Wait until something is unread for me."),
     "acknowledge": (f"{_MAIL}:acknowledge", "Mark unread messages as read."),
     "restore": (f"{_MAIL}:restore", "Put a read message back to unread, a malformed one back on its way."),
     "allow": ("ai_bridge.cli.allow:allow", "Let a thread, or an agent's mail, go on: a person's word."),

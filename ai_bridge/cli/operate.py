@@ -10,7 +10,8 @@ import click
 from ai_bridge import control, settings, surroundings
 from ai_bridge import health as health_
 from ai_bridge.cli.group import common, echo_json
-from ai_bridge.health import AgentHealth, Waits, age
+from ai_bridge.delay import age
+from ai_bridge.health import AgentHealth, Waits
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable
 

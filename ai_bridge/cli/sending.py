@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ai_bridge import guard, identity, mailboxes, nudge, settings
+from ai_bridge import guard, identity, mailboxes, nudge, reading, settings
 from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, check_subject, send_batch
@@ -191,10 +191,10 @@ def _raw(path: str | None, limit: int) -> bytes:
             return b""
         if sys.stdin.isatty():
             sys.stderr.write("Type the message; end it with Ctrl-D on a line of its own.\n")
-        return sys.stdin.buffer.read(limit + 1)
+        return reading.read_at_most(sys.stdin.buffer, limit + 1)
     try:
         with open(path, "rb") as file:
-            return file.read(limit + 1)
+            return reading.read_at_most(file, limit + 1)
     except OSError as error:
         raise disk_error(path, error) from None
     except ValueError:  # a NUL in the path

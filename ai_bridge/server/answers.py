@@ -131,10 +131,11 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
         return "\n".join(_place_line(where, place) for place in places)
     me = session.who(caller)
     report = health.examine(where, session.settings, [me.address])[0]
+    late = f" {report.delay}." if report.delay else ""
     return (
         f"You are {me.address} ({me.why}).\nMailboxes: {printable(where.path)}\n"
         f"Router: {report.router or 'none running; your reads deliver your mail'}\n"
-        f"Unread for you: {report.unread.count}. Sent by you: {report.dropped.count} waiting for delivery, "
+        f"Unread for you: {report.unread.count}.{late} Sent by you: {report.dropped.count} waiting for delivery, "
         f"{report.malformed.count} malformed, {report.held.count} held for a person's word."
     )
 

@@ -18,7 +18,7 @@ from ai_bridge import fetch, inbox, presence
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.server import tools
 from ai_bridge.server.answers import PLAIN, Words
-from ai_bridge.server.session import Caller, Session
+from ai_bridge.server.session import Caller, Session, late_text
 from ai_bridge.text import abridge, counted
 
 Context = ServerRequestContext[Any, Any]
@@ -154,14 +154,14 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
 
     def tell(request: str | int, who: Caller) -> str:
         session.show(request, who, found)
-        return _found_text(me, found, timeout_s)
+        return _found_text(me, found, timeout_s, "" if found else late_text(where, me, sender))
 
     return await _given(session, context, tell)
 
 
-def _found_text(me: str, found: list[inbox.Waiting], timeout_s: float) -> str:
+def _found_text(me: str, found: list[inbox.Waiting], timeout_s: float, late: str) -> str:
     if not found:
-        return f"No mail for {me} in {timeout_s:g} s. Go on with other work, or wait again."
+        return f"No mail for {me} in {timeout_s:g} s.{late} Go on with other work, or wait again."
     senders = ", ".join(sorted({one.sender for one in found}))
     return f"{counted(len(found), 'message')} unread for {me}, from {senders}. Read with peer_read()."
 

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 
 from ai_bridge import cards, fetch, framing, identity, inbox, mailboxes, presence, processes, sessions, settings
+from ai_bridge.delay import delay
 from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes
 from ai_bridge.hand import Hand
 from ai_bridge.homes import Homes
@@ -24,6 +25,12 @@ from ai_bridge.settings import Settings
 from ai_bridge.which import Shown, View
 
 _DEFAULT_LIMIT = 100
+
+
+def late_text(where: Mailboxes, agent: str, sender: str | None) -> str:
+    """Say, after a blank, what is on its way to the agent and is not moved; '' if nothing is."""
+    found = delay(where, agent, sender)
+    return f" {found}." if found else ""
 
 
 class SessionEnded(BridgeError):
@@ -159,7 +166,7 @@ class Session:
         else:
             hand.settle(taken=False)
             self.show(request, caller, reply.shown, reply.named)
-        return reply.text
+        return reply.text if waiting else f"{reply.text}{late_text(where, me, sender)}"
 
     def show(
         self, request: str | int, caller: Caller, seen: list[Waiting], named: list[Waiting] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,8 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import UNREAD
 from ai_bridge.reach.told import Told
 from ai_bridge.settings import Settings
-from tests.conftest import command, post, states, until
+from tests.conftest import command, post, states, until, waiting_bytes
+from tests.test_cli_send import without_output
 
 WORDS = ("wait", "--new", "--agent", "gemini")
 
@@ -36,9 +38,9 @@ def begin(processes: list[subprocess.Popen[bytes]], *words: str, **variables: st
 
 def told_by(process: subprocess.Popen[bytes]) -> str:
     """Return what a wait printed, once it has ended well."""
-    assert process.wait(30) == 0
-    assert process.stdout is not None
-    return process.stdout.read().decode()
+    told = process.communicate(timeout=30)[0].decode()
+    assert process.returncode == 0
+    return told
 
 
 def test_what_is_unread_is_told_in_one_line_and_stays_unread(where: Mailboxes) -> None:
@@ -135,3 +137,25 @@ def links(pid: str) -> str:
         except OSError:
             continue
     return " ".join(found)
+
+
+def test_a_line_that_nobody_read_is_told_again(where: Mailboxes) -> None:
+    post(where)
+    ours, theirs = os.pipe()
+    line = [sys.executable, "-m", "ai_bridge", *WORDS]
+    with subprocess.Popen(line, stdout=theirs, stderr=subprocess.PIPE) as process:
+        os.close(theirs)
+        until(lambda: waiting_bytes(ours) or process.poll() is not None)
+        os.close(ours)
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert re.fullmatch(r"error: standard output was not read: [^\n]+\n", said)
+    assert "1 new message for gemini, from claude" in command(*WORDS).stdout
+    assert command(*WORDS, "--timeout", "0").returncode == 3
+
+
+def test_a_closed_standard_output_is_told_nothing(where: Mailboxes) -> None:
+    post(where)
+    assert without_output("closed", *WORDS).returncode == 1
+    assert "1 new message for gemini, from claude" in command(*WORDS).stdout

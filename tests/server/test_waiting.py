@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
 import time
 
 import anyio
@@ -182,3 +186,23 @@ def test_however_many_wait_the_other_tools_answer(serve: Serve, where: Mailboxes
     assert server.text("peer_read") == NOTHING
     post(where, "hello", to="claude", sender="gemini")
     assert {server.answer(request).text[:9] for request in waits} == {"1 message"}
+
+
+@pytest.mark.usefixtures("router")
+def test_it_says_what_a_router_that_does_nothing_has_not_moved(
+    claude: Wire, where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    """So do a read and a status: that there is no mail would not be all."""
+    late = rf"1 message on its way; the router \(pid {processes[-1].pid}\) has not moved it for \d+ s\."
+    processes[-1].send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, processes[-1].pid, os.WSTOPPED)
+    post(where, "hello", to="claude", sender="gemini")
+    assert re.fullmatch(rf"No unread mail for claude\. {late}", claude.text("peer_read"))
+    assert re.fullmatch(rf"No unread mail for claude\. {late}", claude.text("read_gemini_messages"))
+    waited = claude.text("peer_wait", timeout_s=1)
+    assert re.fullmatch(rf"No mail for claude in 1 s\. {late} Go on with other work, or wait again\.", waited)
+    assert re.search(rf"Unread for you: 0\. {late} Sent by you", claude.text("peer_status"))
+    processes[-1].send_signal(signal.SIGCONT)
+    assert "1 message unread for claude" in claude.text("peer_wait", **LONG)
+    assert "hello" in claude.text("peer_read")
+    assert claude.text("peer_read") == "No unread mail for claude."
