@@ -35,13 +35,13 @@ def allow(mailboxes: Mailboxes, subject: str, max_hops: int, only: str | None = 
     """
     if address.is_address(subject) and os.path.isdir(mailboxes.outbox(subject).path):
         held = _held([mailboxes.outbox(subject)], only)
-        allowed.allow_agent(mailboxes, subject, _allowance(held))
+        allowed.allow_agent(mailboxes, subject, _allowance(mailboxes, held))
     else:
         threads = _threads(mailboxes, subject)
         held = [one for one in _held(mailboxes.outboxes(), only) if hops.thread_of(one[1]) in threads]
         reached = max(_highest(mailboxes, thread, held) for thread in threads)
         for thread in threads:
-            allowed.allow_thread(mailboxes, thread, _allowance(held, reached + max_hops))
+            allowed.allow_thread(mailboxes, thread, _allowance(mailboxes, held, reached + max_hops))
     return [place for place, _ in held if _let_go(place)]
 
 
@@ -83,10 +83,10 @@ def _highest(mailboxes: Mailboxes, id_: str, held: Held) -> int:
     return min(max((hops.of(mailboxes, message) for message in messages), default=0), len(messages))
 
 
-def _allowance(held: Held, reached: int = 0) -> Allowance:
+def _allowance(mailboxes: Mailboxes, held: Held, reached: int = 0) -> Allowance:
     """Return the allowance of mail composed until now, or until the latest held message whose clock is ahead."""
     now = time.time_ns()
-    composed = [place.outbox.order(HELD, place.name)[0] for place, _ in held]
+    composed = [allowed.composed(mailboxes, place.outbox, HELD, place.name) for place, _ in held]
     latest = max([stamp for stamp in composed if stamp <= allowed.stamp(now + _AHEAD_NS)], default="")
     return Allowance(allowed.stamp(now), max(latest, allowed.stamp(now)), reached)
 

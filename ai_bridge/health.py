@@ -8,6 +8,7 @@ from time import strptime
 from ai_bridge import address, message
 from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting, inboxes
+from ai_bridge.link import state as link_state
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, Outbox, label
@@ -92,8 +93,13 @@ def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
 
 
 def why(mailboxes: Mailboxes, place: Place) -> str | None:
-    """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None."""
+    """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None.
+
+    Of an unread message to another team's agent it is where it waits.
+    """
     agent = place.recipient
+    if (there := link_state.whereabouts(mailboxes, place)) is not None:
+        return there
     if place.state != DROPPED or not agent or router_of(mailboxes, agent) is not None:
         return place.reason
     homes = Homes(mailboxes)

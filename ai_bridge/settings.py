@@ -151,6 +151,20 @@ _TABLE = (
         "a whole number of at least 0 and at most 1000000000",
         "messages in an hour between two agents, without a person's; 0: any number",
     ),
+    Setting(
+        "team_agents",
+        200,
+        1,
+        "a whole number of at least 1 and at most 1000000000",
+        "agents that another team may have here, over a link",
+    ),
+    Setting(
+        "team_refused_bytes",
+        10_485_760,
+        0,
+        "a whole number of at least 0 and at most 1000000000",
+        "bytes of another team's refused mail that are kept, over a link; the oldest goes first",
+    ),
 )
 SETTINGS = {setting.name: setting for setting in _TABLE}
 
@@ -171,6 +185,8 @@ class Settings:
     reach: str
     max_hops: int
     pair_per_hour: int
+    team_agents: int
+    team_refused_bytes: int
 
     def __init__(self) -> None:
         self.origins: dict[str, str] = {}

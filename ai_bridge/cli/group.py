@@ -99,9 +99,12 @@ def common(agent_help: str = "Who I am (else AI_BRIDGE_AGENT).") -> Callable[[Co
     return decorate
 
 
+_FIND_THEM_LATER = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link")
+
+
 def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailboxes | str | None:
     """Turn the option into the mailboxes it names; commands that make them, or need them later, take the word."""
-    if ctx.resilient_parsing or ctx.command.name in ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall"):
+    if ctx.resilient_parsing or ctx.command.name in _FIND_THEM_LATER:
         return value
     return mailboxes.find(value)
 
