@@ -101,8 +101,8 @@ class Server:
 
     async def _prepare(self, take_over: bool) -> None:
         try:
-            await streams.claim(self._client, self.link, take_over)
             await streams.check_consumers(self._client, self.link.team)
+            await streams.claim(self._client, self.link, take_over)
         except streams.Missing:
             await self._check_jetstream()
             where, team = self.link.shown_url, self.link.team
