@@ -159,6 +159,13 @@ _TABLE = (
         "agents that another team may have here, over a link",
     ),
     Setting(
+        "team_set_aside",
+        500,
+        1,
+        "a whole number of at least 1 and at most 1000000000",
+        "messages of another team that may be held or malformed here at once, over a link",
+    ),
+    Setting(
         "team_refused_bytes",
         10_485_760,
         0,
@@ -186,6 +193,7 @@ class Settings:
     max_hops: int
     pair_per_hour: int
     team_agents: int
+    team_set_aside: int
     team_refused_bytes: int
 
     def __init__(self) -> None:

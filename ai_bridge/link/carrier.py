@@ -191,6 +191,8 @@ def _notes(flows: Flows) -> list[str]:
     for team in sorted(flows.book.crowded):
         limit = flows.book.limit
         found.append(f"the team {team} has {limit} agents here: more were refused (setting team_agents)")
+    for team in sorted(flows.incoming.overfull):
+        found.append(f"too much of the team {team} is held or malformed: more was refused (setting team_set_aside)")
     for team, count in sorted(flows.refused.removed.items()):
         whose = f"from {team}" if team else "that names no team"
         found.append(f"of the refused mail {whose} {count} were removed (setting team_refused_bytes)")

@@ -48,7 +48,7 @@ class Flows:
         self.journal = Journal(link.file(mailboxes, ".owed"))
         self.outgoing = Outgoing(mailboxes, settings, self.book)
         self.refused = Refused(mailboxes.state_file("links", "refused"), settings.team_refused_bytes)
-        self.incoming = Incoming(self.book, self.journal, self.refused)
+        self.incoming = Incoming(self.book, self.journal, self.refused, settings.team_set_aside)
         self.upkeep = Upkeep(self.outgoing)
         self.pull: Pull | None = None
         self._roster = Roster(self.book, self.note)

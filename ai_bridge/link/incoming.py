@@ -16,7 +16,13 @@ from ai_bridge.message import Message
 from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, STATES, UNREAD, Outbox, file_name, label
 from ai_bridge.send import drop_all
 
+
+class TooMuchSetAside(Malformed):
+    sentence = "{count} messages of the team {team} are held or malformed here already (setting team_set_aside)"
+
+
 DROP, HAVE, TERMINATE = "drop", "have", "terminate"
+_REASON_LENGTH = 2000
 _ON_ITS_WAY = (DROPPED, PROCESSING, UNREAD, HELD)
 
 
@@ -42,10 +48,14 @@ class Arrival:
 class Incoming:
     """Takes batches of arrivals; what is owed for them is written into the journal first."""
 
-    def __init__(self, book: Book, journal: Journal, refused: Refused) -> None:
+    def __init__(self, book: Book, journal: Journal, refused: Refused, most_set_aside: int) -> None:
         self.book = book
         self.journal = journal
         self.refused = refused
+        # The teams that had more refused than may be set aside.
+        self.overfull: set[str] = set()
+        self._most = most_set_aside
+        self._set_aside: dict[str, int] = {}
         self.mailboxes = book.mailboxes
 
     def adopt(self) -> None:
@@ -61,6 +71,7 @@ class Incoming:
         """Drop a batch and set each verdict; raises OSError, and what was not dropped then comes again."""
         drops: dict[str, dict[str, bytes]] = {}
         debts = []
+        self._set_aside.clear()
         for arrival in batch:
             try:
                 debts.append(self._judge(arrival, drops))
@@ -82,12 +93,23 @@ class Incoming:
         waiting = drops.setdefault(arrival.called, {})
         present = waiting.get(name) or self._present(outbox, name, arrival.attempt)
         if present is None:
+            self._check_room(arrival.team)
             waiting[name] = raw
         elif present != raw:
             self._keep_aside(arrival, str(IdReused(id=parsed.id, recipient=recipient)))
             return None
         arrival.verdict = HAVE if present else DROP
         return Debt(arrival.called, name, arrival.sender, arrival.attempt)
+
+    def _check_room(self, team: str) -> None:
+        """Raise `TooMuchSetAside` where a person has more to look at of that team than may be."""
+        if team not in self._set_aside:
+            outboxes = [self.mailboxes.outbox(called) for called in self.book.others if wire.team_of(called) == team]
+            directories = [one.directory(state) for one in outboxes for state in (HELD, MALFORMED)]
+            self._set_aside[team] = sum(name.endswith(".txt") for one in directories for name in reading.listed(one))
+        if self._set_aside[team] >= self._most:
+            self.overfull.add(team)
+            raise TooMuchSetAside(count=self._set_aside[team], team=team)
 
     def _checked(self, arrival: Arrival) -> tuple[Message, str]:
         """Return the message and its recipient here; raises `Malformed` where it is not what its subject says."""
@@ -133,8 +155,8 @@ class Incoming:
 
     def _keep_aside(self, arrival: Arrival, why: str) -> None:
         """Keep what is refused, with its reason, in the state directory."""
-        arrival.verdict, arrival.why = TERMINATE, why
-        self.refused.keep(wire.writer_of(arrival.subject), arrival.raw, f"{arrival.subject}: {why}")
+        arrival.verdict, arrival.why = TERMINATE, why[:_REASON_LENGTH]
+        self.refused.keep(wire.writer_of(arrival.subject), arrival.raw, f"{arrival.subject}: {arrival.why}")
 
     def refusal(self, arrival: Arrival) -> tuple[str, bytes] | None:
         """Return the subject and the content of the receipt that tells of a refusal; None where none can."""

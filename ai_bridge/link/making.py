@@ -31,7 +31,7 @@ async def _make_stream(stream: JetStreamContext, name: str, replicas: int) -> li
     except nats.js.errors.NotFoundError:
         found = (await stream.add_stream(_stream_config(name, replicas))).config
     if name == wire.CARDS and not found.allow_direct:
-        found = (await stream.update_stream(found.evolve(allow_direct=True))).config
+        found = (await stream.update_stream(found.evolve(allow_direct=True, max_msg_size=wire.CARD_BYTES))).config
     notes = []
     if found.storage != api.StorageType.FILE:
         notes.append(f"the stream {name} is kept in memory: a server that restarts loses it")
@@ -46,7 +46,7 @@ def _stream_config(name: str, replicas: int) -> api.StreamConfig:
         name=name, subjects=wire.SUBJECTS[name], storage=api.StorageType.FILE, num_replicas=replicas
     )
     if name == wire.CARDS:
-        return config.evolve(max_msgs_per_subject=1, allow_direct=True)
+        return config.evolve(max_msgs_per_subject=1, allow_direct=True, max_msg_size=wire.CARD_BYTES)
     return config.evolve(retention=api.RetentionPolicy.WORK_QUEUE, discard=api.DiscardPolicy.NEW, allow_atomic=True)
 
 

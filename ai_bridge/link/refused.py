@@ -10,7 +10,6 @@ from ai_bridge.outbox import REASON
 _ENDING = ".txt"
 # What a file takes at least, however short it is.
 _BLOCK = 4096
-_REASON_LENGTH = 2000
 
 
 class Refused:
@@ -30,7 +29,7 @@ class Refused:
         durable.make_directory(self._folder)
         kept = self._of(team)
         name = f"{team or '-'}.{hashlib.sha256(raw).hexdigest()[:16]}{_ENDING}"
-        reason = f"{why[:_REASON_LENGTH]}\n".encode("utf-8", "replace")
+        reason = f"{why}\n".encode("utf-8", "replace")
         kept.pop(name, None)
         while kept and sum(kept.values()) + _size(raw, reason) > self._limit:
             self._remove(team, next(iter(kept)))

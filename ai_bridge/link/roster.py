@@ -31,9 +31,10 @@ class Roster:
     async def learn(self, server: Server) -> bool:
         """Take over the cards that are new; True where an agent came, changed or left. Raises `Trouble`."""
         changed = False
-        for number, subject, raw in await server.cards_since(self._first):
-            self._first = number + 1
-            changed |= self._learn(subject, raw)
+        while cards := await server.cards_since(self._first):
+            for number, subject, raw in cards:
+                self._first = number + 1
+                changed |= self._learn(subject, raw)
         return changed
 
     def _learn(self, subject: str, raw: bytes) -> bool:

@@ -138,7 +138,10 @@ class Server:
         await self._explain(streams.leave(self._client, self.link, cards))
 
     async def cards_since(self, first: int) -> list[tuple[int, str, bytes]]:
-        """Return (number, subject, content) of the cards from that number on; raises `Trouble`."""
+        """Return (number, subject, content) of some cards from that number on, none if there are none.
+
+        Raises `Trouble`.
+        """
         found: list[tuple[int, str, bytes]] = []
 
         async def do() -> None:

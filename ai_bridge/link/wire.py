@@ -166,7 +166,7 @@ def _receipt(said: dict[str, Any]) -> Receipt:
 
 _CARD_FIELDS = ("display", "client", "project", "description", "since")
 _FIELD_LENGTH = 400
-_CARD_BYTES = 16_384
+CARD_BYTES = 16_384
 
 
 def card_bytes(called: str, fields: dict[str, str]) -> bytes:
@@ -177,8 +177,8 @@ def card_bytes(called: str, fields: dict[str, str]) -> bytes:
 
 def parse_card(raw: bytes, team: str) -> tuple[str, dict[str, str]]:
     """Return what an agent of `team` is called here, and what its card says; raises `BadWire`."""
-    if len(raw) > _CARD_BYTES:
-        raise BadWire(why=f"a card of {team} of {len(raw)} bytes, and {_CARD_BYTES} are the most")
+    if len(raw) > CARD_BYTES:
+        raise BadWire(why=f"a card of {team} of {len(raw)} bytes, and {CARD_BYTES} are the most")
     said = _object(raw)
     called, fields = said.get("name"), said.get("fields")
     if not isinstance(called, str) or not called or foreign(called.partition("@")[0], team) != called:

@@ -283,14 +283,14 @@ def test_no_header_of_the_server_lets_a_third_team_remove_or_hold_up_anothers_ma
                 {"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Expected-Last-Subject-Sequence-Subject": ">"},
             )
         ):
-            msg = await client.request(f"aibridge.mail.evil.evil.x.{number}", b"", headers=headers, timeout=5)
+            msg = await client.request(f"aibridge.mail.evil.evil.x.{number}", b"", headers=headers, timeout=30)
             said.append(str(json.loads(msg.data).get("error", {}).get("description")))
         for number in range(60):  # batches that are begun and never ended
             headers = {"Nats-Batch-Id": f"evil-{number}", "Nats-Batch-Sequence": "1"}
             await client.publish(f"aibridge.mail.evil.evil.b.{number}", b"", headers=headers)
         for name in (sent, f"{sent}.codex@south", f"{sent}.codex@south.txt", f"{sent}.codex.txt"):
             headers = {"Nats-Msg-Id": name, "Nats-Request-Info": '{"acc": "AIBRIDGE"}'}
-            await client.request(f"aibridge.mail.evil.evil.m.{name}", b"", headers=headers, timeout=5)
+            await client.request(f"aibridge.mail.evil.evil.m.{name}", b"", headers=headers, timeout=30)
         return said
 
     assert "None" not in town.walled.do("evil", attack)[:5]
@@ -411,3 +411,44 @@ def test_refused_mail_of_another_team_is_kept_up_to_a_bound_and_the_rest_is_coun
     kept = list(Path(town.south.state).rglob("links/refused/evil.*"))
     assert 0 < sum(path.stat().st_size for path in kept) <= 100_000
     assert any(path.read_bytes().startswith(b"39 ") for path in kept)  # the newest is among them
+
+
+def test_what_is_set_aside_of_another_team_is_bounded_and_the_rest_goes_back(town: Town) -> None:
+    town.south.environment["AI_BRIDGE_TEAM_SET_ASIDE"] = "4"
+    town.south.run("card", "set", "hold=mallory@evil", "codex")
+    town.start()
+    outbox = Path(town.south.where.outbox("mallory@evil").path)
+    for number in range(4):
+        town.publish(mail("mallory", f"m-{number}"))
+        until(lambda number=number: (outbox / ".held" / f"m-{number}.codex.txt").exists())
+    town.publish(mail("mallory", "m-4"))
+    until(lambda: "too much of the team evil is held" in town.south.run("health", check=False).stdout)
+    assert not (outbox / ".held" / "m-4.codex.txt").exists()
+    town.crosses("as ever")
+
+
+# --- decisions ------------------------------------------------------------------------------------------
+
+
+def test_no_judge_is_asked_in_another_teams_name(town: Town) -> None:
+    town.south.where.make(["mini"])
+    town.start()
+    town.publish(mail("mallory", "d-1", Decide="majority", Voters="codex"))
+    until(lambda: [one["id"] for one in town.south.json("read", "--agent", "codex")] == ["d-1"])
+    vote = town.south.send("codex", "mallory@evil", "[CONTINUE] no", "--reply-to", "d-1")
+    until(lambda: town.south.state_of(vote) == "unread")
+    assert not list(Path(town.south.where.outbox("mallory@evil").path).rglob("*mini.txt"))
+    assert town.south.json("read", "--agent", "mini") == []
+
+
+def test_another_teams_agent_is_no_judge_of_a_decision_here(town: Town) -> None:
+    town.south.where.make(["mini"])
+    town.start()
+    town.publish(("aibridge.card.evil.mallory", b'{"name": "mallory@evil", "fields": {}}', {}))
+    until(lambda: "mallory@evil" in town.south.where.agents())
+    opened = town.south.run("send", "mini", "--from", "codex", "--decide", "majority", body="I propose it").stdout
+    until(lambda: len(town.south.json("read", "--agent", "mini")) == 1)
+    vote = town.south.send("mini", "codex", "[CONTINUE] no", "--reply-to", opened.strip())
+    until(lambda: town.south.state_of(vote) == "unread")
+    outbox = Path(town.south.where.outbox("codex").path)
+    assert [path.name for path in outbox.rglob("*.mallory@evil.txt")] == []
