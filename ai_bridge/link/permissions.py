@@ -53,7 +53,7 @@ def imports(team: str) -> list[str]:
 
 
 def _account(name: str, user: str, more: str, what: str, lines: list[str]) -> str:
-    users = f'  users: [ {{ user: {user}, password: "{os.urandom(_SECRET_BYTES).hex()}" }} ]\n'
+    users = f'  users: [ {{ user: "{user}", password: "{os.urandom(_SECRET_BYTES).hex()}" }} ]\n'
     return f"{name} {{\n{more}{users}  {what}: [\n" + "".join(f"    {line}\n" for line in lines) + "  ]\n}"
 
 

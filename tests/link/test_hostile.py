@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import until
+from tests.conftest import ROOT, until
 from tests.link.conftest import PROGRAM, Team, make_streams
-from tests.link.walled import ADMINISTRATOR, Walled
+from tests.link.walled import ADMINISTRATOR, Walled, permissions
 
 pytest.importorskip("nats")
 
@@ -452,3 +455,20 @@ def test_another_teams_agent_is_no_judge_of_a_decision_here(town: Town) -> None:
     until(lambda: town.south.state_of(vote) == "unread")
     outbox = Path(town.south.where.outbox("codex").path)
     assert [path.name for path in outbox.rglob("*.mallory@evil.txt")] == []
+
+
+# --- what is printed ------------------------------------------------------------------------------------
+
+
+def test_the_documented_account_is_the_one_that_is_printed(tmp_path: Path) -> None:
+    printed = re.sub(r'password: "\w+"', 'password: "..."', permissions("north", tmp_path))
+    assert f"```\n{printed}```" in (ROOT / "docs" / "scale.md").read_text()
+
+
+def test_each_account_has_a_password_of_its_own_and_a_team_needs_a_name(tmp_path: Path) -> None:
+    assert permissions("north", tmp_path) != permissions("north", tmp_path)
+    for name in ("No@Way", "postmaster", "a.b", "*", ""):
+        words = [sys.executable, "-m", "ai_bridge", "link", "--permissions", name]
+        refused = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "cannot be a team's name" in refused.stderr

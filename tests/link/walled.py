@@ -30,7 +30,7 @@ class Walled:
         for name in (ADMINISTRATOR, *teams):
             text = permissions(name, directory)
             (directory / f"{name}.conf").write_text(text)
-            found = re.search(r'user: (\w+), password: "(\w+)"', text)
+            found = re.search(r'user: "([\w-]+)", password: "(\w+)"', text)
             assert found is not None
             self.users[name] = f"{found[1]}:{found[2]}"
         accounts = "\n".join(f'  include "{name}.conf"' for name in self.users)
