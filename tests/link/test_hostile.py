@@ -321,6 +321,22 @@ def test_wrong_credentials_for_a_team_are_one_sentence_and_so_is_a_team_nobody_m
     assert len(denied.stderr.splitlines()) == 1
 
 
+def test_a_team_is_added_later_and_the_others_go_on(town: Town, tmp_path: Path) -> None:
+    town.start()
+    waits = town.north.send("claude", "codex@south", "before")
+    town.walled.add("west")
+    make_streams(town.walled.url(ADMINISTRATOR), "west")
+    west = Team(tmp_path, "west", ["cline"])
+    west.link(town.walled.url("west"))
+    west.start()
+    until(lambda: "cline@west" in town.north.where.agents())
+    sent = town.north.send("claude", "cline@west", "welcome")
+    until(lambda: [one["id"] for one in west.json("read", "--agent", "cline")] == [sent])
+    west.kill()
+    until(lambda: [one["id"] for one in town.south.json("read", "--agent", "codex")] == [waits])
+    town.crosses("after")
+
+
 # --- authority ------------------------------------------------------------------------------------------
 
 

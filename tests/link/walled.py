@@ -28,13 +28,24 @@ class Walled:
         directory.mkdir()
         self.users: dict[str, str] = {}
         for name in (ADMINISTRATOR, *teams):
-            text = permissions(name, directory)
-            (directory / f"{name}.conf").write_text(text)
-            found = re.search(r'user: "([\w-]+)", password: "(\w+)"', text)
-            assert found is not None
-            self.users[name] = f"{found[1]}:{found[2]}"
+            self._write(directory, name)
         accounts = "\n".join(f'  include "{name}.conf"' for name in self.users)
         self.server = NatsServer(directory, f"accounts {{\n{accounts}\n}}").start()
+
+    def _write(self, directory: Path, name: str) -> None:
+        text = permissions(name, directory)
+        (directory / f"{name}.conf").write_text(text)
+        found = re.search(r'user: "([\w-]+)", password: "(\w+)"', text)
+        assert found is not None
+        self.users[name] = f"{found[1]}:{found[2]}"
+
+    def add(self, team: str) -> None:
+        """Add the account of a team, and restart the server."""
+        self._write(self.server.directory, team)
+        config = self.server.config
+        config.write_text(config.read_text().replace("accounts {\n", f'accounts {{\n  include "{team}.conf"\n'))
+        self.server.kill()
+        self.server.start()
 
     def url(self, name: str) -> str:
         return self.server.url.replace("//", f"//{self.users[name]}@")
