@@ -21,6 +21,16 @@ _PING_S = 15
 _CLOSE_S = 2.0
 
 
+class _Client(Client):
+    """The library's client, which goes on where another team sends headers that cannot be parsed."""
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        try:
+            return await super()._process_headers(headers)
+        except Exception:  # else its reader ends, and hears nothing more on a connection that seems to hold
+            return None
+
+
 class Server:
     """One connection; `lost` is done once it ended."""
 
@@ -29,7 +39,7 @@ class Server:
         self.max_payload = 0
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._denied: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._client = Client()
+        self._client = _Client()
         self._publisher = Publisher(self._client, self.lost)
         self._error: BaseException | None = None
 

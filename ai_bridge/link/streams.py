@@ -103,6 +103,8 @@ async def _answered(subscription: Any) -> list[tuple[int, str, bytes]]:
         msg = await subscription.next_msg(timeout=ANSWER_S)
         headers = msg.headers or {}
         if "Nats-Sequence" not in headers:
+            if msg.data:
+                continue  # no end of an answer has content
             return found
         found.append((int(headers["Nats-Sequence"]), headers["Nats-Subject"], msg.data))
         if "Nats-Num-Pending" not in headers:  # a server before 2.11 gives one at a time
@@ -151,8 +153,8 @@ class Pull:
             self._left = 0
             return None
         headers = msg.headers or {}
-        status = headers.get("Status")
-        if status is None:
+        status = headers.get("Status", "")
+        if msg.reply:  # what is to be acknowledged is mail, whatever headers its sender gave it
             self._left -= 1
             return msg
         if status == "503" or "deleted" in headers.get("Description", "").lower():

@@ -321,6 +321,47 @@ def test_wrong_credentials_for_a_team_are_one_sentence_and_so_is_a_team_nobody_m
     assert len(denied.stderr.splitlines()) == 1
 
 
+# What no client library writes: the first of them ends the reader of nats-py 2.16.
+STRANGE_HEADERS = (
+    b"NATS/1.0",
+    b"NATS/1.0x",
+    b"NATS/1.0 503\r\n\r\n",
+    b"NATS/1.0 204 EOB\r\n\r\n",
+    b"NATS/1.0 409 Consumer Deleted\r\n\r\n",
+    b"NATS/1.0 \xff\xff\xff\r\n\r\n",
+    b"NATS/1.0\r\n\xff: \xff\r\nno colon\r\n\r\n",
+    b"NATS/1.0\r\nStatus: 503\r\n\r\n",
+    b"NATS/1.0\r\nStatus: 409\r\nDescription: Consumer Deleted\r\n\r\n",
+    b"NATS/1.0\r\nStatus: 204\r\nNats-Sequence: 99999\r\nNats-Subject: aibridge.card.north.ghost\r\n\r\n",
+)
+
+
+def test_no_headers_of_a_third_team_stop_a_link_or_pass_for_the_servers(town: Town) -> None:
+    town.start()
+    ghost = b'{"name": "ghost@north", "fields": {}}'
+
+    async def attack(client: Any) -> None:
+        user, _, password = town.walled.users["evil"].partition(":")
+        reader, writer = await asyncio.open_connection("127.0.0.1", town.walled.server.port)
+        about = {"user": user, "pass": password, "headers": True, "verbose": False}
+        writer.write(f"CONNECT {json.dumps(about)}\r\n".encode())
+        for number, raw in enumerate(STRANGE_HEADERS):
+            for subject in (f"aibridge.mail.south.evil.codex.{number}", f"aibridge.card.evil.x{number}"):
+                sizes = f"{len(raw)} {len(raw) + len(ghost)}"
+                writer.write(f"HPUB {subject} {sizes}\r\n".encode() + raw + ghost + b"\r\n")
+        writer.write(b"PING\r\n")
+        await asyncio.wait_for(reader.readuntil(b"PONG"), 30)
+        writer.close()
+
+    town.walled.do("evil", attack)
+    town.south.where.make(["late"])  # its card comes after all of evil's
+    until(lambda: "late@south" in town.north.where.agents())
+    town.crosses("after")
+    assert "ghost@north" not in town.south.where.agents()
+    refused = Path(town.south.state).rglob("links/refused/evil.*.txt")
+    assert [path.read_bytes() for path in refused] == [ghost]
+
+
 def test_a_team_is_added_later_and_the_others_go_on(town: Town, tmp_path: Path) -> None:
     town.start()
     waits = town.north.send("claude", "codex@south", "before")
