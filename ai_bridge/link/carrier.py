@@ -31,8 +31,8 @@ _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 # A connection that held so long was a good one: the next pause is a short one again.
 _GOOD_S = 10.0
 _JOIN_S = 10.0
-# Messages sent again that are named to whoever asks for their state: the latest.
-_AGAIN = 100
+# Messages that the server lost and that are named to whoever asks for their state: the latest.
+_LOST = 100
 # How long a thread of this process runs before another may: the link's moves wait for the router's looks, and after
 # each system call anew. With the usual 5 ms a batch took twice as long.
 _SWITCH_S = 0.0005
@@ -177,7 +177,7 @@ class Carrier:
                 to_receive=pull.pending if pull else None,
                 owed=len(self._flows.journal),
                 sent=self._flows.upkeep.waiting,
-                again=dict(list(self._flows.upkeep.again.items())[-_AGAIN:]),
+                lost=dict(list(self._flows.upkeep.lost.items())[-_LOST:]),
                 notes=_notes(self._flows),
             )
             await asyncio.sleep(self.settings.sweep_s)
@@ -186,8 +186,10 @@ class Carrier:
 def _notes(flows: Flows) -> list[str]:
     """Return what a person should know of a link, beside whether it is connected."""
     found = []
-    if lost := len(flows.upkeep.again):
-        found.append(f"the server had lost {lost} messages that no team has: they were sent again")
+    if lost := len(flows.upkeep.lost):
+        found.append(
+            f"the server had lost {lost} messages that no team has: `ai-bridge status ID` says what was done"
+        )
     for team in sorted(flows.book.crowded):
         limit = flows.book.limit
         found.append(f"the team {team} has {limit} agents here: more were refused (setting team_agents)")

@@ -135,25 +135,26 @@ class Outgoing(Router):
         team = wire.team_of(receipt.recipient)
         take_back(self.mailboxes, outbox, name, Returned(team=team, why=receipt.reason or "no reason was given"))
 
-    def unarrived(self) -> list[tuple[Outbox, str]]:
-        """Return what the stream took and no team has, by outbox and name."""
+    def unarrived(self) -> list[tuple[Outbox, str, str]]:
+        """Return what the stream took and no team has: outbox, name, and subject in the stream."""
         return [
-            (outbox, name)
+            (outbox, name, self._subject_of(outbox, name))
             for outbox in self.look()
             for name in outbox.visible(UNREAD)
             if label(name)[1] in self.serves and key_of(outbox.owner, name) not in self.arrived
         ]
 
-    def subject_of(self, outbox: Outbox, name: str) -> str:
-        """Return the subject that a message to another team's agent has in the stream."""
+    def _subject_of(self, outbox: Outbox, name: str) -> str:
         recipient, ours = label(name)[1], self.book.link.team
         there, team = self.book.others[recipient].get(REMOTE), wire.team_of(recipient)
         return wire.mail_to(there, team, ours, f"{outbox.owner}/{name}", self._returned.times(name))
 
     def packed_again(self, outbox: Outbox, name: str) -> Parcel:
         """Return what was published of an unread message; raises `Malformed`, or OSError where it is gone."""
-        parsed = message.parse(reading.read_delivered(outbox.file(UNREAD, name)))
-        return self._packed(Parcel(outbox, name, parsed, label(name)[1]))
+        parsed, recipient = message.parse(reading.read_delivered(outbox.file(UNREAD, name))), label(name)[1]
+        if recipient not in self.book.others:
+            raise Undeliverable(why=f"{recipient} is no longer an agent of its team")
+        return self._packed(Parcel(outbox, name, parsed, recipient))
 
     # --- a router's steps, where they differ -------------------------------------------------------------
 
@@ -193,7 +194,7 @@ class Outgoing(Router):
         if len(parcel.raw) + _HEADERS_BYTES > self.limit:
             raise TooLargeForServer(size=len(parcel.raw), limit=self.limit)
         attempt = self._returned.times(parcel.final)
-        parcel.subject = self.subject_of(parcel.outbox, parcel.final)
+        parcel.subject = self._subject_of(parcel.outbox, parcel.final)
         parcel.headers = {wire.NAME: parcel.final, wire.SENDER: owner, wire.ATTEMPT: str(attempt)}
         return parcel
 

@@ -104,9 +104,9 @@ def _whereabouts(mailboxes: Mailboxes, link: Link, place: Place) -> str:
     key, team = arrived.key_of(place.outbox.owner, place.name), place.recipient.partition("@")[2]
     if key in arrived.load(link.file(mailboxes, ".arrived")):
         return f"the team {team} has it, and {place.recipient} has not read it"
-    again = _said(link.file(mailboxes, _ENDING)).get("again")
-    if isinstance(again, dict) and key in again:
-        return f"the server had lost it before the team {team} took it: it was sent again at {again[key]}"
+    lost = _said(link.file(mailboxes, _ENDING)).get("lost")
+    if isinstance(lost, dict) and key in lost:
+        return f"the server had lost it before the team {team} took it: {lost[key]}"
     return f"the server has it, and the team {team} has not taken it"
 
 

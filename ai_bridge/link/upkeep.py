@@ -21,7 +21,7 @@ _PORTION = 500
 _MISSES = 2
 _MOST_DOUBLINGS = 12
 
-Sent = tuple[Outbox, str]
+Sent = tuple[Outbox, str, str]
 
 
 class _Doubt:
@@ -35,10 +35,10 @@ class _Doubt:
 
 
 class Upkeep:
-    """`again` tells when each message was sent again that has not arrived since; `waiting` counts what has not."""
+    """`lost` tells what was done about each lost message that has not arrived yet; `waiting` counts what has not."""
 
     def __init__(self, outgoing: Outgoing) -> None:
-        self.again: dict[str, str] = {}
+        self.lost: dict[str, str] = {}
         self.waiting = 0
         self._outgoing = outgoing
         self._doubts: dict[str, _Doubt] = {}
@@ -46,28 +46,30 @@ class Upkeep:
     async def look(self, server: Server) -> None:
         """Ask the stream for all that has not arrived, and send again what is lost; raises `Trouble` or OSError."""
         sent = self._outgoing.unarrived()
-        keys = {key_of(outbox.owner, name) for outbox, name in sent}
+        keys = {key_of(outbox.owner, name) for outbox, name, _ in sent}
         self._doubts = {key: doubt for key, doubt in self._doubts.items() if key in keys}
-        self.again = {key: at for key, at in self.again.items() if key in keys}
+        self.lost = {key: what for key, what in self.lost.items() if key in keys}
         for first in range(0, len(sent), _PORTION):
             await self._look_at(server, sent[first : first + _PORTION])
         self.waiting = len(sent)
 
     async def _look_at(self, server: Server, sent: list[Sent]) -> None:
-        held = await server.held([self._outgoing.subject_of(*one) for one in sent])
-        for (outbox, name), is_held in zip(sent, held, strict=True):
+        held = await server.held([subject for _, _, subject in sent])
+        for (outbox, name, _), is_held in zip(sent, held, strict=True):
             if self._is_lost(key_of(outbox.owner, name), is_held):
                 await self._send_again(server, outbox, name)
 
     async def _send_again(self, server: Server, outbox: Outbox, name: str) -> None:
         try:
             parcel = self._outgoing.packed_again(outbox, name)
-        except (Malformed, FileNotFoundError) as trouble:  # its agent left its team, or it has just ended
-            LOGGER.warning("link: the stream no longer has %s/%s: %s", outbox.owner, name, trouble)
+        except FileNotFoundError:  # it has just ended
+            return
+        except (Malformed, OSError) as trouble:
+            self._note(key_of(outbox.owner, name), f"it cannot be sent again: {trouble}")
             return
         (refusal,) = await server.publish(wire.MAIL, [(parcel.subject, parcel.raw, parcel.headers)])
         if refusal is None:
-            self._note(key_of(outbox.owner, name))
+            self._note(key_of(outbox.owner, name), f"it was sent again at {stamp(time.time())}")
 
     def _is_lost(self, key: str, is_held: bool | None) -> bool:
         if is_held is None:
@@ -76,9 +78,9 @@ class Upkeep:
         doubt.misses = 0 if is_held else doubt.misses + 1
         return doubt.misses >= _MISSES << min(doubt.times, _MOST_DOUBLINGS)
 
-    def _note(self, key: str) -> None:
+    def _note(self, key: str, what: str) -> None:
         doubt = self._doubts[key]
         doubt.misses = 0
         doubt.times += 1
-        self.again[key] = stamp(time.time())
-        LOGGER.warning("link: the stream no longer had %s, and no team has it: it was sent again", key)
+        self.lost[key] = what
+        LOGGER.warning("link: the stream no longer had %s, and no team has it: %s", key, what)

@@ -141,3 +141,46 @@ def test_making_the_streams_again_changes_nothing_and_a_team_is_added_by_the_sam
     south.start()
     until(lambda: [one["id"] for one in south.json("read", "--agent", "codex")] == [sent])
     west.kill()
+
+
+def test_what_is_lost_and_cannot_be_sent_again_is_said_to_be(
+    pair: tuple[Team, Team], nats_server: NatsServer
+) -> None:
+    north, _ = pair
+    sent = north.send("claude", "codex@south", "please")
+    until_waiting(north, 1)
+    Path(north.where.outbox("claude").file("unread", f"{sent}.codex@south.txt")).write_text("damaged")
+    purge(nats_server)
+    until(lambda: "took it: it cannot be sent again: " in reason(north, sent))
+
+
+def test_streams_of_an_older_version_are_made_ready_and_what_is_in_them_is_sent_again(
+    pair: tuple[Team, Team], nats_server: NatsServer
+) -> None:
+    import nats
+    from nats.js import api
+
+    north, south = pair
+    sent = north.send("claude", "codex@south", "please")
+    until_waiting(north, 1)
+
+    async def make_old() -> None:
+        client = await nats.connect(nats_server.url)
+        stream = client.jetstream()
+        (waiting,) = [await stream.get_msg("AIBRIDGE_MAIL", 1)]
+        for name, subjects in (("MAIL", ["aibridge.mail.>"]), ("CARDS", ["aibridge.card.>", "aibridge.team.*"])):
+            await stream.delete_stream(f"AIBRIDGE_{name}")
+            config = api.StreamConfig(name=f"AIBRIDGE_{name}", subjects=subjects, storage=api.StorageType.FILE)
+            work = api.RetentionPolicy.WORK_QUEUE if name == "MAIL" else api.RetentionPolicy.LIMITS
+            await stream.add_stream(config.evolve(retention=work, max_msgs_per_subject=-1 if name == "MAIL" else 1))
+        await stream.publish("aibridge.mail.south.north.codex", waiting.data)
+        await client.close()
+
+    asyncio.run(make_old())
+    north.kill()
+    assert make_streams(nats_server.url, "north", "south").stderr == ""
+    north.start()
+    until(lambda: "it was sent again" in reason(north, sent))
+    south.start()
+    until(lambda: [one["id"] for one in south.json("read", "--agent", "codex")] == [sent])
+    until(lambda: north.state_of(sent) == "read")
