@@ -36,13 +36,13 @@ def allow(mailboxes: Mailboxes, subject: str, max_hops: int, only: str | None = 
     """
     if address.is_address(subject) and mailboxes.outbox(subject).is_there():
         held = _held([mailboxes.outbox(subject)], only)
-        allowed.allow_agent(mailboxes, subject, _allowance(held))
+        allowed.allow_agent(mailboxes, subject, _allowance(mailboxes, held))
     else:
         threads, among = _talk(mailboxes, subject, only)
         held = [one for one in _held(mailboxes.outboxes(), only) if _is_of(one, threads, among)]
         reached = max(_highest(mailboxes, thread, held) for thread in threads)
         for thread in threads:
-            allowed.allow_thread(mailboxes, thread, _allowance(held, reached + max_hops, among))
+            allowed.allow_thread(mailboxes, thread, _allowance(mailboxes, held, reached + max_hops, among))
     places = [place for place, _ in held if _let_go(place)]
     for outbox in {place.outbox.path: place.outbox for place in places}.values():
         outbox.flush(DROPPED, HELD)
@@ -124,10 +124,10 @@ def _highest(mailboxes: Mailboxes, id_: str, held: Held) -> int:
     return min(max((hops.of(mailboxes, message) for message in messages), default=0), len(messages))
 
 
-def _allowance(held: Held, reached: int = 0, among: set[str] | None = None) -> Allowance:
+def _allowance(mailboxes: Mailboxes, held: Held, reached: int = 0, among: set[str] | None = None) -> Allowance:
     """Return the allowance of mail composed until now, or until the latest held message whose clock is ahead."""
     now = time.time_ns()
-    composed = [place.outbox.order(HELD, place.name)[0] for place, _ in held]
+    composed = [allowed.composed(mailboxes, place.outbox, HELD, place.name) for place, _ in held]
     latest = max([stamp for stamp in composed if stamp <= allowed.stamp(now + _AHEAD_NS)], default="")
     return Allowance(allowed.stamp(now), max(latest, allowed.stamp(now)), reached, among)
 

@@ -10,8 +10,10 @@ import time
 from ai_bridge import durable, headers, reading
 from ai_bridge.address import split_list
 from ai_bridge.errors import Malformed
+from ai_bridge.homes import Homes
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import is_id
+from ai_bridge.outbox import Outbox, written
 
 FOLDER = "allowed"
 _THREAD, _AGENT = ".thread", ".agent"
@@ -67,6 +69,16 @@ def allow_thread(mailboxes: Mailboxes, thread: str, allowance: Allowance) -> Non
 def allow_agent(mailboxes: Mailboxes, address: str, allowance: Allowance) -> None:
     """Let an agent's mail pass."""
     _write(_path(mailboxes, address, _AGENT), allowance)
+
+
+def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str:
+    """Return when a message was composed, by its ID; of another team's, which may claim any time, when it came here.
+
+    The time is in the form of `message.stamp_of`.
+    """
+    if Homes(mailboxes).is_of_another_team(outbox.owner):
+        return written(outbox.file(state, name))
+    return outbox.order(state, name)[0]
 
 
 def stamp(nanoseconds: int) -> str:

@@ -10,7 +10,7 @@ from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.guard import HeldByCard, HeldByDamage, PairTooBusy, ThreadTooLong
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import PROCESSING, Outbox
+from ai_bridge.outbox import PROCESSING, UNREAD, Outbox, file_name
 from ai_bridge.policy import HOLD, REFUSE, RefusedByCard
 from ai_bridge.settings import Settings
 
@@ -66,8 +66,17 @@ class Gate:
         if not self._traffic or sender == address.POSTMASTER or hops.is_persons(delivered):
             return
         until = max(self._allowed_until(sender), self._allowed_until(recipient))
-        if (message.stamp_of(delivered.id) or "9") > until:
+        if not until or self._composed(sender, recipient, delivered) > until:
             self._traffic.note(sender, recipient)
+
+    def _composed(self, sender: str, recipient: str, delivered: Message) -> str:
+        """Return when a message was composed, of which there is a file in `.unread` by now."""
+        if not message.stamp_of(delivered.id):
+            return "9"
+        from ai_bridge import allowed
+
+        outbox, name = self._mailboxes.outbox(sender), file_name(delivered.id, recipient)
+        return allowed.composed(self._mailboxes, outbox, UNREAD, name) or "9"
 
     def _allowed_until(self, agent: str) -> str:
         if agent not in self._allowed:
@@ -113,6 +122,6 @@ class Gate:
             thread = None
         if thread and any_time:
             return True
-        composed = outbox.order(PROCESSING, name)[0]
+        composed = allowed.composed(self._mailboxes, outbox, PROCESSING, name)
         found = (thread, allowed.of_agent(self._mailboxes, outbox.owner))
         return any(one is not None and composed <= one.until for one in found)

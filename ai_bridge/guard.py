@@ -10,7 +10,7 @@ import time
 from ai_bridge import address, policy, traffic
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, label
+from ai_bridge.outbox import DROPPED, Outbox, label
 from ai_bridge.send import Draft, resolve
 
 TYPE_CHECKING = False
@@ -120,10 +120,13 @@ def _check_pairs(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: 
             adding[recipient] = adding.get(recipient, 0) + 1
     for recipient, number in adding.items():
         times = [second for way in ways(sender, recipient) for second in traffic.recent(mailboxes, *way)]
-        waiting = [path for way in ways(sender, recipient) for path in _dropped(mailboxes, *way)]
+        waiting = [found for way in ways(sender, recipient) for found in _dropped(mailboxes, *way)]
         if len(times) + len(waiting) + number > limit:
             until = allowed_until(mailboxes, sender, recipient)
-            number += sum(_composed(path) > until and not _is_persons(path) for path in waiting)
+            number += sum(
+                _composed(mailboxes, *found) > until and not _is_persons(found[0].file(DROPPED, found[1]))
+                for found in waiting
+            )
             if (refusal := too_busy(mailboxes, sender, recipient, times, number, limit)) is not None:
                 raise NotSent(why=refusal)
 
@@ -133,14 +136,14 @@ def ways(one: str, other: str) -> "Iterable[tuple[str, str]]":
     return dict.fromkeys(((one, other), (other, one)))
 
 
-def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[str]":
-    """Yield the files that are still to be delivered."""
+def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[tuple[Outbox, str]]":
+    """Yield the outbox and the name of each file that is still to be delivered."""
     outbox = mailboxes.outbox(sender)
     try:
         names = os.listdir(outbox.path)
     except OSError:
         return
-    yield from (outbox.file(DROPPED, name) for name in names if name.endswith(f".{recipient}.txt"))
+    yield from ((outbox, name) for name in names if name.endswith(f".{recipient}.txt"))
 
 
 def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
@@ -151,11 +154,13 @@ def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
     return max((one.until for one in found if one is not None), default="")
 
 
-def _composed(path: str) -> str:
-    """Return when a file was composed, by its name; one that does not tell counts as new."""
-    from ai_bridge import message
+def _composed(mailboxes: Mailboxes, outbox: Outbox, name: str) -> str:
+    """Return when a dropped file was composed; one whose name does not tell counts as new."""
+    from ai_bridge import allowed, message
 
-    return message.stamp_of(label(os.path.basename(path))[0]) or "9"
+    if not message.stamp_of(label(name)[0]):
+        return "9"
+    return allowed.composed(mailboxes, outbox, DROPPED, name) or "9"
 
 
 def _is_persons(path: str) -> bool:

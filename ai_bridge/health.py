@@ -10,6 +10,7 @@ from ai_bridge.delay import Delay, age, age_of, delay_of, delays, idle_s
 from ai_bridge.errors import DiskError, disk_error
 from ai_bridge.homes import Homes
 from ai_bridge.inbox import Waiting, inboxes
+from ai_bridge.link import state as link_state
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, Outbox, label
@@ -100,8 +101,13 @@ def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
 
 
 def why(mailboxes: Mailboxes, place: Place) -> str | None:
-    """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None."""
+    """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None.
+
+    Of an unread message to another team's agent it is where it waits.
+    """
     agent = place.recipient
+    if (there := link_state.whereabouts(mailboxes, place)) is not None:
+        return there
     if place.state not in (DROPPED, PROCESSING) or not agent:
         return place.reason
     if place.state == DROPPED and (trouble := _card_trouble(Policies(mailboxes), agent)):

@@ -119,6 +119,13 @@ class Homes:
         """Return the link of each agent that one carries from here."""
         return {agent: link for agent in agents if (link := self.claim(agent).link) and self.is_here(agent)}
 
+    def is_of_another_team(self, agent: str) -> bool:
+        """Tell whether a link carries the agent's mail; not if its card cannot be read just now."""
+        try:
+            return "@" in agent and bool(self.claim(agent).link)
+        except BridgeError:
+            return False
+
     def check(self, agent: str) -> str:
         """Return the agent if it lives here; raises `LivesElsewhere` or `LivesNowhere`."""
         if self.is_here(agent):

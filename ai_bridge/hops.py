@@ -8,10 +8,12 @@ import os
 from ai_bridge import address, reading
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.message import Message, is_id, is_own_id, parse
+from ai_bridge.message import Message, format_message, is_id, is_own_id, parse
 from ai_bridge.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD, file_name
 
 HEADER = "Hops"
+# What another team said in `Hops`: no word of this team's, and no less than what is counted here.
+CLAIMED = "Hops-Claimed"
 # What a number too long to be true counts as: more than any limit.
 _BEYOND = 1 << 40
 # So many answers without the header are followed back at most.
@@ -22,10 +24,28 @@ _STATES = (READ, UNREAD, HELD, PROCESSING, DROPPED)
 
 def told(message: Message) -> int | None:
     """Return what the header says, None where it is missing or no whole number."""
-    text = message.get(HEADER)
+    return _number(message.get(HEADER))
+
+
+def _number(text: str | None) -> int | None:
     if text is None or not (text.isascii() and text.isdigit()):
         return None
     return int(text) if len(text) < 12 else _BEYOND
+
+
+def as_claimed(message: Message) -> bytes | None:
+    """Return another team's message with its `Hops` as a claim; None where it says nothing of the kind.
+
+    A person's word counts in the mailboxes of that person alone.
+    """
+    kept = {name: value for name, value in message.headers.items() if name.lower() not in _TOLD}
+    if len(kept) == len(message.headers):
+        return None
+    said = told(message)
+    return format_message(Message(kept if said is None else kept | {CLAIMED: str(said)}, message.body))
+
+
+_TOLD = (HEADER.lower(), CLAIMED.lower())
 
 
 def is_persons(message: Message) -> bool:
@@ -41,15 +61,20 @@ def thread_of(message: Message) -> str:
 
 def of(mailboxes: Mailboxes, message: Message) -> int:
     """Return how deep the message is; answers that do not tell are followed back to one that does, or the first."""
-    answers, met = 0, set()
+    answers, met, least = 0, set(), _claimed(message)
     while (known := told(message)) is None and message.get("In-Reply-To") and answers < _LONGEST:
         answers += 1
         met.add(message.id)
         original = _original(mailboxes, message)
         if original is None or original.id in met:
-            return answers
+            return max(answers, least)
         message = original
-    return answers + (known or 0)
+        least = max(least, answers + _claimed(message))
+    return max(answers, least) if known is None else answers + known
+
+
+def _claimed(message: Message) -> int:
+    return _number(message.get(CLAIMED)) or 0
 
 
 def _original(mailboxes: Mailboxes, answer: Message) -> Message | None:

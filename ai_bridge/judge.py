@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_bridge import decide, presence, reading, send
+from ai_bridge import decide, linked, presence, reading, send
 from ai_bridge.decision import DISPUTED, OPEN, Decision
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import Mailboxes
@@ -62,14 +62,14 @@ def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:
     """Return who is asked: voters who were not written to yet, else, of a split, one other agent.
 
     One that is online comes first, else the one last seen, who finds the request with its mail; of several one of the
-    opener's project, and one that is no further session of a voter.
+    opener's project, and one that is no further session of a voter. Nobody of another team is asked.
     """
     agents = set(mailboxes.agents())
     reserve = [voter for voter in decision.reserve if voter in agents]
     if reserve or decision.state != DISPUTED:
         return reserve
     seen = {name: one.seen for name, one in presence.all_presences(mailboxes).items()}
-    awake, others = presence.online(mailboxes), agents - set(decision.voters)
+    awake, others = presence.online(mailboxes), agents - set(decision.voters) - linked.linked(mailboxes).keys()
     project, voting = decision.opener.partition("@")[2], {_agent_of(voter) for voter in decision.voters}
 
     def rank(one: str) -> tuple[object, ...]:

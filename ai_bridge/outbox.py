@@ -186,7 +186,7 @@ class Outbox:
 
     def order(self, state: str, name: str) -> tuple[str, str]:
         """Sort by the time in the ID, and a file with a name of its own by the time it was written."""
-        return (message.stamp_of(label(name)[0]) or _written(self.file(state, name)), name)
+        return (message.stamp_of(label(name)[0]) or written(self.file(state, name)), name)
 
 
 def variant(name: str, number: int) -> str:
@@ -214,8 +214,8 @@ def label(name: str) -> tuple[str, str]:
     return (id_, recipient) if message.is_id(id_) else ("", "")
 
 
-def _written(path: str) -> str:
-    """Return a file's time of writing in the form of `message.stamp_of`."""
+def written(path: str) -> str:
+    """Return a file's time of writing in the form of `message.stamp_of`, '' where there is no file."""
     import time
 
     try:

@@ -142,6 +142,21 @@ _TABLE = (
         "messages in an hour between two agents, without a person's; 0: any number",
         guard=True,
     ),
+    Setting("team_agents", 200, 1, "agents that another team may have here, over a link", guard=True),
+    Setting(
+        "team_set_aside",
+        500,
+        1,
+        "messages of another team that may be held or malformed here at once, over a link",
+        guard=True,
+    ),
+    Setting(
+        "team_refused_bytes",
+        10_485_760,
+        0,
+        "bytes of another team's refused mail that are kept, over a link; the oldest goes first",
+        guard=True,
+    ),
 )
 SETTINGS = {setting.name: setting for setting in _TABLE}
 
@@ -163,6 +178,9 @@ class Settings:
     reach: str
     max_hops: int
     pair_per_hour: int
+    team_agents: int
+    team_set_aside: int
+    team_refused_bytes: int
 
     def __init__(self) -> None:
         self.origins: dict[str, str] = {}

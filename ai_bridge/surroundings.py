@@ -95,10 +95,10 @@ def _links(where: Mailboxes) -> list[Fact]:
     for one in link_state.state(where):
         what, place = f"link {one.link.team}", one.link.shown_url
         if one.connected:
-            waits = f"{one.to_send} to send, {one.to_receive or 0} to receive"
+            waits = f"{one.to_send} to send, {one.sent or 0} sent and not taken, {one.to_receive or 0} to receive"
             found.append(Fact(what, OK, f"connected to {place} since {one.since}; {waits}"))
         else:
             said = f"not connected to {place}: {one.trouble or 'it is just starting'}; {one.to_send} to send"
             found.append(Fact(what, WRONG, said, "ai-bridge link"))
-        found += [Fact(what, WRONG, note) for note in one.notes]
+        found += [Fact(what, NOTE, note) for note in one.notes]
     return found

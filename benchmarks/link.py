@@ -40,6 +40,8 @@ def main() -> None:
     with common.throw_away(chosen.dir) as directory, ExitStack() as stack:
         url, server = stack.enter_context(_server(directory))
         bare, bare_rate = asyncio.run(_bare(url, chosen.messages, chosen.many))
+        make = [common.PROGRAM, "link", url, "--make-streams", ",".join(_TEAMS)]
+        subprocess.run(make, check=True, stdout=subprocess.DEVNULL)
         running = {team: stack.enter_context(_team(directory, team, url)) for team in _TEAMS}
         teams = {team: where for team, (where, _) in running.items()}
         pids = [running["north"][1], running["south"][1], server]

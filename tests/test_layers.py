@@ -50,8 +50,9 @@ INSTALL = [
 SYNC = ["__init__", "api", "coming", "setup", "status"]
 DOCTOR = ["finding", "switches", "registration", "starting", "__init__"]
 LINK = [
-    *("__init__", "config", "wire", "journal", "book", "outgoing", "incoming", "receipts", "state"),
-    *("streams", "server", "flows", "carrier", "setting"),
+    *("__init__", "config", "wire", "permissions", "journal", "arrived", "refused", "book", "outgoing", "incoming"),
+    *("receipts", "state", "making", "streams", "publishing", "server", "roster", "upkeep", "flows", "carrier"),
+    "setting",
 ]
 WITHIN = {
     **{"reach": REACH, "server": SERVER, "cli": CLI, "install": INSTALL, "doctor": DOCTOR, "sync": SYNC},
@@ -68,7 +69,7 @@ MET_IN = {
     "jsonschema": {"server"},
     "anyio": {"server", "cli.demo"},
     "tomlkit": {"install"},
-    "nats": {"link.streams", "link.server"},
+    "nats": {"link.making", "link.streams", "link.publishing", "link.server"},
 }
 CHANGES = {
     "rename",

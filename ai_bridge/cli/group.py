@@ -21,7 +21,7 @@ from ai_bridge.text import printable
 from ai_bridge.which import View
 
 # Commands that make the mailboxes or need them later, commands that adopt them, and commands that only look.
-_TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall")
+_TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link")
 _ADOPT = ("start", "restart")
 _LOOK = (
     *("list", "show", "history", "search", "decisions", "peers", "status"),

@@ -6,9 +6,12 @@ import os
 
 import click
 
+from ai_bridge import mailboxes
+from ai_bridge.address import split_list
 from ai_bridge.cli.group import common, echo_json
 from ai_bridge.link import setting, state
 from ai_bridge.link.config import Link
+from ai_bridge.link.permissions import block
 from ai_bridge.link.state import LinkState
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable
@@ -21,32 +24,52 @@ _UNSEEN = "whether the server flushes each message to its disk (`sync_interval: 
 @click.option("--as", "team", metavar="TEAM", help="What other teams call this one.")
 @click.option("--creds", metavar="FILE", default="", help="A file of NATS credentials, readable by you alone.")
 @click.option("--tls-ca", metavar="FILE", default="", help="The authority that signed the server's certificate.")
-@click.option("--replicas", type=click.IntRange(1, 5), default=1, help="Servers of a cluster to store on.")
 @click.option("--take-over", is_flag=True, help="Take the team's name from mailboxes that are no more.")
 @click.option("--remove", is_flag=True, help="End the link.")
+@click.option(
+    "--permissions", metavar="TEAM", help="Print the server's account of TEAM (AIBRIDGE: the administrator's)."
+)
+@click.option("--make-streams", metavar="TEAM,…", help="As the server's administrator: make what these teams need.")
+@click.option("--replicas", type=click.IntRange(1, 5), default=1, help="Servers of a cluster to store streams on.")
 @common()
 def link(
-    where: Mailboxes,
+    where: str | None,
     agent: str | None,
     as_json: bool,
     url: str | None,
     team: str | None,
     creds: str,
     tls_ca: str,
-    replicas: int,
     take_over: bool,
     remove: bool,
+    permissions: str | None,
+    make_streams: str | None,
+    replicas: int,
 ) -> None:
     """Join the mailboxes of other teams through the NATS server at URL; without URL, show how the link stands."""
-    if remove:
-        _remove(where)
+    files = [os.path.abspath(file) if file else "" for file in (creds, tls_ca)]
+    if permissions is not None:
+        click.echo(block(permissions))
+    elif make_streams is not None:
+        _make_streams(url, split_list(make_streams), files, replicas)
+    elif remove:
+        _remove(mailboxes.find(where))
     elif url is None:
-        _show(state.state(where), as_json)
+        _show(state.state(mailboxes.find(where)), as_json)
     elif team is None:
         raise click.UsageError("say as which team: `ai-bridge link URL --as TEAM`")
     else:
-        files = [os.path.abspath(file) if file else "" for file in (creds, tls_ca)]
-        _make(where, Link(team, url, files[0], files[1], replicas=replicas), take_over)
+        _make(mailboxes.find(where), Link(team, url, *files), take_over)
+
+
+def _make_streams(url: str | None, teams: list[str], files: list[str], replicas: int) -> None:
+    if url is None or not teams:
+        raise click.UsageError("say where, and for which teams: `ai-bridge link URL --make-streams TEAM,TEAM`")
+    place = Link(teams[0], url, *files)
+    notes = setting.make_streams(place, teams, replicas)
+    click.echo(f"{place.shown_url} is ready for {', '.join(teams)}")
+    for note in notes:
+        click.echo(note, err=True)
 
 
 def _make(where: Mailboxes, link: Link, take_over: bool) -> None:
@@ -76,7 +99,10 @@ def _show(found: list[LinkState], as_json: bool) -> None:
 
 def _lines(one: LinkState) -> list[str]:
     how = f"connected since {one.since}" if one.connected else f"not connected: {one.trouble or 'just starting'}"
-    waits = f"{one.to_send} to send, {_count(one.to_receive)} to receive, {_count(one.owed)} not read here yet"
+    waits = (
+        f"{one.to_send} to send, {_count(one.sent)} sent and not taken, {_count(one.to_receive)} to receive, "
+        f"{_count(one.owed)} not read here yet"
+    )
     return [
         f"{one.link.team}  {one.link.shown_url}  {how}",
         f"  {one.agents} agents of other teams; {waits}",

@@ -17,12 +17,21 @@ class NameTakenHere(BridgeError):
     sentence = "{called} of the team {team} is left out: an agent of these mailboxes has that address"
 
 
-class Book:
-    """`names` are our agents as others call them, `others` the cards of theirs by their addresses here."""
+class TooManyAgents(BridgeError):
+    sentence = "{called} is left out: the team {team} has {limit} agents here already (setting team_agents)"
 
-    def __init__(self, mailboxes: Mailboxes, link: Link) -> None:
+
+class Book:
+    """`names` are our agents as others call them, `others` the cards of theirs by their addresses here.
+
+    A team has at most `limit` agents here; `crowded` are the teams that had more left out.
+    """
+
+    def __init__(self, mailboxes: Mailboxes, link: Link, limit: int) -> None:
         self.mailboxes = mailboxes
         self.link = link
+        self.limit = limit
+        self.crowded: set[str] = set()
         self.names: dict[str, str] = {}
         self.unnamed: list[str] = []
         self.others: dict[str, Card] = {}
@@ -62,7 +71,7 @@ class Book:
     def learn(self, team: str, agent: str, raw: bytes) -> str:
         """Take over the card of another team's agent, or its end where `raw` is empty; returns its address here.
 
-        Returns '' where nothing changed. Raises `BadWire` or `NameTakenHere`.
+        Returns '' where nothing changed. Raises `BadWire`, `NameTakenHere` or `TooManyAgents`.
         """
         if not raw:
             return self.forget(self._called(team, agent))
@@ -70,7 +79,10 @@ class Book:
         return called if self._write(called, agent, fields) else ""
 
     def meet(self, called: str, agent: str) -> Outbox:
-        """Return the outbox of another team's agent, made where its card has not come yet; raises `NameTakenHere`."""
+        """Return the outbox of another team's agent, made where its card has not come yet.
+
+        Raises `NameTakenHere` or `TooManyAgents`.
+        """
         if called not in self.others or not self.mailboxes.outbox(called).is_there():
             self._write(called, agent, {})
         return self.mailboxes.outbox(called)
@@ -82,12 +94,20 @@ class Book:
             self.look()
             if called not in self.others:
                 raise NameTakenHere(called=called, team=wire.team_of(called))
+        self._check_room(called)
         own = {LINK: self.link.team, REMOTE: agent, GONE: "", "home": home.here()}
         changed = self._put(called, fields | own)
         made = outbox.make()
         if changed or made or called not in self.others:
             self.look()
         return changed or made
+
+    def _check_room(self, called: str) -> None:
+        """Raise `TooManyAgents` where a new agent is one too many of its team, with those that left mail here."""
+        team = wire.team_of(called)
+        if called not in self.others and sum(wire.team_of(name) == team for name in self.others) >= self.limit:
+            self.crowded.add(team)
+            raise TooManyAgents(called=called, team=team, limit=self.limit)
 
     def _put(self, called: str, fields: dict[str, str]) -> bool:
         """Write a card, of which this link is the only writer; False where it says so already."""

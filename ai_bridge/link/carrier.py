@@ -31,6 +31,8 @@ _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 # A connection that held so long was a good one: the next pause is a short one again.
 _GOOD_S = 10.0
 _JOIN_S = 10.0
+# Messages that the server lost and that are named to whoever asks for their state: the latest.
+_LOST = 100
 # How long a thread of this process runs before another may: the link's moves wait for the router's looks, and after
 # each system call anew. With the usual 5 ms a batch took twice as long.
 _SWITCH_S = 0.0005
@@ -148,8 +150,8 @@ class Carrier:
 
     async def _session(self, server: Server) -> None:
         """Run all flows until one fails, the connection is lost, or the link is over; raises why."""
-        flows = [*self._flows.all(server), self._tell(server)]
-        self._report.say(since=stamp(time.time()), trouble="", notes=server.notes)
+        flows = [*self._flows.all(server), self._tell()]
+        self._report.say(since=stamp(time.time()), trouble="")
         tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(flow) for flow in (*flows, self._ended.wait())]
         try:
             done, _ = await asyncio.wait([*tasks, server.lost], return_when=asyncio.FIRST_COMPLETED)
@@ -162,7 +164,7 @@ class Carrier:
         errors = [task.exception() for task in done if not task.cancelled()]
         raise next(filter(None, errors), None) or server.ending()
 
-    async def _tell(self, server: Server) -> None:
+    async def _tell(self) -> None:
         """Say now and then what waits; where the link is another, or none, by now, end."""
         while True:
             found = config.load(self.mailboxes)
@@ -170,8 +172,33 @@ class Carrier:
                 self._stopping.set()
                 self._ended.set()
                 return
-            self._report.say(to_receive=await server.waiting(), owed=len(self._flows.journal))
+            pull = self._flows.pull
+            self._report.say(
+                to_receive=pull.pending if pull else None,
+                owed=len(self._flows.journal),
+                sent=self._flows.upkeep.waiting,
+                lost=dict(list(self._flows.upkeep.lost.items())[-_LOST:]),
+                notes=_notes(self._flows),
+            )
             await asyncio.sleep(self.settings.sweep_s)
+
+
+def _notes(flows: Flows) -> list[str]:
+    """Return what a person should know of a link, beside whether it is connected."""
+    found = []
+    if lost := len(flows.upkeep.lost):
+        found.append(
+            f"the server had lost {lost} messages that no team has: `ai-bridge status ID` says what was done"
+        )
+    for team in sorted(flows.book.crowded):
+        limit = flows.book.limit
+        found.append(f"the team {team} has {limit} agents here: more were refused (setting team_agents)")
+    for team in sorted(flows.incoming.overfull):
+        found.append(f"too much of the team {team} is held or malformed: more was refused (setting team_set_aside)")
+    for team, count in sorted(flows.refused.removed.items()):
+        whose = f"from {team}" if team else "that names no team"
+        found.append(f"of the refused mail {whose} {count} were removed (setting team_refused_bytes)")
+    return found
 
 
 def try_once(link: Link, action: Callable[[Server], Coroutine[None, None, None]]) -> None:

@@ -40,22 +40,16 @@ class Refusal(Trouble):
 
 
 class Link:
-    """One link: its `team` (ours, and the link's name), the server's `url`, files of credentials, and a random `id`.
+    """One link: its `team` (ours, and its name), the server's `url`, files of credentials, and a random `id`."""
 
-    `replicas` is on how many servers of a cluster each message is stored, where this link makes the streams.
-    """
+    __slots__ = ("creds", "id", "team", "tls_ca", "url")
 
-    __slots__ = ("creds", "id", "replicas", "team", "tls_ca", "url")
-
-    def __init__(
-        self, team: str, url: str, creds: str = "", tls_ca: str = "", id_: str = "", replicas: int = 1
-    ) -> None:
+    def __init__(self, team: str, url: str, creds: str = "", tls_ca: str = "", id_: str = "") -> None:
         self.team = team
         self.url = url
         self.creds = creds
         self.tls_ca = tls_ca
         self.id = id_ or os.urandom(8).hex()
-        self.replicas = replicas
 
     @property
     def shown_url(self) -> str:
@@ -69,8 +63,7 @@ class Link:
 
     def check(self) -> "Link":
         """Return self if it can be used; raises `BadLink` with what is wrong."""
-        if "@" in self.team or not address.is_address(self.team) or self.team == address.POSTMASTER:
-            raise BadLink(what=f"{self.team!r} cannot be a team's name: a lower-case letter, then a-z, 0-9, _ and -")
+        check_team(self.team)
         parts = urlsplit(self.url)
         if parts.scheme not in _SCHEMES or not parts.hostname or parts.path not in ("", "/"):
             raise BadLink(what=f"{self.shown_url} is no NATS server: give nats://HOST:PORT or tls://HOST:PORT")
@@ -80,6 +73,13 @@ class Link:
     def file(self, mailboxes: Mailboxes, ending: str) -> str:
         """Return the path of one of this link's own files in the state directory."""
         return mailboxes.state_file(_FOLDER, self.team + ending)
+
+
+def check_team(team: str) -> str:
+    """Return a team's name; raises `BadLink` where it cannot be one."""
+    if "@" in team or not address.is_address(team) or team == address.POSTMASTER:
+        raise BadLink(what=f"{team!r} cannot be a team's name: a lower-case letter, then a-z, 0-9, _ and -")
+    return team
 
 
 def _check_files(creds: str, tls_ca: str) -> None:
@@ -103,7 +103,7 @@ def load(mailboxes: Mailboxes) -> Link | None:
         found = json.loads(reading.read_file(path, _BYTES))
         if isinstance(found, dict) and all(isinstance(found.get(field), str) for field in _FIELDS):
             team, url, creds, tls_ca, id_ = (str(found[field]) for field in _FIELDS)
-            return Link(team, url, creds, tls_ca, id_, int(found.get("replicas", 1)))
+            return Link(team, url, creds, tls_ca, id_)
     raise BadLink(what=f"{path} is damaged: remove it, and link again with `ai-bridge link URL --as TEAM`")
 
 
@@ -117,7 +117,7 @@ def store(mailboxes: Mailboxes, link: Link) -> None:
         )
     path = link.file(mailboxes, _ENDING)
     durable.make_directory(os.path.dirname(path))
-    said = {field: getattr(link, field) for field in _FIELDS} | {"replicas": link.replicas}
+    said = {field: getattr(link, field) for field in _FIELDS}
     durable.replace_own(path, json.dumps(said).encode())
 
 

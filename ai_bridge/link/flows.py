@@ -13,12 +13,17 @@ from typing import Any
 
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.link import receipts, wire
-from ai_bridge.link.book import Book, NameTakenHere
+from ai_bridge.link.book import Book
 from ai_bridge.link.config import Link, Trouble
 from ai_bridge.link.incoming import DROP, TERMINATE, Arrival, Incoming
 from ai_bridge.link.journal import Journal
 from ai_bridge.link.outgoing import Outgoing, Parcel
+from ai_bridge.link.publishing import Item
+from ai_bridge.link.refused import Refused
+from ai_bridge.link.roster import Roster
 from ai_bridge.link.server import Server
+from ai_bridge.link.streams import Pull
+from ai_bridge.link.upkeep import Upkeep
 from ai_bridge.log import LOGGER
 from ai_bridge.mailboxes import AGENTS, Mailboxes
 from ai_bridge.outbox import DIRECTORIES, DROPPED, MALFORMED, READ, Outbox
@@ -27,6 +32,8 @@ from ai_bridge.step import Step
 
 # After the disk refused something, and until a receipt that came too early is looked at again.
 _RETRY_S, _EARLY_S = 0.5, 0.25
+# Sweeps from one look after what the stream took to the next.
+_UPKEEP_SWEEPS = 12
 _ENDED = (DIRECTORIES[READ], DIRECTORIES[MALFORMED])
 
 
@@ -37,14 +44,17 @@ class Flows:
         self.mailboxes = mailboxes
         self.settings = settings
         self.link = link
-        self.book = Book(mailboxes, link)
+        self.book = Book(mailboxes, link, settings.team_agents)
         self.journal = Journal(link.file(mailboxes, ".owed"))
         self.outgoing = Outgoing(mailboxes, settings, self.book)
-        self.incoming = Incoming(self.book, self.journal)
+        self.refused = Refused(mailboxes.state_file("links", "refused"), settings.team_refused_bytes)
+        self.incoming = Incoming(self.book, self.journal, self.refused, settings.team_set_aside)
+        self.upkeep = Upkeep(self.outgoing)
+        self.pull: Pull | None = None
+        self._roster = Roster(self.book, self.note)
         self._said: set[str] = set()
         self._mail, self._receipts, self._people = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._hints: set[str] | None = None
-        self._cards: dict[str, bytes] = {}
 
     def all(self, server: Server) -> list[Coroutine[None, None, None]]:
         """Return every flow of a new connection."""
@@ -56,6 +66,7 @@ class Flows:
             self._send_receipts(server),
             self._receive_receipts(server),
             self._exchange_cards(server),
+            self._look_after(server),
         ]
 
     # --- mail -------------------------------------------------------------------------------------------
@@ -108,7 +119,7 @@ class Flows:
         asyncio.get_running_loop().call_later(max(self.settings.settle_s, _RETRY_S), self.woken, None)
 
     async def _receive(self, server: Server) -> None:
-        pull = await server.pull(wire.MAIL)
+        self.pull = pull = await server.pull(wire.MAIL)
         while True:
             if batch := await pull.batch():
                 await self._take(server, batch)
@@ -122,6 +133,8 @@ class Flows:
             self.note(logging.ERROR, f"mail of the link waits: {why}")
             await self._later(batch, _RETRY_S)
             return
+        said = self.incoming.arrived(arrivals)
+        await self._publish_receipts(server, said)  # before the stream forgets the mail: its sender asks for it
         for arrival, msg in zip(arrivals, batch, strict=True):
             if arrival.verdict == TERMINATE:
                 await self._refuse(server, arrival, msg)
@@ -135,11 +148,13 @@ class Flows:
         """Tell the sender why, if there is one who could be told, and have the message never come again."""
         LOGGER.warning("the link %s refused what came as %s: %s", self.link.team, arrival.subject, arrival.why)
         if (told := self.incoming.refusal(arrival)) is not None:
-            subject, id_, receipt = told
-            item = (subject, receipt.as_bytes(), {"Nats-Msg-Id": id_})
-            if (trouble := (await server.publish(wire.RECEIPTS, [item]))[0]) is not None:
-                raise Trouble(what=f"the stream takes no receipts: {trouble}")
+            await self._publish_receipts(server, [told])
         await msg.term()
+
+    async def _publish_receipts(self, server: Server, said: list[tuple[str, bytes]]) -> None:
+        troubles = await server.publish(wire.RECEIPTS, [(subject, raw, {}) for subject, raw in said])
+        if any(troubles):
+            raise Trouble(what=f"the stream takes no receipts: {next(filter(None, troubles))}")
 
     async def _later(self, batch: list[Any], seconds: float) -> None:
         for msg in batch:
@@ -152,7 +167,7 @@ class Flows:
         while True:
             self._receipts.clear()
             while due := receipts.due(self.book, self.journal):
-                items = [(one.subject, one.raw, {"Nats-Msg-Id": one.id}) for one in due]
+                items: list[Item] = [(one.subject, one.raw, {}) for one in due]
                 troubles = await server.publish(wire.RECEIPTS, items)
                 sent = [one.debt for one, trouble in zip(due, troubles, strict=True) if trouble is None]
                 self.journal.settle(sent)
@@ -171,62 +186,34 @@ class Flows:
                     await msg.term()
 
     async def _conclude(self, msg: Any) -> None:
-        _, team, sender = wire.parse_subject(msg.subject, teams=2)
+        _, team, sender = wire.parse_letter(msg.subject)
+        said = wire.parse_receipts(msg.data)
         try:
-            done = self.outgoing.conclude(sender, team, wire.parse_receipt(msg.data))
+            done = [self.outgoing.conclude(sender, team, receipt) for receipt in said]
         except OSError as error:
             self.note(logging.ERROR, f"a receipt of the link waits: {disk_error(self.mailboxes.path, error)}")
-            done = False
-        if done:
+            done = [False]
+        if all(done):
             await msg.ack()
         else:
             await msg.nak(delay=_EARLY_S)
 
-    # --- cards ------------------------------------------------------------------------------------------
+    # --- cards, and what was sent -----------------------------------------------------------------------
 
     async def _exchange_cards(self, server: Server) -> None:
         """Learn what others say of their agents, and say what changed of ours."""
-        known = asyncio.Event()
-        self._cards.clear()
-
-        def take(subject: str, raw: bytes, more: int) -> None:
-            self._learn(subject, raw)
-            if not more:
-                known.set()
-
-        if await server.follow_cards(take):
-            await known.wait()
+        self._roster.begin()
         while True:
             self._people.clear()
-            await self._publish_cards(server)
+            if await self._roster.learn(server):
+                self.woken(None)
+            await self._roster.publish(server)
             await self._until(self._people)
 
-    def _learn(self, subject: str, raw: bytes) -> None:
-        try:
-            team, agent = wire.parse_subject(subject, teams=1)
-            if team == self.link.team:
-                self._cards[subject] = raw
-            elif called := self.book.learn(team, agent, raw):
-                LOGGER.info("the link %s: %s %s", self.link.team, called, "is known" if raw else "left")
-                self.woken(None)
-        except NameTakenHere as refusal:
-            self.note(logging.WARNING, str(refusal))
-        except BridgeError as refusal:
-            self.note(logging.WARNING, f"the link {self.link.team}: a card was refused: {refusal}")
-        except OSError as error:
-            self.note(logging.ERROR, f"the link {self.link.team}: {disk_error(self.mailboxes.path, error)}")
-
-    async def _publish_cards(self, server: Server) -> None:
-        """Publish what changed of our cards; an agent that is gone leaves an empty one."""
-        wanted = self.book.cards()
-        for agent in self.book.unnamed:
-            self.note(logging.WARNING, f"other teams cannot reach {agent}: the name they would use is another's")
-        gone = {subject: b"" for subject, raw in self._cards.items() if raw and subject not in wanted}
-        changed = {subject: raw for subject, raw in (wanted | gone).items() if self._cards.get(subject) != raw}
-        troubles = await server.publish(wire.CARDS, [(subject, raw, {}) for subject, raw in changed.items()])
-        if any(troubles):
-            raise Trouble(what=f"the stream takes no cards: {next(filter(None, troubles))}")
-        self._cards |= changed
+    async def _look_after(self, server: Server) -> None:
+        while True:
+            await self.upkeep.look(server)
+            await asyncio.sleep(_UPKEEP_SWEEPS * self.settings.sweep_s)
 
     # --- waking -----------------------------------------------------------------------------------------
 

@@ -3,22 +3,27 @@
 From there this machine's routers go on as with any mail. What can never be dropped is kept aside with its reason.
 """
 
-import hashlib
 import os
 
-from ai_bridge import durable, message, reading
+from ai_bridge import address, hops, message, reading
 from ai_bridge.cards import CardBusy
 from ai_bridge.errors import BridgeError, DiskError, IdReused, Malformed
 from ai_bridge.link import wire
-from ai_bridge.link.book import Book, NameTakenHere
+from ai_bridge.link.book import Book, NameTakenHere, TooManyAgents
 from ai_bridge.link.journal import Debt, Journal
+from ai_bridge.link.refused import Refused
 from ai_bridge.linked import REMOTE
 from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, REASON, STATES, UNREAD, Outbox, file_name, label
+from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, STATES, UNREAD, Outbox, file_name, label
 from ai_bridge.send import drop_all
 
+
+class TooMuchSetAside(Malformed):
+    sentence = "{count} messages of the team {team} are held or malformed here already (setting team_set_aside)"
+
+
 DROP, HAVE, TERMINATE = "drop", "have", "terminate"
-_REFUSED = "refused"
+_REASON_LENGTH = 2000
 _ON_ITS_WAY = (DROPPED, PROCESSING, UNREAD, HELD)
 
 
@@ -44,9 +49,14 @@ class Arrival:
 class Incoming:
     """Takes batches of arrivals; what is owed for them is written into the journal first."""
 
-    def __init__(self, book: Book, journal: Journal) -> None:
+    def __init__(self, book: Book, journal: Journal, refused: Refused, most_set_aside: int) -> None:
         self.book = book
         self.journal = journal
+        self.refused = refused
+        # The teams that had more refused than may be set aside.
+        self.overfull: set[str] = set()
+        self._most = most_set_aside
+        self._set_aside: dict[str, int] = {}
         self.mailboxes = book.mailboxes
 
     def adopt(self) -> None:
@@ -65,6 +75,7 @@ class Incoming:
         """
         drops: dict[str, dict[str, bytes]] = {}
         debts = []
+        self._set_aside.clear()
         for arrival in batch:
             try:
                 debts.append(self._judge(arrival, drops))
@@ -79,24 +90,36 @@ class Incoming:
     def _judge(self, arrival: Arrival, drops: dict[str, dict[str, bytes]]) -> Debt | None:
         """Say what is to be done with an arrival: a drop is noted in `drops`; returns the receipt then owed."""
         parsed, recipient = self._checked(arrival)
+        raw = hops.as_claimed(parsed) or arrival.raw
         name = file_name(parsed.id, recipient)
         try:
             outbox = self.book.meet(arrival.called, arrival.sender)
-        except NameTakenHere as refusal:
+        except (NameTakenHere, TooManyAgents) as refusal:
             raise wire.BadWire(why=str(refusal)) from None
         waiting = drops.setdefault(arrival.called, {})
         present = waiting.get(name) or self._present(outbox, name, arrival.attempt)
         if present is None:
-            waiting[name] = arrival.raw
-        elif present != arrival.raw:
+            self._check_room(arrival.team)
+            waiting[name] = raw
+        elif present != raw:
             self._keep_aside(arrival, str(IdReused(id=parsed.id, recipient=recipient)))
             return None
         arrival.verdict = HAVE if present else DROP
         return Debt(arrival.called, name, arrival.sender, arrival.attempt)
 
+    def _check_room(self, team: str) -> None:
+        """Raise `TooMuchSetAside` where a person has more to look at of that team than may be."""
+        if team not in self._set_aside:
+            outboxes = [self.mailboxes.outbox(called) for called in self.book.others if wire.team_of(called) == team]
+            directories = [one.directory(state) for one in outboxes for state in (HELD, MALFORMED)]
+            self._set_aside[team] = sum(name.endswith(".txt") for one in directories for name in reading.listed(one))
+        if self._set_aside[team] >= self._most:
+            self.overfull.add(team)
+            raise TooMuchSetAside(count=self._set_aside[team], team=team)
+
     def _checked(self, arrival: Arrival) -> tuple[Message, str]:
         """Return the message and its recipient here; raises `Malformed` where it is not what its subject says."""
-        ours, arrival.team, recipient = wire.parse_subject(arrival.subject, teams=2)
+        ours, arrival.team, recipient = wire.parse_letter(arrival.subject)
         arrival.recipient = recipient
         if arrival.team == ours:
             raise wire.BadWire(why=f"it comes from another that calls itself {ours}")
@@ -137,19 +160,24 @@ class Incoming:
                     drop_all(outbox, [(name, raw)])
 
     def _keep_aside(self, arrival: Arrival, why: str) -> None:
-        """Keep what is refused, with its reason, in the state directory, under a name its content gives it."""
-        arrival.verdict, arrival.why = TERMINATE, why
-        folder = self.mailboxes.state_file("links", _REFUSED)
-        durable.make_directory(folder)
-        path = os.path.join(folder, f"{hashlib.sha256(arrival.raw).hexdigest()[:16]}.txt")
-        durable.replace_own(path, arrival.raw)
-        durable.replace_own(path + REASON, f"{arrival.subject}: {why}\n".encode("utf-8", "replace"))
+        """Keep what is refused, with its reason, in the state directory."""
+        arrival.verdict, arrival.why = TERMINATE, why[:_REASON_LENGTH]
+        self.refused.keep(wire.writer_of(arrival.subject), arrival.raw, f"{arrival.subject}: {arrival.why}")
 
-    def refusal(self, arrival: Arrival) -> tuple[str, str, wire.Receipt] | None:
-        """Return (subject, de-duplication ID, receipt) that tells the sender of a refusal; None where none can."""
-        id_, _, recipient = arrival.headers.get("Nats-Msg-Id", "").partition("~")[0].rpartition(".")
-        if arrival.verdict != TERMINATE or not (arrival.called and message.is_id(id_)):
+    def refusal(self, arrival: Arrival) -> tuple[str, bytes] | None:
+        """Return the subject and the content of the receipt that tells of a refusal; None where none can."""
+        id_, recipient = label(arrival.headers.get(wire.NAME, ""))
+        if arrival.verdict != TERMINATE or not (arrival.called and id_ and address.is_address(recipient)):
             return None
-        receipt = wire.Receipt(id_, recipient, wire.MALFORMED, arrival.why)
-        to = wire.receipt_to(arrival.sender, arrival.team, self.book.link.team)
-        return to, f"{arrival.headers['Nats-Msg-Id']}.refused", receipt
+        receipt = wire.Receipt(id_, recipient, wire.MALFORMED, arrival.why).as_bytes()
+        return wire.receipt_to(arrival.sender, arrival.team, self.book.link.team, receipt, arrival.attempt), receipt
+
+    def arrived(self, batch: list[Arrival]) -> list[tuple[str, bytes]]:
+        """Return the subjects and contents of the receipts that say of a batch what has arrived."""
+        found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+        for arrival in batch:
+            id_, recipient = label(arrival.headers.get(wire.NAME, ""))
+            if arrival.verdict != TERMINATE and id_ and address.is_address(recipient):
+                found.setdefault((arrival.sender, arrival.team), []).append((id_, recipient))
+        said = [(*to, wire.arrived_bytes(messages)) for to, messages in found.items()]
+        return [(wire.receipt_to(sender, team, self.book.link.team, raw), raw) for sender, team, raw in said]

@@ -7,14 +7,15 @@ import json
 import os
 from collections.abc import Iterator
 
-from ai_bridge import address, durable
+from ai_bridge import address, durable, message, reading
 from ai_bridge.errors import Malformed, Undeliverable
 from ai_bridge.link import wire
+from ai_bridge.link.arrived import Arrived, key_of
 from ai_bridge.link.book import Book
 from ai_bridge.linked import GONE, LINK, REMOTE
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name
+from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
 from ai_bridge.reject import take_back
 from ai_bridge.route import Router
 from ai_bridge.settings import Settings
@@ -53,13 +54,14 @@ class Parcel:
 class Outgoing(Router):
     """The router of other teams' agents; the caller holds the link's lock. `limit`: the largest file, in bytes."""
 
-    __slots__ = ("_returned", "book", "limit", "parcels")
+    __slots__ = ("_returned", "arrived", "book", "limit", "parcels")
 
     def __init__(self, mailboxes: Mailboxes, settings: Settings, book: Book) -> None:
         super().__init__(mailboxes, set(), settings)
         self.book = book
         self.limit = settings.max_message_bytes
         self.parcels: list[Parcel] = []
+        self.arrived = Arrived(book.link.file(mailboxes, ".arrived"))
         self._returned = _Returned(book.link.file(mailboxes, ".returned"))
 
     def look(self) -> list[Outbox]:
@@ -112,12 +114,17 @@ class Outgoing(Router):
         if wire.team_of(receipt.recipient) != team:
             raise wire.BadWire(why=f"a receipt of {team} for mail to {receipt.recipient}")
         outbox, name = self.mailboxes.outbox(sender), file_name(receipt.id, receipt.recipient)
+        if receipt.state == wire.ARRIVED:
+            if any(os.path.lexists(outbox.file(state, name)) for state in (UNREAD, PROCESSING)):
+                self.arrived.add(key_of(sender, name))
+            return True
         if os.path.lexists(outbox.file(UNREAD, name)):
             self._conclude(outbox, name, receipt)
             return True
         return not any(os.path.lexists(outbox.file(state, name)) for state in (DROPPED, PROCESSING))
 
     def _conclude(self, outbox: Outbox, name: str, receipt: wire.Receipt) -> None:
+        self.arrived.forget(key_of(outbox.owner, name))
         if receipt.state == wire.READ:
             try:
                 outbox.move("acknowledge", name)
@@ -127,6 +134,27 @@ class Outgoing(Router):
         self._returned.note(name)
         team = wire.team_of(receipt.recipient)
         take_back(self.mailboxes, outbox, name, Returned(team=team, why=receipt.reason or "no reason was given"))
+
+    def unarrived(self) -> list[tuple[Outbox, str, str]]:
+        """Return what the stream took and no team has: outbox, name, and subject in the stream."""
+        return [
+            (outbox, name, self._subject_of(outbox, name))
+            for outbox in self.look()
+            for name in outbox.visible(UNREAD)
+            if label(name)[1] in self.serves and key_of(outbox.owner, name) not in self.arrived
+        ]
+
+    def _subject_of(self, outbox: Outbox, name: str) -> str:
+        recipient, ours = label(name)[1], self.book.link.team
+        there, team = self.book.others[recipient].get(REMOTE), wire.team_of(recipient)
+        return wire.mail_to(there, team, ours, f"{outbox.owner}/{name}", self._returned.times(name))
+
+    def packed_again(self, outbox: Outbox, name: str) -> Parcel:
+        """Return what was published of an unread message; raises `Malformed`, or OSError where it is gone."""
+        parsed, recipient = message.parse(reading.read_delivered(outbox.file(UNREAD, name))), label(name)[1]
+        if recipient not in self.book.others:
+            raise Undeliverable(why=f"{recipient} is no longer an agent of its team")
+        return self._packed(Parcel(outbox, name, parsed, recipient))
 
     # --- a router's steps, where they differ -------------------------------------------------------------
 
@@ -145,9 +173,8 @@ class Outgoing(Router):
             packed = self._packed(Parcel(outbox, name, parsed, recipient))
         except Malformed as refusal:
             return self.reject(outbox, name, refusal)
-        why = self._see_to_judgement(outbox.owner, parsed, recipient)
         self.parcels.append(packed)
-        return Step("claim", outbox, name, why)
+        return Step("claim", outbox, name)
 
     def _packed(self, parcel: Parcel) -> Parcel:
         """Fill in what is published; raises `Malformed`."""
@@ -166,15 +193,14 @@ class Outgoing(Router):
         parcel.raw = wire.as_sent(parcel.message, names | {owner: called, recipient: there})
         if len(parcel.raw) + _HEADERS_BYTES > self.limit:
             raise TooLargeForServer(size=len(parcel.raw), limit=self.limit)
-        parcel.subject = wire.mail_to(there, team, book.link.team)
         attempt = self._returned.times(parcel.final)
-        id_ = f"{parcel.final.removesuffix('.txt')}{f'~{attempt}' if attempt else ''}"
-        parcel.headers = {"Nats-Msg-Id": id_, wire.SENDER: owner, wire.ATTEMPT: str(attempt)}
+        parcel.subject = self._subject_of(parcel.outbox, parcel.final)
+        parcel.headers = {wire.NAME: parcel.final, wire.SENDER: owner, wire.ATTEMPT: str(attempt)}
         return parcel
 
 
 class _Returned:
-    """How often each message came back: what is sent again then is no duplicate to the stream."""
+    """How often each message came back: what is sent again then is another message to the stream."""
 
     def __init__(self, path: str) -> None:
         self._path = path

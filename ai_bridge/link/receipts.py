@@ -15,14 +15,13 @@ _BATCH = 500
 
 
 class Due:
-    """A receipt that can be sent now: for which debt, under which subject and de-duplication ID."""
+    """A receipt that can be sent now: for which debt, and under which subject."""
 
-    __slots__ = ("debt", "id", "raw", "subject")
+    __slots__ = ("debt", "raw", "subject")
 
-    def __init__(self, debt: Debt, subject: str, id_: str, raw: bytes) -> None:
+    def __init__(self, debt: Debt, subject: str, raw: bytes) -> None:
         self.debt = debt
         self.subject = subject
-        self.id = id_
         self.raw = raw
 
 
@@ -48,9 +47,8 @@ def _due(book: Book, outbox: Outbox, debt: Debt) -> Due | None:
     called = book.name_of(recipient) or wire.foreign(recipient, book.link.team)
     if not state or not called:
         return None
-    subject = wire.receipt_to(debt.agent, wire.team_of(debt.called), book.link.team)
     raw = wire.Receipt(id_, called, state, reason).as_bytes()
-    return Due(debt, subject, f"{id_}.{called}.{state}~{debt.attempt}", raw)
+    return Due(debt, wire.receipt_to(debt.agent, wire.team_of(debt.called), book.link.team, raw, debt.attempt), raw)
 
 
 def _end(outbox: Outbox, debt: Debt) -> tuple[str, str]:

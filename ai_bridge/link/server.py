@@ -3,51 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
 import nats.errors
-import nats.js.errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.js import api
 
-from ai_bridge.link import wire
+from ai_bridge.link import making, streams
 from ai_bridge.link.config import Link, Refusal, Trouble
-from ai_bridge.link.streams import Pull, Streams
+from ai_bridge.link.publishing import Item, Publisher
+from ai_bridge.link.streams import Pull
 
 _CONNECT_S = 5
-_ANSWER_S = 10.0
 _PING_S = 15
 _CLOSE_S = 2.0
-# From so many on, messages are committed together: the server flushes once for all, and some files more.
-_TOGETHER, _TOGETHER_BYTES = 12, 8_388_608
 
-_NO_ANSWER = TimeoutError("the server did not answer")
 
-Item = tuple[str, bytes, dict[str, str]]
+class _Client(Client):
+    """The library's client, which goes on where another team sends headers that cannot be parsed."""
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        try:
+            return await super()._process_headers(headers)
+        except Exception:  # else its reader ends, and hears nothing more on a connection that seems to hold
+            return None
 
 
 class Server:
-    """One connection; `lost` is done once it ended. `notes` say what of the streams is not as it should be."""
+    """One connection; `lost` is done once it ended."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
         self.max_payload = 0
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._denied: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._client = Client()
-        self._stream = self._client.jetstream(timeout=_ANSWER_S)
-        self._streams = Streams(self._stream, link)
+        self._client = _Client()
+        self._publisher = Publisher(self._client, self.lost)
         self._error: BaseException | None = None
-        self._batches = 0
-
-    @property
-    def notes(self) -> list[str]:
-        return self._streams.notes
 
     # --- connection -------------------------------------------------------------------------------------
 
@@ -112,110 +106,88 @@ class Server:
     # --- streams ----------------------------------------------------------------------------------------
 
     async def prepare(self, take_over: bool = False) -> None:
-        """Make what is missing of streams and consumers, and take the team's name; raises `Trouble` or `Refusal`."""
+        """See that the server is ready for this team, and take the team's name; raises `Trouble` or `Refusal`."""
+        await self._explain(self._unless_denied(self._prepare(take_over)))
+
+    async def _prepare(self, take_over: bool) -> None:
         try:
-            await self._unless_denied(self._streams.prepare(take_over))
-        except (nats.js.errors.ServiceUnavailableError, nats.errors.NoRespondersError):
+            await streams.check_consumers(self._client, self.link.team)
+            await streams.claim(self._client, self.link, take_over)
+        except streams.Missing:
+            await self._check_jetstream()
+            where, team = self.link.shown_url, self.link.team
+            raise Refusal(
+                what=f"{where} does not permit these credentials to be the team {team}, or is not ready for it: "
+                f"{streams.to_make(team)}"
+            ) from None
+
+    async def _check_jetstream(self) -> None:
+        try:
+            await streams.ask(self._client, "$JS.API.INFO", b"")
+        except streams.Missing:
             raise Refusal(
                 what=f"JetStream is not enabled on {self.link.shown_url}: add `jetstream {{ store_dir: … }}` there"
             ) from None
-        except (TimeoutError, nats.errors.Error) as error:
-            raise _explained(self.link.shown_url, self._error or error) from None
+
+    async def make_streams(self, teams: list[str], replicas: int) -> list[str]:
+        """Make the streams and the consumers of these teams, as the administrator; returns what is not right.
+
+        Raises `Trouble` or `Refusal`.
+        """
+        await self._explain(self._check_jetstream())
+        notes: list[str] = []
+
+        async def do() -> None:
+            notes.extend(await making.make(self._client.jetstream(timeout=streams.ANSWER_S), teams, replicas))
+
+        await self._explain(self._unless_denied(do()))
+        return notes
 
     async def leave(self, cards: list[str]) -> None:
         """Take the cards of these subjects back and give the team's name up; mail that waits for the team stays."""
+        await self._explain(streams.leave(self._client, self.link, cards))
+
+    async def cards_since(self, first: int) -> list[tuple[int, str, bytes]]:
+        """Return (number, subject, content) of some cards from that number on, none if there are none.
+
+        Raises `Trouble`.
+        """
+        found: list[tuple[int, str, bytes]] = []
+
+        async def do() -> None:
+            found.extend(await streams.cards_since(self._client, first))
+
+        await self._explain(do())
+        return found
+
+    async def _explain(self, work: Coroutine[None, None, None]) -> None:
+        """Do this; raises `Trouble` or `Refusal` in one sentence where it fails."""
+        where = self.link.shown_url
         try:
-            for subject in cards:
-                await self._stream.publish(subject, b"")
-            await self._stream.purge_stream(wire.CARDS, subject=wire.claim_of(self.link.team))
-        except (nats.errors.Error, TimeoutError) as error:
-            raise _explained(self.link.shown_url, self._error or error) from None
+            await work
+        except streams.Missing:
+            raise Trouble(what=f"{where} has no streams any more: {streams.to_make(self.link.team)}") from None
+        except (TimeoutError, nats.errors.Error) as error:
+            raise _explained(where, self._error or error) from None
 
-    async def waiting(self) -> int:
-        """Return how many messages wait in the stream for this team, or are on their way to it."""
-        info = await self._stream.consumer_info(wire.MAIL, self.link.team)
-        return (info.num_pending or 0) + (info.num_ack_pending or 0)
-
-    # --- publishing -------------------------------------------------------------------------------------
+    # --- publishing and consuming -----------------------------------------------------------------------
 
     async def publish(self, stream: str, items: list[Item]) -> list[BaseException | None]:
         """Publish (subject, content, headers) in their order; returns what went wrong with each, None if stored."""
-        done: list[BaseException | None] = []
-        for part in _parts(items):
-            if len(part) >= _TOGETHER and stream in self._streams.together and await self._publish_together(part):
-                done += [None] * len(part)
-            else:
-                done += await self._publish_each(part)
-        return done
+        return await self._publisher.publish(stream, items)
 
-    async def _publish_together(self, items: list[Item]) -> bool:
-        """Publish all or nothing, stored with one flush; False where the server would have them one by one.
-
-        It would where one of them was published before: a router died before it could say so.
-        """
-        self._batches += 1
-        batch = {"Nats-Batch-Id": f"{self._client.client_id}-{self._batches}-{self.link.id}"}
-        for number, (subject, raw, headers) in enumerate(items[:-1], 1):
-            await self._client.publish(subject, raw, headers={**headers, **batch, "Nats-Batch-Sequence": str(number)})
-        subject, raw, headers = items[-1]
-        last = {**headers, **batch, "Nats-Batch-Sequence": str(len(items)), "Nats-Batch-Commit": "1"}
-        answer = json.loads((await self._client.request(subject, raw, timeout=_ANSWER_S, headers=last)).data)
-        return "error" not in answer
-
-    async def _publish_each(self, items: list[Item]) -> list[BaseException | None]:
-        answers: list[asyncio.Future[api.PubAck]] = [
-            await self._stream.publish_async(subject, raw, headers=headers) for subject, raw, headers in items
-        ]
-        everything = asyncio.gather(*answers, return_exceptions=True)
-        waits: set[asyncio.Future[Any]] = {everything, self.lost}
-        await asyncio.wait(waits, timeout=_ANSWER_S, return_when=asyncio.FIRST_COMPLETED)
-        if everything.done():
-            return [found if isinstance(found, BaseException) else None for found in everything.result()]
-        unsure: list[BaseException | None] = [
-            None if answer.done() and not answer.exception() else _NO_ANSWER for answer in answers
-        ]
-        everything.cancel()
-        return unsure
-
-    # --- consuming --------------------------------------------------------------------------------------
+    async def held(self, subjects: list[str]) -> list[bool | None]:
+        """Tell of each subject of one message whether its stream holds it; None where that is not known."""
+        return await self._publisher.held(subjects)
 
     async def pull(self, stream: str) -> Pull:
         """Return the messages of a stream for this team."""
         inbox = self._client.new_inbox()
         subscription = await self._client.subscribe(inbox)
-        return Pull(self._client, subscription, f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{self.link.team}", inbox)
-
-    async def follow_cards(self, take: Callable[[str, bytes, int], None]) -> int:
-        """Call `take` with subject, content and how many are to follow, now and at each change.
-
-        Returns how many cards there are at first.
-        """
-
-        async def on_message(msg: Msg) -> None:
-            take(msg.subject, msg.data, msg.metadata.num_pending)
-
-        config = api.ConsumerConfig(ack_policy=api.AckPolicy.NONE, deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT)
-        followed = await self._stream.subscribe(
-            "aibridge.card.>", stream=wire.CARDS, cb=on_message, config=config, manual_ack=True
-        )
-        info = await followed.consumer_info()
-        return (info.num_pending or 0) + (info.delivered.consumer_seq if info.delivered else 0)
+        return Pull(self._client, subscription, stream, self.link.team, inbox)
 
 
 # --- words ----------------------------------------------------------------------------------------------
-
-
-def _parts(items: list[Item]) -> list[list[Item]]:
-    """Return the items in parts that are not too large to be published together."""
-    parts: list[list[Item]] = []
-    size = _TOGETHER_BYTES + 1
-    for item in items:
-        size += len(item[1])
-        if size > _TOGETHER_BYTES:
-            parts.append([])
-            size = len(item[1])
-        parts[-1].append(item)
-    return parts
 
 
 def _explained(where: str, error: BaseException) -> Trouble:

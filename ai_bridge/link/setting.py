@@ -8,6 +8,10 @@ from ai_bridge.link.book import Book
 from ai_bridge.link.config import Link, NotInstalled, Refusal, Trouble
 from ai_bridge.mailboxes import Mailboxes
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ai_bridge.link.server import Server
+
 
 def make(mailboxes: Mailboxes, link: Link, take_over: bool) -> str:
     """Link the mailboxes; returns why the server cannot be reached just now, '' where it is.
@@ -33,6 +37,27 @@ def make(mailboxes: Mailboxes, link: Link, take_over: bool) -> str:
     return trouble
 
 
+def make_streams(link: Link, teams: list[str], replicas: int) -> list[str]:
+    """Make on the server what these teams need, as its administrator; returns what of it is not right.
+
+    Raises `BadLink`, `NotInstalled`, `Trouble` or `Refusal`.
+    """
+    for team in teams:
+        config.check_team(team)
+    link.check()
+    try:
+        from ai_bridge.link.carrier import try_once
+    except ImportError:
+        raise NotInstalled() from None
+    notes: list[str] = []
+
+    async def do(server: Server) -> None:
+        notes.extend(await server.make_streams(teams, replicas))
+
+    try_once(link, do)
+    return notes
+
+
 def end(mailboxes: Mailboxes) -> tuple[Link, str]:
     """Forget the link and its agents; returns it, and why the server could not be told, '' where it was.
 
@@ -42,7 +67,7 @@ def end(mailboxes: Mailboxes) -> tuple[Link, str]:
     if link is None:
         raise config.BadLink(what="these mailboxes have no link: `ai-bridge link URL --as TEAM` makes one")
     config.remove(mailboxes, link)
-    book = Book(mailboxes, link)
+    book = Book(mailboxes, link, 0)
     book.look()
     for called, card in list(book.others.items()):
         if card.get(linked.LINK) == link.team:

@@ -4,13 +4,14 @@ import json
 import os
 from contextlib import suppress
 
-from ai_bridge import durable, linked, reading
+from ai_bridge import cards, durable, linked, reading
 from ai_bridge.errors import BridgeError, Malformed
-from ai_bridge.link import config
+from ai_bridge.link import arrived, config
 from ai_bridge.link.config import Link
 from ai_bridge.locks import Holder, holder
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, PROCESSING, label
+from ai_bridge.outbox import DROPPED, PROCESSING, UNREAD, label
+from ai_bridge.trace import Place
 
 LOCK = "link"
 _ENDING = ".state"
@@ -20,11 +21,12 @@ _BYTES = 65_536
 class LinkState:
     """One link as it stands: who carries it (`holder`, None: nobody), since when it is connected, and what waits.
 
-    `to_send` is what waits here to be sent, `to_receive` what waits in the stream, `owed` the messages of others that
-    have not ended here, `notes` what a person should look at, `trouble` why it is not connected.
+    `to_send` is what waits here to be sent, `sent` what the stream took and no team has yet, `to_receive` what waits
+    in the stream for this team, `owed` the messages of others that have not ended here, `notes` what a person should
+    know, `trouble` why it is not connected.
     """
 
-    __slots__ = ("agents", "holder", "link", "notes", "owed", "since", "to_receive", "to_send", "trouble")
+    __slots__ = ("agents", "holder", "link", "notes", "owed", "sent", "since", "to_receive", "to_send", "trouble")
 
     def __init__(self, link: Link, holder: Holder | None) -> None:
         self.link = link
@@ -34,6 +36,7 @@ class LinkState:
         self.notes: list[str] = []
         self.agents = 0
         self.to_send = 0
+        self.sent: int | None = None
         self.to_receive: int | None = None
         self.owed: int | None = None
 
@@ -51,6 +54,7 @@ class LinkState:
             "trouble": self.trouble or None,
             "agents": self.agents,
             "to_send": self.to_send,
+            "sent": self.sent,
             "to_receive": self.to_receive,
             "owed": self.owed,
             "notes": self.notes,
@@ -73,14 +77,37 @@ def _state(mailboxes: Mailboxes, link: Link) -> LinkState:
         return found
     said = _said(link.file(mailboxes, _ENDING))
     found.since, found.trouble = (value if isinstance(value := said.get(name), str) else "" for name in _TEXTS)
-    found.to_receive, found.owed = (value if isinstance(value := said.get(name), int) else None for name in _NUMBERS)
+    found.sent, found.to_receive, found.owed = (
+        value if isinstance(value := said.get(name), int) else None for name in _NUMBERS
+    )
     notes = said.get("notes")
     found.notes = [str(note) for note in notes] if isinstance(notes, list) else []
     return found
 
 
 _TEXTS = ("since", "trouble")
-_NUMBERS = ("to_receive", "owed")
+_NUMBERS = ("sent", "to_receive", "owed")
+
+
+def whereabouts(mailboxes: Mailboxes, place: Place) -> str | None:
+    """Return where a message is that another team's agent has not read; None of any other message."""
+    if place.state != UNREAD or "@" not in place.recipient:
+        return None
+    with suppress(BridgeError):
+        link = config.load(mailboxes)
+        if link is not None and cards.load(mailboxes, place.recipient).get(linked.LINK) == link.team:
+            return _whereabouts(mailboxes, link, place)
+    return None
+
+
+def _whereabouts(mailboxes: Mailboxes, link: Link, place: Place) -> str:
+    key, team = arrived.key_of(place.outbox.owner, place.name), place.recipient.partition("@")[2]
+    if key in arrived.load(link.file(mailboxes, ".arrived")):
+        return f"the team {team} has it, and {place.recipient} has not read it"
+    lost = _said(link.file(mailboxes, _ENDING)).get("lost")
+    if isinstance(lost, dict) and key in lost:
+        return f"the server had lost it before the team {team} took it: {lost[key]}"
+    return f"the server has it, and the team {team} has not taken it"
 
 
 def _waiting(mailboxes: Mailboxes, others: set[str]) -> int:

@@ -1,4 +1,4 @@
-"""The streams of the server and this team's consumers: made where they are missing, looked at, and read from."""
+"""What a team uses of the streams: its name, its consumers, and the cards of all. It makes none of them."""
 
 from __future__ import annotations
 
@@ -7,105 +7,123 @@ import json
 from typing import Any
 
 import nats.errors
-import nats.js.errors
+from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js import api
-from nats.js.client import JetStreamContext
 
 from ai_bridge.link import wire
 from ai_bridge.link.config import Link, Refusal, Trouble
 
-_ACK_WAIT_S = 15.0
-# The stream itself recognises what is published twice within this time; after it, the drop on the other side does.
-_WINDOW_S = 3600.0
+ANSWER_S = 10.0
+# Makes a publication conditional on what its subject holds: the number in the stream of the last message, 0: none.
+EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+WRONG_LAST = 10071
 # One request for messages: at most so many, so many bytes, and so long.
 _PULL, _PULL_BYTES, _PULL_S = 500, 33_554_432, 20.0
 _TAKE = 200
-_TAKEN = 10071
+_CARDS_AT_ONCE, _CARDS_BYTES = 500, 4_194_304
+# A request that is answered at once and takes no message, for each is larger than a byte.
+_NOTHING = b'{"batch": 1, "no_wait": true, "max_bytes": 1}'
+_ALL_CARDS = "aibridge.card.>"
 
 
-class Streams:
-    """What was found: `notes` say what is not as it should be, `together` which streams commit a batch at once."""
+class Missing(Trouble):
+    """The server has nothing of that name for these credentials."""
 
-    def __init__(self, jetstream: JetStreamContext, link: Link) -> None:
-        self.notes: list[str] = []
-        self.together: set[str] = set()
-        self._stream = jetstream
-        self.link = link
+    sentence = "the server has no such stream for these credentials"
 
-    async def prepare(self, take_over: bool) -> None:
-        """Make what is missing of streams and consumers, and take the team's name; raises what the client raises."""
-        for name in wire.STREAMS:
-            await self._prepare_stream(name)
-        await self._claim(take_over)
-        for name in (wire.MAIL, wire.RECEIPTS):
-            await self._prepare_consumer(name)
 
-    async def _prepare_stream(self, name: str) -> None:
-        try:
-            info = await self._stream.stream_info(name)
-        except nats.js.errors.NotFoundError:
-            info = await self._stream.add_stream(_stream_config(name, self.link.replicas))
-        found = info.config
-        if found.storage != api.StorageType.FILE:
-            self.notes.append(f"the stream {name} is kept in memory: a server that restarts loses it")
-        if name != wire.CARDS and found.retention != api.RetentionPolicy.WORK_QUEUE:
-            self.notes.append(f"the stream {name} is no work queue: make it anew")
-        if found.allow_atomic:
-            self.together.add(name)
+async def ask(client: Client, subject: str, raw: bytes, headers: dict[str, str] | None = None) -> Msg:
+    """Return the server's answer; raises `Missing` where nothing answers, and else what the client raises."""
+    try:
+        return await client.request(subject, raw, timeout=ANSWER_S, headers=headers)
+    except nats.errors.NoRespondersError:
+        raise Missing() from None
 
-    async def _prepare_consumer(self, name: str) -> None:
-        team = self.link.team
-        config = api.ConsumerConfig(
-            durable_name=team,
-            ack_policy=api.AckPolicy.EXPLICIT,
-            ack_wait=_ACK_WAIT_S,
-            max_ack_pending=4 * _PULL,
-            filter_subject=wire.filter_of(name, team),
+
+async def check_consumers(client: Client, team: str) -> None:
+    """Ask each consumer of the team for nothing; raises `Missing` where there is none."""
+    for name in (wire.MAIL, wire.RECEIPTS):
+        await ask(client, _next_of(name, team), _NOTHING)
+
+
+async def claim(client: Client, link: Link, take_over: bool) -> None:
+    """Take the team's name where it is free: two mailboxes of one name would take each other's mail."""
+    subject, own = wire.claim_of(link.team), link.id.encode()
+    at, holder = await _last(client, subject)
+    if holder == own or (holder and not take_over):
+        _check_holder(link, holder)
+        return
+    answer = json.loads((await ask(client, subject, own, {EXPECTED: str(at)})).data)
+    if "error" in answer:
+        _check_holder(link, (await _last(client, subject))[1])
+
+
+def _check_holder(link: Link, holder: bytes) -> None:
+    if holder != link.id.encode():
+        raise Refusal(
+            what=f"the team {link.team} is that of other mailboxes: choose another name, or take it "
+            "over with `ai-bridge link URL --as TEAM --take-over`"
         )
-        try:
-            await self._stream.consumer_info(name, team)
-        except nats.js.errors.NotFoundError:
-            await self._stream.add_consumer(name, config)
-
-    async def _claim(self, take_over: bool) -> None:
-        """Take the team's name where it is free: two mailboxes of one name would take each other's mail."""
-        subject, own = wire.claim_of(self.link.team), self.link.id.encode()
-        headers = {} if take_over else {"Nats-Expected-Last-Subject-Sequence": "0"}
-        try:
-            await self._stream.publish(subject, own, headers=headers)
-        except nats.js.errors.APIError as error:
-            if error.err_code != _TAKEN:
-                raise
-            if (await self._stream.get_last_msg(wire.CARDS, subject)).data != own:
-                raise Refusal(
-                    what=f"the team {self.link.team} is that of other mailboxes: choose another name, or take it "
-                    "over with `ai-bridge link URL --as TEAM --take-over`"
-                ) from None
 
 
-def _stream_config(name: str, replicas: int) -> api.StreamConfig:
-    """Return how a stream is made: where it is full it refuses what is new, and never drops what is old."""
-    config = api.StreamConfig(
-        name=name, subjects=wire.SUBJECTS[name], storage=api.StorageType.FILE, num_replicas=replicas
-    )
-    if name == wire.CARDS:
-        return config.evolve(max_msgs_per_subject=1)
-    return config.evolve(
-        retention=api.RetentionPolicy.WORK_QUEUE,
-        discard=api.DiscardPolicy.NEW,
-        duplicate_window=_WINDOW_S,
-        allow_atomic=True,
-    )
+async def leave(client: Client, link: Link, cards: list[str]) -> None:
+    """Take the cards of these subjects back and give the team's name up; mail that waits for the team stays."""
+    for subject in (*cards, wire.claim_of(link.team)):
+        await ask(client, subject, b"")
+
+
+async def _last(client: Client, subject: str) -> tuple[int, bytes]:
+    """Return the number and the content of the last message of a card's subject, (0, b'') where there is none."""
+    found = await ask(client, _DIRECT, json.dumps({"last_by_subj": subject}).encode())
+    headers = found.headers or {}
+    return (int(headers["Nats-Sequence"]), found.data) if "Nats-Sequence" in headers else (0, b"")
+
+
+_DIRECT = f"$JS.API.DIRECT.GET.{wire.CARDS}"
+
+
+async def cards_since(client: Client, first: int) -> list[tuple[int, str, bytes]]:
+    """Return (number, subject, content) of some cards whose number is `first` or higher, in that order.
+
+    None are there if it returns none. Raises what the client raises.
+    """
+    inbox = client.new_inbox()
+    subscription = await client.subscribe(inbox)
+    wanted = {"seq": first, "next_by_subj": _ALL_CARDS, "batch": _CARDS_AT_ONCE, "max_bytes": _CARDS_BYTES}
+    try:
+        await client.publish(_DIRECT, json.dumps(wanted).encode(), inbox)
+        return await _answered(subscription)
+    finally:
+        await subscription.unsubscribe()
+
+
+async def _answered(subscription: Any) -> list[tuple[int, str, bytes]]:
+    found: list[tuple[int, str, bytes]] = []
+    while True:
+        msg = await subscription.next_msg(timeout=ANSWER_S)
+        headers = msg.headers or {}
+        if "Nats-Sequence" not in headers:
+            if msg.data:
+                continue  # no end of an answer has content
+            return found
+        found.append((int(headers["Nats-Sequence"]), headers["Nats-Subject"], msg.data))
+        if "Nats-Num-Pending" not in headers:  # a server before 2.11 gives one at a time
+            return found
+
+
+def _next_of(stream: str, team: str) -> str:
+    return f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{team}"
 
 
 class Pull:
-    """Messages of one consumer: asked for in portions, taken as they come."""
+    """Messages of one consumer: asked for in portions, taken as they come. `pending`: how many more there are."""
 
-    def __init__(self, client: Any, subscription: Any, subject: str, inbox: str) -> None:
+    def __init__(self, client: Client, subscription: Any, stream: str, team: str, inbox: str) -> None:
+        self.pending: int | None = None
         self._client = client
         self._subscription = subscription
-        self._subject = subject
+        self._stream = stream
+        self._team = team
         self._inbox = inbox
         self._left = 0
 
@@ -118,11 +136,13 @@ class Pull:
         while taken and self._subscription.pending_msgs and len(taken) < _TAKE:
             if (more := await self._next(1)) is not None:
                 taken.append(more)
+        if taken:
+            self.pending = taken[-1].metadata.num_pending
         return taken
 
     async def _ask(self) -> None:
         wanted = {"batch": _PULL, "max_bytes": _PULL_BYTES, "expires": int(_PULL_S * 1e9)}
-        await self._client.publish(self._subject, json.dumps(wanted).encode(), self._inbox)
+        await self._client.publish(_next_of(self._stream, self._team), json.dumps(wanted).encode(), self._inbox)
         self._left = _PULL
 
     async def _next(self, timeout_s: float) -> Msg | None:
@@ -132,13 +152,20 @@ class Pull:
         except nats.errors.TimeoutError:
             self._left = 0
             return None
-        status = (msg.headers or {}).get("Status")
-        if status is None:
+        headers = msg.headers or {}
+        status = headers.get("Status", "")
+        if msg.reply:  # what is to be acknowledged is mail, whatever headers its sender gave it
             self._left -= 1
             return msg
-        if "deleted" in (msg.headers or {}).get("Description", "").lower():
-            raise Trouble(what="the consumer of this team was deleted on the server")
+        if status == "503" or "deleted" in headers.get("Description", "").lower():
+            raise Trouble(what=f"the server has no consumer of the team {self._team} any more: {to_make(self._team)}")
         self._left = 0
+        self.pending = self.pending or 0
         if status not in ("404", "408", "409"):
             await asyncio.sleep(1)
         return None
+
+
+def to_make(team: str) -> str:
+    """Return what to do where something is missing on the server."""
+    return f"its administrator runs `ai-bridge link URL --make-streams {team}`"

