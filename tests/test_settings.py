@@ -45,6 +45,9 @@ def test_without_a_file_all_is_default(where: Mailboxes, monkeypatch: pytest.Mon
         "reach": "notice",
         "max_hops": 20,
         "pair_per_hour": 60,
+        "team_agents": 200,
+        "team_set_aside": 500,
+        "team_refused_bytes": 10_485_760,
     }
     assert loaded.origins == dict.fromkeys(SETTINGS, "default")
 

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -405,8 +406,10 @@ def test_another_team_has_no_persons_word_here(town: Town) -> None:
     until(lambda: len(list(outbox.glob(".held/*.txt"))) == 15)
     assert len(town.south.json("read", "--agent", "codex")) == 5
     town.south.run("allow", "mallory@evil")
+    allowed_at = time.time()
     got: list[object] = []
     until(lambda: got.extend(town.south.json("read", "--agent", "codex")) or len(got) == 15)
+    until(lambda: time.time() >= int(allowed_at) + 1)  # what is delivered is counted by whole seconds
     # What a person let go on was what was there, whatever the ID of later mail says of its time.
     town.publish(
         *(mail("mallory", f"mallory@evil-20200101-000001-{number:06d}-aaaa", Hops="0") for number in range(20))
