@@ -44,8 +44,8 @@ class LeadsOutside(BridgeError):
 
 class OutsideProject(BridgeError):
     sentence = (
-        "{path} is outside the project folder {folder}, and a model sends such a file only if its user allows it: "
-        "tell your user to write context_folders = [{parent!r}] into {file}"
+        "{path} is outside the project folder {folder}: tell your user to write "
+        "context_folders = [{parent!r}] into {file}, if you are to send it"
     )
 
 

@@ -58,8 +58,8 @@ def place(ground: Ground, where: Mailboxes, serve: Serve) -> Place:
 @WAYS
 def test_a_file_outside_the_project_is_refused_with_what_the_user_can_write(place: Place, way: str) -> None:
     assert place.send(way, place.secret) == (
-        f"error: {place.secret} is outside the project folder {place.project}, and a model sends such a file only if "
-        f"its user allows it: tell your user to write context_folders = ['{place.beside}'] into {place.settings}\n"
+        f"error: {place.secret} is outside the project folder {place.project}: tell your user to write "
+        f"context_folders = ['{place.beside}'] into {place.settings}, if you are to send it\n"
     )
     assert not place.is_sent
 

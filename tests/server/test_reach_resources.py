@@ -70,7 +70,7 @@ def test_what_is_no_resource_is_refused(serve: Serve, method: str) -> None:
 
 
 def test_who_cannot_read_the_inbox_is_told_why(serve: Serve) -> None:
-    nobody = serve(client=OTHER)
+    nobody = serve(client="2026")  # holds nothing of an address
     error = nobody.reply(nobody.ask("resources/read", {"uri": INBOX}))["error"]
     assert "AI_BRIDGE_AGENT" in error["message"]
 
