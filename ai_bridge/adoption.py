@@ -21,6 +21,10 @@ class NotAdopted(BridgeError):
         "{path} is not adopted: mailboxes that came with a repository could move your files or bring you "
         "somebody's mail; if you trust them, run `ai-bridge init --mailboxes {path}` in a terminal of your own"
     )
+    for_model = (
+        "{path} is not adopted: mailboxes that came with a repository could move your files or bring you "
+        "somebody's mail; if your user trusts them, tell your user to run `ai-bridge init --mailboxes {path}`"
+    )
 
 
 class LinkInside(BridgeError):

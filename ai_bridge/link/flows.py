@@ -186,7 +186,7 @@ class Flows:
                     await msg.term()
 
     async def _conclude(self, msg: Any) -> None:
-        _, team, sender = wire.parse_letter(msg.subject)
+        _, team, sender = wire.parse_subject(msg.subject)
         said = wire.parse_receipts(msg.data)
         try:
             done = [self.outgoing.conclude(sender, team, receipt) for receipt in said]

@@ -119,7 +119,7 @@ class Incoming:
 
     def _checked(self, arrival: Arrival) -> tuple[Message, str]:
         """Return the message and its recipient here; raises `Malformed` where it is not what its subject says."""
-        ours, arrival.team, recipient = wire.parse_letter(arrival.subject)
+        ours, arrival.team, recipient = wire.parse_subject(arrival.subject)
         arrival.recipient = recipient
         if arrival.team == ours:
             raise wire.BadWire(why=f"it comes from another that calls itself {ours}")

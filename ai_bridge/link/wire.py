@@ -76,7 +76,7 @@ def filter_of(stream: str, team: str) -> str:
     return f"aibridge.{'mail' if stream == MAIL else 'receipt'}.{team}.>"
 
 
-def parse_letter(subject: str) -> tuple[str, str, str]:
+def parse_subject(subject: str) -> tuple[str, str, str]:
     """Return the receiving and the sending team that a subject with a key names, and the agent; raises `BadWire`."""
     ours, team, agent = _parsed(subject, subject.split(".")[2:-1], 2)
     return ours, team, agent

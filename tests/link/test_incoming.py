@@ -34,7 +34,7 @@ def incoming(where: Mailboxes) -> Incoming:
 
 
 def _arrival() -> Arrival:
-    return Arrival("aibridge.mail.north.south.claude", {SENDER: "ann"}, RAW)
+    return Arrival("aibridge.mail.north.south.claude.key", {SENDER: "ann"}, RAW)
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.EMFILE])
