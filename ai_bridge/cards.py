@@ -28,6 +28,7 @@ class BadCard(BridgeError):
         "the card {path} is damaged: {why}; repair it with `ai-bridge card edit {agent}`, "
         "or remove it, and `ai-bridge init {agent}` writes a new one"
     )
+    for_model = "the card {path} is damaged: {why}; tell your user to run `ai-bridge card edit {agent}`"
 
 
 class BadField(BridgeError):

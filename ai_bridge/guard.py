@@ -59,6 +59,10 @@ class HeldByDamage(BridgeError):
         "repair it with `ai-bridge card edit {recipient}`; then, or at once, `ai-bridge allow {thread}` lets this "
         "thread go on, `ai-bridge allow {sender}` all so far"
     )
+    for_model = (
+        "the card of {recipient} is damaged ({damage}), and its mail is held: tell your user to run "
+        "`ai-bridge card edit {recipient}`, then `ai-bridge allow {thread}`"
+    )
 
 
 class NotSent(BridgeError):

@@ -63,6 +63,10 @@ class HomeLost(LivesNowhere):
         "nobody can tell where {agent} lives, for its card is damaged ({damage}): repair it with "
         "`ai-bridge card edit {agent}`, then run `ai-bridge init {agent}` on the machine where its mail is to be read"
     )
+    for_model = (
+        "nobody can tell where {agent} lives, for its card is damaged ({damage}): tell your user to run "
+        "`ai-bridge card edit {agent}`, then `ai-bridge init {agent}` on the machine where its mail is to be read"
+    )
 
 
 class NobodyHere(BridgeError):
