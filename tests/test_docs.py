@@ -120,3 +120,12 @@ def test_the_shells_and_the_programs_sentences_agree() -> None:
         str(errors.NobodyElse(sender="$from")).replace("`", "\\`"),
     ):
         assert str(refusal) in shell
+
+
+def test_every_test_that_security_names_exists() -> None:
+    text = (ROOT / "SECURITY.md").read_text()
+    written = "".join(path.read_text() for path in (ROOT / "tests").rglob("*.py"))
+    for path in re.findall(r"`(tests/[\w./]*)`", text):
+        assert (ROOT / path).exists(), path
+    for name in re.findall(r"`(test_\w+)…?`", text):
+        assert f"def {name}" in written, name
