@@ -182,10 +182,10 @@ class Daemon:
         left, refused, idle = set(), False, True
         for step in self._steps(hints):
             key, idle = (step.name, step.why), False
+            if key not in self._left and key not in left:  # an outbox that a wake hints at is looked at twice
+                _log(step)
             if step.verb in _AGAIN:
                 left.add(key)
-            if key not in self._left:
-                _log(step)
             refused |= step.verb == "retry"
             if step.verb == "leave":
                 self._sweep_at = min(self._sweep_at, time.monotonic() + max(self.settings.settle_s, 0.1))

@@ -310,7 +310,7 @@ def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(
 
 def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its outboxes lie in `.server`, some of their directories made only when first needed, and IDs are shorter."""
-    from ai_bridge import mailboxes
+    from ai_bridge import adoption, mailboxes
     from tests.conftest import command
 
     project = tmp_path / "project"
@@ -319,6 +319,7 @@ def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.M
     old = project / ".server/claude-outbox/claude-20251007-123456.txt"
     old.write_text(TEXT.format(id="claude-20251007-123456", sender="claude", to="gemini", body="from then"))
     monkeypatch.chdir(project)
+    adoption.adopt(str(project / ".server"))
     found = mailboxes.find()
     run(found, settings_.load(found.path, {"settle_s": 0.0}))
     assert states(found, "claude") == {UNREAD: ["claude-20251007-123456.gemini.txt"]}

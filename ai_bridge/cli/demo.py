@@ -36,6 +36,7 @@ def run() -> int:
     where = Mailboxes(os.path.join(home, "mailboxes"))
     os.environ["AI_BRIDGE_MAILBOXES"] = where.path
     os.environ["AI_BRIDGE_STATE"] = os.path.join(home, "state")
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(home, "config")  # where it is noted that they are adopted
     os.environ.pop("AI_BRIDGE_AGENT", None)
     try:
         with _routers(where):
@@ -98,7 +99,7 @@ async def _answer_later(where: Mailboxes, question: str) -> None:
 
 
 def _client(name: str) -> AbstractAsyncContextManager[Client]:
-    own = {key: value for key, value in os.environ.items() if key.startswith(("AI_BRIDGE_", "PYTHON"))}
+    own = {key: value for key, value in os.environ.items() if key.startswith(("AI_BRIDGE_", "PYTHON", "XDG_"))}
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "ai_bridge", "mcp"], env=get_default_environment() | own
     )

@@ -259,7 +259,10 @@ def test_it_ends_at_once_whatever_it_waits_for(session: Watched, state: str) -> 
     until(lambda: threading.active_count() <= before)
 
 
-def test_where_the_mailboxes_are_gone_it_says_so(session: Watched) -> None:
+def test_where_the_mailboxes_are_gone_it_says_so(session: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(
+        "AI_BRIDGE_SWEEP_S", "0.05"
+    )  # no event tells of a directory that is renamed while it is watched
     session.begin()
     post(session.where)
     until(lambda: session.notices)
