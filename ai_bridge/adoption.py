@@ -53,10 +53,10 @@ def adopt(path: str) -> bool:
     folder, id_ = os.path.join(real, FOLDER), os.urandom(_ID_BYTES).hex()
     if os.path.islink(folder):
         raise LinkInside(path=folder)
-    durable.make_directory(folder)
+    _note(id_.encode() + b" " + _written(real) + b"\n")
+    durable.make_directory(folder, os.stat(real).st_mode & 0o777)  # others who share the tree adopt it, too
     durable.write_new(os.path.join(folder, id_), b"")
     durable.flush_directory(folder)
-    _note(id_.encode() + b" " + _written(real) + b"\n")
     return True
 
 
@@ -82,11 +82,15 @@ def is_in_project(path: str) -> bool:
 
     A home directory, and what is above it, is no project.
     """
-    real = os.path.realpath(path)
-    repositories = [folder for folder in _upwards(real) if os.path.lexists(os.path.join(folder, ".git"))]
+    real, spelled = os.path.realpath(path), os.path.abspath(path)
+    above = [folder for place in (real, spelled) for folder in _upwards(place)]
+    repositories = [folder for folder in above if os.path.lexists(os.path.join(folder, ".git"))]
     home = os.path.realpath(os.path.expanduser("~"))
-    projects = [*repositories, *map(os.path.realpath, _worked_in())]
-    return any(_is_within(real, project) and not _is_within(home, project) for project in projects)
+    projects = list(map(os.path.realpath, (*repositories, *_worked_in())))
+    places = (real, spelled, os.path.join(os.path.realpath(os.path.dirname(spelled)), os.path.basename(spelled)))
+    return any(
+        _is_within(place, project) and not _is_within(home, project) for place in places for project in projects
+    )
 
 
 def _worked_in() -> list[str]:

@@ -10,7 +10,7 @@ from ai_bridge.outbox import DROPPED, PROCESSING, label
 from ai_bridge.text import counted
 
 _ON_ITS_WAY = (DROPPED, PROCESSING)
-# Whoever holds an agent's router lock moves its mail: a router, or a reader that makes the pass itself.
+# Both hold the router lock of an agent and move its mail: a reader does if no router is at work.
 _MOVERS = ("router", "reader")
 # In seconds; what came only just now is moved as it should be, however busy the machine is.
 _LEAST_S = 1.0

@@ -224,8 +224,12 @@ def _judge(report: AgentHealth, settings: Settings) -> None:
 def _judge_delay(report: AgentHealth, unmoved_s: float, settings: Settings) -> None:
     """Warn of a router that holds its lock and moves nothing; one that is busy with other mail moves that."""
     patience_s = min(max(_SWEEPS * settings.sweep_s, _STALLED_S), settings.stuck_s)
-    if report.delay is not None and min(report.delay.seconds, unmoved_s) >= patience_s:
+    if report.delay is None:
+        return
+    if min(report.delay.seconds, unmoved_s) >= patience_s:
         report.find(WARNING, f"{report.delay}; `ai-collab restart` puts another in its place")
+    else:
+        report.find(HEALTHY, str(report.delay))
 
 
 def level(reports: list[AgentHealth]) -> int:

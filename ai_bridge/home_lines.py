@@ -3,7 +3,7 @@
 from ai_bridge import home
 
 FIRST = 1
-# Whoever has moved an agent that often has no use for further moves.
+# No agent moves that often.
 _DIGITS = 18
 _BORDER = b"---"
 

@@ -7,8 +7,12 @@ from ai_bridge.errors import Malformed, NotUnread, ReaderBusy
 from ai_bridge.locks import Lock, holder
 from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.message import Message
-from ai_bridge.outbox import READ, UNREAD, Outbox, label
+from ai_bridge.outbox import READ, UNREAD, Outbox, file_name, label
 from ai_bridge.which import View
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PATIENCE_S = 2.0
 
@@ -111,13 +115,22 @@ def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str], view: View | N
     """
     lock = hold(mailboxes, agent)
     try:
-        chosen = _chosen(unread(mailboxes, agent), agent, ids, view or View(agent))
+        chosen = _chosen(mailboxes, unread(mailboxes, agent), agent, ids, view or View(agent))
         return [text for text, one in chosen if one.acknowledge()]
     finally:
         lock.release()
 
 
-def _chosen(waiting: list[Waiting], agent: str, ids: list[str], view: View) -> list[tuple[str, Waiting]]:
+def _senders(mailboxes: Mailboxes, agent: str, id_: str, there: "Iterable[str]") -> list[str]:
+    """Return who sent the agent a message of that ID: those whose is unread (`there`), and those whose was read."""
+    name = file_name(id_, agent)
+    read = [box.owner for box in mailboxes.outboxes() if os.path.lexists(box.file(READ, name))]
+    return list(dict.fromkeys([*there, *read]))
+
+
+def _chosen(
+    mailboxes: Mailboxes, waiting: list[Waiting], agent: str, ids: list[str], view: View
+) -> list[tuple[str, Waiting]]:
     """Return each word with the message it means, each message once."""
     by_id: dict[str, dict[str, Waiting]] = {}
     for one in waiting:
@@ -127,7 +140,7 @@ def _chosen(waiting: list[Waiting], agent: str, ids: list[str], view: View) -> l
     for text in ids:
         sender, id_ = view.split(text)
         there = by_id.get(id_, {})
-        found = there.get(sender or (which.only(id_, there) if there else ""))
+        found = there.get(sender or (which.only(id_, _senders(mailboxes, agent, id_, there)) if there else ""))
         if found is None:
             unknown.append(f"{sender}/{id_}" if there else text)
         else:

@@ -2,9 +2,10 @@
 
 import os
 
-from ai_bridge import address, adoption, durable, sharing
+from ai_bridge import address, adoption, durable, reading, sharing
 from ai_bridge.errors import (
     BridgeError,
+    Malformed,
     NoAgents,
     NoMailboxes,
     NotMailboxes,
@@ -13,13 +14,14 @@ from ai_bridge.errors import (
     disk_error,
 )
 from ai_bridge.outbox import SUFFIX, Outbox
-from ai_bridge.state import memory_of, state_base
+from ai_bridge.state import memory_of, state_base, user_base
 
 README = "README.md"
 AGENTS = "agents"
 # Directories of the tree that are written to, besides the outboxes: a link there would lead the writing elsewhere.
 _OWN = (AGENTS, "allowed", "presence")
 _TITLE = b"# Mailboxes"
+_TITLE_BYTES = 64
 # The second is where the older system kept its outboxes.
 _FOLDERS = ("mailboxes", ".server")
 
@@ -179,16 +181,15 @@ def is_mailboxes(path: str) -> bool:
     try:
         if any(name.endswith(SUFFIX) for name in os.listdir(path)):
             return True
-        with open(os.path.join(path, README), "rb") as readme:
-            return readme.readline().strip() == _TITLE
-    except OSError:
+        start = reading.read_start(os.path.join(path, README), _TITLE_BYTES)
+    except (OSError, Malformed):
         return False
+    return start.split(b"\n")[0].strip() == _TITLE
 
 
 def user_wide() -> str:
     """Return the path of the user's own mailboxes, used where no project has any."""
-    base = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
-    return os.path.join(base, "ai-bridge", "mailboxes")
+    return os.path.join(user_base("XDG_DATA_HOME", ".local", "share"), "ai-bridge", "mailboxes")
 
 
 def find(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Mailboxes:
@@ -202,8 +203,11 @@ def find(chosen: str | None = None, only_to_look: bool = False, by_client: bool 
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")
     path = named(chosen) or _found()
     where = Mailboxes(path).settle()
-    is_trusted = bool(named(chosen)) and not (by_client and adoption.is_in_project(path))
-    if not (is_trusted or only_to_look or is_adopted(path)):
+    if by_client and (not os.path.isabs(path) or adoption.is_in_project(path)):
+        is_trusted = adoption.is_adopted(path)
+    else:
+        is_trusted = bool(named(chosen)) or is_adopted(path)
+    if not (is_trusted or only_to_look):
         raise adoption.NotAdopted(path=where.path)
     return where
 

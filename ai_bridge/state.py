@@ -14,8 +14,16 @@ def state_base() -> str:
 
 def config_base() -> str:
     """Return the directory of the user's own settings; it need not exist."""
-    base = os.environ.get("XDG_CONFIG_HOME") or os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(base, "ai-bridge")
+    return os.path.join(user_base("XDG_CONFIG_HOME", ".config"), "ai-bridge")
+
+
+def user_base(variable: str, *default: str) -> str:
+    """Return what the variable names, else a folder below the user's home.
+
+    A relative path is passed over: it would mean another folder in each project. Source: XDG Base Directory.
+    """
+    named = os.environ.get(variable, "")
+    return named if os.path.isabs(named) else os.path.join(os.path.expanduser("~"), *default)
 
 
 def memory_of(what: str, mailboxes: str) -> str:

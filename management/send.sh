@@ -18,6 +18,9 @@ umask 077
 
 newline='
 '
+# A relative path would mean another folder in each project. Source: XDG Base Directory.
+case ${XDG_CONFIG_HOME:-} in /*) ;; *) XDG_CONFIG_HOME='' ;; esac
+case ${XDG_DATA_HOME:-} in /*) ;; *) XDG_DATA_HOME='' ;; esac
 mailboxes=${AI_BRIDGE_MAILBOXES:-}
 from=${AI_BRIDGE_AGENT:-${AI_CONNECT_PEER_NAME:-}}
 recipient='' subject='' has_subject='' file='' reply_to='' thread='' allow_empty='' temporary='' known=''
@@ -93,6 +96,7 @@ look_for_agents() {
 
 find_mailboxes() {
     if [ -n "$mailboxes" ]; then
+        ! is_in_clients_shell || ! is_in_project || is_adopted || refuse_unadopted
         look_for_agents "$mailboxes" || refuse "$mailboxes is not a mailboxes directory with agents in it: if it is a share, mount it; if it is new, run \`ai-bridge init --mailboxes $mailboxes\`"
         return
     fi
@@ -108,13 +112,39 @@ find_mailboxes() {
     mailboxes=$directory/mailboxes
     look_for_agents "$mailboxes" || mailboxes=$directory/.server
     look_for_agents "$mailboxes"
-    is_adopted || refuse "$mailboxes is not adopted: mailboxes that came with a repository could move your files or bring you somebody's mail; if you trust them, run \`ai-bridge init --mailboxes $mailboxes\` in a terminal of your own"
+    is_adopted || refuse_unadopted
+}
+
+refuse_unadopted() {
+    refuse "$mailboxes is not adopted: mailboxes that came with a repository could move your files or bring you somebody's mail; if you trust them, run \`ai-bridge init --mailboxes $mailboxes\` in a terminal of your own"
+}
+
+is_in_clients_shell() {
+    [ -n "${CLAUDECODE:-}${GEMINI_CLI:-}${CODEX_THREAD_ID:-}${CLAUDE_CODE_SESSION_ID:-}" ]
+}
+
+# Whether the mailboxes lie in a git repository or below this directory; a home directory is no project.
+is_in_project() {
+    find_real_path
+    folder=$written
+    while [ -n "$folder" ]; do
+        if [ -e "$folder/.git" ] || [ "$folder" = "$(pwd -P)" ]; then
+            case ${HOME:-/}/ in "$folder"/*) ;; *) return 0 ;; esac
+        fi
+        folder=${folder%/*}
+    done
+    return 1
+}
+
+# Leaves the real path of the mailboxes in `written`.
+find_real_path() {
+    written=$(CDPATH='' cd -P -- "$mailboxes" 2>/dev/null && printf '%s/' "$PWD")
+    written=${written%/}
 }
 
 # Whether a person adopted the mailboxes: their list names the real path, with an ID that lies in the tree.
 is_adopted() {
-    written=$(CDPATH='' cd -P -- "$mailboxes" && printf '%s/' "$PWD")
-    written=${written%/}
+    find_real_path
     encode % %25
     encode "$newline" %0A
     list=${XDG_CONFIG_HOME:-${HOME:-}/.config}/ai-bridge/adopted

@@ -157,6 +157,75 @@ def test_in_a_clone_a_session_reads_and_sends_nothing_even_if_the_clone_names_it
     assert clone.everything() == before
 
 
+@pytest.mark.parametrize("words", [*USING[:3], ("init",), ("start",)], ids=lambda words: words[0])
+def test_a_clients_shell_trusts_no_name_that_the_clone_may_have_given(clone: Clone, words: tuple[str, ...]) -> None:
+    before = clone.everything()
+    done = command(*words, body="x", CLAUDECODE="1", AI_BRIDGE_MAILBOXES="mailboxes")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "adopt" in done.stderr
+    assert clone.everything() == before
+
+
+def test_a_clients_shell_sends_nothing_by_script_where_the_clone_names_its_mailboxes(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = clone.everything()
+    monkeypatch.setenv("CLAUDECODE", "1")
+    assert IN_ONE_LINE in shell("gemini", "--from", "claude", "--mailboxes", "mailboxes").stderr
+    assert clone.everything() == before
+    monkeypatch.delenv("CLAUDECODE")
+    command("init")
+    monkeypatch.setenv("CLAUDECODE", "1")
+    assert shell("gemini", "--from", "claude", "--mailboxes", "mailboxes").returncode == 0
+
+
+@pytest.mark.parametrize("base", ["data", "absolute"])
+def test_what_a_clone_calls_the_users_own_mailboxes_needs_adoption_too(
+    clone: Clone, start: Callable[..., Wire], base: str
+) -> None:
+    own = clone.path / "data" / "ai-bridge"
+    own.mkdir(parents=True)
+    os.rename(clone.where.path, own / "mailboxes")
+    named = str(clone.path / "data") if base == "absolute" else base
+    server = start(XDG_DATA_HOME=named)
+    assert "boo" not in server.call("peer_read").text
+    assert "boo" not in command("hook", "gemini", body=HOOK, XDG_DATA_HOME=named, GEMINI_CLI="1").stdout
+    assert (own / "mailboxes/mallory-outbox/.unread/mallory-1.gemini.txt").exists()
+
+
+@pytest.mark.parametrize("words", LOOKING[:4], ids=lambda words: words[0])
+def test_a_clients_shell_shows_no_mail_of_a_clone(clone: Clone, words: tuple[str, ...]) -> None:
+    done = command(*words, CLAUDECODE="1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert IN_ONE_LINE in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["fifo", "endless"])
+def test_a_readme_that_is_no_file_traps_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    (tmp_path / "mailboxes").mkdir()
+    readme = tmp_path / "mailboxes/README.md"
+    os.mkfifo(readme) if kind == "fifo" else readme.symlink_to("/dev/zero")
+    monkeypatch.chdir(tmp_path)
+    assert "no mailboxes found" in command("list").stderr
+
+
+def test_the_doctor_runs_no_program_that_a_clone_names(clone: Clone) -> None:
+    server = {"command": "sh", "args": ["-c", "touch ran"]}
+    (clone.path / ".mcp.json").write_text(json.dumps({"mcpServers": {"ai-bridge": server}}))
+    assert "not started" in command("doctor", "claude").stdout
+    assert not (clone.path / "ran").exists()
+
+
+def test_two_users_of_one_tree_can_both_adopt_it(where: Mailboxes) -> None:
+    os.chmod(where.path, 0o777)
+    before = os.umask(0o002)
+    try:
+        adoption.adopt(where.path)
+    finally:
+        os.umask(before)
+    assert os.stat(os.path.join(where.path, ".adopted")).st_mode & 0o777 == 0o775
+
+
 def test_a_clone_that_is_no_repository_is_no_more_trusted(clone: Clone, start: Callable[..., Wire]) -> None:
     shutil.rmtree(clone.path / ".git")
     assert IN_ONE_LINE in start(AI_BRIDGE_MAILBOXES="mailboxes").refusal("peer_read")

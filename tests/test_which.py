@@ -49,6 +49,17 @@ def is_refused(*words: str, body: str = "") -> None:
 # --- acknowledge ----------------------------------------------------------------------------------------
 
 
+def test_an_id_that_is_read_from_one_sender_is_not_taken_for_the_others(where: Mailboxes, settings: Settings) -> None:
+    drop(where, "mallory")
+    route(where, settings)
+    assert "body of mallory" in command("read", "--agent", "bob").stdout
+    drop(where, "alice")
+    route(where, settings)
+    is_refused("acknowledge", "same-1", "--agent", "bob")
+    assert states(where, "alice") == {UNREAD: ["same-1.bob.txt"]}
+    assert command("acknowledge", "alice/same-1", "--agent", "bob").returncode == 0
+
+
 def test_nothing_is_acknowledged_by_an_id_of_two_senders(both: Mailboxes) -> None:
     is_refused("acknowledge", "same-1", "--agent", "bob")
     assert states(both, "alice").keys() == states(both, "mallory").keys() == {UNREAD}
@@ -59,7 +70,8 @@ def test_a_sender_and_an_id_acknowledge_that_senders(both: Mailboxes, meant: str
     done = command("acknowledge", f"{meant}/same-1", "--agent", "bob")
     assert (done.returncode, done.stdout) == (0, f"{meant}/same-1\n")
     assert (states(both, meant).keys(), states(both, other).keys()) == ({READ}, {UNREAD})
-    done = command("acknowledge", "same-1", "--agent", "bob", "--json")  # only one is unread by now
+    assert "say which as SENDER/ID" in command("acknowledge", "same-1", "--agent", "bob").stderr
+    done = command("acknowledge", f"{other}/same-1", "--agent", "bob", "--json")
     assert json.loads(done.stdout) == {"id": "same-1", "state": "read"}
     assert states(both, other).keys() == {READ}
 

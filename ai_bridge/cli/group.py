@@ -20,13 +20,12 @@ from ai_bridge.mailboxes import Mailboxes
 from ai_bridge.text import printable
 from ai_bridge.which import View
 
-# Commands that make the mailboxes or need them later, commands that adopt them, and commands that only look.
+# Commands that make the mailboxes or need them later, commands that adopt them, and commands that only look: at how
+# the mail stands, or at the mail itself.
 _TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link")
 _ADOPT = ("start", "restart")
-_LOOK = (
-    *("list", "show", "history", "search", "decisions", "peers", "status"),
-    *("health", "logs", "stop", "config"),
-)
+_OPERATE = ("health", "logs", "stop", "config")
+_SHOW = ("list", "show", "history", "search", "decisions", "peers", "status")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -125,7 +124,9 @@ def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailbox
         return value
     if ctx.command.name in _ADOPT:
         return _adopted(value)
-    where = mailboxes.find(value, only_to_look=ctx.command.name in _LOOK)
+    by_client = bool(person.clients_variable())
+    looking = _OPERATE if by_client else (*_OPERATE, *_SHOW)  # a client's shell shows a model what it prints
+    where = mailboxes.find(value, only_to_look=ctx.command.name in looking, by_client=by_client)
     if not (mailboxes.named(value) or mailboxes.is_adopted(where.path)):
         click.echo(f"warning: {NotAdopted(path=where.path)}", err=True)
     return where
@@ -136,8 +137,9 @@ def _adopted(chosen: str | None) -> Mailboxes:
 
     A client's shell adopts nothing, and what is named is not remembered.
     """
-    if mailboxes.named(chosen) or person.clients_variable():
-        return mailboxes.find(chosen)
+    by_client = bool(person.clients_variable())
+    if mailboxes.named(chosen) or by_client:
+        return mailboxes.find(chosen, by_client=by_client)
     where = mailboxes.find(chosen, only_to_look=True)
     if not mailboxes.is_adopted(where.path) and adoption.adopt(where.path):
         click.echo(f"adopted {printable(where.path)}: its mail is moved and read from now on", err=True)

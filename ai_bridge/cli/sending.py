@@ -6,6 +6,7 @@ import sys
 from ai_bridge import guard, identity, mailboxes, nudge, reading, settings
 from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.person import clients_variable
 from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, check_subject, send_batch
 
 TYPE_CHECKING = False
@@ -64,7 +65,7 @@ def run(request: Request, out: "TextIO | None") -> int:
 
     Returns the exit code; raises `BridgeError`.
     """
-    where = mailboxes.find(request.mailboxes)
+    where = mailboxes.find(request.mailboxes, by_client=bool(clients_variable()))
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     loaded = settings.load(where.path)
     limit = loaded.max_message_bytes
@@ -89,8 +90,6 @@ def _is_person() -> bool:
     """Tell whether a person runs this command: with standard error on a terminal, and in no client's shell."""
     if not os.isatty(2):
         return False
-    from ai_bridge.person import clients_variable
-
     return not clients_variable()
 
 
@@ -160,7 +159,6 @@ def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded:
     if not any(references for _, references in wanted):
         return drafts
     from ai_bridge import attachment, context
-    from ai_bridge.person import clients_variable
 
     by_model = bool(clients_variable())
     outbox, contents = where.outbox(where.known(sender)), {}

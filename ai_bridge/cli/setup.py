@@ -66,12 +66,12 @@ def _default_agents(chosen: Mailboxes) -> list[str]:
 def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
     """Tell whether this command adopts the mailboxes: a client's shell adopts only those that it makes.
 
-    Raises `ForPersons` if they exist and were found, not named.
+    Raises `ForPersons` if they exist, and were found or lie in the project.
     """
     variable = person.clients_variable()
     if not variable or is_new or mailboxes.is_adopted(chosen.path):
         return True
-    if not is_named:
+    if not is_named or adoption.is_in_project(chosen.path):
         raise person.ForPersons(what=f"adopting {chosen.path}", variable=variable)
     click.echo(f"{printable(chosen.path)} is not adopted: that is for a person, in a terminal of their own", err=True)
     return False
@@ -80,7 +80,7 @@ def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
 def _adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> None:
     """Adopt the mailboxes; if the list cannot be written, mailboxes that are named each time do without."""
     try:
-        if not mailboxes.is_adopted(chosen.path) and adoption.adopt(chosen.path) and not is_new:
+        if adoption.adopt(chosen.path) and not is_new:
             click.echo(f"adopted {printable(chosen.path)}: its mail is moved and read from now on", err=True)
     except OSError as error:
         trouble = disk_error(adoption.notes_file(), error)

@@ -46,10 +46,18 @@ def examine(clients: list[str]) -> Iterator[Finding]:
             continue
         hooked = True
         for one in registered:
-            for finding in (*registration(one), *switches(one), started(one)):
+            for finding in (*registration(one), *switches(one), _started(one)):
                 hooked &= finding.check not in ("hooks", "switch") or finding.level == OK
                 yield finding
         yield _reach(client, program, known, hooked)
+
+
+def _started(one: Registration) -> Finding:
+    """Start the server; a project's file may come from anybody, so one that `install` did not write is not run."""
+    if one.scope != "project" or one.current:
+        return started(one)
+    said = "not started: the project's file is not as `ai-bridge install` writes it, and may run any program"
+    return Finding(one.client, "server", NOTE, said)
 
 
 def _scopes(client: str) -> list[str]:
