@@ -10,6 +10,7 @@ import os
 
 from ai_bridge import durable
 from ai_bridge.errors import BridgeError
+from ai_bridge.paths import is_within, upwards
 from ai_bridge.state import config_base
 
 FOLDER = ".adopted"
@@ -83,14 +84,12 @@ def is_in_project(path: str) -> bool:
     A home directory, and what is above it, is no project.
     """
     real, spelled = os.path.realpath(path), os.path.abspath(path)
-    above = [folder for place in (real, spelled) for folder in _upwards(place)]
+    above = [folder for place in (real, spelled) for folder in upwards(place)]
     repositories = [folder for folder in above if os.path.lexists(os.path.join(folder, ".git"))]
     home = os.path.realpath(os.path.expanduser("~"))
     projects = list(map(os.path.realpath, (*repositories, *_worked_in())))
     places = (real, spelled, os.path.join(os.path.realpath(os.path.dirname(spelled)), os.path.basename(spelled)))
-    return any(
-        _is_within(place, project) and not _is_within(home, project) for place in places for project in projects
-    )
+    return any(is_within(place, project) and not is_within(home, project) for place in places for project in projects)
 
 
 def _worked_in() -> list[str]:
@@ -100,16 +99,6 @@ def _worked_in() -> list[str]:
         return [*([named] if named else []), os.getcwd()]
     except FileNotFoundError:
         return [named] if named else []
-
-
-def _upwards(folder: str) -> list[str]:
-    """Return a directory and all above it, the nearest first."""
-    parts = folder.split(os.sep)
-    return [os.sep.join(parts[:number]) or os.sep for number in range(len(parts), 0, -1)]
-
-
-def _is_within(path: str, folder: str) -> bool:
-    return os.path.join(path, "").startswith(os.path.join(folder, ""))
 
 
 def _written(real: str) -> bytes:

@@ -98,7 +98,7 @@ def load(mailboxes: Mailboxes, address: str) -> Card:
 def as_text(mailboxes: Mailboxes, address: str) -> str:
     """Return an agent's card as it stands, to be edited, even if it is damaged; a new one where nothing is there.
 
-    Of a card that is too long it is the beginning. Raises OSError.
+    A card that is too long is cut. Raises OSError.
     """
     with suppress(FileNotFoundError, NotAFile):
         if raw := reading.read_start(card_path(mailboxes, address), CARD_BYTES).strip(b"\0"):

@@ -10,6 +10,7 @@ import re
 
 from ai_bridge import git, reading, settings
 from ai_bridge.errors import BridgeError, NotAFile, TooLarge, disk_error
+from ai_bridge.paths import is_within, upwards
 from ai_bridge.text import counted
 
 TYPE_CHECKING = False
@@ -164,7 +165,7 @@ def load(reference: Reference, folder: str, limit: int, opened: "Opened" = None)
         _check_opened(reference.path, real, folder, opened)
     raw = _read(reference.path, real, limit)
     found = _cut(reference, raw)
-    found.path = os.path.relpath(real, folder).replace(os.sep, "/") if _is_inside(real, folder) else real
+    found.path = os.path.relpath(real, folder).replace(os.sep, "/") if is_within(real, folder) else real
     found.commit, found.modified = git.commit_of(real, raw)
     return found
 
@@ -176,7 +177,7 @@ def _real_path(path: str, folder: str) -> str:
         real = os.path.realpath(written)
     except OSError as error:  # the working directory is gone
         raise disk_error(path, error) from None
-    if _is_inside(real, folder) or (os.path.isabs(written) and not _is_written_inside(written, folder)):
+    if is_within(real, folder) or (os.path.isabs(written) and not _is_written_inside(written, folder)):
         return real
     raise LeadsOutside(path=path, folder=folder, real=real)
 
@@ -184,9 +185,9 @@ def _real_path(path: str, folder: str) -> str:
 def _check_opened(path: str, real: str, folder: str, opened: "Iterable[str]") -> None:
     """Refuse a file outside the project and all opened folders; the root of the file system is no project."""
     written = os.path.expanduser(path)
-    if folder != os.sep and _is_inside(real, folder):
+    if folder != os.sep and is_within(real, folder):
         return
-    if any(_is_inside(real, one) and _is_written_inside(written, one) for one in map(_real, opened)):
+    if any(is_within(real, one) and _is_written_inside(written, one) for one in map(_real, opened)):
         return
     raise OutsideProject(path=path, folder=folder, parent=os.path.dirname(real), file=settings.user_file())
 
@@ -195,18 +196,9 @@ def _real(folder: str) -> str:
     return os.path.realpath(os.path.expanduser(folder))
 
 
-def _is_inside(path: str, folder: str) -> bool:
-    return os.path.join(path, "").startswith(os.path.join(folder, ""))
-
-
 def _is_written_inside(path: str, folder: str) -> bool:
     """Tell whether the way along `path`, an absolute one, passes through the project folder."""
-    parent = os.path.dirname(path)
-    while parent != path:
-        if _is_inside(os.path.realpath(parent), folder):
-            return True
-        path, parent = parent, os.path.dirname(parent)
-    return False
+    return any(is_within(os.path.realpath(parent), folder) for parent in list(upwards(path))[1:])
 
 
 def _read(path: str, real: str, limit: int) -> bytes:

@@ -5,7 +5,7 @@ It asks again what `guard` asked before a send, for a message may have been drop
 
 from contextlib import suppress
 
-from ai_bridge import address, guard, hops, message, policy, traffic
+from ai_bridge import address, guard, hops, policy, traffic
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.guard import HeldByCard, HeldByDamage, PairTooBusy, ThreadTooLong
 from ai_bridge.mailboxes import Mailboxes
@@ -66,17 +66,9 @@ class Gate:
         if not self._traffic or sender == address.POSTMASTER or hops.is_persons(delivered):
             return
         until = max(self._allowed_until(sender), self._allowed_until(recipient))
-        if not until or self._composed(sender, recipient, delivered) > until:
-            self._traffic.note(sender, recipient)
-
-    def _composed(self, sender: str, recipient: str, delivered: Message) -> str:
-        """Return when a message was composed, of which there is a file in `.unread` by now."""
-        if not message.stamp_of(delivered.id):
-            return "9"
-        from ai_bridge import allowed
-
         outbox, name = self._mailboxes.outbox(sender), file_name(delivered.id, recipient)
-        return allowed.composed(self._mailboxes, outbox, UNREAD, name) or "9"
+        if not until or guard.composed(self._mailboxes, outbox, UNREAD, name) > until:
+            self._traffic.note(sender, recipient)
 
     def _allowed_until(self, agent: str) -> str:
         if agent not in self._allowed:

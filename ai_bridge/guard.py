@@ -128,8 +128,8 @@ def _check_pairs(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: 
         if len(times) + len(waiting) + number > limit:
             until = allowed_until(mailboxes, sender, recipient)
             number += sum(
-                _composed(mailboxes, *found) > until and not _is_persons(found[0].file(DROPPED, found[1]))
-                for found in waiting
+                composed(mailboxes, outbox, DROPPED, name) > until and not _is_persons(outbox.file(DROPPED, name))
+                for outbox, name in waiting
             )
             if (refusal := too_busy(mailboxes, sender, recipient, times, number, limit)) is not None:
                 raise NotSent(why=refusal)
@@ -158,13 +158,13 @@ def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
     return max((one.until for one in found if one is not None), default="")
 
 
-def _composed(mailboxes: Mailboxes, outbox: Outbox, name: str) -> str:
-    """Return when a dropped file was composed; one whose name does not tell counts as new."""
+def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str:
+    """Return when a file was composed; one whose name does not tell counts as new."""
     from ai_bridge import allowed, message
 
     if not message.stamp_of(label(name)[0]):
         return "9"
-    return allowed.composed(mailboxes, outbox, DROPPED, name) or "9"
+    return allowed.composed(mailboxes, outbox, state, name) or "9"
 
 
 def _is_persons(path: str) -> bool:

@@ -175,7 +175,7 @@ class Homes:
         """Tell whether another machine may have these mailboxes, too, as of the last `look`."""
         if self._shared is None:
             found = {self._may_be_elsewhere(agent) for agent in self._mailboxes.agents()}
-            # Where no card at all can be read, any may say so.
+            # If no card at all can be read, any may say so.
             self._shared = sharing.is_shared(self._mailboxes.path) or True in found or found == {None}
         return self._shared
 

@@ -9,16 +9,14 @@ from collections.abc import Iterator
 
 from ai_bridge import git, sharing
 from ai_bridge.fact import NOTE, WRONG, Fact
-from ai_bridge.mailboxes import AGENTS, README, Mailboxes
-from ai_bridge.outbox import ATTACHED, DIRECTORIES, SUFFIX, TEMPORARY
+from ai_bridge.mailboxes import AGENTS, HARMLESS, Mailboxes
+from ai_bridge.outbox import ATTACHED, INSIDE, SUFFIX
 from ai_bridge.text import counted
 
 # File systems that know no owner, or show one that they were given when they were mounted.
 _WITHOUT_OWNERS = frozenset(
     {"vfat", "msdos", "exfat", "ntfs", "ntfs3", "9p", "drvfs", "cifs", "smb3", "smbfs", "vboxsf", "vmhgfs", "prl_fs"}
 )
-# A project may commit these: they hold no mail and no card.
-_HARMLESS = (README, ".gitignore")
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -29,7 +27,7 @@ def examine(where: Mailboxes) -> list[Fact]:
 
 def _tracked(where: Mailboxes) -> list[Fact]:
     """Find what git tracks in the tree: a pull could change it, or add mail beside it."""
-    names = [name for name in git.tracked(where.path) if name not in _HARMLESS]
+    names = [name for name in git.tracked(where.path) if name not in HARMLESS]
     if not names:
         return []
     said = f"git tracks {counted(len(names), 'file')} in the mailboxes, such as {names[0]}: a pull could add mail"
@@ -50,10 +48,7 @@ def _directories(where: Mailboxes) -> Iterator[str]:
             outbox = os.path.join(where.path, name)
             yield outbox
             if not os.path.islink(outbox):
-                yield from (os.path.join(outbox, inner) for inner in (*_STATES, TEMPORARY, ATTACHED))
-
-
-_STATES = tuple(filter(None, DIRECTORIES.values()))
+                yield from (os.path.join(outbox, inner) for inner in (*INSIDE, ATTACHED))
 
 
 def _owners(where: Mailboxes) -> list[Fact]:

@@ -14,9 +14,12 @@ from ai_bridge.errors import (
     disk_error,
 )
 from ai_bridge.outbox import SUFFIX, Outbox
+from ai_bridge.paths import upwards
 from ai_bridge.state import memory_of, state_base, user_base
 
 README = "README.md"
+# What a tree holds that nothing in it obeys: a project may commit these.
+HARMLESS = (README, ".gitignore")
 AGENTS = "agents"
 # Directories of the tree that are written to, besides the outboxes: a link there would lead the writing elsewhere.
 _OWN = (AGENTS, "allowed", "presence")
@@ -201,12 +204,13 @@ def find(chosen: str | None = None, only_to_look: bool = False, by_client: bool 
     """
     if chosen == "":
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")
-    path = named(chosen) or _found()
+    given = named(chosen)
+    path = given or _found()
     where = Mailboxes(path).settle()
     if by_client and (not os.path.isabs(path) or adoption.is_in_project(path)):
         is_trusted = adoption.is_adopted(path)
     else:
-        is_trusted = bool(named(chosen)) or is_adopted(path)
+        is_trusted = given is not None or is_adopted(path)
     if not (is_trusted or only_to_look):
         raise adoption.NotAdopted(path=where.path)
     return where
@@ -214,7 +218,7 @@ def find(chosen: str | None = None, only_to_look: bool = False, by_client: bool 
 
 def named(chosen: str | None) -> str | None:
     """Return the path that an option or `AI_BRIDGE_MAILBOXES` names; None if the mailboxes are to be found."""
-    return chosen or os.environ.get("AI_BRIDGE_MAILBOXES")
+    return chosen or os.environ.get("AI_BRIDGE_MAILBOXES") or None
 
 
 def _found() -> str:
@@ -241,12 +245,5 @@ def _working_directory() -> str:
 
 def nearest(start: str) -> str | None:
     """Return the path of the nearest mailboxes from a directory upwards; None where there are none."""
-    directory = start
-    while True:
-        for name in _FOLDERS:
-            if is_mailboxes(candidate := os.path.join(directory, name)):
-                return candidate
-        parent = os.path.dirname(directory)
-        if parent == directory:
-            return None
-        directory = parent
+    candidates = (os.path.join(directory, name) for directory in upwards(start) for name in _FOLDERS)
+    return next(filter(is_mailboxes, candidates), None)

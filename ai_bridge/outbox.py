@@ -31,6 +31,8 @@ DIRECTORIES = {
     HELD: ".held",
     MALFORMED: ".malformed",
 }
+# The directories that every outbox has.
+INSIDE = (TEMPORARY, *filter(None, DIRECTORIES.values()))
 MOVES = {
     "claim": (DROPPED, PROCESSING),
     "release": (PROCESSING, DROPPED),
@@ -114,8 +116,7 @@ class Outbox:
         """Create the directories an existing outbox lacks (one of the older layout, or synced without them)."""
         if not self.is_there():
             return False
-        wanted = (TEMPORARY, *filter(None, DIRECTORIES.values()))
-        made = [durable.make_directory(os.path.join(self.path, directory)) for directory in wanted]
+        made = [durable.make_directory(os.path.join(self.path, directory)) for directory in INSIDE]
         return any(made)
 
     def move(self, verb: str, name: str, new_name: str | None = None) -> bool:

@@ -13,6 +13,12 @@ class ForPersons(BridgeError):
     )
 
 
+def refuse_clients(what: str) -> None:
+    """Raise `ForPersons` if a client started this shell."""
+    if variable := clients_variable():
+        raise ForPersons(what=what, variable=variable)
+
+
 def clients_variable() -> str:
     """Return the variable that says a client started this shell, '' where none does."""
     return next((name for name in (*SHELLS, *SESSION_VARIABLES) if os.environ.get(name)), "")

@@ -148,7 +148,7 @@ def wrong_with(refusal: TooLarge | NotAFile) -> str:
 def _is_plain(raw: bytes) -> bool:
     """Tell, without a parser of YAML, that a card is whole: lines `name: value` between two lines `---`.
 
-    What this does not recognise is parsed. Source of the signs: YAML 1.2, 7.3.3, plain scalars.
+    Any other card is parsed. Source of the signs: YAML 1.2, 7.3.3, plain scalars.
     """
     try:
         lines = raw.decode("utf-8").split("\n")

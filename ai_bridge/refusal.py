@@ -7,7 +7,7 @@ from ai_bridge.text import abridge, printable
 
 # Characters of one fact that a person is shown, more than a path has, and a model.
 _PERSONS, _MODELS = 8192, 200
-# What is called so is a sentence of this program's own: a person is shown all of it, a model so many characters.
+# Facts of these names are sentences of this program's own: a person is shown all of one, a model so many characters.
 _SENTENCES, _SENTENCE = ("what", "why"), 1000
 
 

@@ -18,7 +18,7 @@ from ai_bridge.policy import ENDING
 def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
     """Return every card that is whole, by its address and without its text.
 
-    What was read before, remembered in the state directory, stands for a card that cannot be read just now.
+    If a card cannot be read just now, its fields are those read before: the state directory remembers them.
     """
     memory = _memory(mailboxes)
     before, now = _remembered(memory), {}

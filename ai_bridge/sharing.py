@@ -9,6 +9,7 @@ import sys
 
 from ai_bridge import durable, reading
 from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.paths import is_within, upwards
 
 _MOUNTS = "/proc/self/mountinfo"
 _NETWORK = frozenset(
@@ -94,7 +95,7 @@ def _looked_up(path: str) -> FileSystem:
     except OSError:
         return FileSystem(_MAGIC.get(_magic(real), ""))
     # Of two mounted at one place the later one hides the other.
-    inside = [mount for mount in mounts if _is_within(real, mount.mounted_at)]
+    inside = [mount for mount in mounts if is_within(real, mount.mounted_at)]
     return max(reversed(inside), key=lambda mount: len(mount.mounted_at), default=FileSystem(""))
 
 
@@ -112,10 +113,6 @@ def _unescaped(text: str) -> str:
     for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
         text = text.replace(code, character)
     return text
-
-
-def _is_within(path: str, directory: str) -> bool:
-    return directory == "/" or path == directory or path.startswith(f"{directory}/")
 
 
 def _magic(path: str) -> int:
@@ -139,15 +136,11 @@ def is_mark(name: str) -> bool:
 
 def sync_tool(path: str) -> str:
     """Return the name of the tool that keeps the directory in step, '' where none left a mark."""
-    directory = os.path.realpath(path)
-    while True:
+    for directory in upwards(os.path.realpath(path)):
         for mark, name in _SYNC_MARKS.items():
             if os.path.lexists(os.path.join(directory, mark)) and not _is_home(directory, mark):
                 return name
-        parent = os.path.dirname(directory)
-        if parent == directory:
-            return ""
-        directory = parent
+    return ""
 
 
 def _is_home(directory: str, mark: str) -> bool:

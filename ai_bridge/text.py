@@ -7,7 +7,7 @@ _JOINER = "\u200d"
 _SELECTORS = "\ufe0e\ufe0f"
 _KEYCAP = "\u20e3"
 # Letters and marks that nothing is drawn for, by Unicode's property Default_Ignorable_Code_Point: fillers of Hangul
-# syllables, inherent vowels, selectors of variants. What else has the property is no letter and no mark.
+# syllables, inherent vowels, selectors of variants. Nothing else that has the property is a letter or a mark.
 _UNSEEN = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
     + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))

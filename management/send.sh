@@ -296,7 +296,7 @@ compose() {
     [ -z "$reply_to" ] || tail="$tail${newline}In-Reply-To: $reply_to${newline}Thread: $thread"
 }
 
-# Begins the file of recipient $1 with its headers, and leaves it open as 4. Whatever a neighbour puts in its place
+# Begins the file of recipient $1 with its headers, and leaves it open as 4. If a neighbour puts another in its place
 # meanwhile, all that is written goes into the file that was made here, and all that is read comes from one.
 begin() {
     headers="ID: $id${newline}From: $from${newline}To: $1${newline}$tail"

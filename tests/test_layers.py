@@ -16,7 +16,7 @@ PACKAGE = ROOT / "ai_bridge"
 # The way of a message, from the bottom up: a module imports only what stands before it.
 ORDER = [
     *("__init__", "text", "refusal", "errors", "threads"),
-    *("address", "headers", "handler", "message", "votes", "decision"),
+    *("paths", "address", "headers", "handler", "message", "votes", "decision"),
     *("libc", "reading", "durable", "lease", "locks", "state", "settings", "adoption", "sharing", "nudge"),
     *("outbox", "conflicts", "mailboxes", "git", "excerpt", "attachment", "context", "home", "page", "home_lines"),
     *("policy", "homes", "cards", "roster", "linked", "machines", "presence", "clocks", "sync"),

@@ -19,8 +19,7 @@ def allow(where: Mailboxes, agent: str | None, subject: str, as_json: bool) -> N
 
     Its budgets begin anew, and what was held of it goes back on its way.
     """
-    if variable := person.clients_variable():
-        raise person.ForPersons(what="this", variable=variable)
+    person.refuse_clients("this")
     only = None if agent is None else where.known(agent)
     places = allow_.allow(where, subject, settings.load(where.path).max_hops, only)
     if as_json:

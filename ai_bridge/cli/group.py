@@ -126,8 +126,9 @@ def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailbox
         return _adopted(value)
     by_client = bool(person.clients_variable())
     looking = _OPERATE if by_client else (*_OPERATE, *_SHOW)  # a client's shell shows a model what it prints
-    where = mailboxes.find(value, only_to_look=ctx.command.name in looking, by_client=by_client)
-    if not (mailboxes.named(value) or mailboxes.is_adopted(where.path)):
+    is_looking = ctx.command.name in looking
+    where = mailboxes.find(value, only_to_look=is_looking, by_client=by_client)
+    if is_looking and not (mailboxes.named(value) or mailboxes.is_adopted(where.path)):
         click.echo(f"warning: {NotAdopted(path=where.path)}", err=True)
     return where
 

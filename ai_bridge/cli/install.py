@@ -65,8 +65,7 @@ def _adopt(named: str | None, dry_run: bool) -> None:
     """Adopt the mailboxes that are written into the clients' files: a client's word alone would not be obeyed."""
     if named is None or dry_run or not mailboxes.is_mailboxes(named) or mailboxes.is_adopted(named):
         return
-    if variable := person.clients_variable():
-        raise person.ForPersons(what=f"adopting {named}", variable=variable)
+    person.refuse_clients(f"adopting {named}")
     adoption.adopt(named)
 
 

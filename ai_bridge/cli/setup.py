@@ -68,11 +68,10 @@ def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
 
     Raises `ForPersons` if they exist, and were found or lie in the project.
     """
-    variable = person.clients_variable()
-    if not variable or is_new or mailboxes.is_adopted(chosen.path):
+    if not person.clients_variable() or is_new or mailboxes.is_adopted(chosen.path):
         return True
     if not is_named or adoption.is_in_project(chosen.path):
-        raise person.ForPersons(what=f"adopting {chosen.path}", variable=variable)
+        person.refuse_clients(f"adopting {chosen.path}")
     click.echo(f"{printable(chosen.path)} is not adopted: that is for a person, in a terminal of their own", err=True)
     return False
 
@@ -92,8 +91,8 @@ def _adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> None:
 
 def _is_new(path: str) -> bool:
     """Tell whether there is nothing in the directory that could be obeyed: no outbox, no card, no settings."""
-    harmless = ("README.md", ".gitignore")
-    return not os.path.isdir(path) or all(name in harmless or sharing.is_mark(name) for name in os.listdir(path))
+    names = os.listdir(path) if os.path.isdir(path) else []
+    return all(name in mailboxes.HARMLESS or sharing.is_mark(name) for name in names)
 
 
 def _is_empty(path: str) -> bool:

@@ -10,7 +10,7 @@ from ai_bridge.link import wire
 from ai_bridge.link.config import Link
 from ai_bridge.linked import GONE, LINK, REMOTE
 from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DIRECTORIES, DROPPED, STATES, TEMPORARY, Outbox
+from ai_bridge.outbox import DROPPED, INSIDE, STATES, Outbox
 
 
 class NameTakenHere(BridgeError):
@@ -159,7 +159,7 @@ def _remove_empty(outbox: Outbox) -> bool:
     if any(outbox.visible(state) for state in STATES):
         return False
     with suppress(OSError):
-        for directory in (TEMPORARY, *filter(None, DIRECTORIES.values())):
+        for directory in INSIDE:
             durable.remove(os.path.join(outbox.path, directory))
         return durable.remove(outbox.directory(DROPPED)) or True
     outbox.complete()

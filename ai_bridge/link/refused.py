@@ -8,7 +8,7 @@ from ai_bridge import durable, reading
 from ai_bridge.outbox import REASON
 
 _ENDING = ".txt"
-# What a file takes at least, however short it is.
+# The least that a file counts for, however short it is.
 _BLOCK = 4096
 
 
