@@ -5,9 +5,10 @@ Where no settings file exists nothing is parsed, and reading the settings costs 
 
 import os
 
-from ai_bridge import address, reading
 from ai_bridge.errors import BadSetting, BadSettingsFile, BridgeError, Malformed, UnknownSetting, disk_error
-from ai_bridge.state import config_base
+from ai_bridge.message import address
+from ai_bridge.system import untrusted
+from ai_bridge.system.directories import config_base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def user_file() -> str:
 def _put_shared(settings: Settings, path: str) -> None:
     """Take over the file that all share, and note what of it is ignored."""
     try:
-        found = _parsed(path, reading.read_file(path, _BYTES))
+        found = _parsed(path, untrusted.read_file(path, _BYTES))
     except FileNotFoundError:
         return
     except OSError as error:

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ai_bridge.locks import holder
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system.locks import holder
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = str(Path(sys.executable).parent / "ai-bridge")

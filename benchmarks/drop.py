@@ -9,8 +9,8 @@ from pathlib import Path
 
 import common
 
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.send import Draft, send, send_batch
+from ai_bridge.mailboxes.compose import Draft, send, send_batch
+from ai_bridge.mailboxes.tree import Mailboxes
 
 _SOME = 25
 _BATCH = 100

@@ -9,8 +9,8 @@ import common
 import tree
 from common import ms
 
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.send import Draft, Sent, send
+from ai_bridge.mailboxes.compose import Draft, Sent, send
+from ai_bridge.mailboxes.tree import Mailboxes
 
 Row = list[str]
 HEADINGS = ["what", "many", "two agents", "ratio", "target"]

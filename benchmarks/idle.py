@@ -11,10 +11,11 @@ from pathlib import Path
 import common
 from common import ms
 
-from ai_bridge import inbox, settings
-from ai_bridge.fetch import fetch
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import READ
+from ai_bridge import settings
+from ai_bridge.inbox.fetch import fetch
+from ai_bridge.mailboxes import unread as inbox
+from ai_bridge.mailboxes.outbox import READ
+from ai_bridge.mailboxes.tree import Mailboxes
 
 _KINDS = {"events": (), "--poll": ("--poll",)}
 _SETTLING_S = 2.0

@@ -18,9 +18,9 @@ from pathlib import Path
 import common
 from common import percentiles
 
-from ai_bridge import durable
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.send import Draft, send
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import durable
 
 _WARM_UP = 20
 # Long enough that the reader has acknowledged the last message and is blocked again.

@@ -12,8 +12,8 @@ import common
 from idle import cpu_seconds
 
 sys.path.insert(0, str(common.ROOT))  # the hosts are those of the tests
-from tests.machines import software
-from tests.machines.sshfs import Sshfs
+from tests.networks import software
+from tests.networks.sshfs import Sshfs
 
 _AGENTS = [f"agent-{number}" for number in range(20)]
 _SETTLING_S = 3.0

@@ -15,11 +15,11 @@ from common import ms, percentile, percentiles
 
 sys.path.insert(0, str(common.ROOT))
 
-from tests.clients import software
-from tests.clients.ground import Ground
-from tests.clients.model import Model
-from tests.clients.notices import tells
-from tests.clients.sessions import Claude
+from tests.real_clients import software
+from tests.real_clients.ground import Ground
+from tests.real_clients.model import Model
+from tests.real_clients.notices import tells
+from tests.real_clients.sessions import Claude
 
 _TARGET_S = 0.3
 # Between two drops: the session is idle again.

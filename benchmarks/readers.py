@@ -14,8 +14,9 @@ import time
 import common
 import pipe_client
 
-from ai_bridge import fetch, settings
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge import settings
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes.tree import Mailboxes
 
 _MOVED_TO = 0x80  # linux/inotify.h, IN_MOVED_TO
 _ONE_EVENTS_BYTES = 4096

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import common
 
-from ai_bridge import durable, settings
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, PROCESSING, UNREAD, Outbox
-from ai_bridge.route import Router
-from ai_bridge.send import Draft, send_batch
+from ai_bridge import settings
+from ai_bridge.mailboxes.compose import Draft, send_batch
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.route import Router
+from ai_bridge.system import durable
 
 _numbers = count()
 

@@ -18,7 +18,7 @@ import scale_past
 import tree
 from ground import HEADINGS, Ground, Row
 
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 
 # Each measures something and returns its rows; one more row is one more function.
 _PARTS: tuple[Callable[[Ground], list[Row]], ...] = (

@@ -14,10 +14,13 @@ from pathlib import Path
 import common
 from ground import Ground, Row, compared, post, row
 
-from ai_bridge import durable, fetch, health, settings
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import READ, UNREAD
-from ai_bridge.route import Router
+from ai_bridge import settings
+from ai_bridge.health import mail
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.route import Router
+from ai_bridge.system import durable
 
 # Long enough that the reader has acknowledged the last message, has looked at everything and is blocked again.
 _PAUSE_S = 0.2
@@ -148,4 +151,4 @@ def _read(where: Mailboxes) -> float:
 
 
 def _status(where: Mailboxes) -> float:
-    return common.seconds(partial(health.examine, where, settings.load(where.path), where.agents()))
+    return common.seconds(partial(mail.examine, where, settings.load(where.path), where.agents()))

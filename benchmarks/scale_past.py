@@ -11,11 +11,12 @@ import common
 import tree
 from ground import Ground, Row, alone, post, row
 
-from ai_bridge import cards, index
-from ai_bridge.identity import Identity
-from ai_bridge.index import Query
-from ai_bridge.peers import peers
-from ai_bridge.sessions import take
+from ai_bridge.agents import cards
+from ai_bridge.agents.identity import Identity
+from ai_bridge.agents.peers import peers
+from ai_bridge.agents.session_names import take
+from ai_bridge.history import search as index
+from ai_bridge.history.search import Query
 
 _MANY, _FEW = 200, 20
 _TARGET, _NEW_TARGET = "50 ms", "1 s"

@@ -13,10 +13,10 @@ from common import ms, percentiles
 from pipe_client import PipeClient
 
 from ai_bridge import settings
-from ai_bridge.fetch import wait
-from ai_bridge.inbox import unread
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.send import Draft, send
+from ai_bridge.inbox.fetch import wait
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import unread
 
 # Calls of one kind in a round, and rounds that do not count.
 _SOME = 10

@@ -11,9 +11,9 @@ from random import Random
 
 import common
 
-from ai_bridge import message
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DIRECTORIES, READ, TEMPORARY, Outbox, file_name
+from ai_bridge.mailboxes.outbox import DIRECTORIES, READ, TEMPORARY, Outbox, file_name
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import message
 
 # A word that is in every message, one that is in few of them, and how many those are.
 COMMON, RARE, RARE_TIMES = "project", "quokka", 3

@@ -17,19 +17,19 @@ case "${1:-}" in
     --cuts)
         chosen="cuts"
         shift
-        .venv/bin/python -m tests.machines.software cuts || :
+        .venv/bin/python -m tests.networks.software cuts || :
         set -- -s "$@"
         ;;
     --clients)
         chosen="clients"
         shift
-        .venv/bin/python -m tests.clients.software >/dev/null
+        .venv/bin/python -m tests.real_clients.software >/dev/null
         ;;
     --machines | --machines-full)
         chosen="machines"
         [ "$1" = --machines ] || export MACHINES_FULL=1
         shift
-        .venv/bin/python -m tests.machines.software || :
+        .venv/bin/python -m tests.networks.software || :
         set -- -s "$@"
         ;;
     *)
@@ -37,6 +37,7 @@ case "${1:-}" in
         .venv/bin/ruff check .
         .venv/bin/ruff format --check .
         .venv/bin/mypy
+        .venv/bin/lint-imports
         set -- -n auto --dist loadfile "$@"
         ;;
 esac

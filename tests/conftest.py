@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import settings as settings_
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import STATES
-from ai_bridge.recover import recover
-from ai_bridge.route import Router
-from ai_bridge.send import Draft, send
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.outbox import STATES
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.recover import recover
+from ai_bridge.router.route import Router
+from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
-from ai_bridge.step import Step
 
 # Whoever runs the tests in the background has it ignored, and so would every process a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import errors, headers, settings
-from ai_bridge.cli import fast
+from ai_bridge import errors, settings
+from ai_bridge.agents.identity import VARIABLES
+from ai_bridge.cli import fast_send
 from ai_bridge.cli.main import bridge, collab
-from ai_bridge.identity import VARIABLES
-from ai_bridge.mailboxes import README
-from ai_bridge.outbox import DIRECTORIES, MOVES, STATES
+from ai_bridge.mailboxes.outbox import DIRECTORIES, MOVES, STATES
+from ai_bridge.mailboxes.tree import README
+from ai_bridge.message import headers
 from ai_bridge.server.tools import tools
 from tests.conftest import ROOT
 
@@ -40,7 +41,7 @@ def test_the_fast_path_knows_the_options_that_click_knows() -> None:
     command = bridge.get_command(None, "send")  # type: ignore[arg-type]
     assert command is not None
     known = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
-    assert known == {*fast.VALUES, *fast.LISTS, *fast.FLAGS}
+    assert known == {*fast_send.VALUES, *fast_send.LISTS, *fast_send.FLAGS}
 
 
 @pytest.mark.parametrize("tool", tools(["gemini"]), ids=lambda tool: tool.name)
@@ -98,7 +99,7 @@ def test_the_readmes_commands_exist_and_are_executable() -> None:
 
 
 def test_the_mailboxes_readme_is_the_one_the_program_writes() -> None:
-    assert (ROOT / "mailboxes" / README).read_bytes() == (ROOT / "ai_bridge/mailboxes_readme.md").read_bytes()
+    assert (ROOT / "mailboxes" / README).read_bytes() == (ROOT / "ai_bridge/mailboxes/readme.md").read_bytes()
 
 
 def test_the_mailboxes_ship_empty() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import control
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router import control
+from tests.cli.test_sending import refused
 from tests.conftest import ROOT, post, states, until
-from tests.test_cli_send import refused
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import lease, libc, trace
 from ai_bridge import settings as settings_
-from ai_bridge.fetch import fetch
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, MOVES, PROCESSING, READ, UNREAD, file_name
-from ai_bridge.send import drop
+from ai_bridge.inbox.fetch import fetch
+from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.compose import drop
+from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, MOVES, PROCESSING, READ, UNREAD, file_name
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
+from ai_bridge.system import libc, settled
 from tests.conftest import post, route, states
 
 CORE = """
@@ -149,7 +150,7 @@ def test_each_way_is_really_the_one_that_was_left(
 def test_where_the_kernel_cannot_say_whether_a_writer_is_at_work_age_decides(
     where: Mailboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "_SET_LEASE", None)
+    monkeypatch.setattr(settled, "_SET_LEASE", None)
     note = Path(where.outbox("claude").file(DROPPED, "note.txt"))
     note.write_text("ID: n1\nFrom: claude\nTo: gemini\nSubject: s\n\nx")
     waiting = settings_.load(where.path, {"settle_s": 3600.0})

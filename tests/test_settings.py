@@ -10,7 +10,7 @@ import pytest
 
 from ai_bridge import settings as settings_
 from ai_bridge.errors import BadSetting, BadSettingsFile, UnknownSetting
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import SETTINGS, Settings
 
 

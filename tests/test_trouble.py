@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import durable, fetch, inbox, trace
 from ai_bridge.errors import DiskError
-from ai_bridge.health import CRITICAL, examine, level
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
-from ai_bridge.recover import recover
-from ai_bridge.route import Router
+from ai_bridge.health.mail import CRITICAL, examine, level
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes import trace, unread
+from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.recover import recover
+from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
+from ai_bridge.system import durable
 from tests.conftest import ROOT, command, post, route, states
 
 EVERYONE = {"claude", "codex", "gemini"}
@@ -111,7 +113,7 @@ def test_what_one_success_gives_free_is_its_own(
     monkeypatch.setattr(Outbox, "move", refuse_deliver_and_release_once)
     verbs = [step.verb for _ in range(2) for step in router.one_pass()]
     assert sorted(verbs) == ["deliver", "deliver", "retry"]
-    assert [one.id for one in inbox.unread(where, "gemini")] == [first, second]
+    assert [one.id for one in unread.unread(where, "gemini")] == [first, second]
 
 
 def test_a_message_read_before_and_there_again_is_dealt_with(where: Mailboxes, settings: Settings) -> None:
@@ -119,10 +121,10 @@ def test_a_message_read_before_and_there_again_is_dealt_with(where: Mailboxes, s
     outbox, name = where.outbox("claude"), f"{id_}.gemini.txt"
     route(where, settings)
     Path(outbox.file(READ, name)).write_bytes(Path(outbox.file(UNREAD, name)).read_bytes())
-    assert inbox.acknowledge(where, "gemini", [id_]) == [id_]
+    assert unread.acknowledge(where, "gemini", [id_]) == [id_]
     assert states(where, "claude") == {READ: [name]}
     Path(outbox.file(UNREAD, name)).write_text("another message of that name")
-    assert inbox.acknowledge(where, "gemini", [id_]) == [id_]
+    assert unread.acknowledge(where, "gemini", [id_]) == [id_]
     assert sorted(states(where, "claude")[READ]) == [name, f"{id_}.gemini~1.txt"]
 
 
@@ -133,7 +135,7 @@ def test_fanned_out_mail_keeps_its_place_in_the_order(where: Mailboxes, settings
         path.write_text(f"ID: m{number}\nFrom: claude\nTo: {to}\nSubject: s\n\nb")
         os.utime(path, (time.time() - 100 + number,) * 2)
     route(where, settings)
-    assert [one.id for one in inbox.unread(where, "gemini")] == ["m0", "m1"]
+    assert [one.id for one in unread.unread(where, "gemini")] == ["m0", "m1"]
 
 
 def test_a_reason_written_after_a_restore_is_kept(where: Mailboxes, settings: Settings) -> None:
@@ -155,7 +157,7 @@ def test_a_reason_written_after_a_restore_is_kept(where: Mailboxes, settings: Se
 
 
 def test_a_lock_whose_directory_was_removed_is_taken_anew(where: Mailboxes) -> None:
-    from ai_bridge.locks import Lock
+    from ai_bridge.system.locks import Lock
 
     lock = Lock(where.lock_file("router", "claude"))
     assert lock.acquire("router")
@@ -209,7 +211,7 @@ def test_the_shell_does_not_call_a_move_failed_because_a_router_was_fast(
 def test_the_command_a_notice_gives_works_for_any_name(where: Mailboxes, settings: Settings) -> None:
     Path(where.outbox("claude").file(DROPPED, "-my 'note' *.txt")).write_text("bad")
     route(where, settings)
-    (notice,) = [one.load().body for one in inbox.unread(where, "claude")]
+    (notice,) = [one.load().body for one in unread.unread(where, "claude")]
     line = next(line for line in notice.splitlines() if "ai-bridge restore" in line).partition("ai-bridge ")[2]
     done = subprocess.run(["sh", "-c", f"printf '%s\\n' {line}"], capture_output=True, text=True, check=True)
     assert command(*done.stdout.splitlines(), AI_BRIDGE_MAILBOXES=where.path).returncode == 0
@@ -225,7 +227,7 @@ def test_a_reservation_without_its_message_is_no_hindrance(
     monkeypatch.setattr(durable, "_rename_by_link", lambda source, target: False)
     Path(where.outbox("claude").file(UNREAD, f"{id_}.gemini.txt")).touch()
     assert [step.verb for step in route(where, settings)] == ["deliver"]
-    assert inbox.unread(where, "gemini")[0].load().body == "hello"
+    assert unread.unread(where, "gemini")[0].load().body == "hello"
 
 
 @pytest.mark.parametrize("state", [UNREAD, READ])
@@ -284,7 +286,7 @@ def test_no_time_of_a_file_stops_its_outbox(where: Mailboxes, settings: Settings
         pytest.skip("this file system has no such time")
     good = post(where, "2")
     route(where, settings)
-    assert sorted(one.id for one in inbox.unread(where, "gemini")) == sorted(["note", good])
+    assert sorted(one.id for one in unread.unread(where, "gemini")) == sorted(["note", good])
 
 
 def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Mailboxes, settings: Settings) -> None:
@@ -297,7 +299,7 @@ def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Mailboxes, s
     good = post(where, "good")
     steps = route(where, settings)
     assert [step.verb for step in steps].count("reject") == 1
-    assert [one.id for one in inbox.unread(where, "gemini")] == [good]
+    assert [one.id for one in unread.unread(where, "gemini")] == [good]
 
 
 def test_a_drop_that_a_router_elsewhere_took_before_the_answer_came_is_accepted(

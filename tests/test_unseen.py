@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import cards
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED
+from ai_bridge.agents import cards
+from ai_bridge.mailboxes.outbox import MALFORMED
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.text import printable
 from tests.conftest import command, post, route

@@ -9,13 +9,13 @@ def ai_bridge() -> None:
     """Run `ai-bridge`."""
     stderr.make_forgiving()
     if sys.argv[1:2] == ["send"]:
-        from ai_bridge.cli import fast
+        from ai_bridge.cli import fast_send
 
-        fast.send(sys.argv[2:])
+        fast_send.send(sys.argv[2:])
     if sys.argv[1:2] == ["hook"]:
-        from ai_bridge.cli import hooking
+        from ai_bridge.cli.commands import hook
 
-        hooking.fast(sys.argv[2:])
+        hook.fast(sys.argv[2:])
     from ai_bridge.cli.main import bridge
 
     bridge(prog_name="ai-bridge")

@@ -3,15 +3,15 @@
 import click
 
 from ai_bridge import __version__
-from ai_bridge.cli.group import LazyGroup
+from ai_bridge.cli.common import LazyGroup
 
-_MAIL = "ai_bridge.cli.mail"
-_LOOK = "ai_bridge.cli.look"
-_PAST = "ai_bridge.cli.past"
-_BOOK = "ai_bridge.cli.book"
-_OPERATE = "ai_bridge.cli.operate"
-_SETUP = "ai_bridge.cli.setup"
-_INSTALL = "ai_bridge.cli.install"
+_MAIL = "ai_bridge.cli.commands.mail"
+_LOOK = "ai_bridge.cli.commands.show"
+_PAST = "ai_bridge.cli.commands.history"
+_BOOK = "ai_bridge.cli.commands.agents"
+_OPERATE = "ai_bridge.cli.commands.router"
+_SETUP = "ai_bridge.cli.commands.setup"
+_INSTALL = "ai_bridge.cli.commands.install"
 
 _OPERATING = {
     "start": (f"{_OPERATE}:start", "Start the router of all agents, or of one."),
@@ -25,10 +25,10 @@ _BRIDGE = {
     "init": (f"{_SETUP}:init", "Make the mailboxes, or add agents to them."),
     "send": (f"{_MAIL}:send", "Send a message; the body comes from standard input or --file."),
     "read": (f"{_MAIL}:read", "Print what is unread for me, and acknowledge it."),
-    "wait": ("ai_bridge.cli.wait:wait", "Wait until something is unread for me."),
+    "wait": ("ai_bridge.cli.commands.wait:wait", "Wait until something is unread for me."),
     "acknowledge": (f"{_MAIL}:acknowledge", "Mark unread messages as read."),
     "restore": (f"{_MAIL}:restore", "Put a read message back to unread, a malformed one back on its way."),
-    "allow": ("ai_bridge.cli.allow:allow", "Let a thread, or an agent's mail, go on: a person's word."),
+    "allow": ("ai_bridge.cli.commands.allow:allow", "Let a thread, or an agent's mail, go on: a person's word."),
     "list": (f"{_LOOK}:list_", "What awaits me, a line each."),
     "show": (f"{_LOOK}:show", "Show one message, wherever it is."),
     "history": (f"{_PAST}:history", "Past messages from and to me."),
@@ -41,12 +41,12 @@ _BRIDGE = {
     **_OPERATING,
     "mcp": (f"{_SETUP}:mcp", "Run the STDIO MCP server."),
     "hook": (f"{_SETUP}:hook", "What a client's command hook runs: JSON in, JSON out."),
-    "sync": ("ai_bridge.cli.sync:sync", "Have Syncthing keep the mailboxes in step with other machines."),
-    "link": ("ai_bridge.cli.link:link", "Join the mailboxes of another team, through a NATS server."),
+    "sync": ("ai_bridge.cli.commands.sync:sync", "Have Syncthing keep the mailboxes in step with other machines."),
+    "link": ("ai_bridge.cli.commands.link:link", "Join the mailboxes of another team, through a NATS server."),
     "config": (f"{_SETUP}:config", "Each setting, its value and where it came from."),
     "install": (f"{_INSTALL}:install", "Register server, hooks and skill with a client."),
     "uninstall": (f"{_INSTALL}:uninstall", "Take out what install put in."),
-    "doctor": ("ai_bridge.cli.doctor:doctor", "Whether each client can use the mail and be reached."),
+    "doctor": ("ai_bridge.cli.commands.doctor:doctor", "Whether each client can use the mail and be reached."),
     "demo": (f"{_SETUP}:demo", "Two agents talk on throw-away mailboxes."),
 }
 _COLLAB = {"status": (f"{_OPERATE}:status", "Which routers run, and what waits."), **_OPERATING}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from ai_bridge.errors import BridgeError
-from ai_bridge.message import Message
+from ai_bridge.mailboxes.trace import Place, by_message
+from ai_bridge.message.message import Message
 from ai_bridge.text import OF_LANGUAGES, printable, shorten
-from ai_bridge.trace import Place, by_message
 
 _BODY_KEEPS = "\n\t" + OF_LANGUAGES
 
@@ -78,7 +78,7 @@ def place_objects(places: list[Place], with_body: bool) -> tuple[list[dict[str, 
 
 def print_places(places: list[Place], as_json_lines: bool, with_body: bool = True) -> None:
     """Print messages a line each; in JSON what cannot be read goes to standard error."""
-    from ai_bridge.cli.group import echo_json
+    from ai_bridge.cli.common import echo_json
 
     objects, lines = place_objects(places, with_body) if as_json_lines else ([], place_lines(places))
     echo_json(objects)

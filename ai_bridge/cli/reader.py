@@ -6,11 +6,13 @@ import sys
 
 import click
 
-from ai_bridge import identity, pipe, presence, settings
-from ai_bridge.delay import delay
+from ai_bridge import settings
+from ai_bridge.agents import identity, presence
 from ai_bridge.errors import BridgeError
-from ai_bridge.homes import Homes
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.machines.homes import Homes
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.delay import delay
+from ai_bridge.system import pipes
 
 
 def who_reads(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings]:
@@ -38,6 +40,6 @@ def check_output() -> None:
 
 def is_taken(patience_s: float) -> bool:
     """Wait until all that was printed is taken; raises BrokenPipeError if the reader of a pipe does not take it."""
-    if not pipe.is_taken(sys.stdout.fileno(), patience_s):
+    if not pipes.is_taken(sys.stdout.fileno(), patience_s):
         raise BrokenPipeError
     return True

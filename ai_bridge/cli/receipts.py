@@ -2,13 +2,13 @@
 
 import sys
 
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED, READ
-from ai_bridge.receipt import await_read
-from ai_bridge.send import Sent
+from ai_bridge.mailboxes.compose import Sent
+from ai_bridge.mailboxes.outbox import MALFORMED, READ
+from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.await_read import await_read
 from ai_bridge.settings import Settings
 from ai_bridge.text import printable
-from ai_bridge.trace import Place
 
 _NOTHING_CAME = 3
 

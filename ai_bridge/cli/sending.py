@@ -3,11 +3,16 @@
 import os
 import sys
 
-from ai_bridge import guard, identity, mailboxes, nudge, reading, settings
+from ai_bridge import settings
+from ai_bridge.agents import identity
+from ai_bridge.agents.person import clients_variable
 from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.person import clients_variable
-from ai_bridge.send import DEFAULT_SUBJECT, Draft, Sent, check_subject, send_batch
+from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import tree as mailboxes
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, send_batch
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending import limits
+from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +81,7 @@ def run(request: Request, out: "TextIO | None") -> int:
     )
     drafts = [draft for draft, _ in wanted]
     _decide(where, sender, request, drafts)
-    guard.check(where, sender, drafts, loaded, _is_person())
+    limits.check(where, sender, drafts, loaded, _is_person())
     sent = send_batch(where, sender, _with_context(where, sender, wanted, loaded), limit)
     try:
         _tell(out, sent, bool(request.json))
@@ -135,8 +140,8 @@ def _draft(
 def _reply(where: Mailboxes, sender: str, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
     if not id_:
         return None, None, None
-    from ai_bridge.trace import reply_headers
-    from ai_bridge.which import View
+    from ai_bridge.mailboxes.trace import reply_headers
+    from ai_bridge.message.reference import View
 
     return reply_headers(where, id_, View(sender))
 
@@ -147,7 +152,7 @@ def _decide(where: Mailboxes, sender: str, request: Request, drafts: list[Draft]
         if request.voters is not None:
             raise BridgeError(what="--voters goes with --decide majority or --decide unanimous")
         return
-    from ai_bridge.decide import begin
+    from ai_bridge.decisions.tally import begin
 
     for draft in drafts:
         begin(where, sender, draft, request.decide, None if request.voters is None else [request.voters])
@@ -158,7 +163,8 @@ def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded:
     drafts = [draft for draft, _ in wanted]
     if not any(references for _, references in wanted):
         return drafts
-    from ai_bridge import attachment, context
+    from ai_bridge.mailboxes import attachments
+    from ai_bridge.message import context
 
     by_model = bool(clients_variable())
     outbox, contents = where.outbox(where.known(sender)), {}
@@ -168,7 +174,7 @@ def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded:
             prepared = context.prepare(draft.body, references, loaded, by_model=by_model)
             draft.body, draft.extra[context.HEADER] = prepared.body, prepared.header
             contents.update(prepared.attached)
-    attachment.store(outbox, contents)
+    attachments.store(outbox, contents)
     return drafts
 
 
@@ -189,10 +195,10 @@ def _raw(path: str | None, limit: int) -> bytes:
             return b""
         if sys.stdin.isatty():
             sys.stderr.write("Type the message; end it with Ctrl-D on a line of its own.\n")
-        return reading.read_at_most(sys.stdin.buffer, limit + 1)
+        return untrusted.read_at_most(sys.stdin.buffer, limit + 1)
     try:
         with open(path, "rb") as file:
-            return reading.read_at_most(file, limit + 1)
+            return untrusted.read_at_most(file, limit + 1)
     except OSError as error:
         raise disk_error(path, error) from None
     except ValueError:  # a NUL in the path

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ai_bridge.install.clients import TRUST, pieces
 from ai_bridge.install.entries import Choice
+from ai_bridge.install.hook_trust import trust_pieces
+from ai_bridge.install.pieces import TRUST, pieces
 from ai_bridge.install.places import CLIENTS, SCOPES, folder, is_there
 from ai_bridge.install.plan import (
     CannotChange,
@@ -18,7 +19,6 @@ from ai_bridge.install.plan import (
 )
 from ai_bridge.install.plugin import plugin_pieces
 from ai_bridge.install.registered import File, Registration, Server, codex_trust, registered
-from ai_bridge.install.trust import trust_pieces
 
 __all__ = [
     "CLIENTS",

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
-from ai_bridge.install.merge import NotMergeable
+from ai_bridge.install.json_edit import NotMergeable
 
 
 class Content(ABC):

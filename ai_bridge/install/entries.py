@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ai_bridge import address
 from ai_bridge.errors import BridgeError
-from ai_bridge.processes import MODULE, program
+from ai_bridge.message import address
+from ai_bridge.system.processes import MODULE, program
 
 Entry = dict[str, Any]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ai_bridge.install import merge
+from ai_bridge.install import json_edit
 from ai_bridge.install.content import Merged
 from ai_bridge.install.entries import SERVER, Entry, altered, fitted, is_hook, takes
 from ai_bridge.install.entries import shown as shown_entry
-from ai_bridge.install.merge import Path
+from ai_bridge.install.json_edit import Path
 
 _SERVER_PATH: Path = ("mcpServers", SERVER)
 _WHITE = " \t\r\n"
@@ -35,41 +35,41 @@ class JsonFile(Merged):
 
     def put(self, text: str) -> str:
         text = text if text.strip(_WHITE) else "{}\n"
-        document = merge.parse(text)
+        document = json_edit.parse(text)
         if self.server is not None:
             found = self._server(document)
             if found != (fit := fitted(found, self.server)):
-                text = merge.put(text, _SERVER_PATH, fit)
+                text = json_edit.put(text, _SERVER_PATH, fit)
         text = self._put_hooks(self._drop_stale(text))
         for path, value in self.defaults.items():
-            if _is_free(merge.parse(text), path):
-                text = merge.put(text, path, value)
+            if _is_free(json_edit.parse(text), path):
+                text = json_edit.put(text, path, value)
         for path, value in self.members.items():
-            if _place(merge.parse(text), path, value) is None:
-                text = merge.append(text, path, value)
+            if _place(json_edit.parse(text), path, value) is None:
+                text = json_edit.append(text, path, value)
         return text
 
     def _drop_stale(self, text: str) -> str:
         """Take out hooks of ours on other events, and all but the first on one."""
         seen: set[str] = set()
         stale = []
-        for path, event, _ in self._hooks(merge.parse(text)):
+        for path, event, _ in self._hooks(json_edit.parse(text)):
             if event in seen or event not in self.hooks:
                 stale.append(path)
             seen.add(event)
         for path in reversed(stale):
-            text = merge.take(text, path)
+            text = json_edit.take(text, path)
         return text
 
     def _put_hooks(self, text: str) -> str:
-        there = {event: (path, found) for path, event, found in self._hooks(merge.parse(text))}
+        there = {event: (path, found) for path, event, found in self._hooks(json_edit.parse(text))}
         for event, group in self.hooks.items():
             if event not in there:
-                text = merge.append(text, ("hooks", event), group)
+                text = json_edit.append(text, ("hooks", event), group)
                 continue
             path, found = there[event]
             if found != (wanted := _like(found, group)):
-                text = merge.put(text, path, wanted)
+                text = json_edit.put(text, path, wanted)
         return text
 
     # --- taking out ---
@@ -77,20 +77,22 @@ class JsonFile(Merged):
     def strip(self, text: str, original: str | None) -> str:
         before = _read(original or "")
         for path, value in reversed(list(self.defaults.items())):
-            document = merge.parse(text)
-            if merge.get(document, path) == value and merge.get(before, path) != value:
-                text = merge.take(text, path)
+            document = json_edit.parse(text)
+            if json_edit.get(document, path) == value and json_edit.get(before, path) != value:
+                text = json_edit.take(text, path)
         for path, value in self.members.items():
-            if (place := _place(merge.parse(text), path, value)) is not None and _place(before, path, value) is None:
-                text = merge.take(text, (*path, place))
-        for path, _, _ in reversed(self._hooks(merge.parse(text))):
-            text = merge.take(text, path)
-        return merge.take(text, _SERVER_PATH) if self._server(merge.parse(text)) is not None else text
+            if (place := _place(json_edit.parse(text), path, value)) is not None and _place(
+                before, path, value
+            ) is None:
+                text = json_edit.take(text, (*path, place))
+        for path, _, _ in reversed(self._hooks(json_edit.parse(text))):
+            text = json_edit.take(text, path)
+        return json_edit.take(text, _SERVER_PATH) if self._server(json_edit.parse(text)) is not None else text
 
     # --- what is there ---
 
     def _server(self, document: Entry) -> Any:
-        return merge.get(document, _SERVER_PATH) if self.server is not None else None
+        return json_edit.get(document, _SERVER_PATH) if self.server is not None else None
 
     def _hooks(self, document: Entry) -> list[tuple[Path, str, Entry]]:
         return list(own_hooks(document)) if self.hooks else []
@@ -98,7 +100,7 @@ class JsonFile(Merged):
     def as_found(self, text: str) -> Self:
         document = _read(text)
         hooks = {event: found for _, event, found in self._hooks(document) if "hooks" in found}
-        defaults = {path: value for path, value in self.defaults.items() if merge.get(document, path) == value}
+        defaults = {path: value for path, value in self.defaults.items() if json_edit.get(document, path) == value}
         members = {path: one for path, one in self.members.items() if _place(document, path, one) is not None}
         server = self._server(document)
         entry = server if isinstance(server, dict) else None
@@ -126,7 +128,7 @@ class JsonFile(Merged):
         for _, event, found in self._hooks(document):
             shown.setdefault("hooks", {}).setdefault(event, []).append(found)
         for path, value in self.defaults.items() if shown else ():
-            if merge.get(document, path) == value:
+            if json_edit.get(document, path) == value:
                 _nest(shown, path, value)
         for path, value in self.members.items() if shown else ():
             if _place(document, path, value) is not None:
@@ -142,7 +144,7 @@ class JsonFile(Merged):
             f"{'.'.join(map(str, path))} is {json.dumps(found)} and stays so; "
             f"mail wakes an idle session only where it is {json.dumps(value)}"
             for path, value in self.defaults.items()
-            if (found := merge.get(document, path, value)) != value
+            if (found := json_edit.get(document, path, value)) != value
         ]
         return [*others, self.advice] if self.advice and self.installed(present) != present else others
 
@@ -152,7 +154,7 @@ class JsonFile(Merged):
 
 def _read(text: str) -> Entry:
     """Return the object of a file, an empty one where it holds nothing; raises `NotMergeable`."""
-    return merge.parse(text) if text.strip(_WHITE) else {}
+    return json_edit.parse(text) if text.strip(_WHITE) else {}
 
 
 def own_hooks(document: Mapping[str, Any]) -> Iterator[tuple[Path, str, Entry]]:
@@ -177,14 +179,14 @@ def _like(found: Entry, group: Entry) -> Entry:
 def _is_free(document: Mapping[str, Any], path: Path) -> bool:
     """Tell whether a value can be set at `path`: nothing is there, and only objects are above it."""
     for depth in range(1, len(path)):
-        if not isinstance(merge.get(document, path[:depth], {}), dict):
+        if not isinstance(json_edit.get(document, path[:depth], {}), dict):
             return False
-    return merge.get(document, path, _is_free) is _is_free
+    return json_edit.get(document, path, _is_free) is _is_free
 
 
 def _place(document: Mapping[str, Any], path: Path, value: str) -> int | None:
     """Return where in the list at `path` the value stands; None where it does not."""
-    found = merge.get(document, path)
+    found = json_edit.get(document, path)
     return found.index(value) if isinstance(found, list) and value in found else None
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ai_bridge import durable
 from ai_bridge.errors import BridgeError
 from ai_bridge.install.content import Content, difference
-from ai_bridge.install.merge import NotMergeable
-from ai_bridge.service import put_config
+from ai_bridge.install.json_edit import NotMergeable
+from ai_bridge.router.systemd import put_config
+from ai_bridge.system import durable
 
 
 class Differs(BridgeError):

@@ -10,9 +10,9 @@ import os
 from typing import Any
 
 from ai_bridge import __version__
-from ai_bridge.install.clients import CLAUDE_EVENTS, GEMINI_EVENTS, gemini_server, skill_content
 from ai_bridge.install.content import Whole
 from ai_bridge.install.entries import SERVER, Choice, Entry, command_hooks, server, tool_hooks
+from ai_bridge.install.pieces import CLAUDE_EVENTS, GEMINI_EVENTS, gemini_server, skill_content
 from ai_bridge.install.plan import Piece
 
 _ABOUT = {

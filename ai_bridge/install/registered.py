@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ai_bridge.errors import BridgeError
-from ai_bridge.install.clients import pieces
 from ai_bridge.install.content import Content
 from ai_bridge.install.entries import SERVER, Choice, Entry, is_hook
+from ai_bridge.install.json_edit import NotMergeable, get, parse
 from ai_bridge.install.json_file import JsonFile, own_hooks
-from ai_bridge.install.merge import NotMergeable, get, parse
+from ai_bridge.install.pieces import pieces
 from ai_bridge.install.places import folder
 from ai_bridge.install.plan import Piece, planned, present_at, present_or_none
 from ai_bridge.install.toml_file import TomlFile

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from ai_bridge.install.content import Merged
 from ai_bridge.install.entries import SERVER, Entry, altered, fitted, shown, takes
-from ai_bridge.install.merge import NotMergeable, get
+from ai_bridge.install.json_edit import NotMergeable, get
 
 _SERVERS = "mcp_servers"
 _PATH = (_SERVERS, SERVER)

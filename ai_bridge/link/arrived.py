@@ -6,7 +6,7 @@ It is a cache and is never flushed: what it forgot is sent once more, and the ot
 import os
 from contextlib import suppress
 
-from ai_bridge import durable
+from ai_bridge.system import durable
 
 # Lines, beyond those that still count, at which the file is written again.
 _SPARE = 10_000

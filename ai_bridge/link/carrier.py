@@ -11,21 +11,21 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge import message
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.link import config
+from ai_bridge.link.broker.connection import Server
 from ai_bridge.link.config import Link
 from ai_bridge.link.flows import Flows, log
-from ai_bridge.link.server import Server
 from ai_bridge.link.state import LOCK, Report
-from ai_bridge.locks import Lock
-from ai_bridge.log import LOGGER
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.recover import recover
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.wake import Wake
+from ai_bridge.message import message
+from ai_bridge.router.log import LOGGER
+from ai_bridge.router.recover import recover
 from ai_bridge.settings import Settings
+from ai_bridge.system.locks import Lock
+from ai_bridge.system.signals import signals_blocked
 from ai_bridge.text import stamp
-from ai_bridge.threads import signals_blocked
-from ai_bridge.wake import Wake
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 # A connection that held so long was a good one: the next pause is a short one again.

@@ -10,9 +10,10 @@ import stat
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from ai_bridge import address, durable, reading
 from ai_bridge.errors import BridgeError, Malformed, disk_error
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import address
+from ai_bridge.system import durable, untrusted
 
 _FOLDER = "links"
 _ENDING = ".json"
@@ -95,12 +96,12 @@ def _check_files(creds: str, tls_ca: str) -> None:
 def load(mailboxes: Mailboxes) -> Link | None:
     """Return the link of these mailboxes, None where there is none; raises `BadLink` where its file is damaged."""
     folder = mailboxes.state_file(_FOLDER)
-    names = sorted(name for name in reading.listed(folder) if name.endswith(_ENDING))
+    names = sorted(name for name in untrusted.listed(folder) if name.endswith(_ENDING))
     if not names:
         return None
     path = os.path.join(folder, names[0])
     with suppress(OSError, Malformed, ValueError, RecursionError):
-        found = json.loads(reading.read_file(path, _BYTES))
+        found = json.loads(untrusted.read_file(path, _BYTES))
         if isinstance(found, dict) and all(isinstance(found.get(field), str) for field in _FIELDS):
             team, url, creds, tls_ca, id_ = (str(found[field]) for field in _FIELDS)
             return Link(team, url, creds, tls_ca, id_)

@@ -13,22 +13,22 @@ from typing import Any
 
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.link import receipts, wire
-from ai_bridge.link.book import Book
+from ai_bridge.link.broker.connection import Server
+from ai_bridge.link.broker.publishing import Item
+from ai_bridge.link.broker.streams import Pull
+from ai_bridge.link.card_exchange import Roster
 from ai_bridge.link.config import Link, Trouble
 from ai_bridge.link.incoming import DROP, TERMINATE, Arrival, Incoming
-from ai_bridge.link.journal import Journal
 from ai_bridge.link.outgoing import Outgoing, Parcel
-from ai_bridge.link.publishing import Item
+from ai_bridge.link.owed_receipts import Journal
 from ai_bridge.link.refused import Refused
-from ai_bridge.link.roster import Roster
-from ai_bridge.link.server import Server
-from ai_bridge.link.streams import Pull
+from ai_bridge.link.remote_agents import Book
 from ai_bridge.link.upkeep import Upkeep
-from ai_bridge.log import LOGGER
-from ai_bridge.mailboxes import AGENTS, Mailboxes
-from ai_bridge.outbox import DIRECTORIES, DROPPED, MALFORMED, READ, Outbox
+from ai_bridge.mailboxes.outbox import DIRECTORIES, DROPPED, MALFORMED, READ, Outbox
+from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.router.log import LOGGER
+from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
-from ai_bridge.step import Step
 
 # After the disk refused something, and until a receipt that came too early is looked at again.
 _RETRY_S, _EARLY_S = 0.5, 0.25

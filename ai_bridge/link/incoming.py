@@ -5,17 +5,19 @@ From there this machine's routers go on as with any mail. What can never be drop
 
 import os
 
-from ai_bridge import address, hops, message, reading
-from ai_bridge.cards import CardBusy
+from ai_bridge.agents.cards import CardBusy
+from ai_bridge.agents.other_teams import REMOTE
 from ai_bridge.errors import BridgeError, DiskError, IdReused, Malformed
+from ai_bridge.history import threads
 from ai_bridge.link import wire
-from ai_bridge.link.book import Book, NameTakenHere, TooManyAgents
-from ai_bridge.link.journal import Debt, Journal
+from ai_bridge.link.owed_receipts import Debt, Journal
 from ai_bridge.link.refused import Refused
-from ai_bridge.linked import REMOTE
-from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, STATES, UNREAD, Outbox, file_name, label
-from ai_bridge.send import drop_all
+from ai_bridge.link.remote_agents import Book, NameTakenHere, TooManyAgents
+from ai_bridge.mailboxes.compose import drop_all
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, STATES, UNREAD, Outbox, file_name, label
+from ai_bridge.message import address, message
+from ai_bridge.message.message import Message
+from ai_bridge.system import untrusted
 
 
 class TooMuchSetAside(Malformed):
@@ -90,7 +92,7 @@ class Incoming:
     def _judge(self, arrival: Arrival, drops: dict[str, dict[str, bytes]]) -> Debt | None:
         """Say what is to be done with an arrival: a drop is noted in `drops`; returns the receipt then owed."""
         parsed, recipient = self._checked(arrival)
-        raw = hops.as_claimed(parsed) or arrival.raw
+        raw = threads.as_claimed(parsed) or arrival.raw
         name = file_name(parsed.id, recipient)
         try:
             outbox = self.book.meet(arrival.called, arrival.sender)
@@ -112,7 +114,9 @@ class Incoming:
         if team not in self._set_aside:
             outboxes = [self.mailboxes.outbox(called) for called in self.book.others if wire.team_of(called) == team]
             directories = [one.directory(state) for one in outboxes for state in (HELD, MALFORMED)]
-            self._set_aside[team] = sum(name.endswith(".txt") for one in directories for name in reading.listed(one))
+            self._set_aside[team] = sum(
+                name.endswith(".txt") for one in directories for name in untrusted.listed(one)
+            )
         if self._set_aside[team] >= self._most:
             self.overfull.add(team)
             raise TooMuchSetAside(count=self._set_aside[team], team=team)
@@ -143,7 +147,7 @@ class Incoming:
             if not os.path.lexists(path):
                 continue
             try:
-                return reading.read_delivered(path)
+                return untrusted.read_delivered(path)
             except FileNotFoundError:
                 continue
             except Malformed:

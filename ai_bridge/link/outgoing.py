@@ -7,19 +7,20 @@ import json
 import os
 from collections.abc import Iterator
 
-from ai_bridge import address, durable, message, reading
+from ai_bridge.agents.other_teams import GONE, LINK, REMOTE
 from ai_bridge.errors import Malformed, Undeliverable
 from ai_bridge.link import wire
 from ai_bridge.link.arrived import Arrived, key_of
-from ai_bridge.link.book import Book
-from ai_bridge.linked import GONE, LINK, REMOTE
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
-from ai_bridge.reject import take_back
-from ai_bridge.route import Router
+from ai_bridge.link.remote_agents import Book
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import address, message
+from ai_bridge.message.message import Message
+from ai_bridge.router.route import Router
+from ai_bridge.router.set_aside import take_back
+from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
-from ai_bridge.step import Step
+from ai_bridge.system import durable, untrusted
 
 # Messages published at once.
 _BATCH = 200
@@ -151,7 +152,7 @@ class Outgoing(Router):
 
     def packed_again(self, outbox: Outbox, name: str) -> Parcel:
         """Return what was published of an unread message; raises `Malformed`, or OSError where it is gone."""
-        parsed, recipient = message.parse(reading.read_delivered(outbox.file(UNREAD, name))), label(name)[1]
+        parsed, recipient = message.parse(untrusted.read_delivered(outbox.file(UNREAD, name))), label(name)[1]
         if recipient not in self.book.others:
             raise Undeliverable(why=f"{recipient} is no longer an agent of its team")
         return self._packed(Parcel(outbox, name, parsed, recipient))

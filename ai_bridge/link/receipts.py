@@ -2,12 +2,12 @@
 
 import os
 
-from ai_bridge import reading
 from ai_bridge.errors import Malformed
 from ai_bridge.link import wire
-from ai_bridge.link.book import Book
-from ai_bridge.link.journal import Debt, Journal
-from ai_bridge.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, label
+from ai_bridge.link.owed_receipts import Debt, Journal
+from ai_bridge.link.remote_agents import Book
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, label
+from ai_bridge.system import untrusted
 
 _REASON_BYTES = 65_536
 # Receipts published at once.
@@ -31,7 +31,9 @@ def due(book: Book, journal: Journal) -> list[Due]:
     for called, debts in journal.owed().items():
         outbox = book.mailboxes.outbox(called)
         on_its_way = {
-            name for state in (DROPPED, PROCESSING, UNREAD, HELD) for name in reading.listed(outbox.directory(state))
+            name
+            for state in (DROPPED, PROCESSING, UNREAD, HELD)
+            for name in untrusted.listed(outbox.directory(state))
         }
         for debt in debts:
             if debt.name not in on_its_way and (one := _due(book, outbox, debt)) is not None:
@@ -65,6 +67,6 @@ def _end(outbox: Outbox, debt: Debt) -> tuple[str, str]:
 
 def _reason(path: str) -> str:
     try:
-        return reading.read_file(path, _REASON_BYTES).decode("utf-8", "replace").strip()
+        return untrusted.read_file(path, _REASON_BYTES).decode("utf-8", "replace").strip()
     except (OSError, Malformed):
         return "it was refused there"

@@ -4,8 +4,8 @@ import hashlib
 import os
 from contextlib import suppress
 
-from ai_bridge import durable, reading
-from ai_bridge.outbox import REASON
+from ai_bridge.mailboxes.outbox import REASON
+from ai_bridge.system import durable, untrusted
 
 _ENDING = ".txt"
 # The least that a file counts for, however short it is.
@@ -44,7 +44,7 @@ class Refused:
         """Return the sizes of what is kept of a team by its files' names, the oldest first."""
         if team not in self._kept:
             found = []
-            for name in reading.listed(self._folder):
+            for name in untrusted.listed(self._folder):
                 if name.endswith(_ENDING) and name.startswith(f"{team or '-'}."):
                     with suppress(FileNotFoundError):
                         about = os.lstat(os.path.join(self._folder, name))

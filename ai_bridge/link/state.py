@@ -4,14 +4,15 @@ import json
 import os
 from contextlib import suppress
 
-from ai_bridge import cards, durable, linked, reading
+from ai_bridge.agents import cards, other_teams
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.link import arrived, config
 from ai_bridge.link.config import Link
-from ai_bridge.locks import Holder, holder
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, PROCESSING, UNREAD, label
-from ai_bridge.trace import Place
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, label
+from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import durable, untrusted
+from ai_bridge.system.locks import Holder, holder
 
 LOCK = "link"
 _ENDING = ".state"
@@ -69,7 +70,7 @@ def state(mailboxes: Mailboxes) -> list[LinkState]:
 
 def _state(mailboxes: Mailboxes, link: Link) -> LinkState:
     found = LinkState(link, holder(mailboxes.lock_file(LOCK, link.team)))
-    others = {name for name, card in linked.linked(mailboxes).items() if card.get(linked.LINK) == link.team}
+    others = {name for name, card in other_teams.linked(mailboxes).items() if card.get(other_teams.LINK) == link.team}
     found.agents = len(others)
     found.to_send = _waiting(mailboxes, others)
     if found.holder is None:
@@ -95,7 +96,7 @@ def whereabouts(mailboxes: Mailboxes, place: Place) -> str | None:
         return None
     with suppress(BridgeError):
         link = config.load(mailboxes)
-        if link is not None and cards.load(mailboxes, place.recipient).get(linked.LINK) == link.team:
+        if link is not None and cards.load(mailboxes, place.recipient).get(other_teams.LINK) == link.team:
             return _whereabouts(mailboxes, link, place)
     return None
 
@@ -124,7 +125,7 @@ def _waiting(mailboxes: Mailboxes, others: set[str]) -> int:
 
 def _said(path: str) -> dict[str, object]:
     with suppress(OSError, Malformed, ValueError, RecursionError):
-        found = json.loads(reading.read_file(path, _BYTES))
+        found = json.loads(untrusted.read_file(path, _BYTES))
         if isinstance(found, dict):
             return found
     return {}

@@ -9,10 +9,10 @@ import time
 from ai_bridge.errors import Malformed
 from ai_bridge.link import wire
 from ai_bridge.link.arrived import key_of
+from ai_bridge.link.broker.connection import Server
 from ai_bridge.link.outgoing import Outgoing
-from ai_bridge.link.server import Server
-from ai_bridge.log import LOGGER
-from ai_bridge.outbox import Outbox
+from ai_bridge.mailboxes.outbox import Outbox
+from ai_bridge.router.log import LOGGER
 from ai_bridge.text import stamp
 
 # Messages asked for at once.

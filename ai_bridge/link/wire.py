@@ -9,9 +9,9 @@ import hashlib
 import json
 from typing import Any
 
-from ai_bridge import address, message
 from ai_bridge.errors import Malformed
-from ai_bridge.message import Message
+from ai_bridge.message import address, message
+from ai_bridge.message.message import Message
 
 MAIL, RECEIPTS, CARDS = STREAMS = ("AIBRIDGE_MAIL", "AIBRIDGE_RECEIPTS", "AIBRIDGE_CARDS")
 SUBJECTS = {

@@ -5,8 +5,8 @@ Source: the client itself. Its hooks are processes; its servers have no way to a
 
 from __future__ import annotations
 
-from ai_bridge.processes import program
 from ai_bridge.reach.client import MARK, Client
+from ai_bridge.system.processes import program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

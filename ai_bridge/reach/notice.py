@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ai_bridge.inbox import Waiting
+from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach.client import MARK
 from ai_bridge.text import counted
 

@@ -9,10 +9,10 @@ from mcp.server.subscriptions import ListenHandler
 from mcp.shared.exceptions import MCPError
 
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.server import calls
-from ai_bridge.server.calls import Context, caller
-from ai_bridge.server.reaching import INBOX, Reaching
-from ai_bridge.server.session import Session
+from ai_bridge.server import tool_calls
+from ai_bridge.server.client_session import Session
+from ai_bridge.server.notifications import INBOX, Reaching
+from ai_bridge.server.tool_calls import Context, caller
 from ai_bridge.text import abridge, printable
 
 # Characters of a wrong address that are repeated.
@@ -65,7 +65,7 @@ def _check(uri: str) -> None:
 
 async def _unread(session: Session, context: Context) -> str:
     try:
-        return await calls.read(session, context, None, {"peek": True})
+        return await tool_calls.read(session, context, None, {"peek": True})
     except BridgeError as refusal:
         raise MCPError(types.INTERNAL_ERROR, refusal.to_model()) from None
     except OSError as error:

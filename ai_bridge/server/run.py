@@ -12,16 +12,17 @@ import mcp_types as types
 from mcp.server.context import CallNext, HandlerResult
 from mcp.server.lowlevel import NotificationOptions, Server
 
-from ai_bridge import __version__, nudge
+from ai_bridge import __version__
 from ai_bridge.errors import BridgeError
-from ai_bridge.machines import HEARTBEAT_S
+from ai_bridge.machines.presence_pages import HEARTBEAT_S
+from ai_bridge.machines.syncthing import nudge
 from ai_bridge.reach.client import Client
 from ai_bridge.reach.known import client_of
-from ai_bridge.server import calls, resources, tools, transport
-from ai_bridge.server.calls import Context, caller
+from ai_bridge.server import resources, stdio, tool_calls, tools
+from ai_bridge.server.client_session import Session
 from ai_bridge.server.instructions import INSTRUCTIONS
-from ai_bridge.server.reaching import Reaching
-from ai_bridge.server.session import Session
+from ai_bridge.server.notifications import Reaching
+from ai_bridge.server.tool_calls import Context, caller
 
 # How long the last reply may lie unread once the client has nothing more to say.
 _LAST_REPLY_S = 1.0
@@ -41,7 +42,7 @@ def build(session: Session, reaching: Reaching) -> Server[Any]:
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         reaching.begin(context.session, caller(context))
-        return await calls.call(session, context, params.name, params.arguments or {})
+        return await tool_calls.call(session, context, params.name, params.arguments or {})
 
     async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
         """A cancelled request is never answered: what its reply would have shown stays unread."""
@@ -97,7 +98,7 @@ async def _serve(session: Session) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, session, reaching, group.cancel_scope)
             group.start_soon(_announce, session)
-            async with transport.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
+            async with stdio.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
                 await server.run(incoming, outgoing, options)
                 group.cancel_scope.deadline = anyio.current_time() + _LAST_REPLY_S
                 reaching.end()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.fetch import fetch
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED
+from ai_bridge.inbox.fetch import fetch
+from ai_bridge.mailboxes.outbox import MALFORMED
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from tests.conftest import LIMIT, ROOT, command, route, states
 from tests.contract.ways import WAYS_IN, Refused, WayIn

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from ai_bridge.inbox import unread
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import READ, UNREAD
+from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import unread
 from ai_bridge.settings import Settings
 from tests.conftest import post, route, states
 from tests.contract.test_ways_in import BODIES

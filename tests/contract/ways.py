@@ -15,15 +15,16 @@ import anyio
 from mcp import Client, StdioServerParameters
 from mcp_types import TextContent
 
-from ai_bridge import inbox, settings
+from ai_bridge import settings
 from ai_bridge.errors import BridgeError
-from ai_bridge.fetch import fetch
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, MALFORMED, REASON
-from ai_bridge.send import Draft, send
-from ai_bridge.server.reaching import Reaching
+from ai_bridge.inbox.fetch import fetch
+from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, REASON
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.server.client_session import Session
+from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.run import build
-from ai_bridge.server.session import Session
 from tests.conftest import LIMIT, ROOT, command, route
 
 
@@ -200,7 +201,7 @@ class McpReader(WayOut):
     def _await_acknowledged(self, where: Mailboxes) -> None:
         from tests.conftest import until
 
-        until(lambda: not inbox.unread(where, "gemini"))
+        until(lambda: not unread.unread(where, "gemini"))
 
 
 WAYS_OUT: dict[str, WayOut] = {

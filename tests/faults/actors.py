@@ -9,9 +9,11 @@ import itertools
 import os
 import sys
 
-from ai_bridge import fetch, inbox, settings
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.send import Draft, send
+from ai_bridge import settings
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.tree import Mailboxes
 
 
 def send_for_ever(where: Mailboxes) -> None:
@@ -23,7 +25,7 @@ def send_for_ever(where: Mailboxes) -> None:
 def read_for_ever(where: Mailboxes) -> None:
     loaded = settings.load(where.path)
     while True:
-        lock = inbox.hold(where, "gemini")
+        lock = unread.hold(where, "gemini")
         for one in fetch.fetch(where, "gemini", loaded):
             message = one.load()
             number = message.body.partition("\n")[0]

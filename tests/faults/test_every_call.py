@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import durable, inbox
-from ai_bridge.allow import allow
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.message import parse
-from ai_bridge.outbox import DROPPED, HELD, PROCESSING, STATES, Outbox, label
-from ai_bridge.recover import recover
-from ai_bridge.route import Router
-from ai_bridge.send import Draft, send, send_batch
+from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.compose import Draft, send, send_batch
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, STATES, Outbox, label
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.message import parse
+from ai_bridge.router.recover import recover
+from ai_bridge.router.route import Router
+from ai_bridge.sending.allow import allow
 from ai_bridge.settings import Settings
+from ai_bridge.system import durable
 from tests.conftest import LIMIT, post, route
 from tests.faults.disk import ERRNOS, FaultyOs
 
@@ -52,7 +53,7 @@ def _recover(where: Mailboxes, settings: Settings, out: int) -> None:
 
 
 def _read(where: Mailboxes, settings: Settings, out: int) -> None:
-    for one in inbox.unread(where, "gemini"):
+    for one in unread.unread(where, "gemini"):
         _tell(out, one.load().id)
         one.acknowledge()
 

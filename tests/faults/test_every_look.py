@@ -15,10 +15,11 @@ from typing import Any
 
 import pytest
 
-from ai_bridge.cli import entry, group, look, mail, main, operate, reader  # noqa: F401 - each child would import them
-from ai_bridge.fetch import fetch
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED, READ, REASON, label
+from ai_bridge.cli import common, entry, main, reader  # noqa: F401 - each child would import them
+from ai_bridge.cli.commands import mail, router, show  # noqa: F401 - each child would import them
+from ai_bridge.inbox.fetch import fetch
+from ai_bridge.mailboxes.outbox import MALFORMED, READ, REASON, label
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from tests.conftest import post, route, states
 

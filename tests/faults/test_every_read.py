@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import cards, fetch, guard
-from ai_bridge.daemon import Daemon
+from ai_bridge.agents import cards
 from ai_bridge.errors import BridgeError
-from ai_bridge.locks import Lock
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED, STATES, label
-from ai_bridge.send import Draft, send
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.outbox import MALFORMED, STATES, label
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.daemon import Daemon
+from ai_bridge.sending import limits
 from ai_bridge.settings import Settings
+from ai_bridge.system.locks import Lock
 from tests.conftest import LIMIT
 from tests.faults.disk import FaultyReads
 
@@ -141,7 +143,7 @@ def test_a_reader_that_fails_keeps_no_routers_lock(
 def _send(where: Mailboxes, settings: Settings, to: str) -> list[str]:
     """Send as the faces do; returns the ID that was told."""
     draft = Draft([to], "sent")
-    guard.check(where, "claude", [draft], settings)
+    limits.check(where, "claude", [draft], settings)
     return [send(where, "claude", draft, LIMIT).id]
 
 

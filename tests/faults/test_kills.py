@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import MALFORMED
+from ai_bridge.mailboxes.outbox import MALFORMED
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import ROOT, states, until
 
 ACTORS = str(ROOT / "tests" / "faults" / "actors.py")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.install.clients import CLAUDE_EVENTS, GEMINI_EVENTS
 from ai_bridge.install.entries import is_hook
-from ai_bridge.processes import program
+from ai_bridge.install.pieces import CLAUDE_EVENTS, GEMINI_EVENTS
+from ai_bridge.system.processes import program
+from tests.cli.test_sending import refused
 from tests.conftest import ROOT, command
-from tests.test_cli_send import refused
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def _read(path: Path) -> dict[str, dict[str, object]]:
 
 
 def test_both_have_the_skill_the_server_and_the_hooks(written: Path) -> None:
-    shipped = (ROOT / "ai_bridge/skills/advisor/SKILL.md").read_bytes()
+    shipped = (ROOT / "ai_bridge/install/skills/advisor/SKILL.md").read_bytes()
     manifests = {"claude": ".claude-plugin/plugin.json", "gemini": "gemini-extension.json"}
     for client, events in (("claude", CLAUDE_EVENTS), ("gemini", GEMINI_EVENTS)):
         assert (written / client / "skills/advisor/SKILL.md").read_bytes() == shipped

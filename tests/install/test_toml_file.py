@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from ai_bridge.install.merge import NotMergeable
+from ai_bridge.install.json_edit import NotMergeable
 from ai_bridge.install.toml_file import TomlFile
 
 ENTRY = {"command": "/opt/ai-bridge", "args": ["mcp"], "env": {"A": 'say "é"\\'}, "required": True, "timeout": 3600}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import until
 
 PROGRAM = shutil.which("nats-server", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import cards
+from ai_bridge.agents import cards
 from ai_bridge.errors import DiskError
-from ai_bridge.link.book import Book
 from ai_bridge.link.config import Link
 from ai_bridge.link.incoming import DROP, Arrival, Incoming
-from ai_bridge.link.journal import Journal
+from ai_bridge.link.owed_receipts import Journal
 from ai_bridge.link.refused import Refused
+from ai_bridge.link.remote_agents import Book
 from ai_bridge.link.wire import SENDER
-from ai_bridge.locks import Lock
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED
+from ai_bridge.mailboxes.outbox import DROPPED
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system.locks import Lock
 from tests.conftest import states
 from tests.faults.disk import FaultyReads
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ai_bridge.send import Draft, send_batch
+from ai_bridge.mailboxes.compose import Draft, send_batch
 from tests.conftest import LIMIT, until
 from tests.link.conftest import NatsServer, Team
 
@@ -157,8 +157,8 @@ def test_without_a_link_the_client_of_the_server_is_not_imported(tmp_path: Path)
     script = (
         "import sys\n"
         "from ai_bridge import settings\n"
-        "from ai_bridge.daemon import Daemon\n"
-        "from ai_bridge.mailboxes import Mailboxes\n"
+        "from ai_bridge.router.daemon import Daemon\n"
+        "from ai_bridge.mailboxes.tree import Mailboxes\n"
         "where = Mailboxes(sys.argv[1])\n"
         "daemon = Daemon(where, settings.load(where.path))\n"
         "daemon._see_to_link()\n"

@@ -11,8 +11,8 @@ from itertools import cycle
 
 import pytest
 
-from ai_bridge.message import stamp_of
-from ai_bridge.send import Draft, send
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.message.message import stamp_of
 from tests.conftest import LIMIT, until
 from tests.link.conftest import NatsServer, Team
 

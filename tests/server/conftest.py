@@ -21,9 +21,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp_types import CallToolResult, Implementation, TextContent
 
-from ai_bridge import health
-from ai_bridge.locks import holder
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.health import mail
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system.locks import holder
 from tests.conftest import until
 from tests.server import wire
 from tests.server.wire import Wire
@@ -191,7 +191,7 @@ def router(ground: Ground, processes: list[subprocess.Popen[bytes]]) -> None:
         )
     processes.append(process)
     where = ground.where
-    until(lambda: all((found := health.router_of(where, agent)) and found.ready for agent in where.agents()))
+    until(lambda: all((found := mail.router_of(where, agent)) and found.ready for agent in where.agents()))
 
 
 # --- the SDK's client -----------------------------------------------------------------------------------

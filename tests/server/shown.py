@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ai_bridge.locks import holder
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system.locks import holder
 
 NOTHING = "No unread mail for claude."
 _FENCED = re.compile(r"--- mail ([0-9a-f]{8}) ---\n(.*?)\n--- end \1 ---", re.DOTALL)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.locks import Lock
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, READ, UNREAD
+from ai_bridge.mailboxes.outbox import DROPPED, READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system.locks import Lock
 from tests.conftest import post, states, until
 from tests.server.conftest import CLAUDE, Ground, Serve
 from tests.server.shown import NOTHING, bodies, is_being_read

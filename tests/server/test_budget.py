@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.message import parse
-from ai_bridge.outbox import READ, UNREAD
+from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.message import parse
 from tests.conftest import post, states, until
 from tests.server.conftest import CODEX, GEMINI, Ground
 from tests.server.shown import NOTHING, bodies, settle

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import command, states
 from tests.server.conftest import Ground, Serve
 

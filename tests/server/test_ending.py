@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from ai_bridge.locks import Lock
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system.locks import Lock
 from tests.server.conftest import Serve
 from tests.server.wire import Wire
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from tests.conftest import post, route, states
 from tests.server.conftest import CLAUDE, CODEX, GEMINI, Ground, Serve

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ai_bridge import cards, trace
-from ai_bridge.allow import allow
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.agents import cards
+from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.allow import allow
 from tests.server.conftest import Serve
 from tests.server.wire import Wire
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from ai_bridge import decide, inbox
-from ai_bridge.cards import load
-from ai_bridge.decision import APPROVED
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, UNREAD
+from ai_bridge.agents.cards import load
+from ai_bridge.decisions import tally
+from ai_bridge.decisions.decision import APPROVED
+from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from tests.conftest import post, route, states
 from tests.server.conftest import CLAUDE, CODEX, GEMINI, Connect, Ground, Serve, said
@@ -57,7 +58,7 @@ def test_peer_send_reaches_one_or_all(claude: Wire, where: Mailboxes, to: str, r
     where.make(["codex"])
     claude.text("peer_send", to=to, body="hello")
     route_all(where)
-    assert {agent for agent in where.agents() if inbox.unread(where, agent)} == reached
+    assert {agent for agent in where.agents() if unread.unread(where, agent)} == reached
 
 
 def test_peer_read_shows_what_came(claude: Wire, where: Mailboxes) -> None:
@@ -96,7 +97,7 @@ def test_peer_context_shares_lines_of_a_file(claude: Wire, ground: Ground, where
 
 
 def _places(where: Mailboxes, id_: str) -> list:  # type: ignore[type-arg]
-    from ai_bridge import trace
+    from ai_bridge.mailboxes import trace
 
     return trace.find(where, id_)
 
@@ -175,7 +176,7 @@ def test_a_broadcast_to_twenty_delivers_exactly_one_each(claude: Wire, where: Ma
     for _ in range(3):
         route(where, settings)
     for agent in [*others, "gemini"]:
-        assert [one.id for one in inbox.unread(where, agent)] == [id_]
+        assert [one.id for one in unread.unread(where, agent)] == [id_]
     assert states(where, "claude").keys() == {UNREAD}
     assert len(states(where, "claude")[UNREAD]) == 21
 
@@ -263,7 +264,7 @@ async def test_three_sessions_decide_from_the_opening_to_the_judgement(connect: 
         text = await said(claude, "peer_status", thread=thread)
     assert text.startswith(f"Decision {thread}: approved. storage\nOpened by claude; majority: 2 of 3 must approve; ")
     assert "codex (judge): [LGTM]" in text
-    assert decide.tally(where, thread).state == APPROVED
+    assert tally.tally(where, thread).state == APPROVED
 
 
 async def _judge(codex: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import post
 from tests.server.conftest import Ground, Serve
 from tests.server.shown import NOTHING

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import READ, UNREAD
+from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import post, states, until
 from tests.server.shown import NOTHING, bodies, hand_unread
 from tests.server.wire import Wire

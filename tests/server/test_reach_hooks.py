@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from ai_bridge.locks import holder
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import READ, UNREAD
-from ai_bridge.presence import session
+from ai_bridge.agents.presence import session
+from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.reach.client import MARK
-from ai_bridge.server.session import Caller, Session, SessionEnded
+from ai_bridge.server.client_session import Caller, Session, SessionEnded
+from ai_bridge.system.locks import holder
 from tests.conftest import post, states, until
 from tests.server.conftest import GEMINI, Serve
 from tests.server.shown import bodies, is_being_read

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import health, trace
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import READ, UNREAD
-from ai_bridge.send import Draft, send
+from ai_bridge.health import mail
+from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import LIMIT, post, states, until
 from tests.server.conftest import Connect, said
 from tests.server.shown import NOTHING, bodies, fences, hand_drop, settle
@@ -167,7 +168,7 @@ def test_a_router_in_another_process_delivers_and_everything_dropped_before_is_s
     for number in range(10):
         post(where, f"body {number}", to="claude", sender="gemini")
         assert bodies(claude.text("peer_read")) == [f"body {number}"]
-    assert health.router_of(where, "claude") is not None
+    assert mail.router_of(where, "claude") is not None
 
 
 def test_what_was_read_is_where_its_sender_can_see_it(claude: Wire, where: Mailboxes) -> None:

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.server.test_identity import everything
 from tests.server.wire import Wire
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ai_bridge import trace
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.message import Message
-from ai_bridge.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.message import Message
 from tests.conftest import post, states
 from tests.server.conftest import Connect, said
 from tests.server.shown import bodies

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import post
 from tests.server.conftest import Connect, Serve
 from tests.server.wire import Wire

@@ -13,8 +13,8 @@ import pytest
 from mcp import Client
 from mcp.shared.dispatcher import ProgressFnT
 
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import post, states, until
 from tests.server.conftest import Connect, Serve, said
 from tests.server.shown import NOTHING, settle

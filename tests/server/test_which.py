@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import trace
-from ai_bridge.mailboxes import Mailboxes
-from ai_bridge.outbox import READ, UNREAD
+from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
 from tests.conftest import post, states, until
 from tests.server.conftest import Serve
 from tests.server.wire import Wire

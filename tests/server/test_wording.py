@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ai_bridge.mailboxes import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.server import tools
 from tests.conftest import command, post
 from tests.server.conftest import Serve
@@ -81,8 +81,14 @@ def test_both_ends_of_a_long_value_are_repeated(claude: Wire, where: Mailboxes) 
 
 # Only commands raise these: no tool call meets them.
 COMMANDS = (
-    *("ai_bridge.cli", "ai_bridge.install", "ai_bridge.doctor", "ai_bridge.sync", "ai_bridge.link"),
-    *("ai_bridge.handover", "ai_bridge.allow"),
+    *(
+        "ai_bridge.cli",
+        "ai_bridge.install",
+        "ai_bridge.health.doctor",
+        "ai_bridge.machines.syncthing",
+        "ai_bridge.link",
+    ),
+    *("ai_bridge.agents.handover", "ai_bridge.sending.allow"),
 )
 BY_COMMANDS = {
     *("RouterRunning", "RouterServesAll", "RouterStays", "RouterFailed", "UnitDiffers"),

@@ -1,0 +1,93 @@
+"""All cards at once: what was read of each is remembered, so that a thousand unchanged ones cost a stat each."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import Any
+
+from ai_bridge.agents import cards
+from ai_bridge.agents.cards import BadCard, Card
+from ai_bridge.agents.policy import ENDING
+from ai_bridge.errors import DiskError
+from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.message.address import is_address
+from ai_bridge.system import durable
+
+
+def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
+    """Return every card that is whole, by its address and without its text.
+
+    If a card cannot be read just now, its fields are those read before: the state directory remembers them.
+    """
+    memory = _memory(mailboxes)
+    before, now = _remembered(memory), {}
+    for name, mark in _marks(os.path.join(mailboxes.path, AGENTS)).items():
+        entry = before.get(name)
+        if entry is None or entry[0] != mark:
+            with suppress(DiskError):
+                entry = [mark, _fields_or_none(mailboxes, name)]
+        if entry is not None:
+            now[name] = entry
+    if now != before:
+        with suppress(OSError):
+            durable.make_directory(os.path.dirname(memory))
+            durable.replace_own(memory, json.dumps(now).encode(), flush=False)
+    return {name: Card(name, entry[1]) for name, entry in now.items() if entry[1] is not None}
+
+
+def last_read(mailboxes: Mailboxes, address: str) -> Card:
+    """Return what was last read of an agent's card by `load_all`; an empty one where nothing was."""
+    return Card(address, (_remembered(_memory(mailboxes)).get(address) or [None, None])[1] or {})
+
+
+def _memory(mailboxes: Mailboxes) -> str:
+    return mailboxes.state_file("cards.json")
+
+
+def _marks(folder: str) -> dict[str, list[int]]:
+    """Return for each agent that has a card what changes when the card does; nothing of one that cannot be asked."""
+    found: dict[str, list[int]] = {}
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            name = entry.name.removesuffix(ENDING)
+            if entry.name.endswith(ENDING) and is_address(name):
+                with suppress(FileNotFoundError):
+                    found[name] = _mark(entry.path)
+    return found
+
+
+def _mark(path: str) -> list[int]:
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return []
+    return [status.st_ino, status.st_size, status.st_mtime_ns]
+
+
+def _fields_or_none(mailboxes: Mailboxes, address: str) -> dict[str, str] | None:
+    """Return the fields of a card, None of a damaged one; raises `DiskError`."""
+    try:
+        return cards.load(mailboxes, address).fields
+    except BadCard:
+        return None
+
+
+def _remembered(path: str) -> dict[str, Any]:
+    """Return what was read before; nothing where that is damaged: it is only a cache."""
+    with suppress(OSError, ValueError, RecursionError), open(path, encoding="utf-8") as file:
+        found = json.load(file)
+        if isinstance(found, dict) and all(_is_entry(entry) for entry in found.values()):
+            return found
+    return {}
+
+
+def _is_entry(entry: object) -> bool:
+    """Tell whether this is `[mark, fields or None]`."""
+    if not (isinstance(entry, list) and len(entry) == 2):
+        return False
+    fields = entry[1]
+    return fields is None or (isinstance(fields, dict) and all(isinstance(value, str) for value in fields.values()))

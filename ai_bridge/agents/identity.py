@@ -1,0 +1,180 @@
+"""Who am I: by option, by environment, by the session I run in, by the connected client's name; and why.
+
+A client nothing more is known of has its own name as its address.
+"""
+
+import os
+
+from ai_bridge.errors import Malformed, NoIdentity
+from ai_bridge.mailboxes.tree import Mailboxes, user_wide
+from ai_bridge.message import address
+from ai_bridge.system import durable, processes, untrusted
+from ai_bridge.text import abridge, printable
+
+CLIENTS = {"claude-code": "claude", "gemini-cli-mcp-client": "gemini", "codex-mcp-client": "codex"}
+# Other clients whose agents are not called what the clients call themselves.
+_OTHERS = {"copilot-cli": "copilot", "github-copilot-developer": "copilot"}
+_BEGINNINGS = {"qwen-cli-mcp-client": "qwen"}
+# Characters of a client's name that are repeated.
+_REPEATED = 80
+VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
+# What clients call a session, in the environment of their servers and shells; a client started by another inherits
+# what that is called.
+SESSION_VARIABLES = {"CLAUDE_CODE_SESSION_ID": "claude-code", "CODEX_THREAD_ID": "codex-mcp-client"}
+# This client tells its servers nothing of a session, but each session is a process of its own.
+_BY_PROCESS = "gemini-cli-mcp-client"
+# Between it and a command of its model stand a shell, and perhaps a script; further up may be another session.
+_STEPS = 3
+# What tells a shell which client started it.
+SHELLS = {"CLAUDECODE": "claude", "GEMINI_CLI": "gemini", "CODEX_THREAD_ID": "codex"}
+
+
+class Identity:
+    """An agent's `address`, and `why` it is that one."""
+
+    __slots__ = ("address", "why")
+
+    def __init__(self, address: str, why: str) -> None:
+        self.address = address
+        self.why = why
+
+
+def who(mailboxes: Mailboxes, option: str | None = None, client: str | None = None) -> Identity:
+    """Return who the caller is; raises `NoIdentity` where nothing tells, `BadAddress` where it is no address."""
+    if option is not None:
+        return Identity(address.checked(option), "given as an option")
+    for variable in VARIABLES:
+        if value := os.environ.get(variable):
+            return Identity(address.checked(value), f"from {variable}")
+    if client is None and (name := _of_shell(mailboxes)) is not None:
+        return Identity(name, "from the session this shell belongs to")
+    if client and (named := _agent_of(client)) not in ("", address.POSTMASTER):
+        return Identity(_in(mailboxes, named), f"from the client's name, {abridge(printable(client), _REPEATED)}")
+    raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
+
+
+def _agent_of(client: str) -> str:
+    """Return what the agent of a client is called, '' where its name holds nothing of an address."""
+    begun = (agent for beginning, agent in _BEGINNINGS.items() if client.startswith(beginning))
+    return CLIENTS.get(client) or _OTHERS.get(client) or next(begun, "") or address.name_from(client)
+
+
+def _in(mailboxes: Mailboxes, name: str) -> str:
+    """Return the address of a client's agent: in mailboxes shared by all of a user's projects, with the project."""
+    if os.path.realpath(mailboxes.path) != os.path.realpath(user_wide()):
+        return name
+    named = address.name_from(project())
+    return f"{name}@{named}" if named else name
+
+
+def project() -> str:
+    """Return the name of the project worked on: of the folder the client names, else of the working directory."""
+    try:
+        folder = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
+    except FileNotFoundError:
+        return ""
+    return os.path.basename(os.path.normpath(folder))
+
+
+# --- which session has which name -----------------------------------------------------------------------
+
+
+def _of_shell(mailboxes: Mailboxes) -> str | None:
+    """Return the agent whose session started this shell; None where that is not certain."""
+    from ai_bridge.agents.presence import session  # who sends by name need not know
+
+    started_by = [agent for variable, agent in SHELLS.items() if os.environ.get(variable)]
+    keys = _shell_keys()
+    if len(started_by) > 1 or len(keys) > 1:
+        return None  # a client within another: the shell may be of either
+    if not (started_by or keys):
+        return None
+    key = shell_key(mailboxes)
+    name = remembered(mailboxes, key)
+    if name is None:
+        if not started_by:
+            return None
+        name = _in(mailboxes, started_by[0])
+        if session(mailboxes, numbered(name, 2)) is not None:
+            return None  # this may be a shell of either session
+    found = session(mailboxes, name)
+    if found is not None and digest(key) not in (found.serves.partition(" ")[0], ""):
+        return None  # by now another session has that name
+    return name
+
+
+def numbered(wanted: str, number: int) -> str:
+    """Return the address of a further session: `claude-2`, `claude-2@project`."""
+    name, at, of_project = wanted.partition("@")
+    ending = f"-{number}"
+    return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
+
+
+def local(wanted: str, label: str) -> str:
+    """Return the address a session has on a machine its agent does not live on: `claude-laptop`."""
+    name, at, of_project = wanted.partition("@")
+    ending = f"-{label}"[: address.MAX_PART - 2]
+    return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
+
+
+def session_key(client: str) -> str:
+    """Return what a client calls the session this process belongs to, '' where it says nothing."""
+    if client == _BY_PROCESS:
+        return processes.parent_key()
+    named = (os.environ.get(variable, "") for variable, whose in SESSION_VARIABLES.items() if whose == client)
+    return next(named, "")
+
+
+def _shell_keys() -> list[str]:
+    """Return what each client that says so calls the session this shell is in: several where one runs in another."""
+    return [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
+
+
+def _process_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
+    """Return the key of the session that is a process this one descends from, so near; '' where none is."""
+    return next((key for key in processes.ancestor_keys(steps) if remembered(mailboxes, key)), "")
+
+
+def shell_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
+    """Return the key of the session that started this shell, or hook; '' where it is none, or that is not certain.
+
+    `steps`: how many processes up a session that is one may be.
+    """
+    keys = _shell_keys()
+    return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes, steps)
+
+
+def remembered(mailboxes: Mailboxes, key: str) -> str | None:
+    """Return the name the session with that key had last, if it had one."""
+    if not key:
+        return None
+    try:
+        name = untrusted.read_file(_memory(mailboxes, key), 256).decode("ascii", "replace").strip()
+    except (OSError, Malformed):
+        return None
+    return name if address.is_address(name) else None
+
+
+def remember(mailboxes: Mailboxes, key: str, name: str) -> None:
+    """Note the name of the session with that key; where the disk refuses, it is not remembered."""
+    if not key:
+        return
+    path = _memory(mailboxes, key)
+    try:
+        durable.make_directory(os.path.dirname(path))
+        durable.replace_own(path, name.encode(), flush=False)
+    except OSError:
+        return
+
+
+def digest(key: str) -> str:
+    """Return what stands for a session's key where it is written down, '' for none; the key itself never is."""
+    if not key:
+        return ""
+    import hashlib
+
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _memory(mailboxes: Mailboxes, key: str) -> str:
+    return mailboxes.state_file("sessions", digest(key))

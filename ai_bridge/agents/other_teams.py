@@ -1,0 +1,40 @@
+"""Agents of other teams: those whose card names the link that carries their mail, and no router here serves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ai_bridge.errors import DiskError
+from ai_bridge.machines.homes import Homes
+from ai_bridge.mailboxes.tree import Mailboxes
+
+if TYPE_CHECKING:
+    from ai_bridge.agents.cards import Card
+
+LINK, REMOTE, GONE = "link", "remote", "gone"
+
+
+def linked(mailboxes: Mailboxes) -> dict[str, Card]:
+    """Return the cards of the agents that are reached by a link, by their addresses here."""
+    from ai_bridge.agents import address_book  # whoever asks only about some agents needs no parser of cards
+
+    return {name: card for name, card in address_book.load_all(mailboxes).items() if card.get(LINK)}
+
+
+def of_own_team(mailboxes: Mailboxes, agents: list[str]) -> list[str]:
+    """Return the agents that no link reaches."""
+    homes = Homes(mailboxes)
+    return [agent for agent in agents if not _is_linked(mailboxes, homes, agent)]
+
+
+def _is_linked(mailboxes: Mailboxes, homes: Homes, agent: str) -> bool:
+    """Tell whether a link reaches the agent, by what was last read of a card that cannot be read now.
+
+    That is reliable, for an agent stays of its team.
+    """
+    try:
+        return homes.claim(agent).link != ""
+    except DiskError:
+        from ai_bridge.agents import address_book
+
+        return bool(address_book.last_read(mailboxes, agent).get(LINK))

@@ -1,0 +1,73 @@
+"""All agents as one list: what each card says, who is online, and how much waits unread."""
+
+from __future__ import annotations
+
+from ai_bridge.agents import address_book, presence
+from ai_bridge.agents.cards import Card
+from ai_bridge.agents.other_teams import GONE
+from ai_bridge.agents.presence import Presence
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import inboxes
+from ai_bridge.text import stamp
+
+
+class Peer:
+    """One agent: its `card`, its `presence` (None where it never had a session), its number of `unread` messages."""
+
+    __slots__ = ("address", "card", "presence", "unread")
+
+    def __init__(self, address: str, card: Card, presence: Presence | None, unread: int) -> None:
+        self.address = address
+        self.card = card
+        self.presence = presence
+        self.unread = unread
+
+    @property
+    def is_online(self) -> bool:
+        """Whether the agent has a live session."""
+        return self.presence is not None and self.presence.online
+
+    @property
+    def client(self) -> str:
+        """The client of its session, else the one its card names."""
+        return (self.presence.client if self.presence else "") or self.card.get("client")
+
+    @property
+    def home(self) -> str:
+        """The machine of its session, else the one its card names."""
+        return (self.presence.home if self.presence and self.is_online else "") or self.card.get("home")
+
+    def as_json(self) -> dict[str, object]:
+        """Return the agent as programs read it; times are RFC 3339, None where they are not known."""
+        here = self.presence
+        return {
+            "address": self.address,
+            "display": self.card.display,
+            "client": self.client or None,
+            "project": self.card.get("project") or None,
+            "home": self.home or None,
+            "description": self.card.get("description") or None,
+            "online": self.is_online,
+            "since": stamp(here.since) if here and here.online and here.since else None,
+            "last_seen": stamp(here.seen) if here and here.seen else None,
+            "unread": self.unread,
+        }
+
+
+def when(peer: Peer) -> str:
+    """Return whether the agent is online, or when it was last seen."""
+    here = peer.presence
+    if here is not None and here.online:
+        return f"online since {stamp(here.since)}" if here.since else "online"
+    return f"last seen {stamp(here.seen)}" if here is not None and here.seen else "never seen"
+
+
+def peers(mailboxes: Mailboxes) -> list[Peer]:
+    """Return all known agents: those online first, then those with unread mail, each group by address."""
+    known, here, unread = address_book.load_all(mailboxes), presence.all_presences(mailboxes), inboxes(mailboxes)
+    found = [
+        Peer(agent, known.get(agent) or Card(agent, {}), here.get(agent), len(unread.get(agent, [])))
+        for agent in mailboxes.agents()
+        if agent not in known or not known[agent].get(GONE)
+    ]
+    return sorted(found, key=lambda peer: (not peer.is_online, not peer.unread, peer.address))

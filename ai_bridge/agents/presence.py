@@ -1,0 +1,189 @@
+"""Who is online: on this machine by the locks that live sessions hold, on others by what their own page says.
+
+A lock needs no heartbeat and leaves no ghosts. It does not reach another machine, so where the mailboxes are
+shared each machine keeps a page, `presence/<home>.md`, that it alone writes. Whether a page is fresh is judged
+by the changes seen here, never by comparing two machines' clocks.
+"""
+
+import os
+import time
+
+from ai_bridge.errors import BridgeError
+from ai_bridge.machines import homes, presence_pages
+from ai_bridge.machines import this_machine as home
+from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import address
+from ai_bridge.system import durable, untrusted
+from ai_bridge.system.locks import Holder, Lock, holder
+from ai_bridge.text import stamp
+
+SESSION = "session"
+# Of the agents that are not online a page tells the latest only.
+_SEEN = 200
+_TEXT = "Which agents have a session on this machine. Only this machine writes this page; it is of no use to edit it."
+
+
+class AmbiguousAgent(BridgeError):
+    sentence = "{name} may be any of {agents}{online}: give the whole address"
+
+
+class Presence:
+    """One agent's: whether it is `online`, the `home` its session is on, `since` when, and when it was last `seen`.
+
+    Times are seconds since the epoch, by the clock of the session's machine; 0 where they are not known.
+    `client` is known of sessions on this machine only.
+    """
+
+    __slots__ = ("client", "home", "online", "seen", "since")
+
+    def __init__(self, home: str, online: bool, since: float = 0.0, seen: float = 0.0, client: str = "") -> None:
+        self.home = home
+        self.online = online
+        self.since = since
+        self.seen = seen
+        self.client = client
+
+
+def all_presences(mailboxes: Mailboxes) -> dict[str, Presence]:
+    """Return what is known of each agent that has a session, or ever had one that is remembered."""
+    found = _elsewhere(mailboxes)
+    for agent, own in _here(mailboxes).items():
+        other = found.get(agent)
+        if other is None or own.online or (not other.online and own.seen >= other.seen):
+            found[agent] = own
+    return found
+
+
+def online(mailboxes: Mailboxes) -> set[str]:
+    """Return the agents that have a live session somewhere."""
+    return {agent for agent, presence in all_presences(mailboxes).items() if presence.online}
+
+
+def resolve(mailboxes: Mailboxes, name: str) -> str:
+    """Return the known agent that `name` means: itself, or for `mini` the one `mini@…` online, or the only one.
+
+    Raises `AmbiguousAgent` where there are several, and what `Mailboxes.known` raises where there is none.
+    """
+    if not address.is_address(name) or "@" in name or mailboxes.outbox(name).is_there():
+        return mailboxes.known(name)
+    meant = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
+    if len(meant) > 1:
+        everywhere = online(mailboxes)
+        awake = [agent for agent in meant if agent in everywhere]
+        if len(awake) != 1:
+            told = f" (online: {', '.join(awake)})" if awake else " (none is online)"
+            raise AmbiguousAgent(name=name, agents=", ".join(meant), online=told)
+        meant = awake
+    return meant[0] if meant else mailboxes.known(name)
+
+
+def resolve_writer(mailboxes: Mailboxes, name: str) -> str:
+    """Return who is meant by `name` where the postmaster may be meant, too; raises as `resolve` does."""
+    return name if name == address.POSTMASTER else resolve(mailboxes, name)
+
+
+# --- this machine ---------------------------------------------------------------------------------------
+
+
+def session(mailboxes: Mailboxes, agent: str) -> Holder | None:
+    """Return the live session that has this address on this machine, if there is one."""
+    return holder(mailboxes.lock_file(SESSION, agent))
+
+
+def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
+    """Return the presence of the agents that have, or had, a session on this machine, or read from its shell."""
+    me, found = home.here(), {}
+    for role, name in _lock_names(mailboxes):
+        path = mailboxes.lock_file(role, name)
+        held = holder(path) if role == SESSION else None
+        seen = presence_pages.modified(path)
+        if held is not None:
+            found[name] = Presence(
+                me, True, presence_pages.seconds(held.since), time.time(), held.serves.partition(" ")[2]
+            )
+        elif name not in found:
+            found[name] = Presence(me, False, 0.0, seen)
+        elif not found[name].online:
+            found[name].seen = max(found[name].seen, seen)
+    return found
+
+
+def _lock_names(mailboxes: Mailboxes) -> list[tuple[str, str]]:
+    """Return (role, agent) of the locks that tell of an agent's sessions and readers; the sessions first."""
+    names = untrusted.listed(mailboxes.state_file("locks"))
+    parts = [name.removesuffix(".lock").partition("-") for name in names]
+    found = [(role, agent) for role, _, agent in parts if role in (SESSION, "reader") and address.is_address(agent)]
+    return sorted(found, reverse=True)
+
+
+# --- other machines -------------------------------------------------------------------------------------
+
+
+def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
+    """Return the presence of agents that other machines' pages tell of."""
+    found: dict[str, Presence] = {}
+    for name in presence_pages.pages(mailboxes):
+        raw, said = presence_pages.read_page(mailboxes, name)
+        fresh = bool(raw) and presence_pages.is_fresh(mailboxes, name, raw, presence_pages.seconds(said.get("at")))
+        for agent, since in _times(said.get("online")):
+            if agent not in found or not found[agent].online:
+                seen = time.time() if fresh else presence_pages.seconds(said.get("at"))
+                found[agent] = Presence(name, fresh, since, seen)
+        for agent, seen in _times(said.get("seen")):
+            if agent not in found or (not found[agent].online and found[agent].seen < seen):
+                found[agent] = Presence(name, False, 0.0, seen)
+    return found
+
+
+# --- this machine's own page ----------------------------------------------------------------------------
+
+
+def announce(mailboxes: Mailboxes, is_up: bool = False) -> bool:
+    """Write this machine's page if it is time to; True where it was written.
+
+    It is time when a session came or went, and every `HEARTBEAT_S` seconds while there is one, or a router asks
+    (`is_up`). Where no other
+    machine has a page or is an agent's home nobody would read it, and none is written.
+    """
+    if not _has_others(mailboxes):
+        return False
+    lock = Lock(mailboxes.lock_file("presence", "page"))
+    if not lock.acquire("presence", patience_s=0.0):
+        return False
+    with lock:
+        return _write_if_due(mailboxes, is_up)
+
+
+def _has_others(mailboxes: Mailboxes) -> bool:
+    return bool(presence_pages.pages(mailboxes) or presence_pages.known(mailboxes) - {home.here()})
+
+
+def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
+    me, now = home.here(), time.time()
+    path, here = presence_pages.page_path(mailboxes, me), _here(mailboxes)
+    awake = {agent: stamp(one.since) for agent, one in sorted(here.items()) if one.online}
+    said = presence_pages.read_page(mailboxes, me)[1]
+    wanted = dict.fromkeys(homes.wanted(mailboxes), "asked for")
+    is_news = (said.get("online") or {}) != awake or (said.get("wants") or {}) != wanted
+    if not is_news and (
+        not (awake or is_up) or 0 <= now - presence_pages.modified(path) < presence_pages.HEARTBEAT_S
+    ):
+        return False
+    from ai_bridge.system import front_matter
+
+    latest = sorted((agent for agent in here if agent not in awake), key=lambda agent: -here[agent].seen)[:_SEEN]
+    seen = {agent: stamp(here[agent].seen) for agent in latest}
+    said = {"host": me, "at": stamp(now), "online": awake, "seen": seen}
+    raw = front_matter.format_page(said | ({"wants": wanted} if wanted else {}), _TEXT)
+    durable.make_directory(os.path.dirname(path))
+    durable.replace_own(path, raw, flush=False)
+    nudge.note(mailboxes.path, path)
+    return True
+
+
+def _times(said: object) -> list[tuple[str, float]]:
+    """Return the agents and times of one part of a page, leaving out what is neither."""
+    entries = said.items() if isinstance(said, dict) else ()
+    named = [(agent, at) for agent, at in entries if isinstance(agent, str) and address.is_address(agent)]
+    return [(agent, presence_pages.seconds(at)) for agent, at in named]

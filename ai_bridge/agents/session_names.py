@@ -1,0 +1,104 @@
+"""The name of a session: its agent's address while that is free, else the next one, held by a lock while it lives.
+
+A name is never taken from a live session. A session that comes back (its client tells the same key) gets the name
+it had, if nobody has it now.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from ai_bridge.agents.identity import Identity, digest, local, numbered, remember, remembered
+from ai_bridge.agents.presence import SESSION, session
+from ai_bridge.errors import BridgeError
+from ai_bridge.machines import this_machine
+from ai_bridge.machines.homes import Homes
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import durable
+from ai_bridge.system.locks import Lock
+
+# How long a session waits for its predecessor, which may just be ending.
+_PATIENCE_S = 2.0
+_MOST = 99
+
+
+class TooManySessions(BridgeError):
+    sentence = "{most} sessions of {address} are alive: end one, or set AI_BRIDGE_AGENT to another address"
+    for_model = "{most} sessions of {address} are alive: tell your user to end one"
+
+
+class Name:
+    """The address a session has, `why` it is that one, and the lock that keeps it."""
+
+    __slots__ = ("_lock", "address", "why")
+
+    def __init__(self, address: str, why: str, lock: Lock) -> None:
+        self.address = address
+        self.why = why
+        self._lock = lock
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the name is still this session's: it is not once the state directory was removed."""
+        return self._lock.is_in_place
+
+    def touch(self) -> None:
+        """Note that the session was at work just now, for when it will have been seen last."""
+        with suppress(OSError):
+            durable.set_written(self._lock.path, time.time_ns())
+
+    def release(self) -> None:
+        """Give the name back."""
+        self._lock.release()
+
+
+def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = "") -> Name:
+    """Return a name for a session of the agent `wanted`, its lock taken; `key` tells the same session come back.
+
+    Raises `TooManySessions` or OSError.
+    """
+    known = Homes(mailboxes)
+    for name, why in _names(mailboxes, known, wanted.address, key):
+        if known.is_elsewhere(name):
+            continue
+        if not _may_be_taken(mailboxes, name, wanted.address):
+            continue
+        lock = Lock(mailboxes.lock_file(SESSION, name))
+        if lock.acquire(SESSION, f"{digest(key) or '-'} {client}", _PATIENCE_S if name == wanted.address else 0.1):
+            remember(mailboxes, key, name)
+            _mark(mailboxes, name)
+            return Name(name, f"{wanted.why}{why}", lock)
+    raise TooManySessions(most=_MOST, address=wanted.address)
+
+
+def _may_be_taken(mailboxes: Mailboxes, name: str, wanted: str) -> bool:
+    """Tell whether a further session may have a name: not one that somebody made an agent of."""
+    made = mailboxes.outbox(name).is_there()
+    return name == wanted or not made or os.path.exists(_marker(mailboxes, name))
+
+
+def _mark(mailboxes: Mailboxes, name: str) -> None:
+    """Note that a session had the name."""
+    with suppress(OSError):
+        durable.make_directory(os.path.dirname(_marker(mailboxes, name)))
+        os.close(durable.open_own(_marker(mailboxes, name)))
+
+
+def _marker(mailboxes: Mailboxes, name: str) -> str:
+    return mailboxes.state_file("named", name)
+
+
+def _names(mailboxes: Mailboxes, known: Homes, agent: str, key: str) -> Iterator[tuple[str, str]]:
+    """Yield the addresses a session may have, the best first, and what to say of each besides."""
+    wanted, elsewhere = agent, ""
+    if known.is_elsewhere(agent):
+        wanted, elsewhere = local(agent, this_machine.label()), f"; {agent} lives on {known.of(agent)}"
+    had = remembered(mailboxes, key)
+    if had is not None and had != wanted and had in (numbered(wanted, number) for number in range(2, _MOST + 1)):
+        yield had, f"; this session had that name before{elsewhere}"
+    yield wanted, elsewhere
+    for number in range(2, _MOST + 1):
+        holder = session(mailboxes, wanted)
+        taken = f"; another session is {wanted} ({holder})" if holder else ""
+        yield numbered(wanted, number), elsewhere + taken

@@ -1,0 +1,119 @@
+"""The commands for the address book: peers, card."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ai_bridge.agents import cards, handover, identity, presence
+from ai_bridge.agents.cards import Card
+from ai_bridge.agents.peers import Peer, when
+from ai_bridge.agents.peers import peers as all_peers
+from ai_bridge.cli import editor
+from ai_bridge.cli.common import common, complete_agents, echo_json
+from ai_bridge.machines.syncthing import status
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.text import OF_LANGUAGES, printable, shorten
+
+_VERBS = ("show", "edit", "set", "move-home")
+_PATIENCE_S = 60.0
+
+
+@click.command()
+@common()
+def peers(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+    """All agents: who is online, which client and project, where, and how much is unread."""
+    found = all_peers(where)
+    if as_json:
+        echo_json(peer.as_json() for peer in found)
+        return
+    for peer in found:
+        click.echo(_line(peer))
+    if (link := status.look(where)) is not None:
+        click.echo(printable("; ".join([str(link), *link.troubles])))
+
+
+def _line(peer: Peer) -> str:
+    facts = [peer.card.display, when(peer), peer.client, peer.home, f"{peer.unread} unread"]
+    about = shorten(peer.card.get("description"), 80)
+    return click.style(peer.address, bold=peer.is_online) + printable(
+        "  " + "; ".join(fact for fact in facts if fact) + (f"  {about}" if about else "")
+    )
+
+
+@click.command()
+@click.argument(
+    "words",
+    metavar="[show|edit|set FIELD=VALUE...|move-home] [ADDRESS]",
+    nargs=-1,
+    shell_complete=complete_agents,
+)
+@click.option("--to", metavar="HOME", help="move-home: the machine, by its ID or label (else this one).")
+@click.option("--force", is_flag=True, help="move-home: take the agent although its home says nothing: it is gone.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=_PATIENCE_S,
+    metavar="S",
+    help="move-home: wait so long for its home to give it away (exit code 3).",
+)
+@common()
+def card(
+    where: Mailboxes,
+    agent: str | None,
+    words: tuple[str, ...],
+    to: str | None,
+    force: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Show or change what others know of an agent: me, or ADDRESS.
+
+    `card set description="reviews Python" text="..."` sets fields (display, client, project, description, since,
+    accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in your editor.
+    `card move-home` makes this machine the one where the agent's mail is moved and read.
+    """
+    verb, rest = (words[0], words[1:]) if words[:1] and words[0] in _VERBS else ("show", words)
+    changes = [word for word in rest if "=" in word] if verb == "set" else []
+    named = [word for word in rest if word not in changes]
+    if len(named) > 1 or (verb == "set" and not changes):
+        raise click.UsageError(
+            "say `card show [ADDRESS]`, `card edit [ADDRESS]`, `card set FIELD=VALUE... [ADDRESS]` "
+            "or `card move-home [ADDRESS]`"
+        )
+    if verb != "move-home" and (to is not None or force):
+        raise click.UsageError("--to and --force go with `card move-home`")
+    who = _agent(where, agent, named[0] if named else None)
+    if verb == "edit":
+        editor.edit(where, who)
+    if verb == "move-home":
+        click.echo(f"{who} lives on {handover.move(where, who, to or '', force, timeout)}", err=as_json)
+    found = (
+        cards.change(where, who, dict(_split(change) for change in changes)) if changes else cards.load(where, who)
+    )
+    _show(where, found, as_json)
+
+
+def _agent(where: Mailboxes, agent: str | None, named: str | None) -> str:
+    return presence.resolve(where, identity.who(where, agent).address if named is None else named)
+
+
+def _split(change: str) -> tuple[str, str]:
+    name, _, value = change.partition("=")
+    return name, value
+
+
+def _show(where: Mailboxes, found: Card, as_json: bool) -> None:
+    if as_json:
+        path = cards.card_path(where, found.address)
+        echo_json([{"address": found.address, "path": path, "fields": found.fields, "text": found.text}])
+        return
+    for name, value in {"name": found.address, **found.fields}.items():
+        click.echo(f"{click.style(printable(name) + ':', fg='cyan')} {printable(value)}")
+    if found.text:
+        click.echo(f"\n{printable(found.text, keep=os.linesep + chr(9) + OF_LANGUAGES)}")
+    if not found.fields:
+        click.echo(f"there is no card of {found.address} yet: `ai-bridge card set` writes one", err=True)
+    sys.stdout.flush()

@@ -1,0 +1,32 @@
+"""The command by which a person lets mail go on: allow."""
+
+from __future__ import annotations
+
+import click
+
+from ai_bridge import settings
+from ai_bridge.agents import person
+from ai_bridge.cli.common import common, echo_json
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending import allow as allow_
+from ai_bridge.text import printable
+
+
+@click.command()
+@click.argument("subject", metavar="THREAD|ADDRESS")
+@common(agent_help="Only what is held for this agent.")
+def allow(where: Mailboxes, agent: str | None, subject: str, as_json: bool) -> None:
+    """Let a thread go on, named by the ID of any message of it, or an agent's mail so far, named by its address.
+
+    Its budgets begin anew, and what was held of it goes back on its way.
+    """
+    person.refuse_clients("this")
+    only = None if agent is None else where.known(agent)
+    places = allow_.allow(where, subject, settings.load(where.path).max_hops, only)
+    if as_json:
+        echo_json({"id": one.id, "to": one.recipient, "state": one.state, "path": one.path} for one in places)
+        return
+    for place in places:
+        click.echo(f"{printable(place.name)} from {place.outbox.owner} is on its way again")
+    if not places:
+        click.echo(f"nothing was held; {printable(subject)} may go on")

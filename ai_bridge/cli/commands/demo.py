@@ -1,0 +1,175 @@
+"""Two agents talk on throw-away mailboxes, each step done by the real commands and checked with its own eyes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+import click
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import get_default_environment
+from mcp_types import Implementation, TextContent
+
+from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router import control
+
+_PATIENCE_S = 10.0
+_QUESTION = "Phase 1 is complete. No escaping: $(), \\, \", ' mean nothing here.\n---\nWhat is next?\n"
+_ANSWER = "Well done. Phase 2: the tests.\n"
+
+
+class Unseen(Exception):
+    """A step that was expected was not seen."""
+
+
+def run() -> int:
+    """Play the demo; 0 only if every step was seen."""
+    home = tempfile.mkdtemp(prefix="ai-bridge-demo-")
+    where = Mailboxes(os.path.join(home, "mailboxes"))
+    os.environ["AI_BRIDGE_MAILBOXES"] = where.path
+    os.environ["AI_BRIDGE_STATE"] = os.path.join(home, "state")
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(home, "config")  # where it is noted that they are adopted
+    os.environ.pop("AI_BRIDGE_AGENT", None)
+    try:
+        with _routers(where):
+            anyio.run(_talk, where)
+            _show_health()
+        _check(not control.running(where), "every router stopped")
+    except (Unseen, BaseExceptionGroup) as trouble:
+        click.echo(click.style(f"NOT SEEN: {_first_cause(trouble)}", fg="red", bold=True))
+        return 1
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    click.echo(click.style("Every step was seen.", fg="green", bold=True))
+    return 0
+
+
+def _first_cause(trouble: BaseException) -> BaseException:
+    """Return what a task group was ended by."""
+    return _first_cause(trouble.exceptions[0]) if isinstance(trouble, BaseExceptionGroup) else trouble
+
+
+@contextlib.contextmanager
+def _routers(where: Mailboxes) -> Iterator[None]:
+    """Run claude's and gemini's router while the demo lasts."""
+    _say("Setting up throw-away mailboxes")
+    _command("init")
+    try:
+        for agent in ("claude", "gemini"):
+            click.echo("  " + _command("start", "--agent", agent))
+        _check(len(control.running(where)) == 2, "two routers run")
+        yield
+    finally:
+        control.stop(where)
+
+
+async def _talk(where: Mailboxes) -> None:
+    _say("Claude asks, through a shell pipe")
+    question = _pipe(_QUESTION, "send", "gemini", "status_update", "--from", "claude")
+    _follow(where, question, "unread")
+    _say("Gemini reads it through the STDIO MCP server")
+    async with _client("gemini-cli-mcp-client") as gemini:
+        names = [tool.name for tool in (await gemini.list_tools()).tools]
+        click.echo(f"  tools: {', '.join(names)}")
+        _check("read_claude_messages" in names, "the tool read_claude_messages is there")
+        await _read(gemini, "read_claude_messages", _QUESTION)
+        _follow(where, question, "read")
+    _say("Gemini answers through a pipe; Claude's server is waiting for it")
+    async with _client("claude-code") as claude, anyio.create_task_group() as group:
+        group.start_soon(_answer_later, where, question)
+        await _wait(claude)
+        await _read(claude, "read_gemini_messages", _ANSWER)
+        _check("No unread mail" in await _call(claude, "peer_read"), "nothing is left unread")
+
+
+async def _answer_later(where: Mailboxes, question: str) -> None:
+    await anyio.sleep(0.3)
+    answer = await anyio.to_thread.run_sync(
+        _pipe, _ANSWER, "send", "claude", "next", "--from", "gemini", "--reply-to", question
+    )
+    _check(trace.find(where, answer)[0].load().thread == question, "the answer is in the question's thread")
+
+
+def _client(name: str) -> AbstractAsyncContextManager[Client]:
+    own = {key: value for key, value in os.environ.items() if key.startswith(("AI_BRIDGE_", "PYTHON", "XDG_"))}
+    server = StdioServerParameters(
+        command=sys.executable, args=["-m", "ai_bridge", "mcp"], env=get_default_environment() | own
+    )
+    return Client(server, mode="legacy", client_info=Implementation(name=name, version="demo"))
+
+
+async def _call(client: Client, tool: str, **words: object) -> str:
+    started = time.perf_counter()
+    result = await client.call_tool(tool, words)
+    click.echo(f"  {tool}: {(time.perf_counter() - started) * 1000:.1f} ms")
+    content = result.content[0]
+    _check(isinstance(content, TextContent) and not result.is_error, f"{tool} answered")
+    assert isinstance(content, TextContent)
+    return content.text
+
+
+async def _read(client: Client, tool: str, body: str) -> None:
+    text = await _call(client, tool)
+    _check(body in text, f"{tool} showed the exact body")
+    click.echo("\n".join(f"  | {line}" for line in text.splitlines()))
+
+
+async def _wait(client: Client) -> None:
+    _check(
+        "1 message unread" in await _call(client, "peer_wait", timeout_s=_PATIENCE_S), "the waiting client was woken"
+    )
+
+
+# --- steps ----------------------------------------------------------------------------------------------
+
+
+def _pipe(body: str, *words: str) -> str:
+    """Send through a real shell-like pipe: a process of its own, the body on its standard input."""
+    started = time.perf_counter()
+    id_ = _command(*words, body=body)
+    click.echo(f"  accepted {id_} after {(time.perf_counter() - started) * 1000:.0f} ms (process start included)")
+    return id_
+
+
+def _follow(where: Mailboxes, id_: str, state: str) -> None:
+    """Wait, within bounds, until the message is in that state; say where its file is."""
+    started = time.perf_counter()
+    while time.perf_counter() - started < _PATIENCE_S:
+        place = trace.find(where, id_)[0]
+        if place.state == state:
+            waited = (time.perf_counter() - started) * 1000
+            click.echo(f"  {state} {waited:.1f} ms later: {os.path.relpath(place.path, where.path)}")
+            return
+        time.sleep(0.001)
+    raise Unseen(f"{id_} in state {state}")
+
+
+def _command(*words: str, body: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "ai_bridge", *words], input=body.encode(), stdout=subprocess.PIPE, check=False
+    )
+    _check(done.returncode == 0, f"ai-bridge {words[0]} succeeded")
+    return done.stdout.decode().strip()
+
+
+def _show_health() -> None:
+    _say("Health")
+    click.echo("  " + _command("health").replace("\n", "\n  "))
+
+
+def _say(heading: str) -> None:
+    click.echo(click.style(f"\n{heading}", bold=True))
+
+
+def _check(seen: bool, what: str) -> None:
+    if not seen:
+        raise Unseen(what)

@@ -1,0 +1,116 @@
+"""The commands for past mail, found through the index: history, search, decisions."""
+
+from __future__ import annotations
+
+import click
+
+from ai_bridge.agents import identity, presence
+from ai_bridge.cli import output
+from ai_bridge.cli.common import common, complete_agents, echo_json
+from ai_bridge.decisions import tally
+from ai_bridge.decisions.decision import Decision
+from ai_bridge.decisions.votes import APPROVE, OBJECT
+from ai_bridge.history import search as index
+from ai_bridge.history.search import Found, Query
+from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.text import printable, shorten
+
+_LIMIT = click.option(
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many, the newest."
+)
+_BEFORE = click.option("--before", metavar="ID", help="Only messages older than this one.")
+
+
+@click.command()
+@click.argument("peer", metavar="[ADDRESS]", required=False, shell_complete=complete_agents)
+@click.option("--thread", metavar="ID", help="All messages of the thread this one is of.")
+@_LIMIT
+@_BEFORE
+@common()
+def history(
+    where: Mailboxes,
+    agent: str | None,
+    peer: str | None,
+    thread: str | None,
+    limit: int,
+    before: str | None,
+    as_json: bool,
+) -> None:
+    """Past messages from and to me, newest last; with ADDRESS those between the two of us."""
+    me = None if thread else where.known(identity.who(where, agent).address)
+    if peer is not None:
+        peer = presence.resolve_writer(where, peer)
+    found = index.find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before))
+    if thread is not None and not found.places:
+        trace.find(where, thread)  # which says so where there is no such message
+    _print(found, as_json)
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="WORDS...")
+@click.option(
+    "--with", "peer", metavar="ADDRESS", help="Only mail from or to this agent.", shell_complete=complete_agents
+)
+@_LIMIT
+@_BEFORE
+@common()
+def search(
+    where: Mailboxes,
+    agent: str | None,
+    words: tuple[str, ...],
+    peer: str | None,
+    limit: int,
+    before: str | None,
+    as_json: bool,
+) -> None:
+    """Find messages, of all agents, whose subject or body has all the words, newest last.
+
+    A word that ends in * stands for all words that begin so; several words quoted as one are a phrase.
+    """
+    if peer is not None:
+        peer = presence.resolve_writer(where, peer)
+    text = " ".join(f'"{word}"' if any(map(str.isspace, word)) else word for word in words)
+    _print(index.find(where, Query(peer=peer, words=text, limit=limit, before=before)), as_json)
+
+
+def _print(found: Found, as_json: bool) -> None:
+    output.print_places(found.places, as_json)
+    if found.more and found.places and not as_json:
+        click.echo(f"older ones: --before {found.places[0].id}", err=True)
+    if not found.complete:
+        click.echo("the index is still being built by another process: there may be more", err=True)
+
+
+@click.command()
+@click.argument("thread", metavar="[THREAD]", required=False)
+@common()
+def decisions(where: Mailboxes, agent: str | None, thread: str | None, as_json: bool) -> None:
+    """How decisions stand: all of them, newest last, or the one of a thread with every vote."""
+    found = tally.decisions(where) if thread is None else [tally.tally(where, thread)]
+    if as_json:
+        echo_json(decision.as_json() for decision in found)
+        return
+    for decision in found:
+        click.echo(_line(decision))
+        if thread is not None:
+            click.echo(_votes(decision))
+
+
+def _line(decision: Decision) -> str:
+    state = click.style(decision.state.ljust(8), bold=True)
+    subject = shorten(printable(decision.opening.subject), 60)
+    votes = (
+        f"{decision.count(APPROVE)} for, {decision.count(OBJECT)} against, {decision.needed} of {decision.of} decide"
+    )
+    missing = f"; missing: {', '.join(decision.awaited)}" if decision.awaited else ""
+    return f"{state}  {decision.id}  {subject}  ({votes}{missing})"
+
+
+def _votes(decision: Decision) -> str:
+    lines = []
+    for voter in decision.voters:
+        vote = decision.votes.get(voter)
+        told = f"{vote.tag}  {vote.message.id}" if vote else "-"
+        lines.append(f"  {voter}{' (judge)' if voter in decision.judges else ''}: {told}")
+    return "\n".join(lines)

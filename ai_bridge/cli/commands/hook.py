@@ -1,0 +1,147 @@
+"""What `hook` does: a client's hook asks, as a process of its own, whether there is mail; it must start fast.
+
+Whatever is wrong, the client's turn goes on: a refusal is one line on standard error.
+"""
+
+import os
+import sys
+
+from ai_bridge import settings
+from ai_bridge.agents import identity, presence
+from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes, disk_error
+from ai_bridge.machines.homes import Homes
+from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import tree
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import untrusted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ai_bridge.inbox.reply_in_flight import Hand
+    from ai_bridge.reach.client import Client
+    from ai_bridge.settings import Settings
+
+# Hooks are told what the model was asked and what its tools answered.
+_INPUT_BYTES = 64 * 1024 * 1024
+_TAKEN_S = 2.0
+# A hook is started by its session, or by a shell of it; what is further up is another's.
+_STEPS = 2
+_BEGINS = "SessionStart"
+_VALUES = {"--mailboxes": "where", "--agent": "agent"}
+
+
+class BadHookInput(BridgeError):
+    sentence = "standard input is not what a hook of {client} is given: {why}; this command is for the client to run"
+
+
+def fast(words: "list[str]") -> None:
+    """Run the hook and end the process; return only where the words are for click to understand or refuse."""
+    found: dict[str, str] = {}
+    rest = iter(words[1:])
+    for word in rest:
+        name, equals, value = word.partition("=")
+        text = value if equals else next(rest, None)
+        if name not in _VALUES or text is None:
+            return
+        found[_VALUES[name]] = text
+    if words[:1] == ["gemini"]:
+        code = run(words[0], **found)
+        sys.stderr.flush()
+        os._exit(code)  # without taking the interpreter apart
+
+
+def run(name: str, where: "str | None" = None, agent: "str | None" = None) -> int:
+    """Answer one hook of the client of that name; returns the exit code."""
+    try:
+        _answer(name, where, agent)
+        nudge.flush()
+    except BridgeError as refusal:
+        sys.stderr.write(f"error: {refusal}\n")
+        return refusal.exit_code
+    except OSError as error:
+        sys.stderr.write(f"error: {disk_error('the mailboxes', error)}\n")
+        return 1
+    return 0
+
+
+def _answer(name: str, where: "str | None", agent: "str | None") -> None:
+    from ai_bridge.reach import hook_answer
+    from ai_bridge.reach.known import CLIENTS
+
+    client, event = CLIENTS[name], _event(name)
+    try:
+        found = tree.find(where, by_client=True)
+    except NoMailboxes:  # a project without mail
+        return _say(hook_answer.NOTHING, None)
+    loaded = settings.load(found.path)
+    key, me = _session(found, agent, client)
+    if not (me and found.outbox(me).is_there()) or Homes(found).is_elsewhere(me):
+        return _say(hook_answer.nothing(client, event, loaded.reach), None)
+    _say(*_mail(found, me, key, client, event, loaded))
+
+
+def _event(name: str) -> str:
+    """Return which event the hook is for, as the client tells on standard input."""
+    import json
+
+    try:
+        told = json.loads(b"" if sys.stdin is None else untrusted.read_at_most(sys.stdin.buffer, _INPUT_BYTES))
+    except (ValueError, RecursionError):
+        raise BadHookInput(client=name, why="it is not JSON") from None
+    event = told.get("hook_event_name") if isinstance(told, dict) else None
+    if not isinstance(event, str):
+        raise BadHookInput(client=name, why="hook_event_name is missing")
+    return event
+
+
+def _session(where: Mailboxes, agent: "str | None", client: "Client") -> "tuple[str, str]":
+    """Return the key of the session the client is, whatever else it was started in, and whose mail is its own.
+
+    That is '' where another live session has that name, or may have it, and where the session has none yet.
+    """
+    own = identity.CLIENTS[client.name]
+    for variable, whose in [*identity.SHELLS.items(), *identity.SESSION_VARIABLES.items()]:
+        if whose not in (own, client.name):
+            os.environ.pop(variable, None)
+    os.environ.update({variable: "1" for variable, whose in identity.SHELLS.items() if whose == own})
+    key = identity.shell_key(where, _STEPS)
+    try:
+        me = identity.remembered(where, key) or identity.who(where, agent).address
+    except NoIdentity:
+        return key, ""
+    live = presence.session(where, me)
+    is_other = live is not None and live.serves.partition(" ")[0] != identity.digest(key)
+    return key, "" if is_other else me
+
+
+def _mail(
+    where: Mailboxes, me: str, key: str, client: "Client", event: str, loaded: "Settings"
+) -> "tuple[str, Hand | None]":
+    from ai_bridge.inbox import fetch
+    from ai_bridge.reach import hook_answer
+    from ai_bridge.reach.rings import Told
+
+    told = Told(where, me, key, passing=True)
+    if event == _BEGINS:
+        told.forget()  # what it was told before it was resumed, or cleared, is gone
+    return hook_answer.answer(where, me, loaded.reach, client, told, lambda: fetch.fetch(where, me, loaded), event)
+
+
+def _say(text: str, hand: "Hand | None") -> None:
+    """Print the answer; what it shows is acknowledged once the client has taken it."""
+    taken = False
+    try:
+        if sys.stdout is None:  # closed by whoever started us
+            return
+        sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "replace"))
+        sys.stdout.buffer.flush()
+        taken = hand is not None and _is_taken()
+    finally:
+        if hand is not None:
+            hand.settle(taken)
+
+
+def _is_taken() -> bool:
+    from ai_bridge.system.pipes import is_taken  # most hooks say nothing that must be taken
+
+    return is_taken(sys.stdout.fileno(), _TAKEN_S)

@@ -1,0 +1,166 @@
+"""The commands install and uninstall: what a client reads of ours is put in its place, or taken away."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from ai_bridge import install as install_
+from ai_bridge.agents import person
+from ai_bridge.cli.common import common, echo_json
+from ai_bridge.install import CLIENTS, SCOPES, Choice, NotPlain, Piece, Step
+from ai_bridge.mailboxes import adoption, tree
+from ai_bridge.text import printable
+
+_DONE = {"write": "written", "change": "changed", "replace": "replaced", "remove": "removed"}
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    command = common("The address the server is to have, whatever the session.")(command)
+    command = click.option("--yes", is_flag=True, help="Do not ask before files that differ from ours.")(command)
+    command = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")(command)
+    return click.option(
+        "--scope",
+        type=click.Choice(SCOPES),
+        default="user",
+        show_default=True,
+        help="For you everywhere, or in this project.",
+    )(command)
+
+
+@click.command()
+@click.argument("client", type=click.Choice([*CLIENTS, "all"]), required=False)
+@click.option("--trust-hooks", is_flag=True, help="Tell Codex CLI that you trust these hooks: else it asks, once.")
+@click.option("--plugin", metavar="DIR", help="Write a plugin of Claude Code and an extension of Gemini CLI there.")
+@_options
+def install(client: str | None, plugin: str | None, trust_hooks: bool, **options: Any) -> None:
+    """Register server, hooks and the advisor skill with a client, in its own files, of which all else stays.
+
+    What differs from ours there is replaced only if you agree. --mailboxes (or AI_BRIDGE_MAILBOXES) and --agent
+    are written in; without them the server finds what is nearest to the project.
+    """
+    if (client is None) == (plugin is None):
+        raise click.UsageError("name a CLIENT, or a directory with --plugin.")
+    pieces = None if plugin is None else install_.plugin_pieces(plugin, _choice(options))
+    if trust_hooks and client not in ("codex", "all"):
+        raise click.UsageError("--trust-hooks goes with codex, the only client that asks.")
+    _adopt(tree.named(options["where"]), options["dry_run"])
+    _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
+    if trust_hooks:
+        _run("install", "codex", pieces=install_.trust_pieces(options["scope"], _choice(options)), **options)
+
+
+@click.command()
+@click.argument("client", type=click.Choice([*CLIENTS, "all"]))
+@_options
+def uninstall(client: str, **options: Any) -> None:
+    """Take out what install put in, and what is then empty; what a person changed of it only if you agree."""
+    trust = install_.trust_pieces(options["scope"], _choice(options)) if client in ("codex", "all") else []
+    _run("uninstall", client, first=[piece for piece in trust if _is_there(piece)], **options)
+
+
+def _adopt(named: str | None, dry_run: bool) -> None:
+    """Adopt the mailboxes that are written into the clients' files: a client's word alone would not be obeyed."""
+    if named is None or dry_run or not tree.is_mailboxes(named) or tree.is_adopted(named):
+        return
+    person.refuse_clients(f"adopting {named}")
+    adoption.adopt(named)
+
+
+def _choice(options: dict[str, Any]) -> Choice:
+    return Choice.of(options["where"], options["agent"])
+
+
+def _is_there(piece: Piece) -> bool:
+    return any(step.does for step in install_.planned("uninstall", [piece]))
+
+
+def _run(
+    verb: str,
+    client: str | None,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    first: Sequence[Piece] = (),
+    is_trusted: bool = False,
+    **options: Any,
+) -> None:
+    """Plan, ask, and carry out; once all is agreed to, `first` is done before the rest: a file may be the same."""
+    steps = _planned(verb, client, as_json, **options)
+    if dry_run:
+        _show(steps, as_json)
+        for step in steps:
+            _report(step, f"would-{step.verb}" if step.does else step.verb, None, as_json, list(step.notes))
+        return
+    install_.agree(steps, lambda asking: _consents(steps, asking, yes, as_json))
+    if first:
+        _run(verb, None, dry_run, yes, as_json, pieces=list(first), **options)
+        steps = _planned(verb, client, as_json, **options)
+    if not any(step.needs_consent for step in steps):
+        _show(steps, as_json)
+    for step, backup in install_.carry_out(steps):
+        notes = [note for note in step.notes if not (is_trusted and note == install_.TRUST)]
+        _report(step, _DONE.get(step.verb, step.verb), backup, as_json, notes)
+
+
+def _planned(
+    verb: str,
+    client: str | None,
+    as_json: bool,
+    scope: str,
+    pieces: list[install_.Piece] | None = None,
+    **options: Any,
+) -> list[Step]:
+    """Return the steps; where a file cannot be changed, what a person would write into it is shown."""
+    try:
+        if pieces is not None:
+            return install_.planned(verb, pieces)
+        return install_.plan(verb, _clients(verb, client or "", scope, as_json), scope, _choice(options))
+    except NotPlain as refusal:
+        if not as_json:
+            click.echo(printable(refusal.by_hand, keep="\n"), nl=False)
+        raise
+
+
+def _clients(verb: str, client: str, scope: str, as_json: bool) -> list[str]:
+    """Return the clients named; of all, to install, those that are on this machine, and say which are not."""
+    if client != "all":
+        return [client]
+    there = [name for name in CLIENTS if verb == "uninstall" or install_.is_there(name, scope)]
+    for name in [name for name in CLIENTS if name not in there]:
+        if as_json:
+            echo_json([{"client": name, "path": None, "action": "skipped"}])
+        else:
+            click.echo(f"{name}: skipped, for it is not on this machine (`ai-bridge install {name}` does it anyway)")
+    return there
+
+
+def _consents(steps: list[Step], asking: list[Step], yes: bool, as_json: bool) -> bool:
+    """Tell whether the person agrees: by --yes, or, shown all differences, by one answer on the terminal."""
+    may_ask = not as_json and all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    if not yes and not may_ask:
+        return False
+    _show(steps, as_json)
+    changes = ", ".join(f"{step.verb} {printable(step.piece.path)}" for step in asking)
+    return yes or click.confirm(f"{changes[0].upper()}{changes[1:]} (a backup is kept)?")
+
+
+def _show(steps: list[Step], as_json: bool) -> None:
+    """Show what changes, of others' files our part alone: what else is in them may be secret."""
+    for step in [] if as_json else steps:
+        click.echo(printable(step.difference, keep="\n\t"), nl=False)
+
+
+def _report(step: Step, action: str, backup: str | None, as_json: bool, notes: list[str]) -> None:
+    piece = step.piece
+    if as_json:
+        about = {"what": piece.what, "backup": backup, "difference": step.difference, "notes": notes}
+        echo_json([{"client": piece.client, "path": piece.path, "action": action, **about}])
+        return
+    kept = f" (before: {printable(backup)})" if backup else ""
+    click.echo(f"{piece.client}: {action} {printable(piece.path)}{kept}")
+    for note in notes:
+        click.echo(f"{piece.client}: {printable(note)}")

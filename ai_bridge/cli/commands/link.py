@@ -1,0 +1,115 @@
+"""The command that joins mailboxes of different teams: link."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from ai_bridge.cli.common import common, echo_json
+from ai_bridge.link import joining, state
+from ai_bridge.link.broker.permissions import block
+from ai_bridge.link.config import Link
+from ai_bridge.link.state import LinkState
+from ai_bridge.mailboxes import tree
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.address import split_list
+from ai_bridge.text import printable
+
+_UNSEEN = "whether the server flushes each message to its disk (`sync_interval: always`) cannot be seen from here"
+
+
+@click.command()
+@click.argument("url", required=False)
+@click.option("--as", "team", metavar="TEAM", help="What other teams call this one.")
+@click.option("--creds", metavar="FILE", default="", help="A file of NATS credentials, readable by you alone.")
+@click.option("--tls-ca", metavar="FILE", default="", help="The authority that signed the server's certificate.")
+@click.option("--take-over", is_flag=True, help="Take the team's name from mailboxes that are no more.")
+@click.option("--remove", is_flag=True, help="End the link.")
+@click.option(
+    "--permissions", metavar="TEAM", help="Print the server's account of TEAM (AIBRIDGE: the administrator's)."
+)
+@click.option("--make-streams", metavar="TEAM,…", help="As the server's administrator: make what these teams need.")
+@click.option("--replicas", type=click.IntRange(1, 5), default=1, help="Servers of a cluster to store streams on.")
+@common()
+def link(
+    where: str | None,
+    agent: str | None,
+    as_json: bool,
+    url: str | None,
+    team: str | None,
+    creds: str,
+    tls_ca: str,
+    take_over: bool,
+    remove: bool,
+    permissions: str | None,
+    make_streams: str | None,
+    replicas: int,
+) -> None:
+    """Join the mailboxes of other teams through the NATS server at URL; without URL, show how the link stands."""
+    files = [os.path.abspath(file) if file else "" for file in (creds, tls_ca)]
+    if permissions is not None:
+        click.echo(block(permissions))
+    elif make_streams is not None:
+        _make_streams(url, split_list(make_streams), files, replicas)
+    elif remove:
+        _remove(tree.find(where))
+    elif url is None:
+        _show(state.state(tree.find(where)), as_json)
+    elif team is None:
+        raise click.UsageError("say as which team: `ai-bridge link URL --as TEAM`")
+    else:
+        _make(tree.find(where), Link(team, url, *files), take_over)
+
+
+def _make_streams(url: str | None, teams: list[str], files: list[str], replicas: int) -> None:
+    if url is None or not teams:
+        raise click.UsageError("say where, and for which teams: `ai-bridge link URL --make-streams TEAM,TEAM`")
+    place = Link(teams[0], url, *files)
+    notes = joining.make_streams(place, teams, replicas)
+    click.echo(f"{place.shown_url} is ready for {', '.join(teams)}")
+    for note in notes:
+        click.echo(note, err=True)
+
+
+def _make(where: Mailboxes, link: Link, take_over: bool) -> None:
+    trouble = joining.make(where, link, take_over)
+    click.echo(f"linked to {link.shown_url} as {link.team}; `ai-bridge start` carries it")
+    if trouble:
+        click.echo(f"not reached yet, the router goes on trying: {trouble}", err=True)
+
+
+def _remove(where: Mailboxes) -> None:
+    link, trouble = joining.end(where)
+    click.echo(f"no longer linked to {link.shown_url} as {link.team}")
+    if trouble:
+        click.echo(f"other teams could not be told: {trouble}", err=True)
+
+
+def _show(found: list[LinkState], as_json: bool) -> None:
+    if as_json:
+        echo_json(one.as_json() for one in found)
+        return
+    for one in found:
+        for line in _lines(one):
+            click.echo(printable(line))
+    if not found:
+        click.echo("no link: `ai-bridge link URL --as TEAM` makes one", err=True)
+
+
+def _lines(one: LinkState) -> list[str]:
+    how = f"connected since {one.since}" if one.connected else f"not connected: {one.trouble or 'just starting'}"
+    waits = (
+        f"{one.to_send} to send, {_count(one.sent)} sent and not taken, {_count(one.to_receive)} to receive, "
+        f"{_count(one.owed)} not read here yet"
+    )
+    return [
+        f"{one.link.team}  {one.link.shown_url}  {how}",
+        f"  {one.agents} agents of other teams; {waits}",
+        *(f"  {note}" for note in one.notes),
+        f"  {_UNSEEN}",
+    ]
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else str(number)

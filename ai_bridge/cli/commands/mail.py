@@ -1,0 +1,157 @@
+"""The commands that move mail: send, read, wait, acknowledge, restore."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from typing import Any
+
+import click
+
+from ai_bridge.cli import output
+from ai_bridge.cli.common import check_number, common, complete_agents, echo_json, view
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes import trace, unread
+from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.message import reference
+from ai_bridge.text import counted, printable
+
+# How long the reader of a pipe may read nothing at all: it may hand each line to a model, and wait for the answer.
+_READ_S = 600.0
+
+
+class NotRead(BridgeError):
+    """Messages that were printed into a pipe were not read there."""
+
+    sentence = "standard output was not read to its end: {count} stayed unread; run `ai-bridge read` again"
+
+
+@click.command()
+@click.argument("recipient", shell_complete=complete_agents)
+@click.argument("subject", required=False)
+@click.option("--from", "sender", metavar="ADDRESS", help="The sender (else --agent, AI_BRIDGE_AGENT).")
+@click.option("--file", metavar="PATH", help="Read the body from a file; - is standard input.")
+@click.option("--reply-to", metavar="ID", help="Answer that message, in its thread.")
+@click.option("--context", multiple=True, metavar="PATH[:A-B]", help="Send a file, or lines of it, too; repeatable.")
+@click.option("--decide", metavar="RULE", help="Open a decision by majority or unanimous; answers vote.")
+@click.option("--voters", metavar="ADDRESS,...", help="Who votes besides you (else the recipients).")
+@click.option(
+    "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context"}.'
+)
+@click.option(
+    "--wait-read",
+    type=click.FloatRange(0),
+    callback=check_number,
+    metavar="S",
+    help="Then wait until all have read it; exit code 3 after so many seconds, 1 where it is malformed.",
+)
+@click.option("--allow-empty", is_flag=True, help="Send even an empty body.")
+@common()
+def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
+    """Send a message to RECIPIENT: an address, several with commas, or '*' for all.
+
+    The body comes from standard input or --file. The ID is printed once the message is safe on the disk.
+    """
+    from ai_bridge.cli import sending
+
+    if code := sending.run(sending.Request(mailboxes=where.path, json=as_json, **words), sys.stdout):
+        raise click.exceptions.Exit(code)
+
+
+@click.command()
+@click.option(
+    "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
+)
+@click.option("--limit", type=click.IntRange(1), help="At most so many messages.")
+@click.option("--peek", is_flag=True, help="Leave them unread.")
+@common()
+def read(
+    where: Mailboxes, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool
+) -> None:
+    """Print what is unread for me; each message is acknowledged once the file, terminal or pipe's reader took it."""
+    check_output()
+    me, loaded = who_reads(where, agent)
+    sender = sender_meant(where, sender)
+    lock = unread.hold(where, me)
+    try:
+        waiting = fetch.fetch(where, me, loaded, sender)[:limit]
+        is_whole = _print_all(waiting, peek, as_json)
+    finally:
+        lock.release()
+    tell_delay(where, me, sender)
+    if not is_whole:
+        raise click.exceptions.Exit(1)
+
+
+def _print_all(waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
+    """Print the messages one after the other; False if any cannot be read. Raises `NotRead`.
+
+    The lines around them hold a word no body can know: no message can pass for two.
+    """
+    is_whole, mark, last = True, secrets.token_hex(4), len(waiting)
+    for number, one in enumerate(waiting, 1):
+        head = f"=== {mark} message {number} of {last}, from {one.sender} ===\n"
+        foot = f"=== {mark} end ===\n" if number == last else ""
+        try:
+            is_whole &= _print_one(one, *(("", "") if as_json else (head, foot)), peek, as_json)
+        except BrokenPipeError:
+            if peek:
+                raise
+            raise NotRead(count=counted(last - number + 1, "message")) from None
+    return is_whole
+
+
+def _print_one(waiting: Waiting, head: str, foot: str, peek: bool, as_json: bool) -> bool:
+    """Print one message and acknowledge it; False if it cannot be read or acknowledged.
+
+    Raises BrokenPipeError if standard output is a pipe and its reader does not take the message.
+    """
+    try:
+        message = waiting.load()
+    except (BridgeError, OSError) as trouble:
+        click.echo(f"error: {printable(waiting.path)} was passed over: {printable(str(trouble))}", err=True)
+        click.echo(foot, nl=False)
+        return False
+    if as_json:
+        echo_json([output.as_json(message, UNREAD if peek else READ, waiting.path if peek else waiting.read_path)])
+    else:
+        click.echo(f"{head}{output.text(message)}{foot}", nl=False)
+    sys.stdout.flush()
+    return peek or (is_taken(_READ_S) and _acknowledged(waiting))
+
+
+def _acknowledged(waiting: Waiting) -> bool:
+    try:
+        waiting.acknowledge()
+    except OSError as error:
+        click.echo(f"error: {disk_error(waiting.path, error)}: it stays unread", err=True)
+        return False
+    return True
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@common()
+def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
+    """Mark messages that are unread for me as read."""
+    me, _ = who_reads(where, agent)
+    for id_ in unread.acknowledge(where, me, list(ids)):
+        echo_json([{"id": reference.split(id_)[1], "state": READ}]) if as_json else click.echo(id_)
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@common()
+def restore(where: Mailboxes, agent: str | None, id_: str, as_json: bool) -> None:
+    """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
+    places = trace.restore(where, id_, view(where, agent))
+    if as_json:
+        id_ = reference.split(id_)[1]
+        echo_json([{"id": id_, "state": place.state, "path": place.path} for place in places])
+        return
+    for place in places:
+        click.echo(f"{printable(place.name)} is {place.state} again")

@@ -1,0 +1,177 @@
+"""The commands of an operator: router, start, stop, restart, status, health, logs, install-service."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ai_bridge import settings
+from ai_bridge.cli.common import common, echo_json
+from ai_bridge.health import mail as health_
+from ai_bridge.health import surroundings
+from ai_bridge.health.mail import AgentHealth, Waits
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router import control
+from ai_bridge.router.delay import age
+from ai_bridge.text import printable
+
+_operator = common("Only this agent's router (default: all agents').")
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Make one pass and end.")
+@click.option("--poll", is_flag=True, help="Look at directory times instead of waiting for events.")
+@click.option("--log", metavar="FILE", help="Log to a file that rotates (default: standard error).")
+@click.option("--verbose", is_flag=True, help="Log what is left for later, too.")
+@_operator
+def router(
+    where: Mailboxes, agent: str | None, as_json: bool, once: bool, poll: bool, log: str | None, verbose: bool
+) -> None:
+    """Run the router in the foreground until SIGTERM or Ctrl-C; --json logs JSON Lines."""
+    from ai_bridge.router.daemon import Daemon
+    from ai_bridge.router.log import open_log
+
+    loaded = settings.load(where.path, {"poll": True} if poll else None)
+    open_log(log, as_json, loaded.log_bytes, verbose)
+    daemon = Daemon(where, loaded, where.known(agent) if agent else None)
+    daemon.stop_on_signals()
+    if once:
+        daemon.run_once()
+    else:
+        daemon.run()
+
+
+@click.command()
+@click.option("--poll", is_flag=True, help="Look at directory times instead of waiting for events.")
+@_operator
+def start(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> None:
+    """Start a router in the background; returns once it serves."""
+    _start(where, agent, as_json, poll)
+
+
+def _start(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> None:
+    only = where.known(agent) if agent else None
+    options = (*(["--json"] if as_json else []), *(["--poll"] if poll else []))
+    holder = control.start(where, only, tuple(options))
+    if as_json:
+        echo_json([{"pid": holder.pid, "serves": holder.serves, "log": control.log_file(where, only)}])
+    else:
+        click.echo(f"router of {only or 'all agents'} started, pid {holder.pid}")
+
+
+@click.command()
+@_operator
+def stop(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+    """Stop the routers; each finishes the message in hand."""
+    stopped = control.stop(where, where.known(agent) if agent else None)
+    if as_json:
+        echo_json({"pid": router.holder.pid, "agents": router.agents} for router in stopped)
+        return
+    for router in stopped:
+        click.echo(f"router of {', '.join(router.agents)} stopped, pid {router.holder.pid}")
+    if not stopped:
+        click.echo("no router was running")
+
+
+@click.command()
+@click.option("--poll", is_flag=True, help="Look at directory times instead of waiting for events.")
+@_operator
+def restart(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> None:
+    """Stop the routers and start one."""
+    control.stop(where, where.known(agent) if agent else None)
+    _start(where, agent, as_json, poll)
+
+
+@click.command()
+@_operator
+def status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+    """Which routers run, and what waits for whom."""
+    reports = _reports(where, agent)
+    if as_json:
+        echo_json(report.as_json() for report in reports)
+        return
+    for report in reports:
+        router = f"{report.router}" if report.router else "no router"
+        click.echo(
+            f"{report.agent}: {router}; {report.unread.count} unread, {report.dropped.count} waiting in the outbox"
+        )
+
+
+@click.command()
+@_operator
+def health(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+    """How the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
+    reports = _reports(where, agent)
+    around = surroundings.examine(where, settings.load(where.path))
+    level = max(health_.level(reports), *(min(fact.level, health_.WARNING) for fact in around), 0)
+    if as_json:
+        found: list[dict[str, object]] = [
+            {"around": fact.what, "found": fact.said, "mend": fact.mend} for fact in around
+        ]
+        echo_json([*(report.as_json() for report in reports), *found, {"level": health_.LEVELS[level]}])
+    else:
+        click.echo(f"mailboxes {printable(where.path)}")
+        for report in reports:
+            _print_health(report)
+        for fact in around:
+            mend = f"; `{fact.mend}`" if fact.mend else ""
+            click.echo(f"{click.style(fact.what, bold=True)}: {printable(fact.said)}{mend}")
+        if not reports:
+            click.echo("no agents yet: run `ai-bridge init`")
+        click.echo(click.style(health_.LEVELS[level], fg=("green", "yellow", "red")[level], bold=True))
+    raise click.exceptions.Exit(level)
+
+
+def _print_health(report: AgentHealth) -> None:
+    click.echo(click.style(report.agent, bold=True))
+    click.echo(f"  inbox        {_shown(report.unread, 'unread')}")
+    click.echo(f"  outbox       {_shown(report.dropped, 'waiting')}")
+    click.echo(f"  .processing  {_shown(report.processing, 'claimed')}")
+    if report.held.count:
+        click.echo(f"  .held        {_shown(report.held, 'held')}")
+    click.echo(f"  .malformed   {_shown(report.malformed, 'malformed')}")
+    click.echo(f"  router       {report.router or (f'on {report.home}' if report.home else 'not running')}")
+    for level, sentence in report.findings:
+        click.echo(f"  {click.style(health_.LEVELS[level], fg=('green', 'yellow', 'red')[level])}: {sentence}")
+
+
+def _shown(waits: Waits, word: str) -> str:
+    return f"{waits.count} {word}, oldest {age(waits.oldest_s)}" if waits.count else "clear"
+
+
+def _reports(where: Mailboxes, agent: str | None) -> list[AgentHealth]:
+    agents = [where.known(agent)] if agent else where.agents()
+    return health_.examine(where, settings.load(where.path), agents)
+
+
+@click.command()
+@click.option("-n", "--lines", type=click.IntRange(1), default=40, show_default=True, help="How many lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what is logged, until Ctrl-C.")
+@_operator
+def logs(where: Mailboxes, agent: str | None, as_json: bool, lines: int, follow: bool) -> None:
+    """The last lines of the router's log (JSON Lines, where it was started with --json)."""
+    path = control.log_file(where, where.known(agent) if agent else None)
+    if not os.path.exists(path) and not follow:
+        click.echo(f"nothing is logged yet in {printable(path)}", err=True)
+        return
+    for text in control.log_lines(path, lines, follow):
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+
+
+@click.command("install-service")
+@click.option("--force", is_flag=True, help="Replace a unit of the same name that differs.")
+@_operator
+def install_service(where: Mailboxes, agent: str | None, as_json: bool, force: bool) -> None:
+    """Write a systemd user unit for the router and show it; enabling it is left to you."""
+    from ai_bridge.router import systemd
+
+    path, text = systemd.unit(where, where.known(agent) if agent else None)
+    written = systemd.install(path, text, force)
+    if as_json:
+        echo_json([{"path": path, "written": written, "unit": text}])
+        return
+    click.echo(f"# {path}{'' if written else ' (unchanged)'}\n{text}")
+    click.echo(f"To use it: systemctl --user daemon-reload && systemctl --user enable --now {os.path.basename(path)}")

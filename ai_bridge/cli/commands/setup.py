@@ -1,0 +1,154 @@
+"""The commands that set up and connect: init, config, mcp, demo."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import click
+
+from ai_bridge import settings
+from ai_bridge.agents import cards, identity, person
+from ai_bridge.cli.common import common, echo_json
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.mailboxes import adoption, tree
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import filesystems
+from ai_bridge.text import printable
+
+_DEFAULT_AGENTS = ("claude", "gemini")
+
+
+@click.command()
+@click.argument("addresses", metavar="[ADDRESS]...", nargs=-1)
+@common()
+def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_json: bool) -> None:
+    """Make the mailboxes, with the agents claude and gemini unless others are named; again: add what is missing.
+
+    Without --mailboxes or AI_BRIDGE_MAILBOXES: those found from here upwards, else ./mailboxes. Mailboxes that
+    somebody else made are adopted: from then on their mail is moved and read.
+    """
+    chosen = _chosen(where)
+    is_named = tree.named(where) is not None
+    is_new = _is_new(chosen.path)
+    may_adopt = _may_adopt(chosen, is_named, is_new)
+    asked = [*addresses, *([agent] if agent else [])]
+    agents = asked or _default_agents(chosen)
+    new = chosen.make(agents)
+    if may_adopt:
+        _adopt(chosen, is_named, is_new)
+    for name in agents:
+        cards.introduce(chosen, name, project=identity.project())
+    if as_json:
+        echo_json([{"mailboxes": chosen.path, "agents": chosen.agents(), "new": new}])
+        return
+    click.echo(
+        f"mailboxes {printable(chosen.path)}: {', '.join(chosen.agents())}"
+        + (f" (new: {', '.join(new)})" * bool(new))
+    )
+
+
+def _chosen(where: str | None) -> Mailboxes:
+    """Return the mailboxes to make or to complete; only a directory that is new, empty or ours is taken."""
+    named = tree.named(where)
+    if not named:
+        named = tree.nearest(os.getcwd()) or os.path.join(os.getcwd(), "mailboxes")
+    if os.path.isdir(named) and not _is_empty(named) and not tree.is_mailboxes(named):
+        raise BridgeError(
+            what=f"{named} holds other things: name a directory that is new, empty or already mailboxes"
+        )
+    return Mailboxes(named)
+
+
+def _default_agents(chosen: Mailboxes) -> list[str]:
+    """Return the agents to make if none is named: to mailboxes that have others, none is added."""
+    there = chosen.agents() if tree.is_mailboxes(chosen.path) else []
+    return [name for name in _DEFAULT_AGENTS if name in there] if there else list(_DEFAULT_AGENTS)
+
+
+def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
+    """Tell whether this command adopts the mailboxes: a client's shell adopts only those that it makes.
+
+    Raises `ForPersons` if they exist, and were found or lie in the project.
+    """
+    if not person.clients_variable() or is_new or tree.is_adopted(chosen.path):
+        return True
+    if not is_named or adoption.is_in_project(chosen.path):
+        person.refuse_clients(f"adopting {chosen.path}")
+    click.echo(f"{printable(chosen.path)} is not adopted: that is for a person, in a terminal of their own", err=True)
+    return False
+
+
+def _adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> None:
+    """Adopt the mailboxes; if the list cannot be written, mailboxes that are named each time do without."""
+    try:
+        if adoption.adopt(chosen.path) and not is_new:
+            click.echo(f"adopted {printable(chosen.path)}: its mail is moved and read from now on", err=True)
+    except OSError as error:
+        trouble = disk_error(adoption.notes_file(), error)
+        said = f"{chosen.path} is made but not adopted ({trouble}): name it each time with --mailboxes"
+        if not is_named:
+            raise BridgeError(what=said) from None
+        click.echo(f"warning: {printable(said)}", err=True)
+
+
+def _is_new(path: str) -> bool:
+    """Tell whether there is nothing in the directory that could be obeyed: no outbox, no card, no settings."""
+    names = os.listdir(path) if os.path.isdir(path) else []
+    return all(name in tree.HARMLESS or filesystems.is_mark(name) for name in names)
+
+
+def _is_empty(path: str) -> bool:
+    """Tell whether there is nothing in a directory but what a sync tool put there."""
+    return all(filesystems.is_mark(name) for name in os.listdir(path))
+
+
+@click.command()
+@common()
+def config(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+    """Each setting, its value and where it came from."""
+    loaded = settings.load(where.path)
+    for name, setting in settings.SETTINGS.items():
+        value, origin = getattr(loaded, name), loaded.origins[name]
+        if as_json:
+            echo_json([{"key": name, "value": value, "origin": origin, "meaning": setting.meaning}])
+        else:
+            shown = _as_toml(value)
+            click.echo(f"{name} = {shown}  # {origin}; {setting.meaning}")
+    for sentence in loaded.ignored:
+        click.echo(f"warning: {printable(sentence)}", err=True)
+
+
+def _as_toml(value: object) -> object:
+    """Return a value as it is written in a settings file; a text stands as it is."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return printable(json.dumps(list(value), ensure_ascii=False)) if isinstance(value, list | tuple) else value
+
+
+@click.command()
+@common()
+def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
+    """Run the STDIO MCP server, for a client to start."""
+    from ai_bridge.server.run import main
+
+    main(where, agent)
+
+
+@click.command()
+@click.argument("client", type=click.Choice(["gemini"]))
+@common()
+def hook(where: str | None, agent: str | None, client: str, as_json: bool) -> None:
+    """Answer a hook of CLIENT: what it is given comes on standard input, and new mail goes to standard output."""
+    from ai_bridge.cli.commands.hook import run
+
+    raise click.exceptions.Exit(run(client, where, agent))
+
+
+@click.command()
+@common()
+def demo(where: str | None, agent: str | None, as_json: bool) -> None:
+    """Two agents talk on throw-away mailboxes; exit 0 only if every step was seen."""
+    from ai_bridge.cli.commands.demo import run
+
+    raise click.exceptions.Exit(run())

@@ -1,0 +1,126 @@
+"""The commands that look and change nothing: list, show, status."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ai_bridge import settings
+from ai_bridge.agents import identity
+from ai_bridge.cli import output
+from ai_bridge.cli.common import common, echo_json, view
+from ai_bridge.errors import NoIdentity, NoSuchMessage
+from ai_bridge.health import mail
+from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes import unread as inbox
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD, Outbox
+from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.message import Message
+from ai_bridge.system import untrusted
+from ai_bridge.text import counted, printable
+
+
+@click.command("list")
+@common()
+def list_(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+    """What awaits me: unread, dropped for me but not yet delivered, and held for a person's word."""
+    me = where.known(identity.who(where, agent).address)
+    dropped, held = (
+        [Place(box, state, name, me) for box in where.outboxes() for name in box.names(state, me)]
+        for state in (DROPPED, HELD)
+    )
+    unread = [Place(one.outbox, UNREAD, one.name, me) for one in inbox.unread(where, me)]
+    output.print_places(unread + dropped + held, as_json, with_body=False)
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@click.option("--raw", is_flag=True, help="The file's exact bytes.")
+@common()
+def show(where: Mailboxes, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
+    """Show one message, by ID, SENDER/ID or file's name, in whatever state; or an attachment's bytes, by its hash."""
+    try:
+        place = trace.find(where, id_, view(where, agent))[0]
+    except NoSuchMessage:
+        if not _is_attachment_shown(where, id_, as_json):
+            raise
+        return
+    if raw:
+        sys.stdout.buffer.write(place.raw())
+    elif as_json:
+        echo_json([output.as_json(place.load(), place.state, place.path)])
+    else:
+        message = place.load()
+        click.echo(output.text(message), nl=False)
+        _tell_attachments(place.outbox, message)
+
+
+def _tell_attachments(outbox: Outbox, message: Message) -> None:
+    from ai_bridge.message import context
+
+    for path in context.attachments(outbox, message):
+        click.echo(f"attached: {printable(path)}")
+
+
+def _is_attachment_shown(where: Mailboxes, text: str, as_json: bool) -> bool:
+    """Show the attachment of that hash; False where the text is no hash."""
+    from ai_bridge.mailboxes import attachments
+
+    if not attachments.is_hash(text):
+        return False
+    path = attachments.find(where, text)
+    raw = untrusted.read_file(path, attachments.LARGEST_BYTES)
+    if as_json:
+        echo_json([{"sha256": attachments.digest(raw), "path": path, "bytes": len(raw)}])
+    else:
+        sys.stdout.buffer.write(raw)
+    return True
+
+
+@click.command()
+@click.argument("id_", metavar="[ID]", required=False)
+@common()
+def status(where: Mailboxes, agent: str | None, id_: str | None, as_json: bool) -> None:
+    """Where a message is, for each recipient; without an ID, who I am, my router and what waits."""
+    if id_ is None:
+        _own_status(where, agent, as_json)
+        return
+    places = trace.find(where, id_, view(where, agent))
+    if as_json:
+        echo_json(place_status(where, place) for place in places)
+        return
+    for place in places:
+        told = mail.why(where, place)
+        reason = f"  {printable(told)}" if told else ""
+        click.echo(f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at}{reason}")
+
+
+def place_status(where: Mailboxes, place: Place) -> dict[str, object]:
+    """Return where one recipient's copy of a message is, as programs read it."""
+    reason = mail.why(where, place)
+    return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at, "reason": reason}
+
+
+def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+    loaded = settings.load(where.path)
+    try:
+        me = identity.who(where, agent)
+    except NoIdentity as unknown:
+        click.echo(f"mailboxes: {printable(where.path)}\nI am: not known ({unknown})", err=as_json)
+        return
+    report = mail.examine(where, loaded, [where.known(me.address)])[0]
+    waiting = sum(len(box.visible(HELD, me.address)) for box in where.outboxes())
+    if as_json:
+        echo_json([{"mailboxes": where.path, "why": me.why, **report.as_json(), "held_for_me": waiting}])
+        return
+    router = f"{report.router}" if report.router else "none; a reader makes the pass itself"
+    click.echo(f"mailboxes: {printable(where.path)}")
+    click.echo(f"I am: {me.address} ({me.why})")
+    click.echo(f"router: {router}")
+    more = f", {waiting} held for a person's word (`ai-bridge list`)" if waiting else ""
+    late = f"; {report.delay}" if report.delay else ""
+    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{more}{late}")
+    held = f", {report.held.count} held" if report.held.count else ""
+    click.echo(f"outbox: {report.dropped.count} waiting, {report.malformed.count} malformed{held}")

@@ -1,0 +1,87 @@
+"""The command that waits for mail."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ai_bridge import settings
+from ai_bridge.cli import output
+from ai_bridge.cli.common import check_number, common, complete_agents
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
+from ai_bridge.errors import BridgeError
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes.outbox import UNREAD
+from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import Waiting
+
+_NOTHING_CAME = 3
+# How long a line may lie in a pipe unread; meanwhile nobody else tells the session of mail.
+_TOLD_S = 5.0
+
+
+class NotTold(BridgeError):
+    """The line that tells a session of its mail was not read."""
+
+    sentence = "standard output was not read: the session was told of no mail; run `ai-bridge wait --new` again"
+
+
+@click.command()
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    callback=check_number,
+    metavar="S",
+    help="Give up after so many seconds (exit code 3).",
+)
+@click.option(
+    "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
+)
+@click.option("--new", is_flag=True, help="Wait for mail this session was not told of, and tell of it in a line.")
+@common()
+def wait(
+    where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool
+) -> None:
+    """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
+    me, loaded = who_reads(where, agent)
+    sender = sender_meant(where, sender)
+    if new:
+        return _wait_for_news(where, me, loaded, timeout, sender, as_json)
+    found = fetch.wait(where, me, loaded, timeout, sender)
+    if not found:
+        tell_delay(where, me, sender)
+        raise click.exceptions.Exit(_NOTHING_CAME)
+    output.print_places([_place(one, me) for one in found], as_json, with_body=False)
+
+
+def _wait_for_news(
+    where: Mailboxes, me: str, loaded: settings.Settings, timeout: float | None, sender: str | None, as_json: bool
+) -> None:
+    """Wait as a shell in a session's background does, whose end wakes the model: told once, and a burst at once."""
+    from ai_bridge.reach import background_wait
+    from ai_bridge.reach.notice import notice
+
+    check_output()
+    claim = background_wait.await_news(where, me, loaded, timeout, sender)
+    if claim is None:
+        tell_delay(where, me, sender)
+        raise click.exceptions.Exit(_NOTHING_CAME)
+    told = False
+    try:
+        if as_json:
+            output.print_places([_place(one, me) for one in claim.news], as_json, with_body=False)
+        else:
+            click.echo(f"{notice(me, claim.news)} Then run this wait again.")
+        sys.stdout.flush()
+        told = is_taken(_TOLD_S)
+    except BrokenPipeError:
+        raise NotTold() from None
+    finally:
+        claim.settle(told)
+
+
+def _place(waiting: Waiting, recipient: str) -> Place:
+    return Place(waiting.outbox, UNREAD, os.path.basename(waiting.path), recipient)

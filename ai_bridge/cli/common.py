@@ -1,0 +1,181 @@
+"""What all commands share: a group that imports a command only when it runs, common options, refusals."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from ai_bridge.agents import identity, person
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import adoption, tree
+from ai_bridge.mailboxes.adoption import NotAdopted
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.reference import View
+from ai_bridge.text import printable
+
+# Commands that make the mailboxes or need them later, commands that adopt them, and commands that only look: at how
+# the mail stands, or at the mail itself.
+_TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link")
+_ADOPT = ("start", "restart")
+_OPERATE = ("health", "logs", "stop", "config")
+_SHOW = ("list", "show", "history", "search", "decisions", "peers", "status")
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named with their module and short help, and imported when one is run.
+
+    click's own help, completion and did-you-mean would import them all; those three are answered here.
+    """
+
+    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lazy = lazy or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.lazy:
+            return None
+        module, _, attribute = self.lazy[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in self.lazy.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(name, help=self.lazy[name][1]) for name in self.lazy if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand:
+            raise click.exceptions.NoSuchCommand(args[0], possibilities=list(self.lazy), ctx=ctx) from None
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run what the words ask for; help and version are printed before any command is invoked."""
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            _flush_or_silence()
+            click.echo(f"error: {disk_error('standard output', error)}", err=True)
+            sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a refusal becomes one line on standard error and its exit code."""
+        if sys.stdout is None:  # closed by whoever started us
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except BridgeError as refusal:
+            _flush_or_silence()
+            click.echo(f"error: {refusal}", err=True)
+            ctx.exit(refusal.exit_code)
+        except OSError as error:
+            if error.filename is None:
+                _flush_or_silence()
+            if error.errno != errno.EPIPE:
+                click.echo(f"error: {disk_error('standard output', error)}", err=True)
+            ctx.exit(1)
+        finally:
+            nudge.flush()
+
+
+def _flush_or_silence() -> None:
+    """Where standard output takes nothing any more, keep the interpreter from trying again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def common(agent_help: str = "Who I am (else AI_BRIDGE_AGENT).") -> Callable[[Command], Command]:
+    """Add the options every command has: --mailboxes, --agent, --json."""
+
+    def decorate(command: Command) -> Command:
+        command = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines.")(command)
+        command = click.option("--agent", metavar="ADDRESS", help=agent_help, shell_complete=complete_agents)(command)
+        return click.option(
+            "--mailboxes", "where", metavar="DIR", callback=_found, help="The mailboxes (else AI_BRIDGE_MAILBOXES)."
+        )(command)
+
+    return decorate
+
+
+def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailboxes | str | None:
+    """Turn the option into the mailboxes it names; commands that make them, or need them later, take the word."""
+    if ctx.resilient_parsing or ctx.command.name in _TAKE_THE_WORD:
+        return value
+    if ctx.command.name in _ADOPT:
+        return _adopted(value)
+    by_client = bool(person.clients_variable())
+    looking = _OPERATE if by_client else (*_OPERATE, *_SHOW)  # a client's shell shows a model what it prints
+    is_looking = ctx.command.name in looking
+    where = tree.find(value, only_to_look=is_looking, by_client=by_client)
+    if is_looking and not (tree.named(value) or tree.is_adopted(where.path)):
+        click.echo(f"warning: {NotAdopted(path=where.path)}", err=True)
+    return where
+
+
+def _adopted(chosen: str | None) -> Mailboxes:
+    """Return the mailboxes; if they were found, the person who runs this command adopts them by it.
+
+    A client's shell adopts nothing, and what is named is not remembered.
+    """
+    by_client = bool(person.clients_variable())
+    if tree.named(chosen) or by_client:
+        return tree.find(chosen, by_client=by_client)
+    where = tree.find(chosen, only_to_look=True)
+    if not tree.is_adopted(where.path) and adoption.adopt(where.path):
+        click.echo(f"adopted {printable(where.path)}: its mail is moved and read from now on", err=True)
+    return where
+
+
+def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Complete an address with the agents of the mailboxes in reach."""
+    try:
+        agents = tree.find(ctx.params.get("where"), only_to_look=True).agents()
+    except (BridgeError, OSError):
+        return []
+    return [agent for agent in agents if agent.startswith(incomplete)]
+
+
+def view(where: Mailboxes, agent: str | None) -> View:
+    """Return what the caller may mean by an ID; who that is need not be known."""
+    try:
+        return View(identity.who(where, agent).address)
+    except BridgeError:
+        return View()
+
+
+def check_number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """Refuse what is a float and no number: a range lets it through."""
+    if value is not None and value != value:
+        raise click.BadParameter("it is not a number")
+    return value
+
+
+def echo_json(entries: Iterable[dict[str, object]]) -> None:
+    """Print one object a line."""
+    import json
+
+    for entry in entries:
+        click.echo(json.dumps(entry))

@@ -1,0 +1,78 @@
+"""A card in a person's editor: what they wrote becomes the card, or is kept in a file whose path they are told."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+import click
+
+from ai_bridge.agents import cards
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import durable, untrusted
+
+_FOLDER = "edited"
+
+
+class NotACard(BridgeError):
+    sentence = "{why}; the card of {agent} was not changed, and what you wrote is in {path}"
+
+
+class EditorFailed(BridgeError):
+    sentence = "{why}; the card of {agent} was not changed"
+
+
+def edit(where: Mailboxes, agent: str) -> None:
+    """Open the card in the person's editor, and take what they wrote; raises `BridgeError` if it is no card."""
+    before = f"{cards.as_text(where, agent).rstrip()}\n"
+    path = where.state_file(_FOLDER, f"{agent}.{secrets.token_hex(4)}.md")
+    durable.make_directory(os.path.dirname(path))
+    durable.write_new(path, before.encode("utf-8", "replace"))
+    mark = _mark(path)
+    try:
+        click.edit(filename=path)
+        after = _written(path)
+        if after != before or (_mark(path) != mark and cards.is_damaged(where, agent)):  # saving it repairs it
+            cards.replace(where, agent, after)
+    except cards.BadField:  # which has kept the text itself
+        durable.remove(path)
+        raise
+    except (BridgeError, OSError, ValueError, click.ClickException, KeyboardInterrupt) as trouble:
+        raise _kept(path, before, agent, _why(path, trouble)) from None
+    durable.remove(path)
+
+
+def _mark(path: str) -> tuple[int, int]:
+    """Return what changes when a file is saved."""
+    found = os.stat(path)
+    return found.st_ino, found.st_mtime_ns
+
+
+def _written(path: str) -> str:
+    """Return what the editor left, with line feeds alone; raises what `read_file` does, or UnicodeDecodeError."""
+    return untrusted.read_delivered(path).decode("utf-8-sig").replace("\r\n", "\n")
+
+
+def _why(path: str, trouble: BaseException) -> str:
+    if isinstance(trouble, UnicodeDecodeError):
+        return f"the text is not UTF-8: byte {trouble.object[trouble.start]:#04x} at offset {trouble.start}"
+    if isinstance(trouble, OSError):
+        return str(disk_error(path, trouble))
+    if isinstance(trouble, click.ClickException):
+        return trouble.message
+    return str(trouble) or "it was interrupted"
+
+
+def _kept(path: str, before: str, agent: str, why: str) -> BridgeError:
+    """Return the refusal; a file that says nothing new is not kept."""
+    try:
+        raw = untrusted.read_delivered(path)
+        if is_new := raw != before.encode("utf-8", "replace"):
+            durable.replace_own(path, raw)  # an editor may have put another file there, which others may read
+    except (BridgeError, OSError):
+        is_new = os.path.lexists(path)
+    if is_new:
+        return NotACard(why=why, agent=agent, path=path)
+    durable.remove(path)
+    return EditorFailed(why=why, agent=agent)

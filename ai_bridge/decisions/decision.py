@@ -1,0 +1,109 @@
+"""How a decision stands: who may vote, who voted how, and what follows by the rule."""
+
+from __future__ import annotations
+
+from ai_bridge.decisions.votes import APPROVE, MAJORITY, OBJECT, RULE_HEADER, UNANIMOUS, voters_of
+from ai_bridge.message.message import Message
+
+OPEN, APPROVED, REJECTED, DISPUTED = "open", "approved", "rejected", "disputed"
+
+
+class Vote:
+    """A voter's newest vote: its `tag`, and the `message` that holds it (`sender` wrote it)."""
+
+    __slots__ = ("message", "sender", "tag")
+
+    def __init__(self, sender: str, tag: str, message: Message) -> None:
+        self.sender = sender
+        self.tag = tag
+        self.message = message
+
+
+class Decision:
+    """How a decision stands.
+
+    `opening` is its first message, `opener` who wrote it, `rule` how it is decided; `voters` are all who may vote,
+    the opener first, of whom `asked` were written to; `votes` are those cast, by voter; `judges` were asked
+    because the others were split; `untagged` answered and did not vote.
+    """
+
+    __slots__ = ("asked", "judges", "opener", "opening", "rule", "untagged", "voters", "votes")
+
+    def __init__(self, opening: Message, opener: str) -> None:
+        self.opening = opening
+        self.opener = opener
+        self.rule = opening.get(RULE_HEADER) or MAJORITY
+        self.voters = list(dict.fromkeys([opener, *voters_of(opening)]))
+        self.asked = {opener}
+        self.judges: list[str] = []
+        self.votes = {opener: Vote(opener, APPROVE, opening)}
+        self.untagged: list[str] = []
+
+    @property
+    def id(self) -> str:
+        """The ID of the opening message, which is that of the thread."""
+        return self.opening.id
+
+    @property
+    def of(self) -> int:
+        """How many voices there are; of an even number by majority one more is the judge's, should it be needed."""
+        count = len(self.voters)
+        return count + 1 if self.rule == MAJORITY and count % 2 == 0 else count
+
+    @property
+    def needed(self) -> int:
+        """How many voices decide: of three two by majority, and all three where it must be unanimous."""
+        return max(3, self.of) if self.rule == UNANIMOUS else self.of // 2 + 1
+
+    def count(self, tag: str) -> int:
+        """Return how many voted so."""
+        return sum(vote.tag == tag for vote in self.votes.values())
+
+    @property
+    def missing(self) -> list[str]:
+        """Who is to vote and has not: of those who were written to, or of all where all must agree."""
+        entitled = self.voters if self.rule == UNANIMOUS else [voter for voter in self.voters if voter in self.asked]
+        return [voter for voter in entitled if voter not in self.votes]
+
+    @property
+    def awaited(self) -> list[str]:
+        """Whose vote may still matter."""
+        return self.missing if self.state in (OPEN, DISPUTED) else []
+
+    @property
+    def reserve(self) -> list[str]:
+        """Who may vote and was not written to yet."""
+        return [voter for voter in self.voters if voter not in self.asked]
+
+    @property
+    def state(self) -> str:
+        """Return open, approved, rejected or disputed."""
+        approve, objections = self.count(APPROVE), self.count(OBJECT)
+        if approve >= self.needed:
+            return APPROVED
+        if self.rule == UNANIMOUS:
+            return self._not_unanimous(approve, objections)
+        if objections >= self.needed:
+            return REJECTED
+        return DISPUTED if objections and set(self.missing) <= set(self.judges) else OPEN
+
+    def _not_unanimous(self, approve: int, objections: int) -> str:
+        if len(self.votes) < len(self.voters):
+            return OPEN
+        return REJECTED if objections > approve else DISPUTED
+
+    def as_json(self) -> dict[str, object]:
+        """Return the decision as programs read it."""
+        return {
+            "thread": self.id,
+            "subject": self.opening.subject,
+            "opener": self.opener,
+            "rule": self.rule,
+            "state": self.state,
+            "needed": self.needed,
+            "of": self.of,
+            "votes": {voter: self.votes[voter].tag if voter in self.votes else None for voter in self.voters},
+            "vote_ids": {voter: vote.message.id for voter, vote in self.votes.items()},
+            "missing": self.awaited,
+            "judge": self.judges[-1] if self.judges else None,
+        }

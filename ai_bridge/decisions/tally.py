@@ -1,0 +1,196 @@
+"""Deciding together: one agent proposes, others approve or object, and a judge is asked where they are split.
+
+A decision is a thread. Its opening message says by which rule (`Decide`) and who votes (`Voters`); a vote is a
+voter's newest answer in the thread with a line that begins with `[LGTM]` or `[CONTINUE]`. The tally is computed
+from the files alone, so there is nothing to keep in step.
+"""
+
+from __future__ import annotations
+
+from ai_bridge.agents import presence
+from ai_bridge.decisions.decision import Decision, Vote
+from ai_bridge.decisions.votes import (
+    JUDGE,
+    MAJORITY,
+    RULE_HEADER,
+    RULES,
+    UNANIMOUS,
+    VOTERS_HEADER,
+    vote_of,
+    voters_of,
+)
+from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
+from ai_bridge.history import search
+from ai_bridge.mailboxes.compose import Draft, resolve
+from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.address import EVERYONE, split_list
+from ai_bridge.message.message import Message, stamp_of
+
+
+class NoDecision(BridgeError):
+    sentence = "{id} belongs to no decision: `ai-bridge decisions` lists those there are"
+    for_model = "{id} belongs to no decision: give the ID that peer_send(decide=…) returned, or that of an answer"
+
+
+class BadRule(BridgeError):
+    sentence = "a decision is by majority or unanimous, not by {rule!r}"
+
+
+class NoVoters(BridgeError):
+    sentence = "a decision needs others who vote: name them in voters or to"
+
+
+class TooFewVoters(BridgeError):
+    sentence = "an unanimous decision takes three: name two voters besides yourself, or decide by majority"
+
+
+class NotCounted(BridgeError):
+    sentence = "the votes on {id} cannot be counted just now: another process is building the index; ask again soon"
+
+
+# Who wrote a message (whose outbox it lies in), the message, and whom this copy of it is for.
+Said = tuple[str, Message, str]
+
+
+# --- open -----------------------------------------------------------------------------------------------
+
+
+def opening(sender: str, recipients: list[str], rule: str, voters: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return who is written to and the headers of a message that opens a decision; raises a `BridgeError`.
+
+    All addresses are known ones. One voter who is not written to is kept back as the judge, where the others may
+    come out even; otherwise all who vote are written to.
+    """
+    entitled = [voter for voter in dict.fromkeys(voters) if voter != sender]
+    if not entitled:
+        raise NoVoters()
+    if rule == UNANIMOUS and len(entitled) < 2:
+        raise TooFewVoters()
+    asked = set(entitled) & set(recipients)
+    has_judge = rule == MAJORITY and len(entitled) == len(asked) + 1 and len(asked) % 2 == 1
+    if not has_judge:
+        recipients = list(dict.fromkeys([*recipients, *entitled]))
+    return recipients, {RULE_HEADER: rule, VOTERS_HEADER: ", ".join(entitled)}
+
+
+def begin(mailboxes: Mailboxes, sender: str, draft: Draft, rule: str, voters: list[str] | None) -> None:
+    """Make a draft one that opens a decision, a thread of its own; raises a `BridgeError`.
+
+    `voters` are names of agents; without any the recipients vote, and of everybody those online, if any is.
+    """
+    if rule not in RULES:
+        raise BadRule(rule=rule)
+    recipients = resolve(mailboxes, sender, draft.recipients)
+    if voters is not None:
+        entitled = resolve(mailboxes, sender, voters)
+    elif any(EVERYONE in split_list(text) for text in draft.recipients):
+        awake = presence.online(mailboxes)
+        entitled = [agent for agent in recipients if agent in awake] or recipients
+    else:
+        entitled = recipients
+    draft.recipients, headers = opening(sender, recipients, rule, entitled)
+    draft.thread, draft.extra = None, draft.extra | headers
+
+
+# --- tally ----------------------------------------------------------------------------------------------
+
+
+def tally(mailboxes: Mailboxes, id_: str, in_hand: tuple[str, Message] | None = None) -> Decision:
+    """Return how the decision stands to which the message `id_` belongs.
+
+    `in_hand` is a message of the thread, with who wrote it, that may not lie where others find it yet. Raises
+    `NoSuchMessage`, `NoDecision`, or `NotCounted`.
+    """
+    said = _all_said(mailboxes, id_)
+    decision = _opened(said)
+    if decision is None:
+        raise NoDecision(id=id_)
+    if in_hand is not None:
+        said = _with(said, *in_hand)
+    for sender, found, recipient in said:
+        if sender == decision.opener:
+            _note_asked(decision, found, recipient)
+    for sender, found, _ in said:
+        if found.thread == decision.id and sender in decision.voters:
+            _note_vote(decision, sender, found)
+    return decision
+
+
+def _all_said(mailboxes: Mailboxes, id_: str) -> list[Said]:
+    """Return the messages of the thread that the message is of, in the order of time."""
+    places, complete = search.thread(mailboxes, id_)
+    if not complete:
+        raise NotCounted(id=id_)
+    if not places:
+        raise NoSuchMessage(id=id_, where=f" in {mailboxes.path}")
+    return [one for place in places if (one := _loaded(place)) is not None]
+
+
+def _loaded(place: Place) -> Said | None:
+    """Return what a place holds, if its sender is the owner of the outbox: else it will be rejected."""
+    try:
+        found = place.load()
+    except (Malformed, OSError):
+        return None
+    return (place.outbox.owner, found, place.recipient) if found.sender == place.outbox.owner else None
+
+
+def _with(said: list[Said], sender: str, found: Message) -> list[Said]:
+    """Put a message that is not among the others where its time is, by the order of its sender's own IDs."""
+    if found.id in {one.id for _, one, _ in said}:
+        return said
+    stamp = stamp_of(found.id) or "9"
+    later = [n for n, (by, one, _) in enumerate(said) if by == sender and (stamp_of(one.id) or "9") > stamp]
+    place = later[0] if later else len(said)
+    return [*said[:place], (sender, found, ""), *said[place:]]
+
+
+def _opened(said: list[Said]) -> Decision | None:
+    """Return the decision that was opened; where two claim its ID, that of the agent the ID begins with."""
+    opened: dict[str, Message] = {}
+    for sender, found, _ in said:
+        if found.get(RULE_HEADER) in RULES and found.thread in (None, found.id) and voters_of(found):
+            opened.setdefault(sender, found)
+    if len(opened) > 1:
+        opened = {sender: found for sender, found in opened.items() if found.id.startswith(f"{sender}-")}
+    return next((Decision(found, sender) for sender, found in opened.items() if len(opened) == 1), None)
+
+
+def _note_asked(decision: Decision, found: Message, recipient: str) -> None:
+    """Take note of who was written to by the opener: to vote, or automatically to judge, and then only one other."""
+    if found.id == decision.id:
+        decision.asked.add(recipient)
+    elif (
+        found.thread == decision.id
+        and found.get(RULE_HEADER) == JUDGE
+        and found.get("Auto-Submitted")
+        and recipient != decision.opener
+    ):
+        is_voter = recipient in decision.voters
+        if not is_voter and decision.judges:
+            return
+        decision.asked.add(recipient)
+        decision.judges.append(recipient)
+        decision.voters += [] if is_voter else [recipient]
+
+
+def _note_vote(decision: Decision, sender: str, found: Message) -> None:
+    """Take note of a voter's answer; those of one voter come in the order they were written."""
+    tag = vote_of(found.body)
+    if tag is not None:
+        decision.votes[sender] = Vote(sender, tag, found)
+    elif sender != decision.opener and sender not in decision.untagged:
+        decision.untagged.append(sender)
+
+
+def decisions(mailboxes: Mailboxes) -> list[Decision]:
+    """Return every decision, the newest last."""
+    ids = dict.fromkeys(place.id for place in search.openings(mailboxes))
+    found = []
+    for id_ in ids:
+        try:
+            found.append(tally(mailboxes, id_))
+        except BridgeError:  # its file was taken away just now
+            continue
+    return found

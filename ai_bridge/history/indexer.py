@@ -1,0 +1,192 @@
+"""How the index follows the outboxes: what is new there is read and written to its database, and stays findable.
+
+A directory is listed again where its time has changed, and of the names found there only new ones are read. Rows have
+numbers that follow the time of their messages, so a query walks from the newest back and stops when it has enough.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+from ai_bridge.history.database import Database
+from ai_bridge.history.entry import STATES, Row, Text, locate, nanoseconds, read, slot, told
+from ai_bridge.mailboxes.outbox import DIRECTORIES, Outbox
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import untrusted
+
+# To be raised with every change to what is written to the database.
+VERSION = 1
+# A row without a name is of a file that went away: its words cannot be taken out of a table without content, so its
+# number is never given to another. New words are merged with older ones at the end of a refresh.
+SCHEMA = """
+CREATE TABLE messages (rowid INTEGER PRIMARY KEY, outbox TEXT, name TEXT, size INTEGER, written INTEGER);
+CREATE UNIQUE INDEX names ON messages (outbox, name);
+CREATE TABLE unsettled (rowid INTEGER PRIMARY KEY);
+CREATE TABLE directories (path TEXT PRIMARY KEY, written INTEGER) WITHOUT ROWID;
+CREATE VIRTUAL TABLE texts USING fts5(
+    subject, body, keys, content='', columnsize=0, tokenize='unicode61 remove_diacritics 2');
+INSERT INTO texts (texts, rank) VALUES
+    ('pgsz', 16000), ('hashsize', 64000000), ('automerge', 0), ('crisismerge', 1000)
+"""
+COLUMNS = "messages.rowid, outbox, name, size, written"
+_UNSETTLED = f"SELECT {COLUMNS} FROM unsettled JOIN messages USING (rowid)"
+_NAMES = "SELECT name FROM messages WHERE outbox = ?"
+_NEXT_FREE = """
+SELECT rowid + 1 FROM messages AS taken WHERE rowid >= ?
+AND NOT EXISTS (SELECT 1 FROM messages WHERE rowid = taken.rowid + 1) ORDER BY rowid LIMIT 1
+"""
+# The number is that of the pages written at most. A step for so many new messages keeps pace with them.
+_MERGE = "INSERT INTO texts (texts, rank) VALUES ('merge', 100)"
+_MESSAGES_A_STEP = 1000
+# Nanoseconds: what changed so short a time ago may change again and show no other time.
+_SETTLE_NS = 2_000_000_000
+# Characters that are written to the database at once, and what a file counts besides its body. Most pages of
+# `messages` are touched each time, so it is better done seldom.
+_BATCH = 32_000_000
+_LEAST = 500
+
+
+class Index:
+    """An open index; `complete` tells whether it was brought up to date."""
+
+    __slots__ = ("_database", "complete", "connection", "mailboxes")
+
+    def __init__(self, mailboxes: Mailboxes, database: Database) -> None:
+        self.mailboxes = mailboxes
+        self.complete = False
+        self.connection = database.connection
+        self._database = database
+
+    def free(self, wanted: int) -> int:
+        """Return the first number from `wanted` on that no row has."""
+        if self.connection.execute("SELECT 1 FROM messages WHERE rowid = ?", (wanted,)).fetchone() is None:
+            return wanted
+        return int(self.connection.execute(_NEXT_FREE, (wanted,)).fetchone()[0])
+
+    def forget(self, rows: list[Row]) -> bool:
+        """Forget files that are gone or altered, so that `refresh` looks for them; False where others are at work."""
+        with self._database.alone() as self.complete:
+            if self.complete:
+                self._forget(rows)
+        return self.complete
+
+    def refresh(self) -> None:
+        """Take in what came since the last time; `complete` is False where another process is at that."""
+        quiet_ns, seen = time.time_ns() - _SETTLE_NS, self._seen()
+        self.complete = True
+        if self._changed(seen) or self.connection.execute("SELECT 1 FROM unsettled").fetchone():
+            with self._database.alone() as self.complete:
+                if self.complete:
+                    self._look_again(quiet_ns)
+                    self._take_in(seen, quiet_ns)
+
+    def _seen(self) -> dict[str, int]:
+        """Return when each directory of messages was last changed, in nanoseconds, by `owner/state`."""
+        seen = {}
+        for outbox in self.mailboxes.outboxes():
+            for state in STATES:
+                with suppress(OSError):
+                    found = os.stat(f"{outbox.path}/{DIRECTORIES[state]}")
+                    seen[f"{outbox.owner}/{state}"] = nanoseconds(found)
+        return seen
+
+    def _changed(self, seen: dict[str, int]) -> set[str]:
+        known = dict(self.connection.execute("SELECT path, written FROM directories"))
+        return {path for path, _ in seen.items() ^ known.items()}
+
+    def _look_again(self, quiet_ns: int) -> None:
+        """Forget what was altered soon after it was read, and look no more at what was last written before then."""
+        settled, altered = [], []
+        for row in map(Row._make, self.connection.execute(_UNSETTLED).fetchall()):
+            found = locate(self.mailboxes.outbox(row.outbox), row.name)
+            if found is None or not row.is_of(found[1]):
+                altered.append(row)
+            elif row.written < quiet_ns:
+                settled.append((row.rowid,))
+        with self.connection:
+            self.connection.executemany("DELETE FROM unsettled WHERE rowid = ?", settled)
+        self._forget(altered)
+
+    def _forget(self, rows: list[Row]) -> None:
+        numbers = [(row.rowid,) for row in rows]
+        paths = {(f"{row.outbox}/{state}",) for row in rows for state in STATES}
+        with self.connection as connection:
+            connection.executemany("UPDATE messages SET outbox = NULL, name = NULL WHERE rowid = ?", numbers)
+            connection.executemany("DELETE FROM unsettled WHERE rowid = ?", numbers)
+            connection.executemany("DELETE FROM directories WHERE path = ?", paths)
+
+    def _take_in(self, seen: dict[str, int], quiet_ns: int) -> None:
+        """Read what is new where a directory changed; one unchanged since `quiet_ns` is not listed next time."""
+        changed = self._changed(seen)
+        texts, listed, size, taken = list[Text](), dict[str, int | None](), 0, 0
+        for owner in sorted({path.partition("/")[0] for path in changed}):
+            paths = {state: path for state in STATES if (path := f"{owner}/{state}") in changed}
+            for text in self._new(self.mailboxes.outbox(owner), paths, seen):
+                texts.append(text)
+                taken += 1
+                size += len(text.words[1]) + _LEAST
+                if size >= _BATCH:
+                    self._write(texts, listed, quiet_ns)
+                    texts, listed, size = [], {}, 0
+            listed |= {path: seen.get(path) for path in paths.values()}
+        self._write(texts, listed, quiet_ns)
+        self._merge(1 + taken // _MESSAGES_A_STEP)
+
+    def _merge(self, steps: int) -> None:
+        """Merge new words with older ones, which makes queries faster: so many steps, or until all is done."""
+        for _ in range(steps):
+            before = self.connection.total_changes
+            with self.connection:
+                self.connection.execute(_MERGE)
+            if self.connection.total_changes - before < 2:  # which, says FTS5, is when there was nothing to do
+                break
+
+    def _new(self, outbox: Outbox, paths: dict[str, str], seen: dict[str, int]) -> Iterator[Text]:
+        """Read the files with new names; a directory that hides something is taken out of `seen`."""
+        known = {name for (name,) in self.connection.execute(_NAMES, (outbox.owner,))}
+        for state, path in paths.items():
+            try:
+                names = os.listdir(untrusted.real_directory(outbox.directory(state)))
+            except OSError:
+                seen.pop(path, None)
+                continue
+            for name in names:
+                if name not in known and (meaning := told(name))[0]:
+                    known.add(name)
+                    if text := read(outbox, state, name, *meaning):
+                        yield text
+                    else:
+                        seen.pop(path, None)
+
+    def _write(self, texts: list[Text], listed: dict[str, int | None], quiet_ns: int) -> None:
+        """Write to the database what was read, and when the directories changed of which nothing is missing then."""
+        texts.sort()
+        try:
+            self._insert(_numbered(texts, int), listed, quiet_ns)
+        except sqlite3.IntegrityError:  # some number is taken: to ask for each of them before would take longer
+            self._insert(_numbered(texts, self.free), listed, quiet_ns)
+
+    def _insert(self, rows: list[tuple[int, Text]], listed: dict[str, int | None], quiet_ns: int) -> None:
+        words = ((number, *text.words) for number, text in rows)
+        files = ((number, text.outbox, text.name, text.size, text.written) for number, text in rows)
+        unsettled = ((number,) for number, text in rows if text.written >= quiet_ns)
+        quiet = ((path, changed) for path, changed in listed.items() if changed and changed < quiet_ns)
+        with self.connection as connection:
+            connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", files)
+            connection.executemany("INSERT INTO texts (rowid, subject, body, keys) VALUES (?, ?, ?, ?)", words)
+            connection.executemany("INSERT INTO unsettled VALUES (?)", unsettled)
+            connection.executemany("DELETE FROM directories WHERE path = ?", ((path,) for path in listed))
+            connection.executemany("INSERT INTO directories VALUES (?, ?)", quiet)
+
+
+def _numbered(texts: list[Text], free: Callable[[int], int]) -> list[tuple[int, Text]]:
+    """Give each of the sorted texts the number of its time, or the next one above that `free` allows."""
+    rows, last = [], slot("0") - 1
+    for text in texts:
+        last = free(max(slot(text.stamp), last + 1))
+        rows.append((last, text))
+    return rows

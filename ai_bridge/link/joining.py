@@ -1,0 +1,83 @@
+"""Make and end a link: the server is asked first, so that what cannot work is said at once."""
+
+from __future__ import annotations
+
+from ai_bridge.agents import other_teams
+from ai_bridge.link import config
+from ai_bridge.link.config import Link, NotInstalled, Refusal, Trouble
+from ai_bridge.link.remote_agents import Book
+from ai_bridge.mailboxes.tree import Mailboxes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ai_bridge.link.broker.connection import Server
+
+
+def make(mailboxes: Mailboxes, link: Link, take_over: bool) -> str:
+    """Link the mailboxes; returns why the server cannot be reached just now, '' where it is.
+
+    Raises `BadLink`, `NotInstalled`, or `Refusal` where the server or another team refuses; nothing is stored then.
+    """
+    before = config.load(mailboxes)
+    if before is not None and before.team == link.team:
+        link.id = before.id
+    link.check()
+    try:
+        from ai_bridge.link.carrier import try_once
+    except ImportError:
+        raise NotInstalled() from None
+    trouble = ""
+    try:
+        try_once(link, lambda server: server.prepare(take_over))
+    except Refusal:
+        raise
+    except Trouble as found:
+        trouble = str(found)
+    config.store(mailboxes, link)
+    return trouble
+
+
+def make_streams(link: Link, teams: list[str], replicas: int) -> list[str]:
+    """Make on the server what these teams need, as its administrator; returns what of it is not right.
+
+    Raises `BadLink`, `NotInstalled`, `Trouble` or `Refusal`.
+    """
+    for team in teams:
+        config.check_team(team)
+    link.check()
+    try:
+        from ai_bridge.link.carrier import try_once
+    except ImportError:
+        raise NotInstalled() from None
+    notes: list[str] = []
+
+    async def do(server: Server) -> None:
+        notes.extend(await server.make_streams(teams, replicas))
+
+    try_once(link, do)
+    return notes
+
+
+def end(mailboxes: Mailboxes) -> tuple[Link, str]:
+    """Forget the link and its agents; returns it, and why the server could not be told, '' where it was.
+
+    Raises `BadLink` where there is none.
+    """
+    link = config.load(mailboxes)
+    if link is None:
+        raise config.BadLink(what="these mailboxes have no link: `ai-bridge link URL --as TEAM` makes one")
+    config.remove(mailboxes, link)
+    book = Book(mailboxes, link, 0)
+    book.look()
+    for called, card in list(book.others.items()):
+        if card.get(other_teams.LINK) == link.team:
+            book.forget(called)
+    try:
+        from ai_bridge.link.carrier import try_once
+
+        try_once(link, lambda server: server.leave(list(book.cards())))
+    except ImportError:
+        return link, str(NotInstalled())
+    except Trouble as found:
+        return link, str(found)
+    return link, ""

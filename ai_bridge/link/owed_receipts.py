@@ -1,0 +1,116 @@
+"""What receipts a link still owes: a file of lines, so that `.read`, which may be huge, is never listed.
+
+A batch is added before it is dropped, and flushed right after it was accepted. What a power cut took from the file
+meanwhile is found again among the messages that have not ended: they are added anew at each start.
+"""
+
+import json
+import os
+from contextlib import suppress
+
+from ai_bridge.system import durable
+
+# Lines, beyond those that still count, at which the file is written anew.
+_SPARE = 10_000
+
+
+class Debt:
+    """One receipt owed: for the file `name` in the outbox of `called`, to `agent` (its address there) of its team.
+
+    `attempt` is how often the message had come back before.
+    """
+
+    __slots__ = ("agent", "attempt", "called", "name")
+
+    def __init__(self, called: str, name: str, agent: str, attempt: int = 0) -> None:
+        self.called = called
+        self.name = name
+        self.agent = agent
+        self.attempt = attempt
+
+    @property
+    def key(self) -> str:
+        return f"{self.called}/{self.name}"
+
+    def line(self) -> str:
+        return json.dumps([self.called, self.name, self.agent, self.attempt]) + "\n"
+
+
+class Journal:
+    """The receipts owed, by outbox and name; in memory, and in the file at `path`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._owed: dict[str, dict[str, Debt]] = {}
+        self._lines = 0
+        self._dirty = False
+        durable.make_directory(os.path.dirname(path))
+        with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                self._replay(line)
+        self._rewrite()
+
+    def _replay(self, line: str) -> None:
+        with suppress(ValueError, TypeError, RecursionError):
+            said = json.loads(line)
+            if isinstance(said, str):
+                self._forget(said)
+            elif len(said) == 4:
+                self._put(Debt(*said))
+
+    def owed(self) -> dict[str, list[Debt]]:
+        """Return what is owed, by outbox."""
+        return {called: list(debts.values()) for called, debts in self._owed.items()}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._owed.values()))
+
+    def add(self, debts: list[Debt]) -> None:
+        """Owe these too, durably after the next `flush`; raises OSError, and nothing of them is owed then."""
+        new = [debt for debt in debts if not self._owes(debt)]
+        if new:
+            self._append("".join(debt.line() for debt in new))
+        for debt in new:
+            self._put(debt)
+
+    def has(self, called: str, name: str) -> bool:
+        """Tell whether a receipt is owed for that file."""
+        return name in self._owed.get(called, {})
+
+    def _owes(self, debt: Debt) -> bool:
+        known = self._owed.get(debt.called, {}).get(debt.name)
+        return known is not None and known.attempt == debt.attempt
+
+    def settle(self, debts: list[Debt]) -> None:
+        """Owe these no more; if a crash forgets that, a receipt is sent once again, which changes nothing."""
+        self._append("".join(json.dumps(debt.key) + "\n" for debt in debts))
+        for debt in debts:
+            self._forget(debt.key)
+        if self._lines > len(self) + _SPARE:
+            self._rewrite()
+
+    def flush(self) -> None:
+        """Make durable what was added since; raises OSError."""
+        if self._dirty:
+            durable.flush_files(os.path.dirname(self._path), [self._path])
+        self._dirty = False
+
+    def _append(self, text: str) -> None:
+        durable.append(self._path, text.encode())
+        self._lines += text.count("\n")
+        self._dirty = True
+
+    def _rewrite(self) -> None:
+        debts = [debt for debts in self._owed.values() for debt in debts.values()]
+        durable.replace_own(self._path, "".join(debt.line() for debt in debts).encode())
+        self._lines = len(debts)
+
+    def _put(self, debt: Debt) -> None:
+        self._owed.setdefault(debt.called, {})[debt.name] = debt
+
+    def _forget(self, key: str) -> None:
+        called, _, name = key.partition("/")
+        debts = self._owed.get(called, {})
+        debts.pop(name, None)
+        if not debts:
+            self._owed.pop(called, None)

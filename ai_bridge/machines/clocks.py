@@ -1,0 +1,78 @@
+"""How the clocks of this and other machines run: for a person to know, never for mail to depend on.
+
+Another machine's page says when it was written, by that machine's clock; how far that is from when it was seen here
+is the difference of the clocks, give or take the way. A clock that jumps is known by one that only counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+
+from ai_bridge.machines import presence_pages
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import durable
+
+# Seconds: a page may be that long on its way, and that much is no jump.
+TOLERANCE_S, _JUMP_S = 30.0, 2.0
+# A change is seen when it happens only by who looks often.
+_OFTEN_S = 15.0
+_FILE = "clocks.json"
+# A day after it was seen nobody needs to know of it any more.
+_REMEMBERED_S = 86_400.0
+HERE = "here"
+# What a file that was damaged makes of itself.
+_DAMAGED = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
+
+
+class Clocks:
+    """Looks at the clocks at each sweep of a router; what is worth knowing is written to the state directory."""
+
+    def __init__(self, mailboxes: Mailboxes) -> None:
+        self._mailboxes = mailboxes
+        self._pages: dict[str, str] = {}
+        self._looked = -_OFTEN_S
+        self._offset = time.time() - counted()
+
+    def look(self) -> float:
+        """Look; returns by how many seconds this machine's clock jumped since the last look, 0.0 if it did not."""
+        offset = time.time() - counted()
+        jumped, self._offset = offset - self._offset, offset
+        found = {HERE: jumped} if abs(jumped) > _JUMP_S else {}
+        stated = presence_pages.stated(self._mailboxes)
+        if counted() - self._looked < _OFTEN_S and HERE not in found:
+            new = {name: at for name, (digest, at) in stated.items() if self._pages.get(name, digest) != digest}
+            found |= {name: at - time.time() for name, at in new.items() if at}
+        self._pages, self._looked = {name: digest for name, (digest, _) in stated.items()}, counted()
+        if found:
+            _save(self._mailboxes, found)
+        return found.get(HERE, 0.0)
+
+
+def counted() -> float:
+    """Return seconds by a clock that only counts, also while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def notable(mailboxes: Mailboxes) -> dict[str, float]:
+    """Return by how many seconds other machines' clocks are ahead, and `HERE`: how far this one's jumped today."""
+    now, found = time.time(), _load(mailboxes)
+    recent = {name: seconds for name, (seconds, at) in found.items() if abs(now - at) < _REMEMBERED_S}
+    return {name: seconds for name, seconds in recent.items() if name == HERE or abs(seconds) > TOLERANCE_S}
+
+
+def _load(mailboxes: Mailboxes) -> dict[str, tuple[float, float]]:
+    with suppress(OSError, *_DAMAGED), open(mailboxes.state_file(_FILE)) as file:
+        return {str(name): (float(seconds), float(at)) for name, (seconds, at) in json.load(file).items()}
+    return {}
+
+
+def _save(mailboxes: Mailboxes, found: dict[str, float]) -> None:
+    path, now = mailboxes.state_file(_FILE), time.time()
+    said = _load(mailboxes) | {name: (seconds, now) for name, seconds in found.items()}
+    with suppress(OSError):
+        durable.make_directory(os.path.dirname(path))
+        durable.replace_own(path, json.dumps(said).encode(), flush=False)

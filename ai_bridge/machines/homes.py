@@ -1,0 +1,245 @@
+"""Which machine moves an agent's mail: the home its card names, by the highest epoch this machine has heard of.
+
+One file, one mover: only the router of an agent's home claims, delivers and rejects what is for it, and only there
+its mail is read. No lock reaches another machine, so a home is given away by the machine that has it, or taken by a
+person's word where that machine is gone; each time the epoch grows by one, and of two the higher counts. A card of
+a lower epoch is an old one that a sync tool brought back.
+"""
+
+import os
+
+from ai_bridge.agents.policy import CARD_BYTES, ENDING, Policies
+from ai_bridge.errors import BridgeError, Malformed, disk_error
+from ai_bridge.machines import this_machine
+from ai_bridge.machines.home_lines import FIRST, Claim, number, parsed
+from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.message import address
+from ai_bridge.system import durable, filesystems, untrusted
+
+FOLDER = "homes"
+# The agents this machine asks for.
+WANTED = "wanted"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Mark = tuple[int, int, int]
+
+
+class LivesElsewhere(BridgeError):
+    sentence = (
+        "{agent} lives on {home}, and its mail is read there only: be another agent here "
+        "(`ai-bridge init NAME`), or move it (`ai-bridge card move-home {agent}`)"
+    )
+    for_model = (
+        "{agent} lives on {home}, and its mail is read there only: tell your user to set AI_BRIDGE_AGENT to another "
+        "address here, or to run `ai-bridge card move-home {agent}`"
+    )
+
+
+class LivedHere(LivesElsewhere):
+    sentence = (
+        "{agent} lives on {home}, and this machine is {here}: if that was this one, whose state directory was lost "
+        "or changed, take {agent} back with `ai-bridge card move-home {agent} --force`; else be another agent here"
+    )
+    for_model = (
+        "{agent} lives on {home}, and this machine is {here}: tell your user to run "
+        "`ai-bridge card move-home {agent} --force`, if that was this machine before it lost its state directory"
+    )
+
+
+class LivesNowhere(BridgeError):
+    sentence = (
+        "{agent} lives on no machine yet, and these mailboxes are shared: run `ai-bridge init {agent}` "
+        "on the machine where its mail is to be read"
+    )
+    for_model = (
+        "{agent} lives on no machine yet, and these mailboxes are shared: tell your user to run "
+        "`ai-bridge init {agent}` on the machine where its mail is to be read"
+    )
+
+
+class HomeLost(LivesNowhere):
+    sentence = (
+        "nobody can tell where {agent} lives, for its card is damaged ({damage}): repair it with "
+        "`ai-bridge card edit {agent}`, then run `ai-bridge init {agent}` on the machine where its mail is to be read"
+    )
+    for_model = (
+        "nobody can tell where {agent} lives, for its card is damaged ({damage}): tell your user to run "
+        "`ai-bridge card edit {agent}`, then `ai-bridge init {agent}` on the machine where its mail is to be read"
+    )
+
+
+class NobodyHere(BridgeError):
+    sentence = "no agent of {path} lives on this machine, {home}: add one with `ai-bridge init NAME`"
+    for_model = "no agent of {path} lives on this machine, {home}: tell your user to run `ai-bridge init NAME`"
+
+
+class Homes:
+    """Where each agent lives; a card is read when it has changed."""
+
+    __slots__ = ("_cards", "_mailboxes", "_shared", "stale")
+
+    def __init__(self, mailboxes: Mailboxes) -> None:
+        self._mailboxes = mailboxes
+        # The agents whose card says less than this machine, which wrote it or is to write it, knows.
+        self.stale: set[str] = set()
+        self._cards: dict[str, tuple[Mark, Claim]] = {}
+        self._shared: bool | None = None
+
+    def look(self, agents: "Iterable[str]") -> list[str]:
+        """Look anew, and return those of the agents whose mail a router here moves."""
+        self._shared = self._shared or None
+        return [agent for agent in agents if self.is_routed_here(agent)]
+
+    def of(self, agent: str) -> str:
+        """Return the machine the agent lives on, '' where nothing says so."""
+        return self.claim(agent).home
+
+    def is_here(self, agent: str) -> bool:
+        """Tell whether this machine moves what is for the agent; not if its card cannot be read just now.
+
+        A damaged card says what its lines say: one without the line `home` names none.
+
+        An agent without a home is this machine's where no other has the mailboxes, and else nobody's.
+        """
+        try:
+            found = self.claim(agent)
+        except BridgeError:
+            return False
+        return self._is_mine(found)
+
+    def _is_mine(self, found: "Claim") -> bool:
+        return found.home == this_machine.here() if found.home else not self.are_shared()
+
+    def is_routed_here(self, agent: str) -> bool:
+        """Tell whether a router here moves the agent's mail: not that of an agent a link carries."""
+        try:
+            found = self.claim(agent)
+        except BridgeError:
+            return False
+        return self._is_mine(found) and not found.link
+
+    def links(self, agents: "Iterable[str]") -> dict[str, str]:
+        """Return the link of each agent that one carries from here."""
+        return {agent: link for agent in agents if (link := self.claim(agent).link) and self.is_here(agent)}
+
+    def is_of_another_team(self, agent: str) -> bool:
+        """Tell whether a link carries the agent's mail; not if its card cannot be read just now."""
+        try:
+            return "@" in agent and bool(self.claim(agent).link)
+        except BridgeError:
+            return False
+
+    def check(self, agent: str) -> str:
+        """Return the agent if it lives here; raises `LivesElsewhere` or `LivesNowhere`."""
+        if self.is_here(agent):
+            return agent
+        if not (other := self.of(agent)):
+            raise self._nowhere(agent)
+        refusal = LivedHere if other.rpartition("-")[0] == this_machine.label() else LivesElsewhere
+        raise refusal(agent=agent, home=other, here=this_machine.here())
+
+    def _nowhere(self, agent: str) -> LivesNowhere:
+        try:
+            damage = Policies(self._mailboxes).damage(agent)
+        except OSError:
+            damage = ""
+        return HomeLost(agent=agent, damage=damage) if damage else LivesNowhere(agent=agent)
+
+    def is_elsewhere(self, agent: str) -> bool:
+        """Tell whether the agent is known to live on another machine."""
+        there = self.of(agent)
+        return there != "" and there != this_machine.here()
+
+    def claim(self, agent: str) -> Claim:
+        """Return what counts: the card, or what was heard before if that has a higher epoch; raises `DiskError`."""
+        said, heard = self._card(agent), remembered(self._mailboxes, agent)
+        if heard.epoch > said.epoch:
+            if this_machine.here() in (said.home, heard.home):
+                self.stale.add(agent)
+            return heard
+        self.stale.discard(agent)
+        if said.epoch > max(heard.epoch, FIRST):
+            remember(self._mailboxes, agent, said)
+        return said
+
+    def keep_notices(self) -> bool:
+        """Tell whether this machine moves what lies in the postmaster's outbox for nobody: one of all does."""
+        self.look([])
+        if not self.are_shared():
+            return True
+        known = {self.of(agent) for agent in self._mailboxes.agents()} - {""}
+        return this_machine.here() == min(known, default=this_machine.here())
+
+    def are_shared(self) -> bool:
+        """Tell whether another machine may have these mailboxes, too, as of the last `look`."""
+        if self._shared is None:
+            found = {self._may_be_elsewhere(agent) for agent in self._mailboxes.agents()}
+            # If no card at all can be read, any may say so.
+            self._shared = filesystems.is_shared(self._mailboxes.path) or True in found or found == {None}
+        return self._shared
+
+    def _may_be_elsewhere(self, agent: str) -> bool | None:
+        """Tell whether the agent lives elsewhere; None where its card cannot be read now."""
+        try:
+            return self.is_elsewhere(agent)
+        except BridgeError:
+            return None
+
+    def _card(self, agent: str) -> Claim:
+        path = os.path.join(self._mailboxes.path, AGENTS, agent + ENDING)
+        try:
+            found = os.lstat(path)
+            mark = (found.st_ino, found.st_size, found.st_mtime_ns)
+            known = self._cards.get(agent)
+            if known is None or known[0] != mark:
+                known = self._cards[agent] = (mark, parsed(untrusted.read_start(path, CARD_BYTES)))
+        except (FileNotFoundError, Malformed):
+            return Claim()
+        except OSError as error:
+            raise disk_error(path, error) from None
+        return known[1]
+
+
+# --- what this machine has heard of ---------------------------------------------------------------------
+
+
+def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
+    """Return the highest epoch heard of, and whose it is; nothing is kept of an agent that never moved.
+
+    Raises `DiskError`: without it an old card would be believed.
+    """
+    if not address.is_address(agent):
+        return Claim()
+    path = mailboxes.state_file(FOLDER, agent)
+    try:
+        words = untrusted.read_file(path, 256).decode("ascii", "replace").split()
+    except (FileNotFoundError, NotADirectoryError, Malformed):
+        return Claim()
+    except OSError as error:
+        raise disk_error(path, error) from None
+    known = len(words) == 2 and this_machine.is_home(words[1])
+    return Claim(words[1], number(words[0])) if known else Claim()
+
+
+def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
+    """Note an epoch; raises `DiskError`."""
+    path = mailboxes.state_file(FOLDER, agent)
+    try:
+        durable.make_directory(os.path.dirname(path))
+        durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+    except OSError as error:
+        raise disk_error(path, error) from None
+
+
+def wanted(mailboxes: Mailboxes) -> list[str]:
+    """Return the agents this machine asks for, and forget those it has got."""
+    known, found = Homes(mailboxes), []
+    for agent in sorted(filter(address.is_address, untrusted.listed(mailboxes.state_file(WANTED)))):
+        if known.of(agent) == this_machine.here():
+            durable.remove(mailboxes.state_file(WANTED, agent))
+        else:
+            found.append(agent)
+    return found

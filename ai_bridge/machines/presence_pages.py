@@ -1,0 +1,141 @@
+"""The other machines, as each tells of itself on a page that it alone writes: `presence/<home>.md`.
+
+Whether a page is fresh is judged by the changes seen here, never by comparing two machines' clocks.
+"""
+
+import os
+import time
+from calendar import timegm
+from contextlib import suppress
+
+from ai_bridge.errors import Malformed
+from ai_bridge.machines import this_machine
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.system import durable, untrusted
+
+FOLDER = "presence"
+HEARTBEAT_S = 25.0
+OFFLINE_S = 60.0
+_ENDING = ".md"
+# Some ten thousand sessions.
+_PAGE_BYTES = 1_048_576
+
+# What each page said last: reading it costs nothing, but parsing it at every sweep would.
+_parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
+
+
+def known(mailboxes: Mailboxes) -> set[str]:
+    """Return the IDs of all machines that are known of: this one, those with a page, and those agents live on."""
+    from ai_bridge.agents import address_book
+
+    homes = {card.get("home") for card in address_book.load_all(mailboxes).values()}
+    return {one for one in homes if this_machine.is_home(one)} | {this_machine.here(), *pages(mailboxes)}
+
+
+def fresh(mailboxes: Mailboxes) -> set[str]:
+    """Return the other machines whose page changed a short while ago, as seen here."""
+    found = set()
+    for name in pages(mailboxes):
+        raw, said = read_page(mailboxes, name)
+        if raw and is_fresh(mailboxes, name, raw, seconds(said.get("at"))):
+            found.add(name)
+    return found
+
+
+def stated(mailboxes: Mailboxes) -> dict[str, tuple[str, float]]:
+    """Return for each other machine that has a page what changes with it, and when it says it was written."""
+    found = {}
+    for name in pages(mailboxes):
+        said = read_page(mailboxes, name)[1]
+        found[name] = (str(said.get("at")), seconds(said.get("at")))
+    return found
+
+
+def asked(mailboxes: Mailboxes) -> dict[str, str]:
+    """Return the agents that other machines ask for, and who asks: of several the first by its ID.
+
+    Who has fallen silent since is not given anything: its mail would lie there.
+    """
+    found: dict[str, str] = {}
+    for name in pages(mailboxes):
+        raw, said = read_page(mailboxes, name)
+        agents = _asked_by(said)
+        if agents and is_fresh(mailboxes, name, raw, seconds(said.get("at"))):
+            for agent in agents:
+                found.setdefault(agent, name)
+    return found
+
+
+def _asked_by(said: dict[str, object]) -> list[str]:
+    wants = said.get("wants")
+    return [agent for agent in wants if isinstance(agent, str)] if isinstance(wants, dict) else []
+
+
+def pages(mailboxes: Mailboxes) -> list[str]:
+    """Return the homes of the other machines that have a page."""
+    names = untrusted.listed(os.path.join(mailboxes.path, FOLDER))
+    homes = {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)} - {this_machine.here()}
+    return sorted(filter(this_machine.is_home, homes))
+
+
+def read_page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]]:
+    """Return the bytes of a machine's page and what it says; nothing where it cannot be read."""
+    path = page_path(mailboxes, name)
+    try:
+        raw = untrusted.read_file(path, _PAGE_BYTES)
+        known = _parsed.get(path)
+        if known is None or known[0] != raw:
+            known = _parsed[path] = (raw, _said(raw))
+    except (OSError, Malformed):
+        return b"", {}
+    return known if known[1] else (b"", {})
+
+
+def _said(raw: bytes) -> dict[str, object]:
+    from ai_bridge.system import front_matter  # YAML is met only where there is another machine
+
+    try:
+        return front_matter.parse(raw)[0]
+    except ValueError:
+        return {}
+
+
+def page_path(mailboxes: Mailboxes, name: str) -> str:
+    return os.path.join(mailboxes.path, FOLDER, name + _ENDING)
+
+
+def is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool:
+    """Tell whether the page changed within the last `OFFLINE_S` seconds, as seen here.
+
+    When it changed is remembered in the state directory. A page seen for the first time is believed to be as old
+    as it says.
+    """
+    import hashlib
+
+    memory, digest = mailboxes.state_file("seen", name), hashlib.sha256(raw).hexdigest().encode()
+    try:
+        known = untrusted.read_file(memory, 256)
+    except (OSError, Malformed):
+        known = b""
+    if known != digest:
+        with suppress(OSError):
+            durable.make_directory(os.path.dirname(memory))
+            durable.replace_own(memory, digest, flush=False)
+            if not known:
+                durable.set_written(memory, int(min(stated, time.time()) * 1_000_000_000))
+    return 0 <= time.time() - (modified(memory) or stated) < OFFLINE_S
+
+
+def modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def seconds(text: object) -> float:
+    """Return the seconds since the epoch of an RFC 3339 time in UTC, 0 where it is none."""
+    try:
+        return float(timegm(time.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,76 @@
+"""What is still on its way from another machine, as Syncthing knows: later messages of the same sender wait for it.
+
+Syncthing tells of files in the order they were made, and brings them in any. Source: its REST API, /rest/db/need.
+"""
+
+import os
+import time
+
+from ai_bridge.errors import BridgeError
+from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes.outbox import DROPPED, SUFFIX, Outbox, label
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.message import stamp_of
+
+# So long a message waits for an earlier one, from when it came: a file may never come.
+WAIT_S = 30.0
+_PATIENCE_S = 2.0
+_MOST = 2000
+
+
+class Coming:
+    """The messages on their way, looked up when first asked for; `forget` has them looked up anew."""
+
+    __slots__ = ("_earliest", "_mailboxes")
+
+    def __init__(self, mailboxes: Mailboxes) -> None:
+        self._mailboxes = mailboxes
+        self._earliest: dict[tuple[str, str], str] | None = None
+
+    def forget(self) -> None:
+        """Look anew from now on."""
+        self._earliest = None
+
+    def precede(self, outbox: Outbox, name: str) -> bool:
+        """Tell whether an earlier message of that sender to that recipient is on its way, and worth waiting for."""
+        where = nudge.known(self._mailboxes.path)
+        if where is None:
+            return False
+        if self._earliest is None:
+            self._earliest = self._look(where)
+        id_, recipient = label(name)
+        first = self._earliest.get((outbox.owner, recipient))
+        if first is None or stamp_of(id_) <= first:
+            return False
+        try:
+            return 0 <= time.time() - os.lstat(outbox.file(DROPPED, name)).st_ctime < WAIT_S
+        except OSError:
+            return False
+
+    def _look(self, where: nudge.Place) -> dict[tuple[str, str], str]:
+        """Return by sender and recipient the time in the ID of the earliest message; nothing where nobody answers."""
+        from ai_bridge.machines.syncthing.api import Api  # half the start of a command, for the few that need it
+
+        try:
+            said = Api(where.url, where.key, _PATIENCE_S).get(
+                "/rest/db/need", folder=where.folder, perpage=str(_MOST)
+            )
+            files = [file for part in ("progress", "queued", "rest") for file in said.get(part) or []]
+            names = [str(file["name"]) for file in files if not file.get("deleted")]
+        except (BridgeError, AttributeError, KeyError, TypeError):
+            return {}
+        found: dict[tuple[str, str], str] = {}
+        for way, stamp in filter(None, (_message(where.prefix, name) for name in names)):
+            found[way] = min(found.get(way, stamp), stamp)
+        return found
+
+
+def _message(prefix: str, path: str) -> tuple[tuple[str, str], str] | None:
+    """Return whose message to whom a path of Syncthing's is, and the time in its ID; None where it is no drop."""
+    directory, name = os.path.split(path)
+    above, outbox = os.path.split(directory)
+    id_, recipient = label(name)
+    stamp = stamp_of(id_)
+    if above != prefix or not (outbox.endswith(SUFFIX) and name.endswith(".txt") and stamp and recipient):
+        return None
+    return (outbox.removesuffix(SUFFIX), recipient), stamp

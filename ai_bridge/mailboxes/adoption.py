@@ -1,0 +1,117 @@
+"""Which mailboxes this user trusts: those they made or adopted, as `direnv allow` and git's `safe.directory` do it.
+
+Mailboxes may come with a repository that somebody else wrote, and whoever obeys them moves files and shows mail to a
+model. Adoption leaves a file with a random name in the tree, `.adopted/<ID>`, and a line `<ID> <real path>` in the
+user's own `adopted` file. Both must be there: another tree at the same path is not adopted, nor is a copy elsewhere.
+Each adoption has a file of its own, so that no sync tool ever finds two versions of one.
+"""
+
+import os
+
+from ai_bridge.errors import BridgeError
+from ai_bridge.system import durable
+from ai_bridge.system.directories import config_base
+from ai_bridge.system.paths import is_within, upwards
+
+FOLDER = ".adopted"
+_ID_BYTES = 16
+
+
+class NotAdopted(BridgeError):
+    sentence = (
+        "{path} is not adopted: mailboxes that came with a repository could move your files or bring you "
+        "somebody's mail; if you trust them, run `ai-bridge init --mailboxes {path}` in a terminal of your own"
+    )
+    for_model = (
+        "{path} is not adopted: mailboxes that came with a repository could move your files or bring you "
+        "somebody's mail; if your user trusts them, tell your user to run `ai-bridge init --mailboxes {path}`"
+    )
+
+
+class LinkInside(BridgeError):
+    sentence = "{path} is a symbolic link, which mailboxes never follow: replace it by a directory of their own"
+
+
+def notes_file() -> str:
+    """Return the path of the user's list of adopted mailboxes: a line `<ID> <real path>` for each."""
+    return os.path.join(config_base(), "adopted")
+
+
+def is_adopted(path: str) -> bool:
+    """Tell whether this user adopted the mailboxes at `path`: their list names the path and an ID that lies there."""
+    real = os.path.realpath(path)
+    return any(os.path.lexists(os.path.join(real, FOLDER, id_)) for id_ in _ids(_written(real)))
+
+
+def adopt(path: str) -> bool:
+    """Adopt the mailboxes at `path`, durably; False where they were adopted before.
+
+    Raises `LinkInside` or OSError.
+    """
+    if is_adopted(path):
+        return False
+    real = os.path.realpath(path)
+    folder, id_ = os.path.join(real, FOLDER), os.urandom(_ID_BYTES).hex()
+    if os.path.islink(folder):
+        raise LinkInside(path=folder)
+    _note(id_.encode() + b" " + _written(real) + b"\n")
+    durable.make_directory(folder, os.stat(real).st_mode & 0o777)  # others who share the tree adopt it, too
+    durable.write_new(os.path.join(folder, id_), b"")
+    durable.flush_directory(folder)
+    return True
+
+
+def _note(line: bytes) -> None:
+    """Add a line to the list, durably; a line that a power cut tore off before is ended first."""
+    path, known = notes_file(), _notes()
+    durable.make_directory(os.path.dirname(path))
+    durable.append(path, line if known.endswith(b"\n") or not known else b"\n" + line)
+    durable.flush_files(os.path.dirname(path), [path])
+    durable.flush_directory(os.path.dirname(path))
+
+
+def _notes() -> bytes:
+    try:
+        with open(notes_file(), "rb") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+
+
+def is_in_project(path: str) -> bool:
+    """Tell whether `path` lies in a git repository, in the folder that the client calls its project, or below here.
+
+    A home directory, and what is above it, is no project.
+    """
+    real, spelled = os.path.realpath(path), os.path.abspath(path)
+    above = [folder for place in (real, spelled) for folder in upwards(place)]
+    repositories = [folder for folder in above if os.path.lexists(os.path.join(folder, ".git"))]
+    home = os.path.realpath(os.path.expanduser("~"))
+    projects = list(map(os.path.realpath, (*repositories, *_worked_in())))
+    places = (real, spelled, os.path.join(os.path.realpath(os.path.dirname(spelled)), os.path.basename(spelled)))
+    return any(is_within(place, project) and not is_within(home, project) for place in places for project in projects)
+
+
+def _worked_in() -> list[str]:
+    """Return the folder that the client names, and the working directory unless it was deleted."""
+    named = os.environ.get("CLAUDE_PROJECT_DIR")
+    try:
+        return [*([named] if named else []), os.getcwd()]
+    except FileNotFoundError:
+        return [named] if named else []
+
+
+def _written(real: str) -> bytes:
+    """Return a path as it stands in the list: a line holds any path."""
+    return os.fsencode(real).replace(b"%", b"%25").replace(b"\n", b"%0A")
+
+
+def _ids(written: bytes) -> list[str]:
+    """Return the IDs that the list has for a path."""
+    entries = [line.partition(b" ") for line in _notes().split(b"\n")]
+    return [id_.decode() for id_, _, path in entries if path == written and _is_id(id_)]
+
+
+def _is_id(text: bytes) -> bool:
+    """Tell whether this is an ID as written here: nothing else may become part of a path."""
+    return len(text) == 2 * _ID_BYTES and text.isalnum()

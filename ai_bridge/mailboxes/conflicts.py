@@ -1,0 +1,47 @@
+"""Conflict copies: what a sync tool makes of a file that two machines changed, recognised by its name.
+
+A copy is no message: it is set aside, and never delivered. Sources: the names each tool's documentation gives.
+"""
+
+import re
+
+from ai_bridge.mailboxes import outbox
+from ai_bridge.message import message
+from ai_bridge.message.address import is_address
+
+_WORDS = re.compile(
+    r"\.sync-conflict-\d{8}-\d{6}(-[A-Z2-7]{7})?(?=\.|$)"  # Syncthing
+    r"| \([^()]*conflicted copy[^()]*\)"  # Dropbox, Nextcloud
+    r"|_conflict-\d{8}-\d{6}(?=\.|$)"  # ownCloud, Nextcloud once
+    r"| \(SFConflict [^()]*\)"  # Seafile
+    r"| \((copy: )?conflict( #\d+)? on [^()]*\)",  # Unison
+    re.IGNORECASE,
+)
+# Google Drive and others only number a copy, OneDrive adds the machine's name, Resilio Sync a word: told from a
+# person's own file by our name before it.
+_ADDED = re.compile(r" ?\(\d+\)$| \d+$|-[A-Z][A-Za-z0-9-]*$|\.conflict\d*$", re.IGNORECASE)
+
+
+def original(name: str) -> str:
+    """Return the name of the file that the conflict copy `name` was made of; '' where it is none."""
+    if (found := _WORDS.search(name)) is not None:
+        return name[: found.start()] + name[found.end() :]
+    if _is_plain(name):
+        return ""
+    stem = name.removesuffix(".txt")
+    found = _ADDED.search(stem)
+    if found is None or stem == name:
+        return ""
+    id_, dot, _ = stem[: found.start()].rpartition(".")
+    return f"{stem[: found.start()]}.txt" if dot and message.is_own_id(id_) else ""
+
+
+def label(name: str) -> tuple[str, str]:
+    """Return the ID and the recipient a file's name tells, of a conflict copy those of its original."""
+    return outbox.label(original(name) or name)
+
+
+def _is_plain(name: str) -> bool:
+    """Tell whether the name is just one under which this program drops and delivers."""
+    id_, recipient = outbox.label(name)
+    return name.endswith(".txt") and message.is_own_id(id_) and is_address(recipient)

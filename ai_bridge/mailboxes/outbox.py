@@ -1,0 +1,230 @@
+"""One sender's directory: its states, the table of moves between them, and their listing.
+
+The table is that of docs/format.md; a move is one rename that never replaces a file.
+"""
+
+import os
+import stat
+
+from ai_bridge.machines.syncthing import nudge
+from ai_bridge.message import message
+from ai_bridge.system import durable, untrusted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SUFFIX = "-outbox"
+TEMPORARY = ".tmp"
+ATTACHED = ".attached"
+REASON = ".reason"
+# Of the 255 bytes of a file's name, so that `~1`, `.txt`, `.reason` and a temporary ending fit as well.
+_MAX_STEM = 210
+# The end of the year 9999.
+_LAST_NS = 253_402_300_799_999_999_999
+
+STATES = ("dropped", "processing", "unread", "read", "held", "malformed")
+DROPPED, PROCESSING, UNREAD, READ, HELD, MALFORMED = STATES
+DIRECTORIES = {
+    DROPPED: "",
+    PROCESSING: ".processing",
+    UNREAD: ".unread",
+    READ: ".read",
+    HELD: ".held",
+    MALFORMED: ".malformed",
+}
+# The directories that every outbox has.
+INSIDE = (TEMPORARY, *filter(None, DIRECTORIES.values()))
+MOVES = {
+    "claim": (DROPPED, PROCESSING),
+    "release": (PROCESSING, DROPPED),
+    "deliver": (PROCESSING, UNREAD),
+    "reject": (PROCESSING, MALFORMED),
+    "hold": (PROCESSING, HELD),
+    "acknowledge": (UNREAD, READ),
+    "restore read": (READ, UNREAD),
+    "restore malformed": (MALFORMED, DROPPED),
+    "allow": (HELD, DROPPED),
+    "return": (UNREAD, MALFORMED),
+}
+
+
+class Outbox:
+    """All that one agent has sent; `owner` is its address.
+
+    A symbolic link is never an outbox, nor one of its directories: what is moved there would leave the mailboxes.
+    """
+
+    __slots__ = ("owner", "path")
+
+    def __init__(self, path: str, owner: str) -> None:
+        self.path = path
+        self.owner = owner
+
+    def __repr__(self) -> str:
+        return f"Outbox({self.path!r})"
+
+    @property
+    def temporary(self) -> str:
+        """The directory of messages being written."""
+        return os.path.join(self.path, TEMPORARY)
+
+    @property
+    def attached(self) -> str:
+        """The directory of attachments, each named after its content; made when the first one is stored."""
+        return os.path.join(self.path, ATTACHED)
+
+    def is_there(self) -> bool:
+        """Tell whether the outbox exists: as a directory, not as a link to one."""
+        try:
+            return stat.S_ISDIR(os.lstat(self.path).st_mode)
+        except (OSError, ValueError):
+            return False
+
+    def directory(self, state: str) -> str:
+        """Return the directory that holds the messages in `state`."""
+        return os.path.join(self.path, DIRECTORIES[state]) if state != DROPPED else self.path
+
+    def file(self, state: str, name: str) -> str:
+        """Return the path of the file `name` in `state`."""
+        return os.path.join(self.directory(state), name)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the message file is there in any state but malformed."""
+        return any(os.path.lexists(self.file(state, name)) for state in STATES if state != MALFORMED)
+
+    def holds(self, state: str, name: str) -> bool:
+        """Tell whether a file of that name, and no reservation, is there in `state`."""
+        path = self.file(state, name)
+        return os.path.lexists(path) and not untrusted.is_reservation(path)
+
+    def flush(self, *states: str) -> None:
+        """Make durable what moves have made of the names in these states."""
+        for state in states:
+            durable.flush_directory(self.directory(state))
+
+    def freshen(self) -> None:
+        """Have a network file system look at every state anew, before names are looked for."""
+        for state in STATES:
+            untrusted.freshen(self.directory(state))
+
+    def make(self) -> bool:
+        """Create the outbox and what is missing of it; True where it was new."""
+        made = durable.make_directory(self.path)
+        self.complete()
+        return made
+
+    def complete(self) -> bool:
+        """Create the directories an existing outbox lacks (one of the older layout, or synced without them)."""
+        if not self.is_there():
+            return False
+        made = [durable.make_directory(os.path.join(self.path, directory)) for directory in INSIDE]
+        return any(made)
+
+    def move(self, verb: str, name: str, new_name: str | None = None) -> bool:
+        """Make a move of the table; False where another was first.
+
+        Among delivered messages an empty file only reserves its name, and the message takes its place. Raises
+        FileExistsError if the target's name is taken, and another OSError if the disk refuses or the target's
+        directory is a link.
+        """
+        states = MOVES[verb]
+        untrusted.real_directory(self.directory(states[1]))
+        source, target = self.file(states[0], name), self.file(states[1], new_name or name)
+        try:
+            moved = durable.move(source, target)
+        except FileExistsError:
+            if states[1] not in (UNREAD, READ) or not durable.move_onto_reservation(source, target):
+                raise
+            moved = True
+        nudge.note(os.path.dirname(self.path), source, target)
+        return moved
+
+    def release(self, name: str) -> str:
+        """Put a claimed file back, under a free name where its own was taken meanwhile; returns that name."""
+        return self.move_to_free("release", name)
+
+    def move_to_free(self, verb: str, name: str) -> str:
+        """Make a move under the first free name of `name`, `name~1` …; returns it, or '' where another was first."""
+        number = 0
+        while True:
+            free = variant(name, number)
+            try:
+                return free if self.move(verb, name, free) else ""
+            except FileExistsError:
+                number += 1
+
+    def visible(self, state: str, recipient: str = "") -> list[str]:
+        """Return `names`, or none where the directory cannot be listed: one outbox's trouble is not another's."""
+        try:
+            return self.names(state, recipient)
+        except OSError:
+            return []
+
+    def names(self, state: str, recipient: str = "", wanted: "Callable[[str], bool] | None" = None) -> list[str]:
+        """Return the message files in `state` in the order they were sent, of one recipient if one is given.
+
+        `wanted`, if given, leaves names out that need not be put in order.
+
+        A listing is no snapshot: one that races with drops may show a later message and not an earlier one.
+        What a second listing adds before the last of the first closes that gap.
+        """
+        ending = f".{recipient}.txt" if recipient else ".txt"
+        first = list(filter(wanted, self._listed(state, ending)))
+        if not first:
+            return []
+        keys = {name: self.order(state, name) for name in first}
+        last = max(keys.values())
+        for name in filter(wanted, self._listed(state, ending)):
+            if name not in keys and (key := self.order(state, name)) < last:
+                keys[name] = key
+        return sorted(keys, key=keys.__getitem__)
+
+    def _listed(self, state: str, ending: str) -> list[str]:
+        try:
+            names = os.listdir(untrusted.real_directory(self.directory(state)))
+        except FileNotFoundError:
+            return []
+        return [name for name in names if name.endswith(ending) and not name.startswith(".")]
+
+    def order(self, state: str, name: str) -> tuple[str, str]:
+        """Sort by the time in the ID, and a file with a name of its own by the time it was written."""
+        return (message.stamp_of(label(name)[0]) or written(self.file(state, name)), name)
+
+
+def variant(name: str, number: int) -> str:
+    """Return a message file's name, or its variant `~1`, `~2` …"""
+    return f"{shortened(name).removesuffix('.txt')}~{number}.txt" if number else name
+
+
+def shortened(name: str) -> str:
+    """Return a message file's name, of a very long one only the beginning."""
+    stem = os.fsencode(name.removesuffix(".txt"))
+    return name if len(stem) <= _MAX_STEM else os.fsdecode(stem[:_MAX_STEM]) + ".txt"
+
+
+def file_name(id_: str, recipient: str) -> str:
+    """Return the name under which a message is dropped and delivered."""
+    return f"{id_}.{recipient}.txt"
+
+
+def label(name: str) -> tuple[str, str]:
+    """Return the ID and the recipient a file's name tells, each '' where it tells none."""
+    stem = name.removesuffix(".txt")
+    id_, dot, recipient = stem.rpartition(".")
+    if not dot:
+        id_, recipient = stem, ""
+    return (id_, recipient) if message.is_id(id_) else ("", "")
+
+
+def written(path: str) -> str:
+    """Return a file's time of writing in the form of `message.stamp_of`, '' where there is no file."""
+    import time
+
+    try:
+        nanoseconds = os.lstat(path).st_mtime_ns
+    except OSError:
+        return ""
+    # Whoever writes a file may give it any time: those beyond our calendar count as its ends.
+    seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest // 1000:06d}"

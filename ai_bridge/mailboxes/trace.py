@@ -1,0 +1,240 @@
+"""Where a message is: found by its ID, or as SENDER/ID, in every state, with the reason if it was set aside."""
+
+import os
+
+from ai_bridge.errors import CannotRestore, Malformed, NameTaken, NoSuchMessage
+from ai_bridge.history import threads
+from ai_bridge.mailboxes.outbox import (
+    DROPPED,
+    HELD,
+    MALFORMED,
+    PROCESSING,
+    READ,
+    REASON,
+    STATES,
+    UNREAD,
+    Outbox,
+    file_name,
+    label,
+)
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import address, message, reference
+from ai_bridge.message.message import Message
+from ai_bridge.message.reference import View
+from ai_bridge.system import durable, untrusted
+from ai_bridge.text import stamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Moved = TypeVar("Moved")
+
+# Recipients.
+_MANY = 50
+
+
+class Place:
+    """One file of a message: the `outbox` and `state` it is in, its `name`, its `id` and its `recipient`."""
+
+    __slots__ = ("id", "name", "outbox", "recipient", "state")
+
+    def __init__(self, outbox: Outbox, state: str, name: str, recipient: str) -> None:
+        self.id = label(name)[0] or name
+        self.outbox = outbox
+        self.state = state
+        self.name = name
+        self.recipient = recipient
+
+    @property
+    def path(self) -> str:
+        return self.outbox.file(self.state, self.name)
+
+    @property
+    def at(self) -> str:
+        """When it came there (RFC 3339, UTC): a rename changes a file's ctime."""
+        try:
+            changed = os.lstat(self.path).st_ctime
+        except OSError:
+            return ""
+        return stamp(changed)
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was rejected or is held, if it is."""
+        if self.state not in (HELD, MALFORMED):
+            return None
+        try:
+            return untrusted.read_file(self.path + REASON, 65536).decode("utf-8", "replace").strip()
+        except (OSError, Malformed):
+            return None
+
+    def raw(self) -> bytes:
+        """Return the file's bytes, followed to where a move brought it meanwhile; raises `Malformed` or OSError."""
+        for _ in STATES:
+            try:
+                return untrusted.read_delivered(self.path)
+            except FileNotFoundError:
+                self.follow()
+        return untrusted.read_delivered(self.path)
+
+    def follow(self) -> bool:
+        """Look for the file where it may have been moved to, in the order of the states; False where it is nowhere.
+
+        Only a name that holds an ID and a recipient stays its own while it is moved.
+        """
+        states = STATES if label(self.name)[1] else ()
+        for state in states:
+            if os.path.lexists(self.outbox.file(state, self.name)):
+                self.state = state
+                return True
+        return False
+
+    def load(self) -> Message:
+        """Return the message, as `raw` finds it; raises `Malformed` or OSError."""
+        return message.parse(self.raw())
+
+
+def by_message(places: list[Place]) -> list[list[Place]]:
+    """Return the places of each message together: those of one ID in one outbox, a place for each recipient."""
+    grouped: dict[tuple[str, str], list[Place]] = {}
+    for place in places:
+        grouped.setdefault((place.outbox.owner, place.id), []).append(place)
+    return list(grouped.values())
+
+
+def find(mailboxes: Mailboxes, text: str, view: View | None = None) -> list[Place]:
+    """Return every place of one message, by its ID, by `SENDER/ID` or by its file's name.
+
+    Raises `NoSuchMessage`, or `SeveralMessages` where it is the ID of several and the caller's view does not tell
+    which is meant.
+    """
+    view = view or View()
+    sender, id_ = view.split(text)
+    outboxes = mailboxes.outboxes() if id_ else []
+    recipients = [outbox.owner for outbox in outboxes]
+    meant = [outbox for outbox in outboxes if sender in ("", outbox.owner)]
+    for outbox in _with_callers(meant, id_, view.agent):
+        if places := _by_name(outbox, id_, recipients):
+            return places
+    for found in ((_by_name(outbox, id_, recipients) for outbox in meant), (_by_content(one, id_) for one in meant)):
+        if by_sender := {places[0].outbox.owner: places for places in found if places}:
+            return by_sender[reference.only(id_, _callers(by_sender, view.agent) or by_sender)]
+    raise NoSuchMessage(id=text, where=f" in {mailboxes.path}")
+
+
+def _with_callers(outboxes: list[Outbox], id_: str, agent: str) -> list[Outbox]:
+    """Return the outbox that has the message, by its name, for or from the agent, if there is one.
+
+    In a large tree this is less work than to list all. Raises `SeveralMessages`.
+    """
+    if not (agent and message.is_id(id_)):
+        return []
+    name, own = file_name(id_, agent), [outbox.owner for outbox in outboxes]
+    found = [box for box in outboxes if box.has(name) or (box.owner == agent and _by_name(box, id_, own))]
+    if found:
+        reference.only(id_, [outbox.owner for outbox in found])
+    return found
+
+
+def _callers(by_sender: dict[str, list[Place]], agent: str) -> list[str]:
+    """Return the senders of those messages that are for or from the agent."""
+    return [
+        sender
+        for sender, places in by_sender.items()
+        if agent == sender or any(agent in address.split_list(place.recipient) for place in places)
+    ]
+
+
+def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
+    """Look where the name tells; `.read`, which may be huge, is asked for names instead of being listed."""
+    untrusted.freshen(outbox.directory(READ))
+    places = [
+        Place(outbox, state, name, label(name)[1])
+        for state in (DROPPED, PROCESSING, UNREAD, HELD, MALFORMED)
+        for name in outbox.visible(state)
+        if id_ in (label(name)[0], name)
+    ]
+    return places + [
+        Place(outbox, READ, name, label(name)[1])
+        for name in _names_in_read(outbox, id_, recipients)
+        if os.path.lexists(outbox.file(READ, name))
+    ]
+
+
+def _names_in_read(outbox: Outbox, id_: str, recipients: list[str]) -> list[str]:
+    """Return the names under which the message may lie in `.read`.
+
+    They are made from the recipients; only in an outbox the ID does not begin with, and of many recipients, is to
+    list what is there less work.
+    """
+    own_name = [id_] if id_.endswith(".txt") and "/" not in id_ else []
+    if not message.is_id(id_):
+        return own_name
+    if len(recipients) > _MANY and not id_.startswith(f"{outbox.owner}-"):
+        return [name for name in untrusted.listed(outbox.directory(READ)) if name.startswith(f"{id_}.")] + own_name
+    return [file_name(id_, recipient) for recipient in recipients] + own_name
+
+
+def _by_content(outbox: Outbox, id_: str) -> list[Place]:
+    """Look into files that do not have the name of a message yet, or never got one."""
+    places = []
+    for state in (DROPPED, PROCESSING, MALFORMED):
+        for name in outbox.visible(state):
+            place = Place(outbox, state, name, label(name)[1])
+            try:
+                found = place.load()
+            except (Malformed, OSError):
+                continue
+            if found.id == id_:
+                place.id, place.recipient = found.id, ", ".join(found.recipients)
+                places.append(place)
+    return places
+
+
+def restore(mailboxes: Mailboxes, id_: str, view: View | None = None) -> list[Place]:
+    """Put a read message back to unread, a malformed one back where it was dropped, durably; returns the places.
+
+    Raises what `find` does, or `CannotRestore`. A malformed file that has not been mended is rejected again.
+    """
+    places = find(mailboxes, id_, view)
+    restorable = [place for place in places if place.state in (READ, MALFORMED)]
+    if not restorable:
+        raise CannotRestore(id=id_, state=places[0].state)
+    for place in restorable:
+        _put_back(place)
+        before, place.state = place.state, UNREAD if place.state == READ else DROPPED
+        place.outbox.flush(place.state, before)
+    return restorable
+
+
+def _put_back(place: Place) -> None:
+    try:
+        without_reason(place, lambda: place.outbox.move(f"restore {place.state}", place.name))
+    except FileExistsError:
+        raise NameTaken(name=place.name, state=UNREAD if place.state == READ else DROPPED) from None
+
+
+def without_reason(place: Place, move: "Callable[[], Moved]") -> "Moved":
+    """Make a move; a reason goes first, for a router may write a new one as soon as the file is back."""
+    reason = place.reason
+    if reason is not None:
+        durable.remove(place.path + REASON)
+    try:
+        return move()
+    except OSError:
+        if reason is not None:
+            durable.replace_own(place.path + REASON, f"{reason}\n".encode())
+        raise
+
+
+def reply_headers(mailboxes: Mailboxes, id_: str, view: View | None = None) -> tuple[str, str, int]:
+    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message; raises what `find` does."""
+    original = find(mailboxes, id_, view)[0].load()
+    return original.id, original.thread or original.id, threads.of(mailboxes, original) + 1
+
+
+def is_notice(sender: str) -> bool:
+    """Tell whether mail from `sender` is an automatic notice, which nobody answers."""
+    return sender == address.POSTMASTER

@@ -1,0 +1,251 @@
+"""The shared tree: where it is, whose outboxes are in it, and where its machine keeps what is local."""
+
+import os
+
+from ai_bridge.errors import (
+    BridgeError,
+    Malformed,
+    NoAgents,
+    NoMailboxes,
+    NotMailboxes,
+    ReservedAddress,
+    UnknownAgent,
+    disk_error,
+)
+from ai_bridge.mailboxes import adoption
+from ai_bridge.mailboxes.outbox import SUFFIX, Outbox
+from ai_bridge.message import address
+from ai_bridge.system import durable, filesystems, untrusted
+from ai_bridge.system.directories import memory_of, state_base, user_base
+from ai_bridge.system.paths import upwards
+
+README = "README.md"
+# What a tree holds that nothing in it obeys: a project may commit these.
+HARMLESS = (README, ".gitignore")
+AGENTS = "agents"
+# Directories of the tree that are written to, besides the outboxes: a link there would lead the writing elsewhere.
+_OWN = (AGENTS, "allowed", "presence")
+_TITLE = b"# Mailboxes"
+_TITLE_BYTES = 64
+# The second is where the older system kept its outboxes.
+_FOLDERS = ("mailboxes", ".server")
+
+
+class Mailboxes:
+    """The tree at `path` (absolute)."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+
+    def __repr__(self) -> str:
+        return f"Mailboxes({self.path!r})"
+
+    def check(self) -> "Mailboxes":
+        """Return self if this is a mailboxes tree; raises `NotMailboxes`.
+
+        An unmounted share looks like an empty directory, or like what lay there before it was first mounted: an
+        empty one is never believed, and what lay on a share once is believed only there. Raises `ShareIsGone`, too,
+        and `LinkInside` if a directory of the tree is a symbolic link.
+        """
+        filesystems.check_mounted(self.path, self._share)
+        if not is_mailboxes(self.path):
+            self._refuse()
+        self._refuse_links(*_OWN)
+        return self
+
+    def _refuse_links(self, *names: str) -> None:
+        """Raise `LinkInside` if one of these names in the tree is a symbolic link."""
+        for name in names:
+            if os.path.islink(path := os.path.join(self.path, name)):
+                raise adoption.LinkInside(path=path)
+
+    def _refuse(self) -> None:
+        """Say why these are no mailboxes: they cannot be listed (a server that does not answer), or they are none."""
+        try:
+            os.listdir(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            raise disk_error(self.path, error) from None
+        raise NotMailboxes(path=self.path)
+
+    def settle(self) -> "Mailboxes":
+        """Check, and note what they lie on, for the next check; returns self."""
+        self.check()
+        try:
+            filesystems.note_share(self.path, self._share)
+        except OSError:  # a disk that refuses this refuses what follows, and that is said
+            return self
+        return self
+
+    @property
+    def _share(self) -> str:
+        """The file that says which share they lie on."""
+        return memory_of("shares", self.path)
+
+    def make(self, addresses: "list[str]") -> list[str]:
+        """Create what is missing of the tree and of the agents' outboxes; returns the agents that are new."""
+        for name in addresses:
+            if address.checked(name) == address.POSTMASTER:
+                raise ReservedAddress(address=name)
+        self._refuse_links(*_OWN, *(name + SUFFIX for name in addresses))
+        durable.make_directory(os.path.join(self.path, AGENTS))
+        readme = os.path.join(self.path, README)
+        if not os.path.lexists(readme):
+            self._keep_from_git()
+            with open(os.path.join(os.path.dirname(__file__), "readme.md"), "rb") as text:
+                durable.write_new(readme, text.read())
+            durable.flush_directory(self.path)
+        return [name for name in addresses if self.outbox(name).make()]
+
+    def _keep_from_git(self) -> None:
+        """Keep the mail of a project out of its commits, and out of what clients list of its files."""
+        path = os.path.join(self.path, ".gitignore")
+        if not os.path.lexists(path):
+            durable.write_new(path, b"*\n")
+
+    def outbox(self, owner: str) -> Outbox:
+        """Return the outbox of an agent, whether it exists or not."""
+        return Outbox(os.path.join(self.path, owner + SUFFIX), owner)
+
+    def outboxes(self) -> list[Outbox]:
+        """Return every outbox there is, by its owner's address; raises `NotMailboxes` where the tree is gone."""
+        try:
+            with os.scandir(self.path) as entries:
+                found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
+                names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotMailboxes(path=self.path) from None
+        if not names:
+            self.check()  # a share that was unmounted leaves an empty directory
+        owners = [name.removesuffix(SUFFIX) for name in sorted(names)]
+        return [self.outbox(owner) for owner in owners if address.is_address(owner)]
+
+    def outboxes_of(self, directories: "frozenset[str] | None") -> "list[Outbox] | None":
+        """Return the outboxes these directories belong to; None, for all, where one belongs to none."""
+        if directories is None:
+            return None
+        inside = os.path.join(self.path, "")
+        names = {path.removeprefix(inside).partition(os.sep)[0] for path in directories}
+        if not all(name.endswith(SUFFIX) for name in names):
+            return None
+        return [self.outbox(name.removesuffix(SUFFIX)) for name in sorted(names)]
+
+    def agents(self) -> list[str]:
+        """Return the addresses of all known agents: those that have an outbox."""
+        return [outbox.owner for outbox in self.outboxes() if outbox.owner != address.POSTMASTER]
+
+    def known(self, name: str) -> str:
+        """Return `name` if it is a known agent.
+
+        Raises `BadAddress`, `ReservedAddress`, `NoAgents` or `UnknownAgent` (with the nearest known one).
+        """
+        if name == address.POSTMASTER:
+            raise ReservedAddress(address=name)
+        if not (address.is_address(name) and self.outbox(name).is_there()):
+            self._refuse_unknown(name)
+        return name
+
+    def _refuse_unknown(self, name: str) -> None:
+        self.check()
+        agents = self.agents()
+        if name in agents:  # a share that was away for a moment
+            return
+        if not agents:
+            raise NoAgents(path=self.path)
+        if not (suggestion := address.hint(name, agents)):
+            address.checked(name)
+        raise UnknownAgent(address=name, hint=suggestion, known=", ".join(agents))
+
+    def state_directory(self) -> str:
+        """Return the directory of what must not leave this machine, one of its own for each mailboxes."""
+        return os.path.join(state_base(), _unique_name(os.path.realpath(self.path)))
+
+    def state_file(self, *parts: str) -> str:
+        """Return a path in the state directory."""
+        return os.path.join(self.state_directory(), *parts)
+
+    def lock_file(self, role: str, agent: str) -> str:
+        """Return the path of the lock that keeps two of the same role (router, reader) for an agent apart."""
+        return self.state_file("locks", f"{role}-{agent}.lock")
+
+
+def _unique_name(path: str) -> str:
+    """Return a name people recognise and two trees never share: folder, its parent, and a digest of the path."""
+    import hashlib
+
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    parent = address.name_from(os.path.basename(os.path.dirname(path))) or "root"
+    return f"{parent}-{digest}"
+
+
+def is_mailboxes(path: str) -> bool:
+    """Tell whether there is a mailboxes tree at `path`: one with our README, or with an outbox (the older layout)."""
+    try:
+        if any(name.endswith(SUFFIX) for name in os.listdir(path)):
+            return True
+        start = untrusted.read_start(os.path.join(path, README), _TITLE_BYTES)
+    except (OSError, Malformed):
+        return False
+    return start.split(b"\n")[0].strip() == _TITLE
+
+
+def user_wide() -> str:
+    """Return the path of the user's own mailboxes, used where no project has any."""
+    return os.path.join(user_base("XDG_DATA_HOME", ".local", "share"), "ai-bridge", "mailboxes")
+
+
+def find(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Mailboxes:
+    """Return the mailboxes: as chosen, by `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
+
+    Those that are named are trusted by this process; those that are found must be adopted, unless the caller is
+    `only_to_look`. If a client started the process, a name may be the project's own word: then what lies in the
+    project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or `NotAdopted`.
+    """
+    if chosen == "":
+        raise BridgeError(what="--mailboxes names nothing: give the directory's path")
+    given = named(chosen)
+    path = given or _found()
+    where = Mailboxes(path).settle()
+    if by_client and (not os.path.isabs(path) or adoption.is_in_project(path)):
+        is_trusted = adoption.is_adopted(path)
+    else:
+        is_trusted = given is not None or is_adopted(path)
+    if not (is_trusted or only_to_look):
+        raise adoption.NotAdopted(path=where.path)
+    return where
+
+
+def named(chosen: str | None) -> str | None:
+    """Return the path that an option or `AI_BRIDGE_MAILBOXES` names; None if the mailboxes are to be found."""
+    return chosen or os.environ.get("AI_BRIDGE_MAILBOXES") or None
+
+
+def _found() -> str:
+    start = _working_directory()
+    found = nearest(start) or user_wide()
+    if not is_mailboxes(found):
+        raise NoMailboxes(start=start, user=found)
+    return found
+
+
+def is_adopted(path: str) -> bool:
+    """Tell whether the user trusts the mailboxes at `path` for good: their own ones, and those they adopted."""
+    return os.path.realpath(path) == os.path.realpath(user_wide()) or adoption.is_adopted(path)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise BridgeError(
+            what="the working directory was deleted: change to another, or give --mailboxes DIR"
+        ) from None
+
+
+def nearest(start: str) -> str | None:
+    """Return the path of the nearest mailboxes from a directory upwards; None where there are none."""
+    candidates = (os.path.join(directory, name) for directory in upwards(start) for name in _FOLDERS)
+    return next(filter(is_mailboxes, candidates), None)

@@ -1,0 +1,151 @@
+"""What awaits me, in every outbox: list, read, acknowledge. An inbox is this view, never a directory."""
+
+import os
+
+from ai_bridge.errors import Malformed, NotUnread, ReaderBusy
+from ai_bridge.mailboxes.outbox import READ, UNREAD, Outbox, file_name, label
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import message, reference
+from ai_bridge.message.message import Message
+from ai_bridge.message.reference import View
+from ai_bridge.system import durable, untrusted
+from ai_bridge.system.locks import Lock, holder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PATIENCE_S = 2.0
+
+
+class Waiting:
+    """One unread message: its file, and what its name tells."""
+
+    __slots__ = ("id", "name", "outbox")
+
+    def __init__(self, outbox: Outbox, name: str) -> None:
+        self.outbox = outbox
+        self.name = name
+        self.id = label(name)[0]
+
+    @property
+    def sender(self) -> str:
+        """Whose outbox it lies in; the router checked that `From` says the same."""
+        return self.outbox.owner
+
+    @property
+    def path(self) -> str:
+        """The file, while the message is unread."""
+        return self.outbox.file(UNREAD, self.name)
+
+    @property
+    def read_path(self) -> str:
+        """The file, once the message is acknowledged."""
+        return self.outbox.file(READ, self.name)
+
+    def load(self) -> Message:
+        """Return the message; raises `Malformed` or OSError where somebody altered the file."""
+        return message.parse(untrusted.read_delivered(self.path))
+
+    def acknowledge(self) -> bool:
+        """Move the message to `.read`; False where it is gone.
+
+        Where a message of that name was read before, the same one again is removed, and another kept beside it.
+        """
+        try:
+            return self.outbox.move("acknowledge", self.name)
+        except FileExistsError:
+            if not self._was_read_before():
+                return bool(self.outbox.move_to_free("acknowledge", self.name))
+            return durable.remove(self.path)
+
+    def drop_if_returned(self) -> bool:
+        """Remove a message that a sync tool brought back after it was read; True where it was one."""
+        try:
+            returned = os.path.lexists(self.read_path) and self._was_read_before()
+            return returned and durable.remove(self.path)
+        except OSError:
+            return False
+
+    def _was_read_before(self) -> bool:
+        try:
+            return untrusted.read_delivered(self.path) == untrusted.read_delivered(self.read_path)
+        except Malformed:
+            return False
+
+
+def unread(
+    mailboxes: Mailboxes, agent: str, sender: str | None = None, outboxes: list[Outbox] | None = None
+) -> list[Waiting]:
+    """Return what is unread for the agent, oldest first; only from `sender`, and only in `outboxes`, if given."""
+    if outboxes is None:
+        outboxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
+    found = [
+        (outbox.order(UNREAD, name), outbox, name)
+        for outbox in outboxes
+        if sender in (None, outbox.owner)
+        for name in outbox.visible(UNREAD, agent)
+    ]
+    found.sort(key=lambda entry: entry[0])
+    return [Waiting(outbox, name) for _, outbox, name in found]
+
+
+def inboxes(mailboxes: Mailboxes) -> dict[str, list[Waiting]]:
+    """Return what is unread by its recipient, every outbox having been listed once."""
+    found: dict[str, list[Waiting]] = {}
+    for outbox in mailboxes.outboxes():
+        for name in outbox.visible(UNREAD):
+            _, dot, recipient = name.removesuffix(".txt").rpartition(".")
+            if dot:
+                found.setdefault(recipient, []).append(Waiting(outbox, name))
+    return found
+
+
+def hold(mailboxes: Mailboxes, agent: str) -> Lock:
+    """Return the lock by which one session at a time reads an agent's mail, taken; raises `ReaderBusy`."""
+    lock = Lock(mailboxes.lock_file("reader", agent))
+    if not lock.acquire("reader", agent, _PATIENCE_S):
+        raise ReaderBusy(agent=agent, holder=str(holder(lock.path)))
+    return lock
+
+
+def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str], view: View | None = None) -> list[str]:
+    """Acknowledge unread messages, each named by its ID or as `SENDER/ID`, all or none of them; returns these words.
+
+    Raises `NotUnread`, `SeveralMessages` or `ReaderBusy`.
+    """
+    lock = hold(mailboxes, agent)
+    try:
+        chosen = _chosen(mailboxes, unread(mailboxes, agent), agent, ids, view or View(agent))
+        return [text for text, one in chosen if one.acknowledge()]
+    finally:
+        lock.release()
+
+
+def _senders(mailboxes: Mailboxes, agent: str, id_: str, there: "Iterable[str]") -> list[str]:
+    """Return who sent the agent a message of that ID: those whose is unread (`there`), and those whose was read."""
+    name = file_name(id_, agent)
+    read = [box.owner for box in mailboxes.outboxes() if os.path.lexists(box.file(READ, name))]
+    return list(dict.fromkeys([*there, *read]))
+
+
+def _chosen(
+    mailboxes: Mailboxes, waiting: list[Waiting], agent: str, ids: list[str], view: View
+) -> list[tuple[str, Waiting]]:
+    """Return each word with the message it means, each message once."""
+    by_id: dict[str, dict[str, Waiting]] = {}
+    for one in waiting:
+        by_id.setdefault(one.id, {})[one.sender] = one
+    chosen: dict[str, tuple[str, Waiting]] = {}
+    unknown = []
+    for text in ids:
+        sender, id_ = view.split(text)
+        there = by_id.get(id_, {})
+        found = there.get(sender or (reference.only(id_, _senders(mailboxes, agent, id_, there)) if there else ""))
+        if found is None:
+            unknown.append(f"{sender}/{id_}" if there else text)
+        else:
+            chosen.setdefault(found.path, (text, found))
+    if unknown:
+        raise NotUnread(ids=", ".join(unknown), verb="is" if len(unknown) == 1 else "are", agent=agent)
+    return list(chosen.values())

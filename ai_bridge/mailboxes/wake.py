@@ -1,0 +1,102 @@
+"""Something may have changed: wakes a waiting thread when a file arrives in one of some directories.
+
+Events only wake, and hint at where to look first; the scan that follows decides. So events may be lost (the
+kernel's queue overflows, a directory is deleted and made again, a share sends none) and a hint may be wrong:
+whoever waits also sweeps over everything at an interval.
+"""
+
+from collections.abc import Callable, Iterable
+from queue import Empty, SimpleQueue
+
+from ai_bridge.mailboxes.outbox import Outbox
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.settings import Settings
+from ai_bridge.system.directory_events import make_watch
+from ai_bridge.system.filesystems import file_system
+from ai_bridge.system.signals import signals_blocked
+
+# Outboxes in a part of a scan: those of one take less than a millisecond.
+_PART = 20
+
+
+class Wake:
+    """Waits for arrivals in the directories that `directories` names; make it before the first scan.
+
+    What arrives between the scan and the wait then ends the wait at once. `changed` holds the directories the last
+    wait's wake came from; it is None, which stands for everywhere, where that is not known and where none came.
+    """
+
+    def __init__(
+        self,
+        directories: Callable[[], Iterable[str]],
+        poll: bool = False,
+        poll_s: float = 1.0,
+        is_network: bool = False,
+    ) -> None:
+        self._directories = directories
+        # A plain Event could deadlock when a signal handler sets it; a SimpleQueue's put is reentrant.
+        self._tokens: SimpleQueue[str | None] = SimpleQueue()
+        self.changed: frozenset[str] | None = None
+        with signals_blocked():
+            self._watch = make_watch(self.set, poll, poll_s, is_network)
+        try:
+            self._watch.refresh(directories())
+        except BaseException:
+            self._watch.close()
+            raise
+
+    @classmethod
+    def over(cls, mailboxes: Mailboxes, settings: Settings, directories: Callable[[], Iterable[str]]) -> "Wake":
+        """Return a wake for directories of these mailboxes, by the means their file system needs."""
+        return cls(directories, settings.poll, settings.poll_s, file_system(mailboxes.path).is_network)
+
+    def set(self, directory: str | None = None) -> None:
+        """Wake the waiting thread, to look there or everywhere; any thread and any signal handler may call it."""
+        self._tokens.put(directory)
+
+    def wait(self, timeout_s: float, anew: bool = True) -> bool:
+        """Wait for a wake, at most `timeout_s` seconds; True where one came.
+
+        If `anew`, the directories to watch are named anew before: after each scan of everything, that is.
+        """
+        self.changed = None
+        if anew and self._watch.refresh(self._directories()):
+            return True  # something may have arrived before the new directory was watched
+        try:
+            first = self._tokens.get(timeout=max(timeout_s, 0.0))
+        except Empty:
+            return False
+        further = self.hints()
+        self.changed = None if first is None or further is None else further | {first}
+        return True
+
+    def hints(self) -> frozenset[str] | None:
+        """Return, without waiting, where wakes came from since the last one, as `changed` would hold it."""
+        directories = []
+        while not self._tokens.empty():
+            directories.append(self._tokens.get())
+        return None if None in directories else frozenset(filter(None, directories))
+
+    def close(self) -> None:
+        """Stop watching and wake whoever still waits."""
+        self._watch.close()
+        self.set()
+
+    def __enter__(self) -> "Wake":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def hinted(mailboxes: Mailboxes, wake: Wake) -> list[Outbox]:
+    """Return the outboxes at which wakes hinted meanwhile; one that is for everywhere is left to the next wait."""
+    outboxes = mailboxes.outboxes_of(wake.hints())
+    if outboxes is None:
+        wake.set()
+    return outboxes or []
+
+
+def parts(outboxes: list[Outbox]) -> list[list[Outbox]]:
+    """Return the outboxes of a scan in parts, between which what a wake hints at can come first."""
+    return [outboxes[start : start + _PART] for start in range(0, len(outboxes), _PART)]

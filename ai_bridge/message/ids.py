@@ -1,0 +1,67 @@
+"""The IDs and dates of messages: those of one sender on one machine grow, even where the clock stands or goes back.
+
+What was issued last is the time of an empty file in the state directory, which costs two calls a send. A clock that
+was a day ahead or more was wrong, and is not waited for by other processes.
+"""
+
+import os
+import time
+
+from ai_bridge.system import durable
+from ai_bridge.system.directories import memory_of
+
+_DAY_US = 86_400_000_000
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+_last_us = 0
+
+
+class Issue:
+    """The IDs one sender is given in one go; `save` has those of other processes follow."""
+
+    __slots__ = ("_memory", "_sender")
+
+    def __init__(self, mailboxes: str, sender: str) -> None:
+        global _last_us
+        self._sender = sender
+        self._memory = os.path.join(memory_of("issued", mailboxes), sender)
+        before = self._before_us()
+        if before - time.time_ns() // 1000 < _DAY_US:
+            _last_us = max(_last_us, before)
+
+    def next(self) -> tuple[str, str]:
+        """Return the date (RFC 3339) and the ID `<sender>-<YYYYMMDD>-<HHMMSS>-<microseconds>-<random>`."""
+        global _last_us
+        _last_us = max(time.time_ns() // 1000, _last_us + 1)
+        seconds, micro = divmod(_last_us, 1_000_000)
+        utc = time.gmtime(seconds)
+        written = time.strftime("%Y-%m-%dT%H:%M:%S", utc) + f".{micro:06d}Z"
+        return written, f"{self._sender}-{time.strftime('%Y%m%d-%H%M%S', utc)}-{micro:06d}-{_random()}"
+
+    def save(self) -> None:
+        """Note the last ID; where the disk refuses, other processes go by the clock."""
+        try:
+            durable.set_written(self._memory, _last_us * 1000)
+        except FileNotFoundError:
+            self._begin()
+        except OSError:
+            return
+
+    def _begin(self) -> None:
+        try:
+            durable.make_directory(os.path.dirname(self._memory))
+            os.close(durable.open_own(self._memory))
+            durable.set_written(self._memory, _last_us * 1000)
+        except OSError:
+            return
+
+    def _before_us(self) -> int:
+        try:
+            return os.stat(self._memory).st_mtime_ns // 1000
+        except OSError:
+            return 0
+
+
+def _random() -> str:
+    number = int.from_bytes(os.urandom(3), "big")
+    return "".join(_ALPHABET[number // 36**place % 36] for place in range(4))

@@ -1,0 +1,122 @@
+"""The message: headers and a body, parsed from and formatted to the exact bytes of its file."""
+
+from ai_bridge.errors import BadHeaderAddress, BadId, MissingHeader, NotUtf8
+from ai_bridge.message import address, headers
+
+_ID_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_ID_REST = _ID_FIRST | frozenset("@._-")
+_MAX_ID = 128
+
+
+class Message:
+    """A message: `headers` in their order, names as written, and `body`, exactly."""
+
+    __slots__ = ("body", "headers")
+
+    def __init__(self, headers: dict[str, str], body: str) -> None:
+        self.headers = headers
+        self.body = body
+
+    def get(self, name: str) -> str | None:
+        """Return the value of the header `name` (without regard to case), or None."""
+        if name in self.headers:
+            return self.headers[name]
+        wanted = name.lower()
+        return next((value for key, value in self.headers.items() if key.lower() == wanted), None)
+
+    @property
+    def id(self) -> str:
+        return self.get("ID") or ""
+
+    @property
+    def sender(self) -> str:
+        return self.get("From") or ""
+
+    @property
+    def recipients(self) -> list[str]:
+        """The entries of `To`, each once; `*` stands for every agent but the sender."""
+        return address.split_list(self.get("To") or "")
+
+    @property
+    def subject(self) -> str:
+        return self.get("Subject") or ""
+
+    @property
+    def thread(self) -> str | None:
+        return self.get("Thread")
+
+    def readdressed(self, recipient: str) -> "Message":
+        """Return the same message to one recipient."""
+        changed = {key: recipient if key.lower() == "to" else value for key, value in self.headers.items()}
+        return Message(changed, self.body)
+
+
+def parse(raw: bytes) -> Message:
+    """Return the message whose file holds `raw`.
+
+    Raises a `Malformed` with the sentence for what is wrong: not UTF-8, no blank line, a line that is no
+    header, a duplicate, a control character, a missing required header, a bad ID or address.
+    """
+    from ai_bridge.message.handler import HANDLER
+
+    block, body = HANDLER.split(_decoded(raw))
+    message = Message(HANDLER.load(block), body)
+    _check_required(message)
+    return message
+
+
+def load_parser() -> None:
+    """Import now what `parse` needs, so that the first message need not wait for it."""
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotUtf8(byte=f"0x{raw[error.start]:02X}", offset=error.start) from None
+
+
+def _check_required(message: Message) -> None:
+    for name in headers.REQUIRED:
+        if message.get(name) is None or (name in ("From", "To") and not message.get(name)):
+            raise MissingHeader(name=name)
+    if not is_id(message.id):
+        raise BadId(id=message.id[:160])
+    if not address.is_address(message.sender):
+        raise BadHeaderAddress(name="From", address=message.sender)
+    for entry in message.recipients:
+        if entry != address.EVERYONE and not address.is_address(entry):
+            raise BadHeaderAddress(name="To", address=entry)
+    if not message.recipients:
+        raise MissingHeader(name="To")
+
+
+def format_message(message: Message) -> bytes:
+    """Return the bytes of the message's file; the same text as the handler's, without importing it."""
+    return f"{headers.export(message.headers)}\n\n{message.body}".encode()
+
+
+def is_id(text: str) -> bool:
+    """Tell whether `text` is `[A-Za-z0-9][A-Za-z0-9@._-]{0,127}`."""
+    return 0 < len(text) <= _MAX_ID and text[0] in _ID_FIRST and _ID_REST.issuperset(text)
+
+
+def stamp_of(id_: str) -> str:
+    """Return the time an ID carries as `YYYYMMDDHHMMSSffffff`, or '' where it carries none.
+
+    Known are our own form `<sender>-<date>-<time>-<microseconds>-<random>` and the older
+    `<sender>-<date>-<time>`.
+    """
+    own = id_.rsplit("-", 4)[1:4]
+    if [len(part) for part in own] == [8, 6, 6] and "".join(own).isdigit():
+        return "".join(own)
+    older = id_.rsplit("-", 2)[1:]
+    if [len(part) for part in older] == [8, 6] and "".join(older).isdigit():
+        return "".join(older) + "000000"
+    return ""
+
+
+def is_own_id(id_: str) -> bool:
+    """Tell whether the ID is of the form this program composes."""
+    parts = id_.rsplit("-", 4)
+    return len(parts) == 5 and len(parts[4]) >= 2 and [len(part) for part in parts[1:4]] == [8, 6, 6]

@@ -1,0 +1,47 @@
+"""A wait in the background of a session, by a process whose end wakes the model."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ai_bridge.agents import identity
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.reach.rings import Claim, Told
+from ai_bridge.reach.session_watch import COALESCE_S
+from ai_bridge.settings import Settings
+from ai_bridge.system import processes
+
+
+def await_news(
+    where: Mailboxes, me: str, loaded: Settings, timeout_s: float | None, sender: str | None = None
+) -> Claim | None:
+    """Return the claim to tell of mail the session was not told of, as soon as there is some; to be settled.
+
+    None after `timeout_s` seconds, and where whoever began the wait is gone: then nobody is left to be woken.
+    """
+    key, parent = identity.shell_key(where), os.getppid()
+    told = Told(where, me, key, passing=True)
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+
+    def look() -> list[Waiting]:
+        return fetch.fetch(where, me, loaded)
+
+    def is_wanted() -> bool:
+        return os.getppid() == parent and not processes.is_gone(key)
+
+    def is_meant(one: Waiting) -> bool:
+        return sender in (None, one.sender)
+
+    while is_wanted():
+        left_s = None if deadline is None else deadline - time.monotonic()
+        found = fetch.wait(where, me, loaded, left_s, sender, each_sweep=is_wanted, is_wanted=told.is_news)
+        if not found and deadline is not None and time.monotonic() >= deadline:
+            return None
+        if found:
+            time.sleep(COALESCE_S)
+            if (claim := told.claim(look, is_meant)) is not None:
+                return claim
+    return None

@@ -1,0 +1,113 @@
+"""One session's watch: mail that comes is told to the session, once, and all of a burst at once.
+
+It costs nothing while nothing comes: a thread that sleeps until the kernel wakes it, and the sweep of every wait.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from ai_bridge import settings
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.mailboxes.wake import Wake
+from ai_bridge.reach.activity import Turn
+from ai_bridge.reach.client import NotReached
+from ai_bridge.reach.notice import notice
+from ai_bridge.reach.rings import Claim, Told
+from ai_bridge.settings import OFF
+
+COALESCE_S = 0.2
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 5.0, 300.0
+
+# Tells the session by one means, given the notice; raises `NotReached`.
+Means = Callable[[str], None]
+
+
+class Watch:
+    """Watches the inbox of `agent` while `goes_on` says yes.
+
+    `means` are what may reach the session, the best first; `hooks_s` is for how many seconds a session at work is
+    left to its hooks; `look` returns what is unread for it now.
+    """
+
+    def __init__(
+        self,
+        where: Mailboxes,
+        agent: str,
+        told: Told,
+        turn: Turn,
+        means: list[Means],
+        hooks_s: float,
+        look: Callable[[], list[Waiting]],
+        goes_on: Callable[[], bool],
+    ) -> None:
+        self._where, self._agent, self._told, self._turn = where, agent, told, turn
+        self._means, self._hooks_s, self._look, self._goes_on = means, hooks_s, look, goes_on
+        self._pause = threading.Event()
+        self._wake: Wake | None = None
+        self._is_on = True
+        self._failures = 0
+
+    def run(self) -> None:
+        """Watch; for a thread of its own. Raises OSError or a `BridgeError` where the mailboxes are gone."""
+        while self._continues():
+            loaded = settings.load(self._where.path)
+            wake = self._wake = fetch.open_wake(self._where, loaded)
+            where, me, goes_on, is_news = self._where, self._agent, self._continues, self._is_news
+            news = fetch.wait(where, me, loaded, wake=wake, each_sweep=goes_on, is_wanted=is_news)
+            if news and self._continues():
+                self._pause.wait(COALESCE_S)
+                self._reach()
+
+    def interrupt(self) -> None:
+        """Have it asked at once whether the watch goes on; any thread may call it."""
+        self._pause.set()
+        self._turn.end()
+        if self._wake is not None:
+            self._wake.set()
+
+    def _continues(self) -> bool:
+        """Tell whether to go on, having looked what is set now."""
+        if not self._goes_on():
+            return False
+        self._pause.clear()
+        self._is_on = settings.load(self._where.path).reach != OFF
+        return True
+
+    def _is_news(self, one: Waiting) -> bool:
+        return self._is_on and self._told.is_news(one)
+
+    def _reach(self) -> None:
+        """Tell the session, unless its hooks will; where nothing reaches it, the next try is after a pause."""
+        if left_s := self._turn.left_to_hooks_s(self._hooks_s):
+            self._turn.await_change(left_s)
+            return
+        claim = self._told.claim(self._look)
+        if claim is None:  # it was read or told of meanwhile, or somebody is telling just now
+            self._pause.wait(COALESCE_S)
+            return
+        if self._tell(claim):
+            self._failures = 0
+            return
+        self._pause.wait(min(_FIRST_PAUSE_S * 2**self._failures, _LAST_PAUSE_S))
+        self._failures = min(self._failures + 1, 10)
+
+    def _tell(self, claim: Claim) -> bool:
+        """Try one means after another; tell whether one did it."""
+        reached = False
+        try:
+            reached = any(_is_reached(tell, notice(self._agent, claim.news)) for tell in self._means)
+        finally:
+            claim.settle(reached)
+        return reached
+
+
+def _is_reached(tell: Means, text: str) -> bool:
+    try:
+        tell(text)
+    except NotReached:
+        return False
+    return True

@@ -1,0 +1,189 @@
+"""Start and stop routers, and know which run: by their locks alone, never by a pid file."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import TextIO
+
+from ai_bridge.errors import RouterFailed, RouterRunning, RouterServesAll, RouterStays
+from ai_bridge.health.mail import router_of
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.served import ALL
+from ai_bridge.system import durable
+from ai_bridge.system.directories import state_base
+from ai_bridge.system.locks import Holder
+from ai_bridge.system.processes import MODULE
+from ai_bridge.system.untrusted import listed, read_file
+
+_START_S = 20.0
+_STOP_S = 20.0
+_LOOK_S = 0.01
+_FOLLOW_S = 0.3
+
+
+class RunningRouter:
+    """A router process and the `agents` whose locks it holds."""
+
+    __slots__ = ("agents", "holder")
+
+    def __init__(self, holder: Holder) -> None:
+        self.holder = holder
+        self.agents: list[str] = []
+
+
+def running(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
+    """Return the routers at work, of all agents or of one."""
+    found: dict[int, RunningRouter] = {}
+    for agent in [only] if only else mailboxes.agents():
+        if (holder := router_of(mailboxes, agent)) is not None:
+            found.setdefault(holder.pid, RunningRouter(holder)).agents.append(agent)
+    return list(found.values())
+
+
+def log_file(mailboxes: Mailboxes, only: str | None) -> str:
+    """Return the path of the log of the router of one agent, or of that of all."""
+    return mailboxes.state_file("logs", f"router-{only}.log" if only else "router.log")
+
+
+def start(mailboxes: Mailboxes, only: str | None = None, options: tuple[str, ...] = ()) -> Holder:
+    """Start a router in the background; returns once it has recovered and serves.
+
+    Raises `RouterRunning` where there is one already, `RouterFailed` with what it said where it did not start.
+    """
+    _refuse_second(mailboxes, only)
+    log = log_file(mailboxes, only)
+    durable.make_directory(os.path.dirname(log))
+    _make_private(log)
+    process = _spawn(mailboxes, only, options, log)
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        for router in running(mailboxes, only):
+            if router.holder.pid == process.pid and router.holder.ready:
+                return router.holder
+        time.sleep(_LOOK_S)
+    raise RouterFailed(why=_last_words(process, log), log=log)
+
+
+def _refuse_second(mailboxes: Mailboxes, only: str | None) -> None:
+    found = running(mailboxes, only)
+    served = [agent for router in found for agent in router.agents]
+    if found and set(served) >= set([only] if only else mailboxes.agents()):
+        holder = found[0].holder
+        stop_it = "ai-collab stop" if holder.serves == ALL else f"ai-collab stop --agent {holder.serves}"
+        raise RouterRunning(agent=served[0], holder=str(holder), stop=stop_it)
+
+
+def _spawn(mailboxes: Mailboxes, only: str | None, options: tuple[str, ...], log: str) -> "subprocess.Popen[bytes]":
+    scope = ["--agent", only] if only else []
+    command = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path, "--log", log]
+    environment = {key: value for key, value in os.environ.items() if key != "AI_BRIDGE_AGENT"}
+    environment["AI_BRIDGE_STATE"] = state_base()  # its working directory is another
+    with os.fdopen(durable.open_own(log + ".stderr"), "wb") as errors:
+        errors.truncate()
+        return subprocess.Popen(
+            [*command, *scope, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            cwd="/" if os.name == "posix" else None,
+            env=environment,
+            start_new_session=True,
+        )
+
+
+def _make_private(log: str) -> None:
+    """Leave the log to this user alone, with what was rotated and what the last router said as it started."""
+    folder, name = os.path.split(log)
+    for found in listed(folder):
+        if found.startswith(name):
+            with suppress(OSError):
+                durable.make_private(os.path.join(folder, found))
+
+
+def _last_words(process: "subprocess.Popen[bytes]", log: str) -> str:
+    if process.poll() is None:
+        process.terminate()
+        process.wait()
+        return f"it was not ready within {_START_S:.0f} s"
+    said = read_file(log + ".stderr", 1 << 20).decode("utf-8", "replace").strip().splitlines()
+    return said[-1].removeprefix("error: ") if said else f"it ended with exit code {process.returncode}"
+
+
+def stop(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
+    """Stop the routers of all agents, or of one; each finishes the message in hand. Returns those that ran.
+
+    Raises `RouterServesAll` where one agent is served by the router of all.
+    """
+    found = running(mailboxes, only)
+    for router in found:
+        if only and router.holder.serves == ALL:
+            raise RouterServesAll(agent=only, holder=str(router.holder))
+    for router in found:
+        _terminate(mailboxes, router)
+    return found
+
+
+def _terminate(mailboxes: Mailboxes, router: RunningRouter) -> None:
+    """End the process that holds the lock; a pid that changed hands meanwhile is never signalled."""
+    pid = router.holder.pid
+
+    def still_there() -> bool:
+        return any((now := router_of(mailboxes, agent)) is not None and now.pid == pid for agent in router.agents)
+
+    _signal(pid, still_there)
+    deadline = time.monotonic() + _STOP_S
+    while still_there():
+        if time.monotonic() > deadline:
+            raise RouterStays(holder=str(router.holder), seconds=int(_STOP_S))
+        time.sleep(_LOOK_S)
+
+
+def _signal(pid: int, still_there: Callable[[], bool]) -> None:
+    if not hasattr(os, "pidfd_open"):
+        if still_there():
+            os.kill(pid, signal.SIGTERM)
+        return
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if still_there():  # asked after the descriptor was taken: it is that very process
+            signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def log_lines(path: str, lines: int, follow: bool) -> Iterator[str]:
+    """Yield the last lines of a log, and if `follow`, for ever, what is added to it, also across a rotation."""
+    while follow and not os.path.exists(path):
+        time.sleep(_FOLLOW_S)
+    file = _open_text(path)
+    yield "".join(file.readlines()[-lines:])
+    while follow:
+        rotated = _is_rotated(path, file)
+        yield file.read()  # what was written before the rotation was seen, too
+        if rotated:
+            file.close()
+            file = _open_text(path)
+        else:
+            time.sleep(_FOLLOW_S)
+    file.close()
+
+
+def _open_text(path: str) -> TextIO:
+    return open(path, encoding="utf-8", errors="replace", newline="")
+
+
+def _is_rotated(path: str, file: TextIO) -> bool:
+    """Tell whether another file stands at the log's path by now."""
+    try:
+        return not os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False

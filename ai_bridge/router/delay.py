@@ -1,0 +1,108 @@
+"""What is on its way to an agent although a router is at work: how much, and for how long nobody has moved it."""
+
+import os
+import time
+
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, label
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.address import is_address
+from ai_bridge.system.locks import Holder, holder
+from ai_bridge.text import counted
+
+_ON_ITS_WAY = (DROPPED, PROCESSING)
+# Both hold the router lock of an agent and move its mail: a reader does if no router is at work.
+_MOVERS = ("router", "reader")
+# In seconds; what came only just now is moved as it should be, however busy the machine is.
+_LEAST_S = 1.0
+
+
+class Delay:
+    """So many messages (`count`), of which `holder` has not moved the oldest for `seconds`."""
+
+    __slots__ = ("count", "holder", "seconds")
+
+    def __init__(self, count: int, holder: Holder, seconds: float) -> None:
+        self.count = count
+        self.holder = holder
+        self.seconds = seconds
+
+    @property
+    def unmoved(self) -> str:
+        """Who has not moved them, and for how long."""
+        it = "it" if self.count == 1 else "the oldest"
+        return f"the {self.holder.role} (pid {self.holder.pid}) has not moved {it} for {age(self.seconds)}"
+
+    def __str__(self) -> str:
+        way = "its way" if self.count == 1 else "their way"
+        return f"{counted(self.count, 'message')} on {way}; {self.unmoved}"
+
+    def as_json(self) -> dict[str, object]:
+        return {"count": self.count, "oldest_s": round(self.seconds, 1), "router": self.holder.pid}
+
+
+def delay(mailboxes: Mailboxes, agent: str, sender: str | None = None) -> Delay | None:
+    """Return what is late for the agent, from one sender if one is given; None if nothing is, or no router works."""
+    if (at_work := _mover(mailboxes, agent)) is None:
+        return None
+    boxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
+    paths = [box.file(state, name) for box in boxes for state in _ON_ITS_WAY for name in box.visible(state, agent)]
+    return _late(paths, at_work)
+
+
+def delays(mailboxes: Mailboxes) -> dict[str, Delay]:
+    """Return what is late by its recipient, every outbox having been listed once."""
+    paths: dict[str, list[str]] = {}
+    for box in mailboxes.outboxes():
+        for state in _ON_ITS_WAY:
+            for name in box.visible(state):
+                paths.setdefault(label(name)[1], []).append(box.file(state, name))
+    found: dict[str, Delay] = {}
+    for agent in filter(is_address, paths):
+        if (at_work := _mover(mailboxes, agent)) and (late := _late(paths[agent], at_work)):
+            found[agent] = late
+    return found
+
+
+def delay_of(path: str, at_work: Holder) -> Delay | None:
+    """Return by how much one message is late."""
+    return _late([path], at_work)
+
+
+def idle_s(mailboxes: Mailboxes) -> float:
+    """Return the seconds since any message was claimed or delivered here: each such move changes a `.processing`."""
+    moved = [_modified(box.directory(PROCESSING)) for box in mailboxes.outboxes()]
+    return max(0.0, time.time() - max(moved, default=0.0))
+
+
+def _mover(mailboxes: Mailboxes, agent: str) -> Holder | None:
+    found = holder(mailboxes.lock_file("router", agent))
+    return found if found and found.role in _MOVERS else None
+
+
+def _late(paths: list[str], at_work: Holder) -> Delay | None:
+    now = time.time()
+    ages = [seconds for path in paths if (seconds := age_of(path, now)) >= _LEAST_S]
+    return Delay(len(ages), at_work, max(ages)) if ages else None
+
+
+def _modified(path: str) -> float:
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def age_of(path: str, now: float) -> float:
+    """Return the seconds since the file came where it is (its ctime), 0 if it is gone."""
+    try:
+        return max(0.0, now - os.lstat(path).st_ctime)
+    except OSError:
+        return 0.0
+
+
+def age(seconds: float) -> str:
+    """Return a time span as people say it: `12 s`, `5 min`, `3 h`, `2 d`."""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"

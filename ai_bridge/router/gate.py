@@ -1,0 +1,122 @@
+"""What a router asks before it delivers: does the recipient's card, a thread's length or a pair's traffic forbid it?
+
+It asks again what `guard` asked before a send, for a message may have been dropped another way.
+"""
+
+from contextlib import suppress
+
+from ai_bridge.agents import policy
+from ai_bridge.agents.policy import HOLD, REFUSE, RefusedByCard
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.history import threads
+from ai_bridge.mailboxes.outbox import PROCESSING, UNREAD, Outbox, file_name
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import address
+from ai_bridge.message.message import Message
+from ai_bridge.sending import limits, traffic
+from ai_bridge.sending.limits import HeldByCard, HeldByDamage, PairTooBusy, ThreadTooLong
+from ai_bridge.settings import Settings
+
+
+class Gate:
+    """What a router asks before it delivers, during one pass: `save` ends that."""
+
+    __slots__ = ("_allowed", "_mailboxes", "_policies", "_settings", "_traffic")
+
+    def __init__(self, mailboxes: Mailboxes, settings: Settings) -> None:
+        self._mailboxes = mailboxes
+        self._settings = settings
+        self._allowed: dict[str, str] = {}
+        self._policies = policy.Policies(mailboxes)
+        limit = settings.pair_per_hour
+        self._traffic = traffic.Traffic(mailboxes, limit) if limit else None
+
+    def objection(self, outbox: Outbox, name: str, claimed: Message, recipient: str) -> BridgeError | None:
+        """Return why a claimed file is not to be delivered: `RefusedByCard`, else it is to be held; None if it is."""
+        sender = outbox.owner
+        if sender == address.POSTMASTER:
+            return None
+        says = self._policies.verdict(recipient, sender)
+        if says == REFUSE:
+            return RefusedByCard(recipient=recipient, sender=sender)
+        if says == HOLD and not self._is_approved(outbox, name, claimed, any_time=True):
+            return self._held_by_card(sender, recipient, threads.thread_of(claimed))
+        depth = threads.told(claimed)
+        if depth == 0:  # a person's word
+            return None
+        found = self._too_long(claimed, depth) or self._too_busy(sender, recipient)
+        return found if found is not None and not self._is_approved(outbox, name, claimed) else None
+
+    def doubt(self, sender: str, recipients: list[str]) -> str:
+        """Return why it cannot be told now whether the recipient takes the message, '' where it can.
+
+        To be asked before the file is claimed. A message to several is decided copy by copy.
+        """
+        try:
+            if len(recipients) == 1 and sender != address.POSTMASTER:
+                self._policies.verdict(recipients[0], sender)
+        except OSError as error:
+            return str(disk_error(f"the card of {recipients[0]}", error))
+        return ""
+
+    def _held_by_card(self, sender: str, recipient: str, thread: str) -> BridgeError:
+        if damage := self._policies.damage(recipient):
+            return HeldByDamage(recipient=recipient, sender=sender, thread=thread, damage=damage)
+        return HeldByCard(recipient=recipient, sender=sender, thread=thread)
+
+    def note(self, sender: str, recipient: str, delivered: Message) -> None:
+        """Count a message that was delivered, but for what was composed before a person let the two go on."""
+        if not self._traffic or sender == address.POSTMASTER or threads.is_persons(delivered):
+            return
+        until = max(self._allowed_until(sender), self._allowed_until(recipient))
+        outbox, name = self._mailboxes.outbox(sender), file_name(delivered.id, recipient)
+        if not until or limits.composed(self._mailboxes, outbox, UNREAD, name) > until:
+            self._traffic.note(sender, recipient)
+
+    def _allowed_until(self, agent: str) -> str:
+        if agent not in self._allowed:
+            self._allowed[agent] = ""
+            with suppress(OSError):  # it is delivered already: in doubt it counts
+                self._allowed[agent] = limits.allowed_until(self._mailboxes, agent)
+        return self._allowed[agent]
+
+    def save(self) -> None:
+        """Write down what was counted, and look at cards again from now on."""
+        self._policies.look_again()
+        self._allowed.clear()
+        if self._traffic:
+            self._traffic.save()
+
+    def _too_long(self, claimed: Message, depth: int | None) -> ThreadTooLong | None:
+        limit = self._settings.max_hops
+        if depth is None and limit:
+            depth = threads.of(self._mailboxes, claimed)
+        if not limit or depth is None or depth <= limit:
+            return None
+        thread = threads.thread_of(claimed)
+        limit = limits.hops_allowed(self._mailboxes, thread, limit)
+        return ThreadTooLong(limit=limit, thread=thread) if depth > limit else None
+
+    def _too_busy(self, sender: str, recipient: str) -> PairTooBusy | None:
+        if self._traffic is None:
+            return None
+        limit = self._settings.pair_per_hour
+        ways = [self._traffic.times(*way) for way in limits.ways(sender, recipient)]
+        if sum(map(len, ways)) < limit:
+            return None
+        return limits.too_busy(
+            self._mailboxes, sender, recipient, [second for way in ways for second in way], 1, limit
+        )
+
+    def _is_approved(self, outbox: Outbox, name: str, claimed: Message, any_time: bool = False) -> bool:
+        """Tell whether a person let what was composed by then go on; a thread, if `any_time` will do, ever since."""
+        from ai_bridge.sending import allowances
+
+        thread = allowances.of_thread(self._mailboxes, threads.thread_of(claimed))
+        if thread and not thread.covers(outbox.owner):
+            thread = None
+        if thread and any_time:
+            return True
+        composed = allowances.composed(self._mailboxes, outbox, PROCESSING, name)
+        found = (thread, allowances.of_agent(self._mailboxes, outbox.owner))
+        return any(one is not None and composed <= one.until for one in found)

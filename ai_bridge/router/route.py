@@ -1,0 +1,265 @@
+"""One pass of a router: claim what is dropped, check it, and deliver or reject it.
+
+A claim ends in exactly one of deliver, reject, release. Losing a race is an ordinary outcome. Nothing a
+file holds or is stops the pass: what is refused is kept, with its reason, and its sender is told.
+"""
+
+import os
+import time
+
+from ai_bridge.agents.policy import RefusedByCard
+from ai_bridge.decisions.votes import check_opening, vote_of
+from ai_bridge.errors import BridgeError, ConflictCopy, ForgedSender, IdReused, Malformed, disk_error
+from ai_bridge.machines.homes import Homes
+from ai_bridge.machines.syncthing.on_its_way import Coming
+from ai_bridge.mailboxes import compose, conflicts
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import address, message
+from ai_bridge.message.message import Message
+from ai_bridge.router import recipients
+from ai_bridge.router.claims import Claims
+from ai_bridge.router.gate import Gate
+from ai_bridge.router.set_aside import hold, reject
+from ai_bridge.router.step import Step
+from ai_bridge.settings import Settings
+from ai_bridge.system import durable, settled, untrusted
+from ai_bridge.system.filesystems import file_system
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+# How long a reservation, an empty file under a message's name, may wait for its message.
+_RESERVED_S = 60.0
+
+
+class Router:
+    """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
+
+    __slots__ = ("_claims", "_coming", "_gate", "_homes", "agents", "is_network", "mailboxes", "serves", "settings")
+
+    def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
+        self.mailboxes = mailboxes
+        self.serves = serves
+        self.settings = settings
+        self.agents: set[str] = set()
+        self._claims = Claims()
+        self._gate = Gate(mailboxes, settings)
+        self._homes = Homes(mailboxes)
+        self._coming = Coming(mailboxes)
+        # There the kernel knows only its own writers, and grants no leases.
+        self.is_network = file_system(mailboxes.path).is_network
+
+    # --- the pass ---------------------------------------------------------------------------------------
+
+    def one_pass(self, outboxes: "list[Outbox] | None" = None) -> "Iterator[Step]":
+        """Look once at every dropped file (of `outboxes`, if given), yielding what was done; may be left anytime."""
+        self._claims.release()
+        self._coming.forget()
+        try:
+            for outbox in self.look() if outboxes is None else outboxes:
+                yield from self._outbox_steps(outbox)
+        finally:
+            self._gate.save()
+
+    def look(self) -> list[Outbox]:
+        """Take note of the agents there are now; returns all outboxes."""
+        outboxes = self.mailboxes.check().outboxes()
+        self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
+        return outboxes
+
+    def _outbox_steps(self, outbox: Outbox) -> "Iterator[Step]":
+        try:
+            names = outbox.names(DROPPED, wanted=self.may_be_ours)
+        except OSError as error:
+            yield Step("retry", outbox, "", str(disk_error(outbox.path, error)))
+            return
+        for name in names:
+            yield from self._steps(outbox, name)
+
+    def _steps(self, outbox: Outbox, name: str) -> "Iterator[Step]":
+        """Route one dropped file, and what it was fanned out to before any later one: order is kept."""
+        if (step := self._route(outbox, name)) is None:
+            return
+        yield step
+        for copy in step.copies:
+            yield from self._steps(outbox, copy)
+
+    def _route(self, outbox: Outbox, name: str) -> Step | None:
+        """Route one dropped file; None where it is another router's, or was gone."""
+        if not self.may_be_ours(name):
+            return None
+        if self._coming.precede(outbox, name):
+            return Step("leave", outbox, name, "an earlier message of its sender is on its way")
+        try:
+            return self._open_and_route(outbox, name)
+        except FileNotFoundError:
+            return Step("retry", outbox, name, "its outbox lacked a directory") if outbox.complete() else None
+        except OSError as error:
+            return Step("retry", outbox, name, str(disk_error(outbox.path, error)))
+        except BridgeError as trouble:  # what is asked besides the file cannot be read now
+            return Step("retry", outbox, name, str(trouble))
+        except Exception as fault:  # our own: it keeps this file waiting, and nothing that is behind it
+            return Step("retry", outbox, name, f"a fault of the router: {fault!r}")
+
+    def may_be_ours(self, name: str) -> bool:
+        """Tell from the name alone whether the file can be of an agent served here."""
+        recipient = conflicts.label(name)[1]
+        return recipient in self.serves or recipient not in self.agents
+
+    def _open_and_route(self, outbox: Outbox, name: str) -> Step | None:
+        if made_of := conflicts.original(name):
+            return self._claim_and_reject(outbox, name, ConflictCopy(name=name, original=made_of))
+        try:
+            fd, found = untrusted.open_regular(outbox.file(DROPPED, name))
+        except Malformed as refusal:
+            return self._claim_and_reject(outbox, name, refusal)
+        except PermissionError:
+            return Step("leave", outbox, name, "it may not be read: give the router's user the right to read it")
+        try:
+            return self._route_open(outbox, name, fd, found)
+        finally:
+            os.close(fd)
+
+    def _route_open(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> Step | None:
+        if not self._is_complete(outbox, name, fd, found):
+            return Step("leave", outbox, name, "it is still being written")
+        try:
+            parsed = message.parse(untrusted.read_all(fd, found.st_size, self.settings.max_message_bytes))
+            to = self.recipients(outbox, parsed)
+            check_opening(parsed, self.agents)
+        except Malformed as refusal:
+            return self._reject_when_settled(outbox, name, found, refusal)
+        if not self.serves_mover(outbox, name, parsed.recipients):
+            return None
+        if why := self._gate.doubt(outbox.owner, to):
+            return Step("leave", outbox, name, why)
+        if not self._claims.take(outbox, name, found, self.is_network):
+            return None
+        with self._claims.released_on_trouble(outbox, name):
+            if parsed.recipients != to or len(to) > 1:
+                return self._fan_out(outbox, name, parsed, to)
+            return self._deliver(outbox, name, parsed, to[0])
+
+    def _is_complete(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> bool:
+        """Tell whether the file's writer is done: by the kernel, else by our own naming, else by its age."""
+        if found.st_size == 0 and message.is_own_id(label(name)[0]):  # a name that is taken for what is to come
+            return self._is_settled(outbox, found, _RESERVED_S)
+        writer = None if self.is_network else settled.has_writer(fd)
+        if writer is not None:
+            return not writer
+        return message.is_own_id(label(name)[0]) or self._is_settled(outbox, found)
+
+    def _is_settled(self, outbox: Outbox, found: os.stat_result, at_least_s: float = 0.0) -> bool:
+        """Tell whether a file was not written to for a while, by the clock that stamps the files there."""
+        now = settled.clock_of(outbox.temporary) if self.is_network else time.time()
+        return settled.is_settled(found, max(self.settings.settle_s, at_least_s), now)
+
+    def serves_mover(self, outbox: Outbox, name: str, to: list[str]) -> bool:
+        """Tell whether this router moves the file, given the entries of its `To` (none, if it has none).
+
+        The recipient its name tells decides, so that every router decides alike without opening it; else its single
+        recipient; what has several or none belongs to the outbox's owner, or to all: the postmaster has no router.
+        """
+        told = conflicts.label(name)[1]
+        single = to[0] if len(to) == 1 else ""
+        mover = next((agent for agent in (told, single) if agent in self.agents), outbox.owner)
+        return mover in self.serves or (mover == address.POSTMASTER and self._homes.keep_notices())
+
+    # --- check ------------------------------------------------------------------------------------------
+
+    def recipients(self, outbox: Outbox, parsed: Message) -> list[str]:
+        """Return the known agents the message is for; raises `Malformed`."""
+        if parsed.sender != outbox.owner:
+            raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
+        if self.agents.issuperset(parsed.recipients):
+            return parsed.recipients
+        self.look()  # an agent may have come since the pass began
+        return recipients.meant(self.mailboxes, outbox, parsed, self.agents)
+
+    # --- the moves --------------------------------------------------------------------------------------
+
+    def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
+        final = file_name(parsed.id, recipient)
+        if outbox.holds(READ, final):
+            return self._collapse(outbox, name, parsed.id, recipient, READ)
+        if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
+            return self._keep_back(outbox, name, final, objection)
+        why = self._see_to_judgement(outbox.owner, parsed, recipient)
+        try:
+            outbox.move("deliver", name, final)
+        except FileExistsError:
+            return self._collapse(outbox, name, parsed.id, recipient, UNREAD)
+        self._gate.note(outbox.owner, recipient, parsed)
+        return Step("deliver", outbox, final, why)
+
+    def _keep_back(self, outbox: Outbox, name: str, final: str, objection: BridgeError) -> Step:
+        """Set a claimed message aside that a card or a budget keeps from its recipient."""
+        if isinstance(objection, RefusedByCard):
+            return self.reject(outbox, name, objection)
+        kept, why = hold(self.mailboxes, outbox, name, final, objection)
+        return Step("hold", outbox, kept, why)
+
+    def _see_to_judgement(self, voter: str, parsed: Message, recipient: str) -> str:
+        """Have a judge asked if this vote leaves a decision split; returns what is to be said of it."""
+        if parsed.thread is None or vote_of(parsed.body) is None:
+            return ""
+        from ai_bridge.decisions import judge
+
+        return judge.see_to(self.mailboxes, voter, parsed, recipient, self.settings.max_message_bytes)
+
+    def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
+        """Of two files of the same ID keep the earlier, if they say the same; else the later is malformed."""
+        here = outbox.file(PROCESSING, name)
+        raw = untrusted.read_file(here, self.settings.max_message_bytes)
+        same = self._holds(outbox.file(state, file_name(id_, recipient)), raw)
+        if not same:
+            return self.reject(outbox, name, IdReused(id=id_, recipient=recipient))
+        durable.remove(here)
+        return Step("collapse", outbox, name, f"the same message is {state} already")
+
+    def _fan_out(self, outbox: Outbox, name: str, parsed: Message, to: list[str]) -> Step:
+        """Drop one file for each recipient, then remove the original; done again after a crash, it ends alike."""
+        written_ns = os.lstat(outbox.file(PROCESSING, name)).st_mtime_ns  # by which it may be ordered
+        copies = tuple(file_name(parsed.id, recipient) for recipient in to)
+        for recipient, copy in zip(to, copies, strict=True):
+            raw = message.format_message(parsed.readdressed(recipient))
+            try:
+                compose.drop(outbox, copy, raw, written_ns)
+            except FileExistsError:
+                if not self._holds(outbox.file(DROPPED, copy), raw):
+                    return self.reject(outbox, name, IdReused(id=parsed.id, recipient=recipient))
+        durable.remove(outbox.file(PROCESSING, name))
+        return Step("fan out", outbox, name, ", ".join(to), copies)
+
+    def _holds(self, path: str, raw: bytes) -> bool:
+        """Tell whether the file at `path` holds just `raw`."""
+        try:
+            return untrusted.read_file(path, self.settings.max_message_bytes) == raw
+        except Malformed:
+            return False
+
+    # --- reject -----------------------------------------------------------------------------------------
+
+    def _reject_when_settled(
+        self, outbox: Outbox, name: str, found: os.stat_result, refusal: Malformed
+    ) -> Step | None:
+        """Reject a file unless it is so new that its writer may yet come back to it."""
+        if not self.serves_mover(outbox, name, []):
+            return None
+        if not self._is_settled(outbox, found):
+            return Step("leave", outbox, name, "it is too new to be refused")
+        return self._claim_and_reject(outbox, name, refusal)
+
+    def _claim_and_reject(self, outbox: Outbox, name: str, refusal: Malformed) -> Step | None:
+        if not self.serves_mover(outbox, name, []) or not outbox.move("claim", name):
+            return None
+        with self._claims.released_on_trouble(outbox, name):
+            return self.reject(outbox, name, refusal)
+
+    def reject(self, outbox: Outbox, name: str, refusal: BridgeError) -> Step:
+        """Reject a claimed file."""
+        kept, why = reject(self.mailboxes, outbox, name, refusal)
+        return Step("reject", outbox, kept, why)

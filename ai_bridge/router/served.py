@@ -1,0 +1,158 @@
+"""The router locks one process holds: of one agent, or of all that no other router serves."""
+
+import errno
+from contextlib import suppress
+
+from ai_bridge.agents import handover
+from ai_bridge.errors import BridgeError, RouterRunning, disk_error
+from ai_bridge.machines import this_machine
+from ai_bridge.machines.homes import Homes, NobodyHere
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.log import LOGGER
+from ai_bridge.system.locks import Lock, holder
+
+ALL = "*"
+_PROBE_PATIENCE_S = 0.1
+# A reader that finds no router makes the pass itself, and holds the lock that long.
+_READER_PATIENCE_S = 5.0
+# Descriptors left free for the work itself where there are more agents than descriptors.
+_SPARE_DESCRIPTORS = 16
+
+
+class RouterLocks:
+    """The locks by agent; `only` is the one agent to serve, or None for all."""
+
+    def __init__(self, mailboxes: Mailboxes, only: str | None) -> None:
+        self.mailboxes = mailboxes
+        self.only = only
+        self.serves = only or ALL
+        self._held: dict[str, Lock] = {}
+        self._troubles: set[str] = set()
+        self._is_full = False
+        self._homes = Homes(mailboxes)
+
+    @property
+    def agents(self) -> set[str]:
+        """The agents whose locks are held."""
+        return set(self._held)
+
+    def take_first(self) -> None:
+        """Take what is free, waiting for readers that make a pass; raises `RouterRunning` where nothing is."""
+        self._raise_descriptor_limit()
+        patient, wanted = True, self._wanted()
+        self._mend()
+        for agent in wanted:
+            if not self._take(agent, _PROBE_PATIENCE_S if patient else 0.0):
+                patient = patient and not self._is_routers(agent) and self._take(agent, _READER_PATIENCE_S)
+        if not self._held:
+            self._refuse()
+
+    def take_more(self) -> list[str]:
+        """Take what has become free since, and what is new; returns the agents now served besides."""
+        for agent in [agent for agent, lock in self._held.items() if not lock.is_in_place]:
+            LOGGER.warning("the lock of %s was removed under this router: taking it anew", agent)
+            self._held.pop(agent).release()
+        with suppress(BridgeError, OSError):  # a share may come back, and its agents with it
+            self._let_go()
+        if self._is_full:
+            return []
+        return [agent for agent in self._wanted() if agent not in self._held and self._take(agent, 0.0)]
+
+    def _let_go(self) -> None:
+        """Give away the homes that others were promised, and stop serving whoever does not live here any more."""
+        self.mailboxes.check()
+        for agent, to in handover.due(self.mailboxes, self._homes, self._held):
+            self._give(agent, to)
+        self._mend()
+        for agent in set(self._held) - set(self._homes.look(self._held)):
+            self._held.pop(agent).release()
+            LOGGER.info("not served here any more: %s", self._why_not(agent))
+
+    def _why_not(self, agent: str) -> str:
+        try:
+            return f"{agent} lives on {self._homes.of(agent) or 'no machine'}"
+        except BridgeError as trouble:
+            return f"{agent}: {trouble}"
+
+    def _give(self, agent: str, to: str) -> None:
+        try:
+            if handover.give(self.mailboxes, agent, to):
+                LOGGER.info("%s moved to %s", agent, to)
+        except (BridgeError, OSError) as trouble:
+            self._log_once(f"{agent} is not moved to {to}: {trouble}")
+
+    def _mend(self) -> None:
+        try:
+            handover.mend(self.mailboxes, self._homes)
+        except (BridgeError, OSError) as trouble:
+            self._log_once(f"a card does not say where its agent lives: {trouble}")
+
+    def _log_once(self, trouble: str) -> None:
+        if trouble not in self._troubles:
+            LOGGER.error("%s", trouble)
+        self._troubles.add(trouble)
+
+    def mark_ready(self) -> None:
+        """Say in every lock that this router has recovered and serves."""
+        for lock in self._held.values():
+            lock.describe("router", self.serves, ready=True)
+
+    def release(self) -> None:
+        """Give all back."""
+        for lock in self._held.values():
+            lock.release()
+        self._held.clear()
+
+    def _wanted(self) -> list[str]:
+        try:
+            return self._homes.look(self.mailboxes.agents() if self.only is None else [self.only])
+        except (BridgeError, OSError):
+            return []
+
+    def _take(self, agent: str, patience_s: float) -> bool:
+        """Take one agent's lock; trouble with it is logged once and keeps no other agent from being served."""
+        lock = Lock(self.mailboxes.lock_file("router", agent))
+        try:
+            taken = lock.acquire("router", self.serves, patience_s)
+        except OSError as error:
+            self._note(agent, error)
+            return False
+        if taken:
+            self._held[agent] = lock
+        return taken
+
+    def _note(self, agent: str, error: OSError) -> None:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            self._is_full = True
+            for other in list(self._held)[-_SPARE_DESCRIPTORS:]:
+                self._held.pop(other).release()
+        self._log_once(f"{agent} is not served: {disk_error(self.mailboxes.lock_file('router', agent), error)}")
+
+    def _is_routers(self, agent: str) -> bool:
+        found = holder(self.mailboxes.lock_file("router", agent))
+        return found is not None and found.role == "router"
+
+    def _refuse(self) -> None:
+        if self._troubles:
+            raise BridgeError(what=min(self._troubles))
+        for agent in self._wanted():
+            if (found := holder(self.mailboxes.lock_file("router", agent))) is not None:
+                stop = "ai-collab stop" if found.serves == ALL else f"ai-collab stop --agent {agent}"
+                raise RouterRunning(agent=agent, holder=str(found), stop=stop)
+        if self.only is not None:
+            self._homes.check(self.mailboxes.known(self.only))
+        elif self.mailboxes.agents():
+            raise NobodyHere(path=self.mailboxes.path, home=this_machine.here())
+        self.mailboxes.known("")
+
+    def _raise_descriptor_limit(self) -> None:
+        """Allow as many descriptors as the system grants: each agent served needs one."""
+        try:
+            import resource
+        except ImportError:
+            return
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            return

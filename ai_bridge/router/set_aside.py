@@ -1,0 +1,75 @@
+"""Set aside what is not delivered, with its reason beside it, and tell its sender: reject, or hold for a person."""
+
+import os
+import shlex
+
+from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes import compose
+from ai_bridge.mailboxes.outbox import HELD, MOVES, REASON, Outbox, shortened, variant
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import address
+from ai_bridge.system import durable, untrusted
+from ai_bridge.text import printable, shorten
+
+_NOTICE_BYTES = 16_384
+
+
+def reject(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
+    """Move a claimed file to `.malformed`, its reason written first; returns its name there and the reason."""
+    return _set_aside(mailboxes, outbox, "reject", name, shortened(name), str(refusal))
+
+
+def take_back(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
+    """Move what was delivered and is no message to `.malformed`; returns its name there and the reason."""
+    return _set_aside(mailboxes, outbox, "return", name, shortened(name), str(refusal))
+
+
+def hold(mailboxes: Mailboxes, outbox: Outbox, name: str, wanted: str, refusal: BridgeError) -> tuple[str, str]:
+    """Move a claimed file to `.held` under its proper name `wanted`; returns its name there and the reason."""
+    return _set_aside(mailboxes, outbox, "hold", name, wanted, str(refusal))
+
+
+def _set_aside(mailboxes: Mailboxes, outbox: Outbox, verb: str, name: str, wanted: str, why: str) -> tuple[str, str]:
+    source, state = MOVES[verb]
+    untrusted.real_directory(outbox.directory(state))
+    kept = _free_name(outbox, state, outbox.file(source, name), wanted)
+    durable.replace_own(outbox.file(state, kept) + REASON, f"{why}\n".encode())
+    outbox.move(verb, name, kept)
+    try:
+        _tell_sender(mailboxes, outbox, state, kept, why)
+    except (BridgeError, OSError) as trouble:
+        why += f" (its sender could not be told: {trouble})"
+    return kept, why
+
+
+def _free_name(outbox: Outbox, state: str, here: str, wanted: str) -> str:
+    """Return a name free in that state, or one this very file already has: a move that was cut short.
+
+    A reason without its file is a crash's leftover, too, and no hindrance.
+    """
+    number = 0
+    while os.path.lexists(kept := outbox.file(state, variant(wanted, number))) and not untrusted.is_same(here, kept):
+        number += 1
+    return variant(wanted, number)
+
+
+def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str, why: str) -> None:
+    """Send the owner a notice from the postmaster; never about a notice."""
+    if outbox.owner == address.POSTMASTER:
+        return
+    what, happened, then = _held_words() if state == HELD else _rejected_words(name)
+    kept = printable(outbox.file(state, name))
+    body = f"A message from your outbox {happened}.\n\nReason: {why}\nKept as: {kept}\n{then}\n"
+    mailboxes.outbox(address.POSTMASTER).make()
+    subject = f"{what}: {shorten(printable(name), 120)}"
+    draft = compose.Draft([outbox.owner], body, subject, extra={"Auto-Submitted": "auto-generated"})
+    compose.post(mailboxes, address.POSTMASTER, [draft], _NOTICE_BYTES)
+
+
+def _rejected_words(name: str) -> tuple[str, str, str]:
+    restore = f"ai-bridge restore -- {shlex.quote(name)}" if printable(name) == name else "rename it, then restore it"
+    return "not delivered", "could not be delivered", f"Once mended there: {restore}"
+
+
+def _held_words() -> tuple[str, str, str]:
+    return "held", "waits for a person's approval", "Tell your user, and do not send it again."

@@ -1,0 +1,24 @@
+"""What a router did, step by step."""
+
+from ai_bridge.mailboxes.outbox import Outbox
+
+
+class Step:
+    """What a pass did with one file.
+
+    `verb` is deliver, reject, hold, fan out, collapse or release; or leave (the file is not complete yet) or retry
+    (the disk refused), and the next pass looks again. `why` says why for all but deliver; `copies` names the
+    files a fan-out dropped.
+    """
+
+    __slots__ = ("copies", "name", "outbox", "verb", "why")
+
+    def __init__(self, verb: str, outbox: Outbox, name: str, why: str = "", copies: "tuple[str, ...]" = ()) -> None:
+        self.verb = verb
+        self.outbox = outbox
+        self.name = name
+        self.why = why
+        self.copies = copies
+
+    def __repr__(self) -> str:
+        return f"Step({self.verb!r}, {self.outbox.owner!r}, {self.name!r}, {self.why!r})"

@@ -1,0 +1,129 @@
+"""What a person allowed: that a thread goes on, or that an agent's mail passes; small files that all machines see.
+
+`allowed/<ID>.thread` and `allowed/<address>.agent`, header lines like those of a message. Each is replaced by the
+next for the same; one that is damaged allows nothing.
+"""
+
+import os
+import time
+
+from ai_bridge.errors import Malformed
+from ai_bridge.machines.homes import Homes
+from ai_bridge.mailboxes.outbox import Outbox, written
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import headers
+from ai_bridge.message.address import split_list
+from ai_bridge.message.message import is_id
+from ai_bridge.system import durable, untrusted
+
+FOLDER = "allowed"
+_THREAD, _AGENT = ".thread", ".agent"
+# Room for the addresses of thousands of agents.
+_BYTES = 262_144
+_DIGITS = 20
+# What was allowed by a clock that is further ahead than this, an hour, is not believed until that time has come.
+_AHEAD_NS = 3_600_000_000_000
+
+
+class Allowance:
+    """What was allowed: `hops` in a thread, and mail composed until `until`; `at` is when.
+
+    Both times are in the form of `message.stamp_of`, UTC. Of a thread the mail of those `among` is allowed, None:
+    everybody's.
+    """
+
+    __slots__ = ("among", "at", "hops", "until")
+
+    def __init__(self, at: str, until: str, hops: int = 0, among: "set[str] | None" = None) -> None:
+        self.at = at
+        self.until = until
+        self.hops = hops
+        self.among = among
+
+    def covers(self, sender: str) -> bool:
+        """Tell whether mail of that sender is meant."""
+        return self.among is None or sender in self.among
+
+    @property
+    def seconds(self) -> float:
+        """When it was allowed, in seconds since the epoch."""
+        from calendar import timegm
+
+        return timegm(time.strptime(self.at[:14], "%Y%m%d%H%M%S")) + int(self.at[14:]) / 1e6
+
+
+def of_thread(mailboxes: Mailboxes, thread: str) -> Allowance | None:
+    """Return what is allowed of a thread, named by its ID; None where nothing is; raises OSError."""
+    return _read(_path(mailboxes, thread, _THREAD)) if is_id(thread) else None
+
+
+def of_agent(mailboxes: Mailboxes, address: str) -> Allowance | None:
+    """Return what is allowed of an agent; None where nothing is; raises OSError."""
+    return _read(_path(mailboxes, address, _AGENT))
+
+
+def allow_thread(mailboxes: Mailboxes, thread: str, allowance: Allowance) -> None:
+    """Let a thread go on; `thread` is an ID."""
+    _write(_path(mailboxes, thread, _THREAD), allowance)
+
+
+def allow_agent(mailboxes: Mailboxes, address: str, allowance: Allowance) -> None:
+    """Let an agent's mail pass."""
+    _write(_path(mailboxes, address, _AGENT), allowance)
+
+
+def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str:
+    """Return when a message was composed, by its ID; of another team's, which may claim any time, when it came here.
+
+    The time is in the form of `message.stamp_of`.
+    """
+    if Homes(mailboxes).is_of_another_team(outbox.owner):
+        return written(outbox.file(state, name))
+    return outbox.order(state, name)[0]
+
+
+def stamp(nanoseconds: int) -> str:
+    """Return a time since the epoch in the form of `message.stamp_of`."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest // 1000:06d}"
+
+
+def _path(mailboxes: Mailboxes, subject: str, ending: str) -> str:
+    return os.path.join(mailboxes.path, FOLDER, subject + ending)
+
+
+def _write(path: str, allowance: Allowance) -> None:
+    text = f"At: {_date(allowance.at)}\nUntil: {_date(allowance.until)}\n"
+    if allowance.hops:
+        text += f"Hops: {allowance.hops}\n"
+    if allowance.among is not None:
+        text += f"Among: {', '.join(sorted(allowance.among))}\n"
+    durable.make_directory(os.path.dirname(path))
+    durable.replace_own(path, text.encode("ascii"))
+
+
+def _read(path: str) -> Allowance | None:
+    try:
+        found = headers.load(untrusted.read_file(path, _BYTES).decode("ascii").strip("\n"))
+        at, hops = _stamp(found["At"]), int(found.get("Hops", "0"))
+        if at > stamp(time.time_ns() + _AHEAD_NS):
+            return None
+        among = set(split_list(found["Among"])) if "Among" in found else None
+        return Allowance(at, _stamp(found.get("Until", found["At"])), hops, among)
+    except (FileNotFoundError, NotADirectoryError, Malformed, ValueError, KeyError):
+        return None
+
+
+def _date(stamp: str) -> str:
+    """Return a time as RFC 3339."""
+    day, hour = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}", f"{stamp[8:10]}:{stamp[10:12]}:{stamp[12:14]}"
+    return f"{day}T{hour}.{stamp[14:]}Z"
+
+
+def _stamp(date: str) -> str:
+    """Return the time that RFC 3339 tells; raises ValueError where it tells none, or one that is not UTC."""
+    digits = "".join(ch for ch in date if ch in "0123456789")
+    time.strptime(date[:19], "%Y-%m-%dT%H:%M:%S")
+    if not date.endswith("Z") or len(digits) > _DIGITS:
+        raise ValueError(date)
+    return digits.ljust(_DIGITS, "0")

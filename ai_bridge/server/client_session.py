@@ -1,0 +1,262 @@
+"""One client's session: its name, taken at its first use, and the messages whose reply it has not taken yet."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+import anyio
+
+from ai_bridge import settings
+from ai_bridge.agents import cards, identity, presence, session_names
+from ai_bridge.agents.session_names import Name
+from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes
+from ai_bridge.inbox import fetch, framing
+from ai_bridge.inbox.reply_in_flight import Hand
+from ai_bridge.machines.homes import Homes
+from ai_bridge.mailboxes import tree as mailboxes
+from ai_bridge.mailboxes import unread as inbox
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.message.reference import Shown, View
+from ai_bridge.reach import hook_answer
+from ai_bridge.reach.activity import Turn
+from ai_bridge.reach.known import client_of
+from ai_bridge.reach.rings import Told
+from ai_bridge.router.delay import delay
+from ai_bridge.settings import Settings
+from ai_bridge.system import processes
+
+_DEFAULT_LIMIT = 100
+
+
+def late_text(where: Mailboxes, agent: str, sender: str | None) -> str:
+    """Say, after a blank, what is on its way to the agent and is not moved; '' if nothing is."""
+    found = delay(where, agent, sender)
+    return f" {found}." if found else ""
+
+
+class SessionEnded(BridgeError):
+    sentence = "this session has ended: begin a new one"
+
+
+class Caller:
+    """Who calls: what the client calls itself (`client`) and this session (`key`), '' where it does not say."""
+
+    __slots__ = ("client", "key")
+
+    def __init__(self, client: str = "", key: str = "") -> None:
+        self.client = client
+        self.key = key
+
+
+class Session:
+    """What the tools of one server act on; `where` and `agent` are its options."""
+
+    def __init__(self, where: str | None, agent: str | None) -> None:
+        self._where = where
+        self._agent = agent
+        self._hands: dict[str, Hand] = {}
+        self._mutex = threading.Lock()
+        self._naming = threading.Lock()
+        self._name: Name | None = None
+        self._named_in = ""
+        self._has_left = False
+        self._told: Told | None = None
+        self.shown = Shown()
+        self.activity = Turn()
+        self.turn = anyio.Lock()  # reads asked for at once are answered one after the other
+
+    # --- who and where ----------------------------------------------------------------------------------
+
+    @property
+    def mailboxes(self) -> Mailboxes:
+        """The mailboxes, found anew until the session has its name there: a share may be mounted later.
+
+        From then on the session stays with them, and refuses while they are gone. The user's own need not exist.
+        """
+        if self._name is not None:
+            return Mailboxes(self._named_in).check()
+        try:
+            return mailboxes.find(self._where, by_client=True)
+        except NoMailboxes:
+            return Mailboxes(mailboxes.user_wide())
+
+    @property
+    def settings(self) -> Settings:
+        return settings.load(self.mailboxes.path)
+
+    def who(self, caller: Caller) -> Name:
+        """Return the session's name, taken at its first use, with an outbox to send from; raises `BridgeError`."""
+        where = self.mailboxes
+        with self._naming:
+            if self._has_left:
+                raise SessionEnded()
+            if self._name is None or not self._name.is_held or Homes(where).is_elsewhere(self._name.address):
+                self._take_name(where, caller)
+            assert self._name is not None
+            where.make([self._name.address])
+            self._name.touch()
+            return self._name
+
+    def _take_name(self, where: Mailboxes, caller: Caller) -> None:
+        self._give_name_back()
+        wanted = identity.who(where, self._agent, caller.client)
+        where.make([wanted.address])
+        self._name = session_names.take(
+            where, wanted, caller.client, caller.key or identity.session_key(caller.client)
+        )
+        self._named_in = where.path
+        try:
+            cards.introduce(where, self._name.address, caller.client, identity.project())
+            presence.announce(where)
+        except (BridgeError, OSError) as trouble:  # nobody is kept from reading by a card
+            print(f"no card was written: {trouble}", file=sys.stderr)
+
+    def _give_name_back(self) -> None:
+        if self._name is not None:
+            self._name.release()
+            self._name = None
+            with suppress(BridgeError, OSError):
+                presence.announce(Mailboxes(self._named_in))
+
+    def leave(self) -> None:
+        """Give the name, for good, to whoever comes next, before what is still at work here has ended."""
+        with self._naming:
+            self._has_left = True
+            self._give_name_back()
+
+    def announce(self) -> None:
+        """Say that this session is alive, where another machine may want to know; harmless before its first use."""
+        if self._name is not None and self._name.is_held:
+            presence.announce(self.mailboxes)
+
+    def peers(self, caller: Caller) -> list[str]:
+        """Return the agents whose mail may be read here: all but the session's own; none where none is known."""
+        where = self.mailboxes
+        if not mailboxes.is_mailboxes(where.path):
+            return []
+        own = self._own_address(where, caller)
+        return [agent for agent in where.agents() if agent != own]
+
+    def _own_address(self, where: Mailboxes, caller: Caller) -> str | None:
+        """Return the session's address, or before its first use the one it will ask for; None where none is known."""
+        if self._name is not None:
+            return self._name.address
+        try:
+            return identity.who(where, self._agent, caller.client).address
+        except NoIdentity:
+            return None
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    def read(self, request: str | int, caller: Caller, sender: str | None, words: dict[str, Any]) -> str:
+        """Return the reply to a read; what it shows is acknowledged by `settle`, once the client has it."""
+        me, where = self.who(caller).address, self.mailboxes
+        loaded = settings.load(where.path)
+        if sender is not None:
+            sender = presence.resolve_writer(where, sender)
+        mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
+        lock = inbox.hold(where, me)
+        try:
+            waiting = fetch.fetch(where, me, loaded, sender)
+            budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)
+            reply = framing.reply(me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
+        except BaseException:
+            lock.release()
+            raise
+        hand = Hand(lock, reply.shown, named=reply.named)
+        if mode == framing.AUTO and hand.shown:
+            self._give(request, hand)
+        else:
+            hand.settle(taken=False)
+            self.show(request, caller, reply.shown, reply.named)
+        return reply.text if waiting else f"{reply.text}{late_text(where, me, sender)}"
+
+    def show(
+        self, request: str | int, caller: Caller, seen: list[Waiting], named: list[Waiting] | None = None
+    ) -> None:
+        """Have the messages that the reply to this request tells of count as told once the client has it.
+
+        Those whose IDs it names are what the session means by these IDs from then on.
+        """
+        told = self.told(caller)
+        if seen or named:
+            self._give(request, Hand(None, [], lambda taken: told.add(seen) if taken else None, named))
+
+    def view(self, caller: Caller) -> View:
+        """Return what the session may mean by an ID."""
+        return View(self._own_address(self.mailboxes, caller) or "", self.shown)
+
+    def _give(self, request: str | int, hand: Hand) -> None:
+        with self._mutex:
+            self._hands[str(request)] = hand
+
+    def unread(self) -> list[Waiting]:
+        """Return what is unread for this session's agent, but for what a reply that is on its way shows."""
+        name = self._name
+        if name is None:  # the session has ended meanwhile
+            return []
+        with self._mutex:
+            shown = {one.path for hand in self._hands.values() for one in hand.shown}
+        found = fetch.fetch(self.mailboxes, name.address, self.settings)
+        return [one for one in found if one.path not in shown]
+
+    # --- telling ----------------------------------------------------------------------------------------
+
+    def told(self, caller: Caller) -> Told:
+        """Return what this session was told of."""
+        me, key = self.who(caller).address, self._key(caller)
+        if self._told is None or not self._told.is_of(me, key):
+            self._told = Told(self.mailboxes, me, key)
+        return self._told
+
+    def _key(self, caller: Caller) -> str:
+        return caller.key or identity.session_key(caller.client) or processes.own_key()
+
+    def check(self, request: str | int, caller: Caller, event: str) -> str:
+        """Return what a hook for `event` answers, as JSON: mail the session was not told of, or nothing.
+
+        What is shown whole is acknowledged, and what is told of remembered, once the client has the answer.
+        """
+        me = self.who(caller).address
+        self.activity.note(event)
+        where, level = self.mailboxes, self.settings.reach
+        text, hand = hook_answer.answer(
+            where, me, level, client_of(caller.client), self.told(caller), self.unread, event
+        )
+        if hand is not None:
+            self._give(request, hand)
+        return text
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any messages wait for their reply to be taken."""
+        return bool(self._hands)
+
+    def awaits(self, request: str | int) -> bool:
+        """Tell whether messages wait for the reply to this request to be taken."""
+        return str(request) in self._hands
+
+    def settle(self, request: str | int | None, taken: bool) -> None:
+        """Acknowledge what a reply showed, if the client took it; harmless for any other request."""
+        with self._mutex:
+            hand = self._hands.get(str(request))
+            if hand is None or hand.is_settled:
+                return
+            hand.is_settled = True
+        try:
+            hand.settle(taken)
+            if taken:
+                self.shown.note((one.sender, one.id) for one in hand.named)
+        finally:
+            with self._mutex:
+                del self._hands[str(request)]
+
+    def close(self) -> None:
+        """Give everything back unread, and the name to whoever comes next."""
+        for request in list(self._hands):
+            self.settle(request, taken=False)
+        self.leave()

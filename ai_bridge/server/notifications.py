@@ -1,0 +1,178 @@
+"""How this server reaches its own session: by a watch of its inbox, by hooks that ask, by notifications."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from typing import Any
+
+import mcp_types as types
+from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ToolsListChanged
+
+from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes.wake import Wake
+from ai_bridge.reach.client import NotReached
+from ai_bridge.reach.known import client_of
+from ai_bridge.reach.session_watch import Means, Watch
+from ai_bridge.server.client_session import Caller, Session
+
+INBOX = "mail://inbox"
+_AGENTS_SWEEP_S, _RETRY_S = 60.0, 5.0
+_NOTIFY_S = 5.0
+
+
+class Reaching:
+    """What reaches one server's session; begun at the first list of tools or the first call."""
+
+    def __init__(self, session: Session) -> None:
+        self.bus = InMemorySubscriptionBus()
+        self.listed: list[str] | None = None  # whose mail the client was told it can read
+        self._session = session
+        self._caller: Caller | None = None
+        self._connection: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._subscribed = False
+        self._streams = 0
+        self._ended = threading.Event()
+        self._said = ""
+        self._thread: threading.Thread | None = None
+        self._interrupt: Callable[[], None] = lambda: None
+
+    # --- on the event loop ------------------------------------------------------------------------------
+
+    def begin(self, connection: Any, caller: Caller) -> None:
+        """Note who is connected and by what, and begin to watch; harmless again and again."""
+        self._connection, self._loop = connection, asyncio.get_running_loop()
+        before, known = self._wants_mail(), self._caller or caller
+        self._caller = Caller(caller.client or known.client, caller.key or known.key)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="reach", daemon=True)
+            self._thread.start()
+        elif self._wants_mail() != before:
+            self._interrupt()
+
+    def subscribe(self, wanted: bool) -> None:
+        """Note whether the client subscribes to the inbox; to subscribe twice is to subscribe once."""
+        self._subscribed = wanted
+        self._interrupt()
+
+    @property
+    def _is_listened_to(self) -> bool:
+        """Whether the client has a subscription to the inbox, of either era."""
+        return self._subscribed or self._streams > 0
+
+    async def listen(self, handler: Any, context: Any, words: types.SubscriptionsListenRequestParams) -> Any:
+        """Serve one stream of subscriptions; mail is watched for while one asks for the inbox."""
+        by = 1 if INBOX in (words.notifications.resource_subscriptions or ()) else 0
+        self._streams += by
+        self._interrupt()
+        try:
+            return await handler(context, words)
+        finally:
+            self._streams -= by
+            self._interrupt()
+
+    def end(self) -> None:
+        """Stop watching; what is being told may still be told."""
+        self._ended.set()
+        self._interrupt()
+
+    # --- in a thread of its own -------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._take_name()
+                if self._wants_mail():
+                    self._watch_mail()
+                else:
+                    self._watch_agents()
+            except (BridgeError, OSError) as trouble:  # the mailboxes are gone, perhaps for a while
+                self._say(f"mail is not watched: {trouble}")
+                self._ended.wait(_RETRY_S)
+
+    def _say(self, trouble: str) -> None:
+        """Say it once on standard error, however often it is tried again, and nothing while ending."""
+        if trouble != self._said and not self._ended.is_set():
+            print(trouble, file=sys.stderr)
+        self._said = trouble
+
+    def _take_name(self) -> None:
+        """Take the session's name before its first use, where it is certain that there is a session."""
+        if self._caller is not None and client_of(self._caller.client).is_session():
+            self._session.who(self._caller)
+
+    def _wants_mail(self) -> bool:
+        return bool(self._means())
+
+    def _means(self) -> list[Means]:
+        """Return what may reach the session now, the best first."""
+        if self._caller is None:
+            return []
+        client, key = client_of(self._caller.client), self._caller.key
+        push: list[Means] = [lambda text: client.push(key, text)] if client.can_push(key) else []
+        return push + ([self._announce_mail] if self._is_listened_to else [])
+
+    def _watch_mail(self) -> None:
+        session, caller = self._session, self._caller
+        assert caller is not None
+        name = session.who(caller)
+        listened = self._is_listened_to
+
+        def goes_on() -> bool:
+            self._look_for_agents()
+            same = caller.key == (self._caller or caller).key and listened == self._is_listened_to
+            return same and name.is_held and not self._ended.is_set()
+
+        told = session.told(caller)
+        hooks_s = client_of(caller.client).hooks_s
+        watch = Watch(
+            session.mailboxes, name.address, told, session.activity, self._means(), hooks_s, session.unread, goes_on
+        )
+        self._interrupt = watch.interrupt
+        watch.run()
+
+    def _watch_agents(self) -> None:
+        """Wait for agents to come or go, until mail is wanted or the session ends."""
+        where, loaded = self._session.mailboxes, self._session.settings
+        with Wake.over(where, loaded, lambda: [where.path]) as wake:
+            self._interrupt = wake.set
+            while not self._ended.is_set() and not self._wants_mail():
+                self._look_for_agents()
+                wake.wait(_AGENTS_SWEEP_S)
+
+    def _look_for_agents(self) -> None:
+        """Say so where the tools are others than were listed."""
+        if self.listed is None or self._caller is None:
+            return
+        agents = self._session.peers(self._caller)
+        if agents != self.listed:
+            self.listed = agents
+            with suppress(NotReached):
+                self._announce(self._tools_changed())
+
+    # --- notifications ----------------------------------------------------------------------------------
+
+    def _announce_mail(self, _: str) -> None:
+        self._announce(self._inbox_changed())
+
+    def _announce(self, saying: Coroutine[Any, Any, None]) -> None:
+        """Have it said on the event loop; raises `NotReached` where the connection takes nothing."""
+        assert self._loop is not None
+        try:
+            asyncio.run_coroutine_threadsafe(saying, self._loop).result(_NOTIFY_S)
+        except (Exception, CancelledError) as trouble:  # whatever it was, nobody was told
+            raise NotReached(client="this client", why=str(trouble)) from None
+
+    async def _inbox_changed(self) -> None:
+        """Say it in both eras: a client hears what it subscribed to, and nothing of the other."""
+        await self._connection.send_resource_updated(INBOX)
+        await self.bus.publish(ResourceUpdated(uri=INBOX))
+
+    async def _tools_changed(self) -> None:
+        await self._connection.send_tool_list_changed()
+        await self.bus.publish(ToolsListChanged())

@@ -1,0 +1,174 @@
+"""The tool calls: check the arguments, one core call, a text. A mistake the model can mend is a tool error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+import anyio.to_thread
+import mcp_types as types
+from mcp.server.context import ServerRequestContext
+
+from ai_bridge.agents import presence
+from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.inbox import fetch
+from ai_bridge.mailboxes import unread
+from ai_bridge.server import tools
+from ai_bridge.server.client_session import Caller, Session, late_text
+from ai_bridge.server.plain_tools import PLAIN, Words
+from ai_bridge.text import abridge, counted
+
+Context = ServerRequestContext[Any, Any]
+
+_DEFAULT_WAIT_S = 240.0
+_SETTLE_PATIENCE_S, _LOOK_S = 2.0, 0.0002
+# Arguments that hold IDs: they mean messages the session was shown.
+_IDS = ("ids", "id", "reply_to")
+# Characters of what a schema says of a wrong value, which it repeats.
+_REPEATED = 200
+
+
+class BadArguments(BridgeError):
+    sentence = "{tool} does not take that: {why}"
+
+
+class NoSuchTool(BridgeError):
+    sentence = "there is no tool {tool}: peer_list names the agents whose mail can be read"
+
+
+def caller(context: Context) -> Caller:
+    """Return who calls, as far as the client tells."""
+    params = context.session.client_params
+    thread = (context.meta or {}).get("threadId")
+    return Caller(params.client_info.name if params else "", thread if isinstance(thread, str) else "")
+
+
+async def call(session: Session, context: Context, tool: str, words: Words) -> types.CallToolResult:
+    """Answer one tool call."""
+    try:
+        answer = await _answerer(session, context, tool)
+        _check(tool, words)
+        return _text(await answer(words))
+    except BridgeError as refusal:
+        return _text(f"error: {refusal.to_model()}", is_error=True)
+    except OSError as error:
+        return _text(f"error: {disk_error('the mailboxes', error).to_model()}", is_error=True)
+
+
+async def _answerer(session: Session, context: Context, tool: str) -> Callable[[Words], Awaitable[str]]:
+    """Return what answers calls of the tool; raises `NoSuchTool`."""
+    if tool in PLAIN:
+        return partial(_plain, tool, session, caller(context))
+    if tool == "peer_wait":
+        return partial(_wait, session, context)
+    if tool == "peer_read":
+        return partial(read, session, context, None)
+    if tool == "check_mail":
+        return partial(_check_mail, session, context)
+    sender = tools.agent_of(tool, await anyio.to_thread.run_sync(session.peers, caller(context)))
+    if sender is None:
+        raise NoSuchTool(tool=tool)
+    return partial(read, session, context, sender)
+
+
+def _text(text: str, is_error: bool = False) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=is_error)
+
+
+def _check(tool: str, words: Words) -> None:
+    """Refuse arguments that are not of the tool's schema, in the schema's words."""
+    from jsonschema import Draft202012Validator
+
+    for error in Draft202012Validator(tools.schema(tool)).iter_errors(words):
+        place = ".".join(str(part) for part in error.absolute_path)
+        why = f"it must be {error.schema['description']}" if error.validator == "anyOf" else error.message
+        raise BadArguments(tool=tool, why=abridge(f"{place}: {why}" if place else why, _REPEATED))
+
+
+# --- read and wait --------------------------------------------------------------------------------------
+
+
+async def read(session: Session, context: Context, sender: str | None, words: Words) -> str:
+    """Read, all or what one agent sent."""
+    sender = sender or words.get("sender")
+    async with session.turn:
+        await _settled(session)
+        return await _given(session, context, lambda request, who: session.read(request, who, sender, words))
+
+
+async def _check_mail(session: Session, context: Context, words: Words) -> str:
+    await _settled(session)
+    return await _given(session, context, lambda request, who: session.check(request, who, words["event"]))
+
+
+async def _given(session: Session, context: Context, give: Callable[[str | int, Caller], str]) -> str:
+    """Return a reply that shows or tells of mail; cancelled before it is on its way, it showed and told nothing."""
+    request = context.request_id
+    assert request is not None
+    try:
+        text = await anyio.to_thread.run_sync(give, request, caller(context))
+        await anyio.lowlevel.checkpoint()
+    except BaseException:
+        session.settle(request, taken=False)
+        raise
+    return text
+
+
+async def _settled(session: Session) -> None:
+    """Wait, within bounds, until what this session was shown before is acknowledged: its client has the reply."""
+    with anyio.move_on_after(_SETTLE_PATIENCE_S):
+        while session.waiting:
+            await anyio.sleep(_LOOK_S)
+
+
+async def _wait(session: Session, context: Context, words: Words) -> str:
+    await _settled(session)
+    me = (await anyio.to_thread.run_sync(session.who, caller(context))).address
+    timeout_s, sender = float(words.get("timeout_s", _DEFAULT_WAIT_S)), words.get("sender")
+    where, loaded = session.mailboxes, session.settings
+    if sender is not None:
+        sender = await anyio.to_thread.run_sync(presence.resolve_writer, where, sender)
+    stop = threading.Event()
+    wake = fetch.open_wake(where, loaded)
+    started = anyio.current_time()
+
+    async def report() -> None:
+        elapsed = min(anyio.current_time() - started, timeout_s)
+        await context.session.report_progress(elapsed, timeout_s, "waiting for mail")
+
+    def each_sweep() -> bool:
+        if not stop.is_set():
+            anyio.from_thread.run(report)
+        return not stop.is_set()
+
+    waiting = partial(fetch.wait, where, me, loaded, timeout_s, sender, wake, each_sweep)
+    try:
+        # A limiter of its own: however many wait, they take no thread from the other tools.
+        found = await anyio.to_thread.run_sync(waiting, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+    finally:
+        stop.set()
+        wake.set()
+
+    def tell(request: str | int, who: Caller) -> str:
+        session.show(request, who, found)
+        return _found_text(me, found, timeout_s, "" if found else late_text(where, me, sender))
+
+    return await _given(session, context, tell)
+
+
+def _found_text(me: str, found: list[unread.Waiting], timeout_s: float, late: str) -> str:
+    if not found:
+        return f"No mail for {me} in {timeout_s:g} s.{late} Go on with other work, or wait again."
+    senders = ", ".join(sorted({one.sender for one in found}))
+    return f"{counted(len(found), 'message')} unread for {me}, from {senders}. Read with peer_read()."
+
+
+async def _plain(tool: str, session: Session, who: Caller, words: Words) -> str:
+    if any(word in words for word in _IDS):
+        await _settled(session)
+    return await anyio.to_thread.run_sync(PLAIN[tool], session, who, words)

@@ -1,0 +1,181 @@
+"""What the mailboxes lie on: a local disk, a share of several machines, or a folder a tool keeps in step.
+
+Only a local disk tells of what is done to it; a share that is not mounted looks like an empty directory, or like
+what lay there before. Source of the types: the mount table of the kernel (proc(5), mountinfo), else statfs(2).
+"""
+
+import os
+import sys
+
+from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.system import durable, untrusted
+from ai_bridge.system.paths import is_within, upwards
+
+_MOUNTS = "/proc/self/mountinfo"
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "ocfs2"}
+    | {"gfs2", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "davfs", "ncpfs", "coda", "juicefs", "sshfs"}
+)
+# A program in user space may show anything; of what another machine does to it the kernel hears nothing.
+_USER_SPACE = ("fuse", "fuseblk")
+_LOCAL_IN_USER_SPACE = frozenset({"ntfs", "ntfs-3g", "exfat", "ext2", "ext4", "bindfs", "fuse-overlayfs", "mergerfs"})
+# Source: statfs(2) and the kernel's headers (magic.h).
+_MAGIC = {
+    0x6969: "nfs",
+    0xFF534D42: "cifs",
+    0xFE534D42: "smb3",
+    0x517B: "smbfs",
+    0x01021997: "9p",
+    0x5346414F: "afs",
+    0x00C36400: "ceph",
+    0x65735546: "fuse",
+}
+# What sync tools leave in a folder they keep in step, and the name of each tool.
+_SYNC_MARKS = {
+    ".stfolder": "Syncthing",
+    ".stignore": "Syncthing",
+    ".dropbox": "Dropbox",
+    ".dropbox.cache": "Dropbox",
+    ".nextcloudsync.log": "Nextcloud",
+    ".owncloudsync.log": "Nextcloud",
+    ".sync": "Resilio Sync",
+}
+
+
+_known: "dict[tuple[str, str, int], FileSystem]" = {}
+
+
+class ShareIsGone(BridgeError):
+    sentence = "{path} lay on {before}, and now lies on {now}: mount the share (or remove {memory}, if it was moved)"
+    for_model = "{path} lay on {before}, and now lies on {now}: tell your user to mount the share"
+
+
+class FileSystem:
+    """A file system: its `type` as the kernel names it, its `source` (a device, a share), where it is mounted."""
+
+    __slots__ = ("mounted_at", "source", "type")
+
+    def __init__(self, type_: str, source: str = "", mounted_at: str = "") -> None:
+        self.type = type_
+        self.source = source
+        self.mounted_at = mounted_at
+
+    def __str__(self) -> str:
+        return f"{self.type} ({self.source})" if self.source else self.type
+
+    @property
+    def is_network(self) -> bool:
+        """Whether other machines may change it without this kernel being told."""
+        kind, _, name = self.type.partition(".")
+        if kind in _USER_SPACE:
+            return kind == "fuse" and name not in _LOCAL_IN_USER_SPACE
+        return kind in _NETWORK
+
+
+def file_system(path: str) -> FileSystem:
+    """Return the file system `path` lies on; of type '' where the system does not tell.
+
+    Of a local disk it is read anew only where the path lies on another device by now: this is asked at every look.
+    """
+    try:
+        key = (_MOUNTS, path, os.stat(path).st_dev)
+    except OSError:
+        return _looked_up(path)
+    found = _known.get(key) or _looked_up(path)
+    if found.type not in ("", "autofs") and not found.is_network:
+        _known[key] = found
+    return found
+
+
+def _looked_up(path: str) -> FileSystem:
+    real = os.path.realpath(path)
+    try:
+        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as table:
+            mounts = [mount for line in table if (mount := _mount(line)) is not None]
+    except OSError:
+        return FileSystem(_MAGIC.get(_magic(real), ""))
+    # Of two mounted at one place the later one hides the other.
+    inside = [mount for mount in mounts if is_within(real, mount.mounted_at)]
+    return max(reversed(inside), key=lambda mount: len(mount.mounted_at), default=FileSystem(""))
+
+
+def _mount(line: str) -> FileSystem | None:
+    """Return what a line of the mount table tells: fields, a dash, then type and source."""
+    before, dash, after = line.rstrip("\n").partition(" - ")
+    fields, told = before.split(" "), after.split(" ")
+    if not dash or len(fields) < 5 or len(told) < 2:
+        return None
+    return FileSystem(told[0], _unescaped(told[1]), _unescaped(fields[4]))
+
+
+def _unescaped(text: str) -> str:
+    """Undo the kernel's octal escapes of blanks and backslashes."""
+    for code, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
+        text = text.replace(code, character)
+    return text
+
+
+def _magic(path: str) -> int:
+    """Return the number by which the kernel tells the type of a file system, 0 where it cannot be asked."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    import ctypes
+
+    told = (ctypes.c_long * 32)()
+    try:
+        failed = ctypes.CDLL(None).statfs(os.fsencode(path), told)
+    except (OSError, AttributeError):
+        return 0
+    return 0 if failed else int(told[0]) & 0xFFFFFFFF
+
+
+def is_mark(name: str) -> bool:
+    """Tell whether a file of that name is what a sync tool leaves in a folder it keeps in step."""
+    return name in _SYNC_MARKS
+
+
+def sync_tool(path: str) -> str:
+    """Return the name of the tool that keeps the directory in step, '' where none left a mark."""
+    for directory in upwards(os.path.realpath(path)):
+        for mark, name in _SYNC_MARKS.items():
+            if os.path.lexists(os.path.join(directory, mark)) and not _is_home(directory, mark):
+                return name
+    return ""
+
+
+def _is_home(directory: str, mark: str) -> bool:
+    """Tell whether this is the folder of settings that a tool keeps in the person's home: it says nothing."""
+    return mark == ".dropbox" and directory == os.path.realpath(os.path.expanduser("~"))
+
+
+def is_shared(path: str) -> bool:
+    """Tell whether other machines may see the directory, as far as the disk tells."""
+    return file_system(path).is_network or bool(sync_tool(path))
+
+
+# --- a share that is not mounted ------------------------------------------------------------------------
+
+
+def note_share(path: str, memory: str) -> None:
+    """Note in the file `memory` that the directory lies on a share, if it does; raises OSError."""
+    found = file_system(path)
+    if found.is_network and str(found) != _noted(memory):
+        durable.make_directory(os.path.dirname(memory))
+        durable.replace_own(memory, str(found).encode("utf-8", "surrogateescape"))
+
+
+def check_mounted(path: str, memory: str) -> None:
+    """Raise `ShareIsGone` where the directory lay on a share, which is not mounted now."""
+    before = _noted(memory)
+    if not before or file_system(path).is_network:
+        return
+    untrusted.listed(path)  # a share that is mounted when it is needed is mounted by this
+    if not (now := file_system(path)).is_network:
+        raise ShareIsGone(path=path, before=before, now=str(now), memory=memory)
+
+
+def _noted(memory: str) -> str:
+    try:
+        return untrusted.read_file(memory, 4096).decode("utf-8", "surrogateescape").strip()
+    except (OSError, Malformed):
+        return ""

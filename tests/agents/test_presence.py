@@ -1,0 +1,346 @@
+"""Presence: on this machine by held locks, on others by pages whose changes are seen here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ai_bridge.agents import cards, presence
+from ai_bridge.agents.identity import Identity
+from ai_bridge.agents.peers import peers, when
+from ai_bridge.agents.presence import AmbiguousAgent
+from ai_bridge.agents.session_names import take
+from ai_bridge.errors import ReservedAddress, UnknownAgent
+from ai_bridge.machines import this_machine
+from ai_bridge.machines.presence_pages import HEARTBEAT_S, OFFLINE_S
+from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.settings import Settings
+from ai_bridge.system import front_matter
+from tests.conftest import post, route
+
+AWAY = "mini-abcd1234"
+
+
+@contextmanager
+def session(where: Mailboxes, agent: str, client: str = "test") -> Iterator[str]:
+    """Have a live session of an agent, of this process."""
+    name = take(where, Identity(agent, "for the test"), client)
+    try:
+        yield name.address
+    finally:
+        name.release()
+
+
+def page_path(where: Mailboxes, host: str = AWAY) -> Path:
+    return Path(where.path) / "presence" / f"{host}.md"
+
+
+def tell(where: Mailboxes, age_s: float = 0.0, host: str = AWAY, **parts: dict[str, str]) -> None:
+    """Write another machine's page, which says it is `age_s` seconds old."""
+    path = page_path(where, host)
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(front_matter.format_page({"host": host, "at": presence.stamp(time.time() - age_s), **parts}, ""))
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let this process believe that it is later."""
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + seconds)
+
+
+NOW = presence.stamp(time.time())
+
+
+# --- this machine ---------------------------------------------------------------------------------------
+
+
+def test_who_has_a_session_is_online_until_it_ends(where: Mailboxes) -> None:
+    assert presence.online(where) == set()
+    with session(where, "claude", "claude-code"):
+        assert presence.online(where) == {"claude"}
+        found = presence.all_presences(where)["claude"]
+        assert (found.client, found.home) == ("claude-code", this_machine.here())
+        assert abs(found.since - time.time()) < 60
+    found = presence.all_presences(where)["claude"]
+    assert not found.online
+    assert abs(found.seen - time.time()) < 60
+
+
+def test_a_page_of_a_thousand_sessions_is_read(where: Mailboxes) -> None:
+    tell(where, online={f"agent{number}": NOW for number in range(1000)})
+    assert len(presence.online(where)) == 1000
+
+
+def test_a_killed_session_is_offline_at_once(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
+    script = (
+        "import sys, time\n"
+        "from ai_bridge.agents import identity, session_names\n"
+        "from ai_bridge.mailboxes.tree import Mailboxes\n"
+        f"name = session_names.take(Mailboxes({where.path!r}), identity.Identity('claude', ''), 'x')\n"
+        "print(name.address, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    processes.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"claude\n"
+    assert presence.online(where) == {"claude"}
+    process.kill()
+    process.wait()
+    assert presence.online(where) == set()
+
+
+def test_who_reads_in_a_shell_was_seen(where: Mailboxes) -> None:
+    unread.hold(where, "gemini").release()
+    found = presence.all_presences(where)["gemini"]
+    assert not found.online
+    assert abs(found.seen - time.time()) < 60
+
+
+def test_a_lock_file_of_no_address_is_nobody(where: Mailboxes) -> None:
+    with session(where, "claude"):
+        for name in ("session-Not An Address.lock", "session-.lock", "session.lock", "other-gemini.lock"):
+            Path(where.lock_file("x", "y")).with_name(name).write_text("")
+        assert set(presence.all_presences(where)) == {"claude"}
+
+
+# --- short names ----------------------------------------------------------------------------------------
+
+
+def test_a_name_means_itself_where_it_is_known(where: Mailboxes) -> None:
+    where.make(["claude@web"])
+    assert presence.resolve(where, "claude") == "claude"
+    assert presence.resolve(where, "claude@web") == "claude@web"
+
+
+def test_a_short_name_means_the_only_one(where: Mailboxes) -> None:
+    where.make(["mini@web"])
+    assert presence.resolve(where, "mini") == "mini@web"
+
+
+def test_of_several_the_one_that_is_online_is_meant(where: Mailboxes) -> None:
+    where.make(["mini@api", "mini@web", "minister@web"])
+    with pytest.raises(AmbiguousAgent, match=r"any of mini@api, mini@web \(none is online\): give the whole"):
+        presence.resolve(where, "mini")
+    with session(where, "mini@web"):
+        assert presence.resolve(where, "mini") == "mini@web"
+        with session(where, "mini@api"), pytest.raises(AmbiguousAgent, match=r"\(online: mini@api, mini@web\)"):
+            presence.resolve(where, "mini")
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"),
+    [("mini", UnknownAgent), ("mini@web", UnknownAgent), ("postmaster", ReservedAddress), ("Claude", UnknownAgent)],
+)
+def test_a_name_nobody_has_is_refused(where: Mailboxes, name: str, refusal: type[Exception]) -> None:
+    with pytest.raises(refusal):
+        presence.resolve(where, name)
+
+
+def test_mail_to_a_short_name_reaches_who_is_meant(where: Mailboxes, settings: Settings) -> None:
+    where.make(["mini@api", "mini@web"])
+    with session(where, "mini@api"):
+        id_ = post(where, to="mini, mini@api, gemini")
+        dropped = Path(where.outbox("claude").path) / "hand.txt"
+        dropped.write_text("ID: by-hand\nFrom: claude\nTo: mini\nSubject: s\n\nhello")
+        route(where, settings)
+    assert [one.id for one in unread.unread(where, "mini@api")] == [id_, "by-hand"]
+    assert [one.id for one in unread.unread(where, "gemini")] == [id_]
+    assert unread.unread(where, "mini@web") == []
+
+
+def test_a_router_that_died_after_the_copy_has_said_whom_a_short_name_means(
+    where: Mailboxes, settings: Settings
+) -> None:
+    where.make(["mini@api", "mini@web"])
+    outbox, text = where.outbox("claude"), "ID: m-1\nFrom: claude\nTo: {}\nSubject: s\n\nhello"
+    Path(outbox.file("processing", "hand.txt")).write_text(text.format("mini"))
+    Path(outbox.file("dropped", "m-1.mini@api.txt")).write_text(text.format("mini@api"))
+    with session(where, "mini@web"):
+        route(where, settings)
+    assert [one.id for one in unread.unread(where, "mini@api")] == ["m-1"]
+    assert unread.unread(where, "mini@web") == []
+    assert outbox.names("processing") == outbox.names("dropped") == []
+
+
+def test_a_hand_dropped_message_to_a_name_of_several_is_malformed_with_who_they_are(
+    where: Mailboxes,
+    settings: Settings,
+) -> None:
+    where.make(["mini@api", "mini@web"])
+    dropped = Path(where.outbox("claude").path) / "hand.txt"
+    dropped.write_text("ID: by-hand\nFrom: claude\nTo: mini\nSubject: s\n\nhello")
+    steps = route(where, settings)
+    assert steps[0].verb == "reject"
+    assert "mini may be any of mini@api, mini@web" in steps[0].why
+
+
+# --- other machines -------------------------------------------------------------------------------------
+
+
+def test_a_page_of_another_machine_says_who_is_online_there(where: Mailboxes) -> None:
+    tell(where, online={"mini@web": NOW}, seen={"old@web": "2026-01-02T03:04:05Z"})
+    found = presence.all_presences(where)
+    assert (found["mini@web"].online, found["mini@web"].home) == (True, AWAY)
+    assert (found["old@web"].online, presence.stamp(found["old@web"].seen)) == (False, "2026-01-02T03:04:05Z")
+
+
+def test_a_page_that_does_not_change_is_offline_after_a_while(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(where, online={"mini": NOW})
+    assert presence.online(where) == {"mini"}
+    later(monkeypatch, OFFLINE_S + 1)
+    assert presence.online(where) == set()
+
+
+@pytest.mark.parametrize("skew_s", [-864_000.0, 0.0, 864_000.0], ids=["slow", "right", "fast"])
+def test_whether_a_page_is_fresh_does_not_depend_on_the_other_clock(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, skew_s: float
+) -> None:
+    tell(where, skew_s, online={"mini": NOW})
+    presence.online(where)
+    tell(where, skew_s - 25.0, online={"mini": NOW})
+    assert presence.online(where) == {"mini"}
+    later(monkeypatch, OFFLINE_S + 1)
+    assert presence.online(where) == set()
+
+
+def test_a_page_seen_first_is_believed_to_be_as_old_as_it_says(where: Mailboxes) -> None:
+    tell(where, OFFLINE_S + 5, online={"mini": NOW})
+    assert presence.online(where) == set()
+
+
+def test_a_session_here_counts_before_what_a_page_says_of_the_same_agent(where: Mailboxes) -> None:
+    tell(where, online={"claude": NOW})
+    with session(where, "claude"):
+        assert presence.all_presences(where)["claude"].home == this_machine.here()
+    assert presence.all_presences(where)["claude"].home == AWAY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\xff",
+        b"---\nonline: [a, b]\n---\n",
+        b"---\nonline: {mini: [1]}\nat: yesterday\n---\n",
+        b"---\nonline: {Not An Address: x, '../x': y}\nat: 2026-01-01\n---\n",
+        b"---\nonline: &a {mini: x}\nseen: *a\n---\n",
+        b"---\nonline: " + b"[" * 9000,
+        b"x" * 300_000,
+    ],
+)
+def test_a_hostile_page_harms_nobody(where: Mailboxes, text: bytes) -> None:
+    tell(where, online={"mini": NOW}, host="good-abcd1234")
+    page_path(where).write_bytes(text)
+    assert presence.online(where) == {"mini"}
+
+
+def test_pages_of_strange_names_are_passed_over(where: Mailboxes) -> None:
+    tell(where, online={"mini": NOW})
+    raw = page_path(where).read_bytes()
+    page_path(where).unlink()
+    for name in (".mini.md", "a b.md", "x.sync-conflict-20261122-030057-757LWGV.md", "mini.txt"):
+        (page_path(where).parent / name).write_bytes(raw)
+    os.mkfifo(page_path(where, "fifo"))
+    assert presence.online(where) == set()
+
+
+# --- this machine's page --------------------------------------------------------------------------------
+
+
+def test_a_machine_alone_writes_no_page(where: Mailboxes) -> None:
+    cards.introduce(where, "claude")
+    with session(where, "claude"):
+        assert not presence.announce(where)
+    assert not page_path(where).parent.exists()
+
+
+@pytest.mark.parametrize("by", ["page", "card"])
+def test_with_another_machine_a_page_says_who_is_here(where: Mailboxes, by: str) -> None:
+    if by == "page":
+        tell(where, online={})
+    else:
+        Path(cards.card_path(where, "mini")).write_text(f"---\nname: mini\nhome: {AWAY}\n---\n")
+    with session(where, "gemini"):
+        pass
+    with session(where, "claude"):
+        assert presence.announce(where)
+        said = front_matter.parse(page_path(where, this_machine.here()).read_bytes())[0]
+    assert said["host"] == this_machine.here()
+    assert list(said["online"]) == ["claude"]
+    assert list(said["seen"]) == ["gemini"]
+
+
+def test_a_page_is_written_when_a_session_comes_or_goes_and_else_at_every_heartbeat(
+    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(where, online={})
+    with session(where, "claude"):
+        assert presence.announce(where)
+        assert not presence.announce(where)
+        with session(where, "gemini"):
+            assert presence.announce(where)
+        assert presence.announce(where)
+        later(monkeypatch, HEARTBEAT_S + 1)
+        assert presence.announce(where)
+    assert presence.announce(where)
+    later(monkeypatch, HEARTBEAT_S + 1)
+    assert not presence.announce(where), "with no session there is nothing to repeat"
+
+
+def test_what_one_machine_writes_another_reads(
+    where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell(where, online={})
+    with session(where, "claude", "claude-code"):
+        presence.announce(where)
+        mine = this_machine.here()
+        monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "another machine"))
+        assert presence.online(where) == {"claude"}
+        assert presence.all_presences(where)["claude"].home == mine != this_machine.here()
+
+
+def test_two_who_announce_at_once_write_one_page(where: Mailboxes) -> None:
+    tell(where, online={})
+    script = (
+        "from ai_bridge.agents import presence\nfrom ai_bridge.mailboxes.tree import Mailboxes\n"
+        f"print(presence.announce(Mailboxes({where.path!r})))\n"
+    )
+    with session(where, "claude"):
+        runs = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(4)]
+        told = [run.communicate()[0].strip() for run in runs]
+    assert told.count(b"True") == 1
+    assert sorted(os.listdir(page_path(where).parent)) == sorted([f"{AWAY}.md", f"{this_machine.here()}.md"])
+
+
+# --- all agents -----------------------------------------------------------------------------------------
+
+
+def test_the_list_says_who_is_online_what_waits_and_what_the_card_says(where: Mailboxes, settings: Settings) -> None:
+    where.make(["zeta@web"])
+    cards.introduce(where, "gemini", "gemini-cli-mcp-client", "shop")
+    cards.change(where, "gemini", {"description": "reviews"})
+    post(where, to="gemini")
+    post(where, to="gemini, zeta@web")
+    route(where, settings)
+    with session(where, "zeta@web", "codex-mcp-client"):
+        found = peers(where)
+    assert [peer.address for peer in found] == ["zeta@web", "gemini", "claude"]
+    assert [peer.unread for peer in found] == [1, 2, 0]
+    assert [peer.is_online for peer in found] == [True, False, False]
+    assert [peer.client for peer in found] == ["codex-mcp-client", "gemini-cli-mcp-client", ""]
+    assert when(found[0]).startswith("online since 20")
+    assert when(found[2]) == "never seen"
+    told = found[1].as_json()
+    assert (told["display"], told["project"], told["description"]) == ("gemini (shop)", "shop", "reviews")
+    assert (told["online"], told["since"], told["unread"]) == (False, None, 2)

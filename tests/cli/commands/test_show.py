@@ -1,0 +1,298 @@
+"""list, show, history and status through the real command: true, harmless to a terminal, and without effect."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ai_bridge.mailboxes import attachments
+from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.settings import Settings
+from tests.cli.commands.test_mail import KEYS
+from tests.cli.test_sending import BY_ENTRY, refused, without_output
+from tests.conftest import LIMIT, command, post, route
+
+RISKY = "a \x1b[31m\x07\x9b\x7f \u202eb\u200b \u2028\U000e0041\tc\n"
+SHOWN = "a \\x1b[31m\\x07\\x9b\\x7f \\u202eb\\u200b \\u2028\\U000e0041\tc\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+def _objects(*words: str) -> list[dict[str, object]]:
+    done = command(*words, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def _ids(*words: str) -> list[object]:
+    return [one["id"] for one in _objects(*words)]
+
+
+def _by_hand(where: Mailboxes, name: str, text: str) -> None:
+    Path(where.outbox("claude").file(DROPPED, name)).write_text(text)
+
+
+# --- what each shows ------------------------------------------------------------------------------------
+
+
+def test_list_shows_what_is_unread_and_what_is_on_its_way(where: Mailboxes, settings: Settings) -> None:
+    unread = post(where, "body", subject="first")
+    route(where, settings)
+    dropped = post(where, "body", subject="second")
+    post(where, "not mine", to="claude", sender="gemini")
+    assert command("list", "--agent", "gemini").stdout.splitlines() == [
+        f"unread    {unread}  claude → gemini  first",
+        f"dropped   {dropped}  claude → gemini  second",
+    ]
+    told = _objects("list", "--agent", "gemini")
+    assert [(list(one), one["id"], one["state"], one["body"]) for one in told] == [
+        (KEYS, unread, "unread", None),
+        (KEYS, dropped, "dropped", None),
+    ]
+
+
+def test_show_finds_a_message_in_whatever_state_it_is(where: Mailboxes, settings: Settings) -> None:
+    id_ = post(where, "the body", subject="s")
+    name = f"{id_}.gemini.txt"
+    outbox = where.outbox("claude")
+    for state, verb in ((DROPPED, "claim"), ("processing", "deliver"), (UNREAD, "acknowledge"), (READ, "")):
+        (told,) = _objects("show", id_)
+        assert (told["state"], told["path"], told["body"]) == (state, outbox.file(state, name), "the body")
+        assert command("show", name).stdout.endswith("\n\nthe body\n")
+        assert verb == "" or outbox.move(verb, name)
+
+
+def test_show_names_what_is_wrong_with_a_message_it_cannot_show(where: Mailboxes, settings: Settings) -> None:
+    _by_hand(where, "note.txt", "no headers\n\nbody")
+    route(where, settings)
+    refused(command("show", "note.txt"), "header line 1")
+    assert command("show", "--raw", "note.txt").stdout == "no headers\n\nbody"
+    refused(command("show", "unknown"), "there is no message unknown in", "history")
+
+
+def test_history_shows_both_directions_newest_last(where: Mailboxes, settings: Settings) -> None:
+    where.make(["codex"])
+    ids = [post(where, "1"), post(where, "2", to="claude", sender="gemini"), post(where, "3", to="codex")]
+    route(where, settings)
+    ids.append(post(where, "4", in_reply_to=ids[0], thread=ids[0]))
+    assert _ids("history", "--agent", "claude") == ids
+    assert _ids("history", "gemini", "--agent", "claude") == [ids[0], ids[1], ids[3]]
+    assert _ids("history", "--agent", "claude", "--limit", "2") == ids[2:]
+    assert _ids("history", "--agent", "claude", "--before", ids[2], "--limit", "1") == [ids[1]]
+    assert _ids("history", "--agent", "claude", "--thread", ids[0]) == [ids[0], ids[3]]
+    assert _ids("history", "--agent", "claude", "--thread", ids[0], "--limit", "1") == [ids[3]]
+    assert [one["body"] for one in _objects("history", "--agent", "gemini")] == ["1", "2", "4"]
+    lines = command("history", "--agent", "codex").stdout.splitlines()
+    assert lines == [f"unread    {ids[2]}  claude → codex  message"]
+
+
+def test_status_tells_where_each_copy_of_a_message_is(where: Mailboxes, settings: Settings) -> None:
+    where.make(["codex"])
+    id_ = post(where, "x", to="*")
+    route(where, settings)
+    where.outbox("claude").move("acknowledge", f"{id_}.codex.txt")
+    told = _objects("status", id_)
+    assert [list(one) for one in told] == [["id", "to", "state", "at", "reason"]] * 2
+    assert [(one["id"], one["to"], one["state"], one["reason"]) for one in told] == [
+        (id_, "gemini", "unread", None),
+        (id_, "codex", "read", None),
+    ]
+    line = rf"{id_} → (gemini: unread|codex: read) since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    assert all(re.fullmatch(line, shown) for shown in command("status", id_).stdout.splitlines())
+
+
+def test_status_of_a_rejected_message_gives_the_reason(where: Mailboxes, settings: Settings) -> None:
+    _by_hand(where, "note.txt", "ID: n1\nFrom: claude\nTo: gmini\nSubject: s\n\nx")
+    route(where, settings)
+    for word in ("n1", "note.txt"):
+        (told,) = _objects("status", word)
+        assert told["state"] == MALFORMED
+        assert "there is no agent gmini (did you mean gemini?)" in str(told["reason"])
+        assert "did you mean gemini?" in command("status", word).stdout
+
+
+def test_status_of_a_message_dropped_by_hand_tells_its_id(where: Mailboxes) -> None:
+    _by_hand(where, "note.txt", "ID: n1\nFrom: claude\nTo: gemini\nSubject: s\n\nx")
+    (told,) = _objects("status", "n1")
+    assert (told["id"], told["to"], told["state"]) == ("n1", "gemini", "dropped")
+
+
+def test_status_without_an_id_tells_who_i_am_and_what_waits(where: Mailboxes, settings: Settings) -> None:
+    post(where, "x")
+    route(where, settings)
+    post(where, "y", to="claude", sender="gemini")
+    assert command("status", AI_BRIDGE_AGENT="gemini").stdout.splitlines() == [
+        f"mailboxes: {where.path}",
+        "I am: gemini (from AI_BRIDGE_AGENT)",
+        "router: none; a reader makes the pass itself",
+        "inbox: 1 message unread",
+        "outbox: 1 waiting, 0 malformed",
+    ]
+    (told,) = _objects("status", "--agent", "gemini")
+    assert list(told)[:4] == ["mailboxes", "why", "agent", "router"]
+    assert (told["why"], told["agent"], told["router"]) == ("given as an option", "gemini", None)
+    unknown = command("status")
+    assert unknown.returncode == 0
+    assert f"mailboxes: {where.path}\nI am: not known (" in unknown.stdout
+
+
+# --- a mistyped address -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [("list",), ("history",), ("status",), ("read",), ("wait",), ("acknowledge", "x")])
+def test_a_mistyped_agent_is_told_the_nearest_one(words: tuple[str, ...]) -> None:
+    refused(command(*words, "--agent", "gmini"), "no agent gmini (did you mean gemini?); known: claude, gemini")
+
+
+def test_a_mistyped_peer_of_the_history_is_told_the_nearest_one() -> None:
+    refused(command("history", "gmini", "--agent", "claude"), "no agent gmini (did you mean gemini?)")
+
+
+@pytest.mark.parametrize("words", [("list",), ("history",), ("read",), ("wait",), ("acknowledge", "x")])
+def test_who_i_am_must_be_known(words: tuple[str, ...]) -> None:
+    refused(command(*words), "--agent ADDRESS or set AI_BRIDGE_AGENT (known: claude, gemini)")
+
+
+# --- harmless ---------------------------------------------------------------------------------------------
+
+
+def _acts_on_a_terminal(text: str) -> bool:
+    return any(not (ch.isprintable() or ch in "\n\t") for ch in text)
+
+
+@pytest.mark.parametrize("words", [("read", "--peek"), ("list",), ("history",), ("wait",), ("show",)])
+def test_what_could_act_on_a_terminal_is_shown_escaped(
+    where: Mailboxes, settings: Settings, words: tuple[str, ...]
+) -> None:
+    id_ = post(where, RISKY, subject="s \u202e\U000e0041")
+    route(where, settings)
+    spoiled = where.outbox("claude").file(UNREAD, "\x1b[31m.gemini.txt")
+    Path(spoiled).write_text("\x1b[31m: spoiled")
+    done = command(*words, *([id_] if words == ("show",) else []), "--agent", "gemini")
+    assert not _acts_on_a_terminal(done.stdout + done.stderr)
+    assert "s \\u202e\\U000e0041" in done.stdout
+    if words[0] in ("read", "show"):
+        assert f"\n\n{SHOWN}" in done.stdout
+    if words[0] not in ("show", "history"):
+        assert "\\x1b[31m.gemini.txt" in done.stdout + done.stderr
+
+
+def test_programs_get_every_character_as_it_is(where: Mailboxes, settings: Settings) -> None:
+    id_ = post(where, RISKY, subject="s \u202e")
+    route(where, settings)
+    for words in (("show", id_), ("history",), ("read",)):
+        (told,) = _objects(*words, "--agent", "gemini")
+        assert (told["subject"], told["body"]) == ("s \u202e", RISKY)
+    assert command("show", "--raw", id_).stdout.endswith(f"\n\n{RISKY}")
+
+
+def test_what_json_cannot_tell_goes_to_standard_error(where: Mailboxes, settings: Settings) -> None:
+    id_ = post(where, "x")
+    route(where, settings)
+    Path(where.outbox("claude").file(UNREAD, "spoiled.gemini.txt")).write_text("spoiled")
+    done = command("list", "--agent", "gemini", "--json")
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [id_]
+    assert "spoiled.gemini.txt" in done.stderr
+
+
+def test_colour_is_for_terminals_only(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
+    post(where, "x")
+    assert "\x1b" not in command("list", "--agent", "gemini").stdout
+    terminal, theirs = pty.openpty()
+    processes.append(subprocess.Popen([*BY_ENTRY, "list", "--agent", "gemini"], stdout=theirs))
+    assert processes[0].wait(60) == 0
+    assert os.read(terminal, 4096).startswith(b"\x1b[1mdropped")
+    os.close(theirs)
+    os.close(terminal)
+
+
+def test_a_look_changes_nothing(where: Mailboxes, settings: Settings) -> None:
+    ids = [post(where, "x"), post(where, "y")]
+    route(where, settings)
+    post(where, "on its way")
+    before = {path: path.lstat().st_ctime_ns for path in Path(where.path).rglob("*")}
+    for words in (
+        ("list",),
+        ("show", ids[0]),
+        ("history",),
+        ("status",),
+        ("status", ids[1]),
+        ("health",),
+        ("config",),
+    ):
+        assert command(*words, "--agent", "gemini").stdout
+    assert {path: path.lstat().st_ctime_ns for path in Path(where.path).rglob("*")} == before
+
+
+@pytest.mark.parametrize("output", ["closed", "full", "broken"])
+@pytest.mark.parametrize("words", [("--raw",), ("--json",), ()])
+def test_an_output_that_takes_nothing_is_said_in_one_line(
+    where: Mailboxes, output: str, words: tuple[str, ...]
+) -> None:
+    done = without_output(output, "show", post(where, "x"), *words)
+    assert done.returncode == 1 or (output, done.returncode) == ("closed", 0)
+    assert re.fullmatch(r"(error: [^\n]+\n)?", done.stderr)
+
+
+# --- attachments ------------------------------------------------------------------------------------------
+
+
+def _attach(where: Mailboxes, raw: bytes, path: str = "f.py", sender: str = "claude") -> tuple[str, str]:
+    """Store an attachment; returns its hash and its path."""
+    hash_ = attachments.digest(raw)
+    name = attachments.file_name(hash_, path)
+    attachments.store(where.outbox(sender), {name: raw})
+    return hash_, os.path.join(where.outbox(sender).attached, name)
+
+
+def test_show_prints_an_attachment_by_its_hash_or_the_beginning_of_it(where: Mailboxes) -> None:
+    raw = b"\x1b[31m\r\n\xc3\xa9 no line end"
+    hash_, path = _attach(where, raw)
+    for words in ((hash_,), (hash_[:8],), (f"sha256:{hash_}",), ("--raw", hash_[:12].upper())):
+        done = subprocess.run([*BY_ENTRY, "show", *words], capture_output=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, raw, b"")
+    assert _objects("show", hash_[:12]) == [{"sha256": hash_, "path": path, "bytes": len(raw)}]
+
+
+def test_show_refuses_a_hash_that_names_none_or_another_content(where: Mailboxes) -> None:
+    refused(command("show", "0123456789abcdef"), "there is no attachment 0123456789abcdef in", "show ID")
+    refused(command("show", "0123456"), "there is no message 0123456 in")
+    hash_, path = _attach(where, b"x")
+    Path(path).write_bytes(b"altered")
+    refused(command("show", hash_), "no longer holds what was attached")
+
+
+def test_show_tries_an_id_before_a_hash(where: Mailboxes) -> None:
+    hash_, _ = _attach(where, b"x")
+    _by_hand(where, "note.txt", f"ID: {hash_[:12]}\nFrom: claude\nTo: gemini\nSubject: s\n\nthe body")
+    assert command("show", hash_[:12]).stdout.endswith("\n\nthe body\n")
+
+
+def test_show_tells_where_the_attachments_of_a_message_lie(where: Mailboxes, settings: Settings) -> None:
+    first, path = _attach(where, b"1")
+    second, other = _attach(where, b"2", "b.md")
+    header = f"f.py:1-9 0123456789ab+ sha256:{first}; none sha256:{'0' * 64}; b.md sha256:{second}; c.py"
+    id_ = send(where, "claude", Draft(["gemini"], "the body", extra={"Context": header}), LIMIT).id
+    route(where, settings)
+    assert command("show", id_).stdout.endswith(f"\n\nthe body\nattached: {path}\nattached: {other}\n")
+    (told,) = _objects("show", id_)
+    assert (list(told), told["body"]) == (KEYS, "the body")
+    assert command("show", "--raw", id_).stdout.endswith("\n\nthe body")
+
+
+def test_a_header_that_tells_junk_changes_nothing(where: Mailboxes, settings: Settings) -> None:
+    id_ = send(where, "claude", Draft(["gemini"], "b", extra={"Context": "; sha256:x ../../a;; %"}), LIMIT).id
+    route(where, settings)
+    assert command("show", id_).stdout.endswith("\n\nb\n")

@@ -1,0 +1,161 @@
+"""`wait --new`: in a session's background it ends when there is news for the session, with one line, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ai_bridge.agents import identity
+from ai_bridge.inbox.fetch import fetch
+from ai_bridge.mailboxes.outbox import UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.reach.rings import Told
+from ai_bridge.settings import Settings
+from tests.cli.test_sending import without_output
+from tests.conftest import command, post, states, until, waiting_bytes
+
+WORDS = ("wait", "--new", "--agent", "gemini")
+
+
+@pytest.fixture(autouse=True)
+def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
+    monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "session-1")
+
+
+def begin(processes: list[subprocess.Popen[bytes]], *words: str, **variables: str) -> subprocess.Popen[bytes]:
+    """Start a wait in the background of the session."""
+    line = [sys.executable, "-m", "ai_bridge", *WORDS, *words]
+    processes.append(subprocess.Popen(line, stdout=subprocess.PIPE, env={**os.environ, **variables}))
+    return processes[-1]
+
+
+def told_by(process: subprocess.Popen[bytes]) -> str:
+    """Return what a wait printed, once it has ended well."""
+    told = process.communicate(timeout=30)[0].decode()
+    assert process.returncode == 0
+    return told
+
+
+def test_what_is_unread_is_told_in_one_line_and_stays_unread(where: Mailboxes) -> None:
+    post(where)
+    post(where)
+    done = command(*WORDS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 1
+    assert "2 new messages for gemini, from claude" in done.stdout
+    assert [*states(where, "claude")] == [UNREAD]
+
+
+def test_it_waits_for_what_comes_and_the_next_one_for_the_next(
+    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    for _ in range(2):
+        process = begin(processes)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        post(where)
+        assert "1 new message for gemini" in told_by(process)
+
+
+def test_what_was_told_is_not_told_again_but_to_another_session(where: Mailboxes) -> None:
+    post(where)
+    assert command(*WORDS).returncode == 0
+    again = command(*WORDS, "--timeout", "0")
+    assert (again.returncode, again.stdout, again.stderr) == (3, "", "")
+    assert command(*WORDS, CLAUDE_CODE_SESSION_ID="session-2").returncode == 0
+
+
+def test_with_nothing_new_it_ends_after_its_time(where: Mailboxes) -> None:
+    done = command(*WORDS, "--timeout", "0.1")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
+def test_what_a_hook_told_meanwhile_does_not_end_it(
+    where: Mailboxes, settings: Settings, processes: list[subprocess.Popen[bytes]]
+) -> None:
+    told = Told(where, "gemini", identity.session_key("claude-code"))
+    process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
+    post(where)
+    claim = told.claim(lambda: fetch(where, "gemini", settings))
+    while claim is None:  # the wait was first: it is asked again
+        assert "1 message" in told_by(process)
+        process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
+        post(where)
+        claim = told.claim(lambda: fetch(where, "gemini", settings))
+    claim.settle(told=True)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    last = post(where)
+    line = told_by(process)
+    assert "1 new message" in line, last
+
+
+def test_only_the_asked_sender_ends_it(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
+    where.make(["codex"])
+    post(where)
+    process = begin(processes, "--from", "codex")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    post(where, sender="codex")
+    assert "1 new message for gemini, from codex" in told_by(process)
+    assert "from claude" in command(*WORDS).stdout, "of the other it was not told"
+
+
+def test_as_json_each_message_is_a_line(where: Mailboxes) -> None:
+    ids = [post(where, "the body"), post(where)]
+    lines = [json.loads(line) for line in command(*WORDS, "--json").stdout.splitlines()]
+    assert [line["id"] for line in lines] == ids
+
+
+def test_it_ends_with_whoever_began_it(where: Mailboxes) -> None:
+    line = [sys.executable, "-m", "ai_bridge", *WORDS]
+    environment = {**os.environ, "AI_BRIDGE_SWEEP_S": "0.05"}
+    # The shell is killed; what it started has then another parent.
+    with subprocess.Popen(["sh", "-c", '"$@"; :', "sh", *line], env=environment) as parent:
+        pids = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+        until(lambda: pids.read_text().split())
+        (child,) = pids.read_text().split()
+        until(lambda: "inotify" in links(child))
+        parent.kill()
+    until(lambda: not Path(f"/proc/{child}").exists() or Path(f"/proc/{child}/stat").read_text().split()[2] == "Z")
+
+
+def links(pid: str) -> str:
+    """Return what a process has open, in one text."""
+    directory = f"/proc/{pid}/fd"
+    found = []
+    for name in os.listdir(directory):
+        try:
+            found.append(os.readlink(f"{directory}/{name}"))
+        except OSError:
+            continue
+    return " ".join(found)
+
+
+def test_a_line_that_nobody_read_is_told_again(where: Mailboxes) -> None:
+    post(where)
+    ours, theirs = os.pipe()
+    line = [sys.executable, "-m", "ai_bridge", *WORDS]
+    with subprocess.Popen(line, stdout=theirs, stderr=subprocess.PIPE) as process:
+        os.close(theirs)
+        until(lambda: waiting_bytes(ours) or process.poll() is not None)
+        os.close(ours)
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    assert process.returncode == 1
+    assert re.fullmatch(r"error: standard output was not read: [^\n]+\n", said)
+    assert "1 new message for gemini, from claude" in command(*WORDS).stdout
+    assert command(*WORDS, "--timeout", "0").returncode == 3
+
+
+def test_a_closed_standard_output_is_told_nothing(where: Mailboxes) -> None:
+    post(where)
+    assert without_output("closed", *WORDS).returncode == 1
+    assert "1 new message for gemini, from claude" in command(*WORDS).stdout

@@ -1,0 +1,37 @@
+"""How often a conversation, as the model sees it, tells of mail."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ai_bridge.reach.client import MARK
+from tests.real_clients.model import Request
+
+# A notice begins with how many messages it tells of; what the server says of itself names the mark only.
+_NOTICE = re.compile(re.escape(MARK) + r" (\d+) ")
+
+
+def tells(request: Request) -> bool:
+    """Tell whether what is new in a request holds a notice of mail."""
+    return bool(told_of(request))
+
+
+def told_of(request: Request) -> list[int]:
+    """Return of how many messages each notice tells that is new in a request."""
+    return [int(number) for number in _NOTICE.findall(request.new)]
+
+
+def notices(request: Request) -> int:
+    """Return how many notices of mail the model sees in the whole conversation up to now."""
+    return len(_NOTICE.findall(_conversation(request)))
+
+
+def bodies(request: Request, text: str) -> int:
+    """Return how often the model sees a text in the whole conversation up to now."""
+    return _conversation(request).count(json.dumps(text, ensure_ascii=False)[1:-1])
+
+
+def _conversation(request: Request) -> str:
+    turns = next(request.body[key] for key in ("messages", "contents", "input") if key in request.body)
+    return json.dumps(turns, ensure_ascii=False)

@@ -1,0 +1,229 @@
+"""The three clients: how each is set up for a test, begun, spoken to, and what its model calls things."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import until
+from tests.real_clients.dialects import Call
+from tests.real_clients.ground import Ground
+from tests.real_clients.model import PATIENCE_S, Request
+from tests.real_clients.terminal import ENTER, Terminal
+
+_ASK_AGAIN_S = 3.0
+
+
+class Session:
+    """An interactive session whose terminal is open."""
+
+    def __init__(self, ground: Ground, terminal: Terminal) -> None:
+        self.ground, self.terminal = ground, terminal
+
+    def say(self, text: str) -> Request:
+        """Type a prompt; returns the model's request it led to.
+
+        A text that comes at once is taken for pasted, and what is pasted is sent by no key right after it.
+        """
+        model, before = self.ground.model, len(self.ground.model.requests)
+        self.terminal.type(text)
+        for _ in range(int(PATIENCE_S / _ASK_AGAIN_S)):
+            self.terminal.wait_until_quiet()
+            self.terminal.type(ENTER)
+            try:
+                return model.wait_for(lambda request: text in request.new, before, _ASK_AGAIN_S)
+            except AssertionError:
+                continue
+        raise AssertionError(f"the prompt never came to the model; the terminal shows: {self.terminal.text[-2000:]}")
+
+
+class Client(ABC):
+    """One client on a test's ground; its files are written by `set_up`, ours by `ai-bridge install`."""
+
+    name: str
+    # What the terminal shows, one of these, once it takes prompts.
+    ready: tuple[str, ...]
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.set_up()
+
+    @abstractmethod
+    def set_up(self) -> None:
+        """Write what keeps it from asking a new user things, and from speaking with anybody but the model."""
+
+    @abstractmethod
+    def words(self) -> list[str]:
+        """Return the command line of an interactive session."""
+
+    @abstractmethod
+    def words_once(self, prompt: str) -> list[str]:
+        """Return the command line that has one prompt answered."""
+
+    @abstractmethod
+    def tool(self, name: str) -> str:
+        """Return what the model calls a tool of ours."""
+
+    @abstractmethod
+    def shell(self, command: str) -> Call:
+        """Return the call by which the model runs a command."""
+
+    @abstractmethod
+    def files(self) -> list[Path]:
+        """Return the files in which others than we keep things too."""
+
+    def call(self, name: str, **words: Any) -> Call:
+        return Call(self.tool(name), words)
+
+    def install(self) -> None:
+        """Register all that is ours with it."""
+        self.ground.bridge("install", self.name, "--yes")
+
+    def begin(self) -> Session:
+        """Begin an interactive session, and come to where it takes prompts."""
+        terminal = self.ground.open(self.words())
+        self.come_in(terminal)
+        terminal.wait_until_quiet()
+        return Session(self.ground, terminal)
+
+    def come_in(self, terminal: Terminal) -> None:
+        terminal.wait_for(*self.ready)
+
+    def ask_once(self, prompt: str) -> str:
+        """Have one prompt answered; returns all that was printed."""
+        return self.ground.run(*self.words_once(prompt))
+
+
+class Claude(Client):
+    name = "claude"
+    ready = ("for agents", "for shortcuts", "shift+tab")
+
+    def set_up(self) -> None:
+        home, project = self.ground.home, str(self.ground.project)
+        known = {
+            "hasTrustDialogAccepted": True,
+            "hasCompletedProjectOnboarding": True,
+            "projectOnboardingSeenCount": 9,
+        }
+        _write(home / ".claude.json", {
+            "hasCompletedOnboarding": True, "theme": "dark", "lastOnboardingVersion": "2.1.330",
+            "customApiKeyResponses": {"approved": ["dummy"], "rejected": []}, "projects": {project: known},
+        })  # fmt: skip
+        _write(home / ".claude" / "settings.json", {"permissions": {"allow": ["Bash"]}})
+        self.ground.environment |= {"ANTHROPIC_BASE_URL": self.ground.model.address, "ANTHROPIC_API_KEY": "dummy"}
+
+    def words(self) -> list[str]:
+        return ["claude"]
+
+    def words_once(self, prompt: str) -> list[str]:
+        return ["claude", "-p", prompt]
+
+    def tool(self, name: str) -> str:
+        return f"mcp__ai-bridge__{name}"
+
+    def shell(self, command: str) -> Call:
+        return Call("Bash", {"command": command, "description": "a command"})
+
+    def files(self) -> list[Path]:
+        return [self.ground.home / ".claude.json", self.ground.home / ".claude" / "settings.json"]
+
+
+class Gemini(Client):
+    name = "gemini"
+    ready = ("Type your message",)
+
+    def set_up(self) -> None:
+        _write(self.ground.home / ".gemini" / "settings.json", {
+            "general": {"enableAutoUpdate": False, "disableAutoUpdate": True},
+            "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+            "privacy": {"usageStatisticsEnabled": False}, "telemetry": {"enabled": False},
+        })  # fmt: skip
+        self.ground.environment |= {"GOOGLE_GEMINI_BASE_URL": self.ground.model.address, "GEMINI_API_KEY": "dummy"}
+
+    def words(self) -> list[str]:
+        return ["gemini", "-m", "gemini-2.5-flash", "--approval-mode", "yolo"]
+
+    def words_once(self, prompt: str) -> list[str]:
+        return [*self.words(), "-p", prompt]
+
+    def tool(self, name: str) -> str:
+        return f"mcp_ai-bridge_{name}"
+
+    def shell(self, command: str) -> Call:
+        return Call("run_shell_command", {"command": command})
+
+    def in_background(self, command: str) -> Call:
+        """Return the call by which the model runs a command and does not wait for it."""
+        return Call("run_shell_command", {"command": command, "is_background": True})
+
+    def files(self) -> list[Path]:
+        return [self.ground.home / ".gemini" / "settings.json"]
+
+
+class Codex(Client):
+    name = "codex"
+    ready = ("YOLO mode",)
+    _TRUST, _TRUSTED = "Trust all and continue", "trusted_hash"
+    # Two processes that outlive all sessions, and half a gigabyte copied into each home.
+    daemon = False
+
+    def set_up(self) -> None:
+        self._config = self.ground.home / ".codex" / "config.toml"
+        _write(self._config, f'''# A person's own remark.
+model = "gpt-5"
+model_provider = "tests"
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
+check_for_update_on_startup = false
+
+[features]
+daemon_auto_start = {str(self.daemon).lower()}
+
+[analytics]
+enabled = false
+
+[model_providers.tests]
+name = "tests"
+base_url = "{self.ground.model.address}/v1"
+wire_api = "responses"
+env_key = "TESTS_KEY"
+
+[projects."{self.ground.project}"]
+trust_level = "trusted"
+''')  # fmt: skip
+        self.ground.environment["TESTS_KEY"] = "dummy"
+
+    def words(self) -> list[str]:
+        return ["codex"]
+
+    def words_once(self, prompt: str) -> list[str]:
+        return ["codex", "exec", "--dangerously-bypass-hook-trust", prompt]
+
+    def come_in(self, terminal: Terminal) -> None:
+        """Trust our hooks, as a person is asked to once."""
+        if terminal.wait_for(self._TRUST, *self.ready) == self._TRUST:
+            terminal.wait_until_quiet()
+            terminal.type("2")
+            terminal.wait_until_quiet()
+            terminal.type(ENTER)
+            until(lambda: self._TRUSTED in self._config.read_text(), PATIENCE_S)
+        terminal.wait_for(*self.ready)
+
+    def tool(self, name: str) -> str:
+        return f"mcp__ai_bridge:{name}"
+
+    def shell(self, command: str) -> Call:
+        return Call("exec_command", {"cmd": command, "yield_time_ms": 30_000})
+
+    def files(self) -> list[Path]:
+        return [self._config]
+
+
+def _write(path: Path, content: dict[str, Any] | str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2) + "\n")
+
+
+CLIENTS: dict[str, type[Client]] = {"claude": Claude, "gemini": Gemini, "codex": Codex}

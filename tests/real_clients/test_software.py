@@ -1,0 +1,90 @@
+"""Installing the clients: once, within a time, and where it fails a line says why."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import until
+from tests.real_clients import software
+
+NPM = """#!/bin/sh
+echo ran >>{log}
+mkdir -p node_modules/.bin
+for name in node claude gemini codex; do
+    printf '#!/bin/sh\\necho 1\\n' >node_modules/.bin/$name
+    chmod +x node_modules/.bin/$name
+done
+"""
+
+
+@pytest.fixture
+def npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An npm to be written by the test, the only one there is."""
+    (tmp_path / "bin").mkdir()
+    path = os.pathsep.join([str(tmp_path / "bin"), "/usr/bin", "/bin"])
+    monkeypatch.setattr(software, "_ENVIRONMENT", {"PATH": path, "HOME": str(tmp_path)})
+    return tmp_path / "bin" / "npm"
+
+
+def _written(npm: Path, script: str) -> None:
+    npm.write_text(script)
+    npm.chmod(0o755)
+
+
+def test_what_is_installed_is_not_installed_again(npm: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    _written(npm, NPM.format(log=log))
+    first = software.install(tmp_path / "clients")
+    assert (first / "claude").exists()
+    ran = log.read_text()
+    assert software.install(tmp_path / "clients") == first
+    assert log.read_text() == ran
+
+
+def test_what_was_not_installed_to_the_end_is_installed_again(npm: Path, tmp_path: Path) -> None:
+    _written(npm, NPM.format(log=tmp_path / "log"))
+    commands = software.install(tmp_path / "clients")
+    (commands / "gemini").unlink()
+    assert (software.install(tmp_path / "clients") / "gemini").exists()
+
+
+def test_a_failure_is_told_in_the_words_of_npm(npm: Path, tmp_path: Path) -> None:
+    _written(npm, "#!/bin/sh\necho 'npm error network: no route'\necho more\nexit 1\n")
+    with pytest.raises(software.NotInstalled, match=r"`npm install` failed: npm error network: no route"):
+        software.install(tmp_path / "clients")
+
+
+def test_an_npm_that_hangs_is_ended_with_all_it_started(npm: Path, tmp_path: Path) -> None:
+    _written(npm, f"#!/bin/sh\nsleep 300 &\necho $! >{tmp_path}/pid\nwait\n")
+    with pytest.raises(software.NotInstalled, match="longer than the time there is"):
+        software.install(tmp_path / "clients", limit_s=1.0)
+    pid = int((tmp_path / "pid").read_text())
+    until(lambda: not _is_running(pid))  # killed it is; the kernel may take a moment to end it
+
+
+def test_two_take_turns(npm: Path, tmp_path: Path) -> None:
+    _written(npm, NPM.format(log=tmp_path / "log"))
+    (tmp_path / "clients").mkdir()
+    with (tmp_path / "clients" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(software.NotInstalled, match="another process"):
+            software.install(tmp_path / "clients", limit_s=0.3)
+    assert software.install(tmp_path / "clients")
+
+
+def test_the_cache_is_the_person_s_unless_a_folder_is_named() -> None:
+    assert software.folder({"HOME": "/home/one"}) == Path("/home/one/.cache/ai-bridge/clients")
+    assert software.folder({"HOME": "/home/one", "XDG_CACHE_HOME": "/c"}) == Path("/c/ai-bridge/clients")
+    assert software.folder({"HOME": "/home/one", "AI_BRIDGE_CLIENTS": "/there"}) == Path("/there")
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

@@ -1,0 +1,85 @@
+"""The processes around this one: by keys that no later process has, and the program that starts from anywhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ai_bridge.system import processes as processes_
+from ai_bridge.system.processes import ancestor_keys, is_gone, own_key, parent_key, program
+from tests.conftest import ROOT
+
+KEYS = "from ai_bridge.system.processes import *\nprint(own_key(), parent_key(), *ancestor_keys(8), sep='\\n')\n"
+
+
+def child(*before: str) -> list[str]:
+    """Return the keys a child process finds: its own, its parent's, and those of all it descends from."""
+    words = [*before, sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{KEYS}"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_a_child_finds_its_parent_and_all_it_descends_from() -> None:
+    own, parent, *ancestors = child()
+    assert parent == ancestors[0] == own_key()
+    assert ancestors[1] == parent_key() == ancestor_keys(8)[0]
+    assert own not in [parent, *ancestors]
+
+
+def test_a_shell_between_is_an_ancestor_too() -> None:
+    _, parent, *ancestors = child("sh", "-c", '"$@"; :', "sh")
+    assert parent != own_key()
+    assert ancestors[:2] == [parent, own_key()]
+
+
+def test_a_process_keeps_its_key_and_no_two_have_the_same() -> None:
+    assert own_key() == own_key()
+    assert len({child()[0] for _ in range(3)} | {own_key()}) == 4
+
+
+def test_a_later_process_of_the_same_number_has_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = own_key()
+    status = processes_._status(os.getpid())
+    later = [*status[:19], str(int(status[19]) + 1), *status[20:]]
+    monkeypatch.setattr(processes_, "_status", lambda pid: later)
+    assert own_key() != before
+
+
+def test_a_strange_name_of_a_process_confuses_nothing(tmp_path: Path) -> None:
+    strange = tmp_path / "a) S 1 ("
+    os.symlink("/bin/sh", strange)
+    _, parent, *ancestors = child(str(strange), "-c", '"$@"; :', "sh")
+    assert ancestors[:2] == [parent, own_key()]
+
+
+def test_where_the_system_tells_nothing_the_number_has_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes_, "_status", lambda pid: [])
+    assert parent_key() == f"process {os.getppid()}"
+    assert ancestor_keys(8) == [parent_key()]
+
+
+def test_however_deep_it_is_a_bounded_number_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes_, "_status", lambda pid: ["S", str(pid + 1), *["0"] * 18])
+    assert [len(ancestor_keys(most)) for most in (1, 8)] == [1, 8]
+
+
+def test_the_program_starts_from_anywhere_without_a_path(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*program(), "--help"], cwd=tmp_path, env={"HOME": str(tmp_path)}, capture_output=True, text=True, check=True
+    )
+    assert "send" in done.stdout
+
+
+def test_where_no_script_is_installed_the_module_is_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert program() == [str(tmp_path / "python"), "-P", "-m", "ai_bridge"]
+
+
+def test_a_process_that_ended_is_gone_and_what_is_no_process_is_not() -> None:
+    assert not is_gone(own_key())
+    assert not is_gone("a session's name")
+    assert is_gone(child()[0])
