@@ -1,3 +1,3 @@
 #!/bin/sh
-# Gemini's router: as ai-collab.sh, for the agent gemini.
+# Gemini's router: the same as ai-collab.sh, for the agent gemini.
 AI_COLLAB_AGENT=gemini exec "$(dirname -- "$0")/ai-collab.sh" "$@"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Claude's router: management/ai-collab.sh start|stop|restart|status|health|logs [options of ai-collab].
-# Sets the checkout up on first use.
+# The first call sets the checkout up.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 agent=${AI_COLLAB_AGENT:-claude}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sends a message without Python, for containers, hooks and cron: the same drop and the same refusals as
-# `ai-bridge send`, in four small processes (date, dd, mv, sync), and a dd more for each further recipient.
+# Sends a message without Python, for containers, hooks and cron. The drop and the refusals are those of
+# `ai-bridge send`, in four small processes (date, dd, mv, sync) and one more dd per further recipient.
 #
 # usage: management/send.sh [options] RECIPIENT[,...]|'*' [SUBJECT]       the body is read from standard input
 #   --from ADDRESS, --agent ADDRESS   the sender (else AI_BRIDGE_AGENT, AI_CONNECT_PEER_NAME)
@@ -10,7 +10,7 @@
 #   --allow-empty                     send even an empty body
 # Prints the ID once the message is safe on the disk. Exit codes: 0 sent, 1 refused, 2 usage.
 #
-# The shell cannot look into the body: whether it is UTF-8 is checked by the router, which tells the sender.
+# The shell cannot look into the body. The router checks that the body is UTF-8, and notifies the sender if it is not.
 set -uf
 LC_ALL=C
 export LC_ALL
@@ -36,7 +36,7 @@ refuse() {
 
 usage() { refuse "$1; usage: send.sh [options] RECIPIENT [SUBJECT], the options stand at the head of the script" 2; }
 
-# --- what is asked for ----------------------------------------------------------------------------------
+# --- read the command line ------------------------------------------------------------------------------
 
 read_words() {
     while [ $# -gt 0 ]; do
@@ -77,9 +77,9 @@ take_plain() {
     fi
 }
 
-# --- where and who --------------------------------------------------------------------------------------
+# --- find the mailboxes and the agents ------------------------------------------------------------------
 
-# Whether $1 holds an outbox; the agents found are left in `known`, separated by commas.
+# Succeeds if $1 holds an outbox. Puts the agents that have one into `known`, separated by commas.
 look_for_agents() {
     known=''
     set +f
@@ -123,7 +123,7 @@ is_in_clients_shell() {
     [ -n "${CLAUDECODE:-}${GEMINI_CLI:-}${CODEX_THREAD_ID:-}${CLAUDE_CODE_SESSION_ID:-}" ]
 }
 
-# Whether the mailboxes lie in a git repository or below this directory; a home directory is no project.
+# Succeeds if the mailboxes are in a git repository or below this directory. A home directory is no project.
 is_in_project() {
     find_real_path
     folder=$written
@@ -136,13 +136,13 @@ is_in_project() {
     return 1
 }
 
-# Leaves the real path of the mailboxes in `written`.
+# Puts the real path of the mailboxes into `written`.
 find_real_path() {
     written=$(CDPATH='' cd -P -- "$mailboxes" 2>/dev/null && printf '%s/' "$PWD")
     written=${written%/}
 }
 
-# Whether a person adopted the mailboxes: their list names the real path, with an ID that lies in the tree.
+# Succeeds if the user adopted the mailboxes: the user's list names the real path, with an ID that is in the tree.
 is_adopted() {
     find_real_path
     encode % %25
@@ -178,7 +178,7 @@ check_agent() {
     refuse "there is no agent $1; known: $known (add one with \`ai-bridge init $1\`)"
 }
 
-# A name that nobody has stands for the only `name@project` there is; who is online is not known here.
+# If no agent has the name, it stands for the only `name@project` there is. The shell cannot see who is online.
 find_meant() {
     case $one in *[,\ @]*) return ;; esac
     case ", $known, " in *", $one, "*) return ;; esac
@@ -194,7 +194,7 @@ find_meant() {
     esac
 }
 
-# Leaves the recipients, each known and once, in `recipients`, separated by spaces.
+# Puts the recipients into `recipients`, separated by spaces: each is known and there once.
 check_recipients() {
     recipients='' rest=$recipient,
     if [ "$recipient" = '*' ]; then
@@ -234,7 +234,7 @@ check_bytes() {
     esac
 }
 
-# The thread of the message answered: its own, or its ID where it opened none.
+# Puts the thread of the answered message into `thread`: that message's `Thread`, or its ID if it has none.
 find_thread() {
     [ -n "$reply_to" ] || return
     set +f
@@ -250,7 +250,7 @@ find_thread() {
     refuse "there is no message $reply_to in $mailboxes: \`ai-bridge history\` lists the IDs"
 }
 
-# A mistake in the file that all share stops nobody; one in the user's own file or variable is refused.
+# A mistake in the file that all share stops nobody. A mistake in the user's own file or variable is refused.
 find_limit() {
     limit=${AI_BRIDGE_MAX_MESSAGE_BYTES:-}
     [ -n "$limit" ] || read_limit "${XDG_CONFIG_HOME:-${HOME:-}/.config}/ai-bridge/settings.toml"
@@ -271,7 +271,7 @@ read_limit() {
     done <"$1"
 }
 
-# Whether `limit` is one, as a plain number from then on.
+# Succeeds if `limit` is a valid limit, and makes it a plain number.
 is_limit() {
     while [ "$limit" != "${limit#*_}" ]; do limit=${limit%%_*}${limit#*_}; done
     case $limit in
@@ -283,7 +283,7 @@ is_limit() {
 # --- compose and drop -----------------------------------------------------------------------------------
 
 compose() {
-    # %N is not everywhere; without it the microseconds are 0 and order within a second is not kept.
+    # Not every `date` knows %N. Without it the microseconds are 0, and the order within a second is not kept.
     # shellcheck disable=SC2046
     set -- $(date -u '+%Y%m%d %H%M%S %Y-%m-%dT%H:%M:%S %N')
     [ $# -ge 3 ] || refuse "date does not tell the time"
@@ -296,8 +296,8 @@ compose() {
     [ -z "$reply_to" ] || tail="$tail${newline}In-Reply-To: $reply_to${newline}Thread: $thread"
 }
 
-# Begins the file of recipient $1 with its headers, and leaves it open as 4. If a neighbour puts another in its place
-# meanwhile, all that is written goes into the file that was made here, and all that is read comes from one.
+# Begins the file of recipient $1 with its headers, and leaves it open as 4. If a neighbour puts another file in its
+# place meanwhile, everything is still written to the file that was made here, and everything is read from one file.
 begin() {
     headers="ID: $id${newline}From: $from${newline}To: $1${newline}$tail"
     set -C
@@ -347,7 +347,7 @@ write_other() {
     told=$(dd if=/dev/fd/3 bs=65536 iflag=skip_bytes skip="$skip" conv=fsync 2>&1 >&4) || refuse_body
 }
 
-# From the first move on a router may take the files, so nothing is taken back and no signal is heard.
+# A router may take the files from the first move on. So nothing is taken back, and signals are ignored.
 publish() {
     exec 3>&- 4>&- # a router waits for a file that is open for writing
     for one in "$@"; do
@@ -357,7 +357,7 @@ publish() {
     done=''
     for one in "$@"; do
         told=$(mv -n -- "$one" "$outbox/" 2>&1)
-        if [ -e "$one" ]; then # mv's exit code tells less: it may look for a file that a router took meanwhile
+        if [ -e "$one" ]; then # mv's exit code says less: mv may look for a file that a router took meanwhile
             [ -z "$done" ] || refuse "$id was sent to $done of $# recipients and not to the others: ${told:-it exists already}"
             refuse "$outbox: the message cannot be moved there: ${told:-$id exists already, try again}"
         fi

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets this checkout up: a .venv with the package in it, and the mailboxes. Does nothing where all is in place.
+# Sets this checkout up: a .venv with the package in it, and the mailboxes. Does nothing if everything is in place.
 # usage: management/setup.sh [EXTRA]    (EXTRA "test" adds what the tests need)
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -31,7 +31,7 @@ if [ ! -e "$stamp" ] || [ "$root/pyproject.toml" -nt "$stamp" ]; then
         "$python" -m venv "$root/.venv" || fail "$python -m venv failed: install its venv module"
     fi
     say "installing ai-bridge${extra:+ [$extra]} and what it needs (about a minute the first time)"
-    # The wrapper that an older pip writes for a command imports `re`, half again the start of `send`.
+    # An older pip writes command wrappers that import `re`: the start of `send` then takes half as long again.
     quietly "$root/.venv/bin/python" -m pip install --disable-pip-version-check --upgrade 'pip>=25.2'
     quietly "$root/.venv/bin/python" -m pip install --disable-pip-version-check -e "$root${extra:+[$extra]}"
     quietly "$root/.venv/bin/python" -m compileall -q "$root/ai_bridge"

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Sets the checkout up and runs every test; other words go to pytest.
+# Sets the checkout up and runs the tests. All other words go to pytest.
 # usage: management/test.sh [--faults|--cuts|--clients|--machines|--machines-full] [pytest words]
-#   --faults: the long kill runs, some minutes; --clients: the real clients, which it installs first, some minutes
-#   --cuts: power cuts of a guest, whose software it installs first, if root runs it, some minutes
-#   --machines: hosts with a bad network between them, as root, whose software it installs first, some minutes;
-#   --machines-full: the same with 1,000 messages each way, half an hour
+#   --faults         the long runs that kill processes: some minutes
+#   --clients        the real clients, installed first: some minutes
+#   --cuts           power cuts of a guest, whose software is installed first if root runs this: some minutes
+#   --machines       hosts with a bad network between them, as root; their software is installed first: some minutes
+#   --machines-full  the same with 1,000 messages each way: half an hour
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 "$root/management/setup.sh" test
