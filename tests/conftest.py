@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import settings as settings_
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import STATES
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.router.step import Step
+from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 
 # Whoever runs the tests in the background has it ignored, and so would every process a test starts.

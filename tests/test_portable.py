@@ -13,7 +13,7 @@ import pytest
 from ai_bridge import settings as settings_
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.compose import drop
+from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, MOVES, PROCESSING, READ, UNREAD, file_name
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings

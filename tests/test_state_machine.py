@@ -13,12 +13,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes import trace, unread
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import route
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
+from ai_bridge.sending.send import send
 from ai_bridge.system import durable, libc
 from tests.conftest import LIMIT
 from tests.faults.disk import FaultyOs

@@ -11,7 +11,7 @@ from ai_bridge.agents import policy
 from ai_bridge.agents.policy import CARD_BYTES, ENDING, entries, is_entry
 from ai_bridge.errors import BridgeError, NotAFile, TooLarge, disk_error
 from ai_bridge.machines import home_lines, homes, this_machine
-from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
 from ai_bridge.message import headers
 from ai_bridge.message.address import checked, name_from
@@ -225,7 +225,7 @@ def _save(mailboxes: Mailboxes, card: Card) -> None:
     path = card_path(mailboxes, card.address)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw)
-    nudge.note(mailboxes.path, path)
+    changes.report(mailboxes.path, path)
 
 
 def _check_field(name: str, value: str) -> None:

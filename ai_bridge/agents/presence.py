@@ -8,10 +8,9 @@ by the changes seen here, never by comparing two machines' clocks.
 import os
 import time
 
-from ai_bridge.errors import BridgeError
 from ai_bridge.machines import homes, presence_pages
 from ai_bridge.machines import this_machine as home
-from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
 from ai_bridge.system import durable, untrusted
@@ -22,10 +21,6 @@ SESSION = "session"
 # Of the agents that are not online a page tells the latest only.
 _SEEN = 200
 _TEXT = "Which agents have a session on this machine. Only this machine writes this page; it is of no use to edit it."
-
-
-class AmbiguousAgent(BridgeError):
-    sentence = "{name} may be any of {agents}{online}: give the whole address"
 
 
 class Presence:
@@ -58,29 +53,6 @@ def all_presences(mailboxes: Mailboxes) -> dict[str, Presence]:
 def online(mailboxes: Mailboxes) -> set[str]:
     """Return the agents that have a live session somewhere."""
     return {agent for agent, presence in all_presences(mailboxes).items() if presence.online}
-
-
-def resolve(mailboxes: Mailboxes, name: str) -> str:
-    """Return the known agent that `name` means: itself, or for `mini` the one `mini@…` online, or the only one.
-
-    Raises `AmbiguousAgent` where there are several, and what `Mailboxes.known` raises where there is none.
-    """
-    if not address.is_address(name) or "@" in name or mailboxes.outbox(name).is_there():
-        return mailboxes.known(name)
-    meant = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
-    if len(meant) > 1:
-        everywhere = online(mailboxes)
-        awake = [agent for agent in meant if agent in everywhere]
-        if len(awake) != 1:
-            told = f" (online: {', '.join(awake)})" if awake else " (none is online)"
-            raise AmbiguousAgent(name=name, agents=", ".join(meant), online=told)
-        meant = awake
-    return meant[0] if meant else mailboxes.known(name)
-
-
-def resolve_writer(mailboxes: Mailboxes, name: str) -> str:
-    """Return who is meant by `name` where the postmaster may be meant, too; raises as `resolve` does."""
-    return name if name == address.POSTMASTER else resolve(mailboxes, name)
 
 
 # --- this machine ---------------------------------------------------------------------------------------
@@ -178,7 +150,7 @@ def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
     raw = front_matter.format_page(said | ({"wants": wanted} if wanted else {}), _TEXT)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw, flush=False)
-    nudge.note(mailboxes.path, path)
+    changes.report(mailboxes.path, path)
     return True
 
 

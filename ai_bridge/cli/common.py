@@ -81,6 +81,7 @@ class LazyGroup(click.Group):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
+        nudge.attach()
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

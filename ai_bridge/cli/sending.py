@@ -9,7 +9,7 @@ from ai_bridge.agents.person import clients_variable
 from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import tree as mailboxes
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, send_batch
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.sending import limits
 from ai_bridge.system import untrusted
@@ -70,6 +70,7 @@ def run(request: Request, out: "TextIO | None") -> int:
 
     Returns the exit code; raises `BridgeError`.
     """
+    nudge.attach()
     where = mailboxes.find(request.mailboxes, by_client=bool(clients_variable()))
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     loaded = settings.load(where.path)
@@ -82,7 +83,7 @@ def run(request: Request, out: "TextIO | None") -> int:
     drafts = [draft for draft, _ in wanted]
     _decide(where, sender, request, drafts)
     limits.check(where, sender, drafts, loaded, _is_person())
-    sent = send_batch(where, sender, _with_context(where, sender, wanted, loaded), limit)
+    sent = compose_and_drop(where, sender, _with_context(where, sender, wanted, loaded), limit)
     try:
         _tell(out, sent, bool(request.json))
         nudge.flush()

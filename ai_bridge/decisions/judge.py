@@ -44,7 +44,7 @@ def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str
         return None
     if not (judges := _judges(mailboxes, decision)):
         return None
-    return compose.send(mailboxes, decision.opener, _request(decision, judges), limit)
+    return compose.compose_and_drop(mailboxes, decision.opener, [_request(decision, judges)], limit)[0]
 
 
 def _was_asked(mailboxes: Mailboxes, voter: str, thread: str, opener: str) -> bool:

@@ -6,7 +6,7 @@ The table is that of docs/format.md; a move is one rename that never replaces a 
 import os
 import stat
 
-from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import changes
 from ai_bridge.message import message
 from ai_bridge.system import durable, untrusted
 
@@ -137,7 +137,7 @@ class Outbox:
             if states[1] not in (UNREAD, READ) or not durable.move_onto_reservation(source, target):
                 raise
             moved = True
-        nudge.note(os.path.dirname(self.path), source, target)
+        changes.report(os.path.dirname(self.path), source, target)
         return moved
 
     def release(self, name: str) -> str:

@@ -12,7 +12,8 @@ from ai_bridge.decisions.votes import check_opening, vote_of
 from ai_bridge.errors import BridgeError, ConflictCopy, ForgedSender, IdReused, Malformed, disk_error
 from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing.on_its_way import Coming
-from ai_bridge.mailboxes import compose, conflicts
+from ai_bridge.mailboxes import conflicts
+from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, message
@@ -227,7 +228,7 @@ class Router:
         for recipient, copy in zip(to, copies, strict=True):
             raw = message.format_message(parsed.readdressed(recipient))
             try:
-                compose.drop(outbox, copy, raw, written_ns)
+                drop(outbox, copy, raw, written_ns)
             except FileExistsError:
                 if not self._holds(outbox.file(DROPPED, copy), raw):
                     return self.reject(outbox, name, IdReused(id=parsed.id, recipient=recipient))

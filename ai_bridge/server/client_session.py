@@ -11,6 +11,7 @@ import anyio
 
 from ai_bridge import settings
 from ai_bridge.agents import cards, identity, presence, session_names
+from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.agents.session_names import Name
 from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes
 from ai_bridge.inbox import fetch, framing
@@ -157,7 +158,7 @@ class Session:
         me, where = self.who(caller).address, self.mailboxes
         loaded = settings.load(where.path)
         if sender is not None:
-            sender = presence.resolve_writer(where, sender)
+            sender = resolve_writer(where, sender)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
         lock = inbox.hold(where, me)
         try:

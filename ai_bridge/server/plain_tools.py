@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge.agents import policy, presence
+from ai_bridge.agents import policy
 from ai_bridge.agents.peers import peers
+from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.decisions import tally
 from ai_bridge.errors import BridgeError, EmptyBody
 from ai_bridge.health import mail
@@ -14,7 +15,7 @@ from ai_bridge.history import search
 from ai_bridge.history.search import Query
 from ai_bridge.inbox import framing
 from ai_bridge.mailboxes import trace, unread
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, check_subject, send
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, check_subject, compose_and_drop
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import context
 from ai_bridge.sending import limits
@@ -59,7 +60,7 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
         draft.body, draft.extra[context.HEADER] = context.with_context(
             where.outbox(me), body, paths, loaded, by_model=True
         )
-    sent = send(where, me, draft, loaded.max_message_bytes)
+    sent = compose_and_drop(where, me, [draft], loaded.max_message_bytes)[0]
     session.shown.note([(me, sent.id)])
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") tells how it stands.' if "decide" in words else ""
@@ -99,7 +100,7 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
     me, where = session.who(caller).address, session.mailboxes
     peer, thread, text = words.get("peer"), words.get("thread"), words.get("query", "")
     if peer is not None:
-        peer = presence.resolve_writer(where, peer)
+        peer = resolve_writer(where, peer)
     everybodys = thread is not None or "query" in words
     query = Query(
         agent=None if everybodys else me,

@@ -15,13 +15,13 @@ from ai_bridge.agents import address_book, cards, policy
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import homes
 from ai_bridge.machines.home_lines import Claim
-from ai_bridge.mailboxes import compose
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
 from ai_bridge.sending import allowances, limits
+from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from tests.conftest import LAPTOP, LIMIT, TOWER, On, command, route, settle_on, states
 from tests.faults.disk import FaultyReads
@@ -224,7 +224,7 @@ def test_a_send_goes_on_although_a_card_cannot_be_read(where: Mailboxes, setting
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)):
         draft = Draft([to], "hello")
         limits.check(where, "claude", [draft], settings)
-        sent = compose.send(where, "claude", draft, LIMIT)
+        sent = send(where, "claude", draft, LIMIT)
     wanted = {"*": ["codex", "gemini", "mini@web"], "mini": ["mini@web"]}.get(to, [to])
     assert sent.recipients == wanted
 

@@ -15,7 +15,7 @@ import pytest
 from ai_bridge.agents import cards, presence
 from ai_bridge.agents.identity import Identity
 from ai_bridge.agents.peers import peers, when
-from ai_bridge.agents.presence import AmbiguousAgent
+from ai_bridge.agents.resolve import AmbiguousAgent, resolve_agent
 from ai_bridge.agents.session_names import take
 from ai_bridge.errors import ReservedAddress, UnknownAgent
 from ai_bridge.machines import this_machine
@@ -117,23 +117,23 @@ def test_a_lock_file_of_no_address_is_nobody(where: Mailboxes) -> None:
 
 def test_a_name_means_itself_where_it_is_known(where: Mailboxes) -> None:
     where.make(["claude@web"])
-    assert presence.resolve(where, "claude") == "claude"
-    assert presence.resolve(where, "claude@web") == "claude@web"
+    assert resolve_agent(where, "claude") == "claude"
+    assert resolve_agent(where, "claude@web") == "claude@web"
 
 
 def test_a_short_name_means_the_only_one(where: Mailboxes) -> None:
     where.make(["mini@web"])
-    assert presence.resolve(where, "mini") == "mini@web"
+    assert resolve_agent(where, "mini") == "mini@web"
 
 
 def test_of_several_the_one_that_is_online_is_meant(where: Mailboxes) -> None:
     where.make(["mini@api", "mini@web", "minister@web"])
     with pytest.raises(AmbiguousAgent, match=r"any of mini@api, mini@web \(none is online\): give the whole"):
-        presence.resolve(where, "mini")
+        resolve_agent(where, "mini")
     with session(where, "mini@web"):
-        assert presence.resolve(where, "mini") == "mini@web"
+        assert resolve_agent(where, "mini") == "mini@web"
         with session(where, "mini@api"), pytest.raises(AmbiguousAgent, match=r"\(online: mini@api, mini@web\)"):
-            presence.resolve(where, "mini")
+            resolve_agent(where, "mini")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_of_several_the_one_that_is_online_is_meant(where: Mailboxes) -> None:
 )
 def test_a_name_nobody_has_is_refused(where: Mailboxes, name: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
-        presence.resolve(where, name)
+        resolve_agent(where, name)
 
 
 def test_mail_to_a_short_name_reaches_who_is_meant(where: Mailboxes, settings: Settings) -> None:

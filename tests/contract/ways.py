@@ -19,9 +19,10 @@ from ai_bridge import settings
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, REASON
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.run import build

@@ -14,9 +14,10 @@ from ai_bridge.decisions.tally import NoDecision, NoVoters, TooFewVoters
 from ai_bridge.decisions.votes import APPROVE, MAJORITY, OBJECT, UNANIMOUS
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.mailboxes import trace, unread
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import Message
+from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from tests.agents.test_presence import session
 from tests.conftest import LIMIT, post, route

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ai_bridge.mailboxes.compose import Draft, send_batch
+from ai_bridge.mailboxes.compose import Draft
+from ai_bridge.sending.send import send_batch
 from tests.conftest import LIMIT, until
 from tests.link.conftest import NatsServer, Team
 

@@ -11,8 +11,9 @@ from itertools import cycle
 
 import pytest
 
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.message.message import stamp_of
+from ai_bridge.sending.send import send
 from tests.conftest import LIMIT, until
 from tests.link.conftest import NatsServer, Team
 

@@ -33,7 +33,8 @@ def memory(where: Mailboxes, sender: str = "claude") -> Path:
 def by_another_process(where: Mailboxes, sender: str = "claude") -> str:
     script = (
         "from ai_bridge.mailboxes.tree import Mailboxes\n"
-        "from ai_bridge.mailboxes.compose import Draft, send\n"
+        "from ai_bridge.mailboxes.compose import Draft\n"
+        "from ai_bridge.sending.send import send\n"
         f"print(send(Mailboxes({where.path!r}), {sender!r}, Draft(['gemini'], 'x'), 99999).id)"
     )
     return subprocess.run(

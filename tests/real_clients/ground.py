@@ -12,9 +12,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ai_bridge.mailboxes.compose import Draft, send_batch
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send_batch
 from tests.conftest import LIMIT, until
 from tests.real_clients.model import Model
 from tests.real_clients.terminal import Terminal

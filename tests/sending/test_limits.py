@@ -12,13 +12,14 @@ from ai_bridge.agents.policy import RefusedByCard
 from ai_bridge.errors import BridgeError, UnknownAgent
 from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.compose import Draft, Sent, send, send_batch
+from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.outbox import DROPPED, READ
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.route import Router
 from ai_bridge.sending import limits, traffic
 from ai_bridge.sending.allow import allow
 from ai_bridge.sending.limits import NotSent
+from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
 from tests.conftest import LIMIT, post, route, states
 

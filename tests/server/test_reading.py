@@ -9,9 +9,10 @@ import pytest
 
 from ai_bridge.health import mail
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send
 from tests.conftest import LIMIT, post, states, until
 from tests.server.conftest import Connect, said
 from tests.server.shown import NOTHING, bodies, fences, hand_drop, settle

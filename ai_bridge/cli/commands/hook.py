@@ -52,6 +52,7 @@ def fast(words: "list[str]") -> None:
 
 def run(name: str, where: "str | None" = None, agent: "str | None" = None) -> int:
     """Answer one hook of the client of that name; returns the exit code."""
+    nudge.attach()
     try:
         _answer(name, where, agent)
         nudge.flush()

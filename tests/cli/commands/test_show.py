@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes import attachments
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from tests.cli.commands.test_mail import KEYS
 from tests.cli.test_sending import BY_ENTRY, refused, without_output

@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.outbox import PROCESSING
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
@@ -77,6 +78,8 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nudge, "_worker", None)
+    monkeypatch.setattr(changes, "_listeners", [])
+    nudge.attach()
     monkeypatch.setattr(nudge, "_changed", {})
     monkeypatch.setattr(nudge, "_places", {})
 
