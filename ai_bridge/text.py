@@ -2,6 +2,10 @@
 
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _JOINER = "\u200d"
 # These choose how the character before them is drawn: as text, or as an emoji.
 _SELECTORS = "\ufe0e\ufe0f"
@@ -86,3 +90,11 @@ def abridge(text: str, width: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 message`, `2 messages`: the number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def hint(word: str, known: "Iterable[str]") -> str:
+    """Return ` (did you mean X?)` for the known word nearest to `word`, or nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -15,6 +15,7 @@ from ai_bridge import settings as settings_
 from ai_bridge.mailboxes import trace, unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD
+from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import route
 from ai_bridge.router.recover import recover
@@ -94,7 +95,7 @@ class Mail(RuleBasedStateMachine):
     @rule(message=consumes(accepted))
     def restore(self, message: tuple[str, str]) -> None:
         if any(place.state in ("read", MALFORMED) for place in trace.find(self.where, message[0])):
-            trace.restore(self.where, message[0])
+            put_back(self.where, message[0])
 
     @invariant()
     def each_message_is_in_exactly_one_state(self) -> None:

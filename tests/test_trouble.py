@@ -16,8 +16,9 @@ import pytest
 from ai_bridge.errors import DiskError
 from ai_bridge.health.mail import CRITICAL, examine, level
 from ai_bridge.inbox import fetch
-from ai_bridge.mailboxes import trace, unread
+from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
+from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
@@ -152,7 +153,7 @@ def test_a_reason_written_after_a_restore_is_kept(where: Mailboxes, settings: Se
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Outbox, "move", move_and_be_rejected_at_once)
-        trace.restore(where, "x.txt")
+        put_back(where, "x.txt")
     assert Path(outbox.file(MALFORMED, "x.txt") + REASON).exists()
 
 

@@ -177,7 +177,7 @@ def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float, is_asked
 
 def _machine(mailboxes: Mailboxes, name: str) -> str:
     """Return the ID of the machine called so: by its whole ID, or by the label it begins with where that is one's."""
-    known = presence_pages.known(mailboxes)
+    known = presence.known_machines(mailboxes)
     meant = [one for one in known if name in (one, one.rpartition("-")[0])]
     if len(meant) != 1:
         raise UnknownHome(name=name, known=", ".join(sorted(known)))

@@ -8,8 +8,7 @@ by the changes seen here, never by comparing two machines' clocks.
 import os
 import time
 
-from ai_bridge.machines import homes, presence_pages
-from ai_bridge.machines import this_machine as home
+from ai_bridge.machines import homes, presence_pages, this_machine
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
@@ -58,6 +57,15 @@ def online(mailboxes: Mailboxes) -> set[str]:
 # --- this machine ---------------------------------------------------------------------------------------
 
 
+def known_machines(mailboxes: Mailboxes) -> set[str]:
+    """Return the IDs of all machines that are known: this one, those with a page, and those that agents live on."""
+    from ai_bridge.agents import address_book  # a parser of cards, which most that ask who is online can do without
+
+    named = {card.get("home") for card in address_book.load_all(mailboxes).values()}
+    homed = {one for one in named if this_machine.is_home(one)}
+    return homed | {this_machine.here(), *presence_pages.pages(mailboxes)}
+
+
 def session(mailboxes: Mailboxes, agent: str) -> Holder | None:
     """Return the live session that has this address on this machine, if there is one."""
     return holder(mailboxes.lock_file(SESSION, agent))
@@ -65,7 +73,7 @@ def session(mailboxes: Mailboxes, agent: str) -> Holder | None:
 
 def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
     """Return the presence of the agents that have, or had, a session on this machine, or read from its shell."""
-    me, found = home.here(), {}
+    me, found = this_machine.here(), {}
     for role, name in _lock_names(mailboxes):
         path = mailboxes.lock_file(role, name)
         held = holder(path) if role == SESSION else None
@@ -128,11 +136,11 @@ def announce(mailboxes: Mailboxes, is_up: bool = False) -> bool:
 
 
 def _has_others(mailboxes: Mailboxes) -> bool:
-    return bool(presence_pages.pages(mailboxes) or presence_pages.known(mailboxes) - {home.here()})
+    return bool(presence_pages.pages(mailboxes) or known_machines(mailboxes) - {this_machine.here()})
 
 
 def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
-    me, now = home.here(), time.time()
+    me, now = this_machine.here(), time.time()
     path, here = presence_pages.page_path(mailboxes, me), _here(mailboxes)
     awake = {agent: stamp(one.since) for agent, one in sorted(here.items()) if one.online}
     said = presence_pages.read_page(mailboxes, me)[1]

@@ -141,7 +141,7 @@ def _draft(
 def _reply(where: Mailboxes, sender: str, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
     if not id_:
         return None, None, None
-    from ai_bridge.mailboxes.trace import reply_headers
+    from ai_bridge.history.threads import reply_headers
     from ai_bridge.message.reference import View
 
     return reply_headers(where, id_, View(sender))

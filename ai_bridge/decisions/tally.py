@@ -10,7 +10,14 @@ from __future__ import annotations
 from ai_bridge.agents import presence
 from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.decisions.decision import Decision, Vote
-from ai_bridge.decisions.votes import (
+from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
+from ai_bridge.history import search
+from ai_bridge.mailboxes.compose import Draft
+from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.address import EVERYONE, split_list
+from ai_bridge.message.message import Message, stamp_of
+from ai_bridge.message.votes import (
     JUDGE,
     MAJORITY,
     RULE_HEADER,
@@ -20,13 +27,6 @@ from ai_bridge.decisions.votes import (
     vote_of,
     voters_of,
 )
-from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
-from ai_bridge.history import search
-from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.message.address import EVERYONE, split_list
-from ai_bridge.message.message import Message, stamp_of
 
 
 class NoDecision(BridgeError):

@@ -9,15 +9,17 @@ from ai_bridge.agents.policy import Policies
 from ai_bridge.errors import DiskError, disk_error
 from ai_bridge.link import state as link_state
 from ai_bridge.machines.homes import Homes
+from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, Outbox, label
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting, inboxes
 from ai_bridge.message import address, message
 from ai_bridge.router.delay import Delay, age, age_of, delay_of, delays, idle_s
+from ai_bridge.router.served import router_of
 from ai_bridge.settings import Settings
 from ai_bridge.system import untrusted
-from ai_bridge.system.locks import Holder, holder
+from ai_bridge.system.locks import Holder
 
 HEALTHY, WARNING, CRITICAL = range(3)
 LEVELS = ("healthy", "warning", "critical")
@@ -95,12 +97,6 @@ class AgentHealth:
         }
 
 
-def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
-    """Return the router at work for the agent; a reader making a pass is none."""
-    found = holder(mailboxes.lock_file("router", agent))
-    return found if found and found.role == "router" else None
-
-
 def why(mailboxes: Mailboxes, place: Place) -> str | None:
     """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None.
 
@@ -111,7 +107,7 @@ def why(mailboxes: Mailboxes, place: Place) -> str | None:
         return there
     if place.state not in (DROPPED, PROCESSING) or not agent:
         return place.reason
-    if place.state == DROPPED and (trouble := _card_trouble(Policies(mailboxes), agent)):
+    if place.state == DROPPED and (trouble := _card_trouble(Policies(CardFiles(mailboxes)), agent)):
         return f"it waits, for {trouble}"
     if (router := router_of(mailboxes, agent)) is not None:
         late = delay_of(place.path, router)
@@ -127,7 +123,8 @@ def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list
     """Return the health of each agent, with a finding for whatever a person should look at."""
     now = time.time()
     reports = []
-    waiting, homes, policies = inboxes(mailboxes), Homes(mailboxes), Policies(mailboxes)
+    waiting, cards = inboxes(mailboxes), CardFiles(mailboxes)
+    homes, policies = Homes(mailboxes, cards), Policies(cards)
     late = delays(mailboxes)
     unmoved_s = idle_s(mailboxes) if late else 0.0
     for agent in agents:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 
+from ai_bridge.agents import presence
 from ai_bridge.health import intrusions
 from ai_bridge.health.facts import NOTE, OK, WRONG, Fact
 from ai_bridge.link import state as link_state
@@ -61,7 +62,7 @@ def _sync(where: Mailboxes) -> list[Fact]:
 
 def _machines(where: Mailboxes) -> list[Fact]:
     """Name the other machines; one that is silent is no trouble: its mail waits."""
-    others = sorted(presence_pages.known(where) - {this_machine.here()})
+    others = sorted(presence.known_machines(where) - {this_machine.here()})
     if not others:
         return []
     fresh = presence_pages.fresh(where)

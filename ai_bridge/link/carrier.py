@@ -15,12 +15,12 @@ from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.link import config
 from ai_bridge.link.broker.connection import Server
 from ai_bridge.link.config import Link
-from ai_bridge.link.flows import Flows, log
+from ai_bridge.link.flows import Flows
 from ai_bridge.link.state import LOCK, Report
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.message import message
-from ai_bridge.router.log import LOGGER
+from ai_bridge.router.log import LOGGER, log_step
 from ai_bridge.router.recover import recover
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
@@ -109,7 +109,7 @@ class Carrier:
         try:
             self._flows.outgoing.look()
             for step in recover(self._flows.outgoing, counted=False):
-                log(step)
+                log_step(step, "link: ")
             self._flows.incoming.adopt()
         except (BridgeError, OSError) as trouble:
             LOGGER.error("recovery of the link failed: %s", trouble)

@@ -24,14 +24,6 @@ _PAGE_BYTES = 1_048_576
 _parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
 
 
-def known(mailboxes: Mailboxes) -> set[str]:
-    """Return the IDs of all machines that are known of: this one, those with a page, and those agents live on."""
-    from ai_bridge.agents import address_book
-
-    homes = {card.get("home") for card in address_book.load_all(mailboxes).values()}
-    return {one for one in homes if this_machine.is_home(one)} | {this_machine.here(), *pages(mailboxes)}
-
-
 def fresh(mailboxes: Mailboxes) -> set[str]:
     """Return the other machines whose page changed a short while ago, as seen here."""
     found = set()

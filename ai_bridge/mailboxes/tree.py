@@ -18,6 +18,7 @@ from ai_bridge.message import address
 from ai_bridge.system import durable, filesystems, untrusted
 from ai_bridge.system.directories import memory_of, state_base, user_base
 from ai_bridge.system.paths import upwards
+from ai_bridge.text import hint
 
 README = "README.md"
 # What a tree holds that nothing in it obeys: a project may commit these.
@@ -155,7 +156,7 @@ class Mailboxes:
             return
         if not agents:
             raise NoAgents(path=self.path)
-        if not (suggestion := address.hint(name, agents)):
+        if not (suggestion := hint(name, agents)):
             address.checked(name)
         raise UnknownAgent(address=name, hint=suggestion, known=", ".join(agents))
 

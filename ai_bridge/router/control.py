@@ -10,9 +10,8 @@ from contextlib import suppress
 from typing import TextIO
 
 from ai_bridge.errors import RouterFailed, RouterRunning, RouterServesAll, RouterStays
-from ai_bridge.health.mail import router_of
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.router.served import ALL
+from ai_bridge.router.served import ALL, router_of
 from ai_bridge.system import durable
 from ai_bridge.system.directories import state_base
 from ai_bridge.system.locks import Holder

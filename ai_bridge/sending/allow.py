@@ -12,6 +12,7 @@ from ai_bridge.history import search
 from ai_bridge.history import threads as hops
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, Outbox, label
+from ai_bridge.mailboxes.restore import without_reason
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, reference
@@ -138,7 +139,7 @@ def _allowance(mailboxes: Mailboxes, held: Held, reached: int = 0, among: set[st
 
 def _let_go(place: Place) -> bool:
     """Put a held file back where it was dropped; False where another was first."""
-    name = trace.without_reason(place, lambda: place.outbox.move_to_free("allow", place.name))
+    name = without_reason(place, lambda: place.outbox.move_to_free("allow", place.name))
     if name:
         place.name, place.state = name, DROPPED
     return bool(name)

@@ -15,6 +15,7 @@ from ai_bridge.agents import address_book, cards, policy
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import homes
 from ai_bridge.machines.home_lines import Claim
+from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -340,7 +341,7 @@ def test_a_message_that_cannot_be_read_now_waits(where: Mailboxes, settings: Set
 
 def test_a_card_is_looked_at_again_after_it_could_not_be_read(where: Mailboxes) -> None:
     cards.change(where, "gemini", {"hold": "claude"})
-    policies = policy.Policies(where)
+    policies = policy.Policies(CardFiles(where))
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)), pytest.raises(OSError, match="Input/output"):
         policies.verdict("gemini", "claude")
     assert policies.verdict("gemini", "claude") == policy.HOLD

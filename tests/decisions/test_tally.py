@@ -11,12 +11,13 @@ import pytest
 from ai_bridge.decisions import judge, tally
 from ai_bridge.decisions.decision import APPROVED, DISPUTED, OPEN, REJECTED, Decision, Vote
 from ai_bridge.decisions.tally import NoDecision, NoVoters, TooFewVoters
-from ai_bridge.decisions.votes import APPROVE, MAJORITY, OBJECT, UNANIMOUS
 from ai_bridge.errors import NoSuchMessage
-from ai_bridge.mailboxes import trace, unread
+from ai_bridge.history import threads
+from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import Message
+from ai_bridge.message.votes import APPROVE, MAJORITY, OBJECT, UNANIMOUS
 from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from tests.agents.test_presence import session
@@ -41,7 +42,7 @@ def propose(
 
 def answer(where: Mailboxes, thread: str, voter: str, body: str, to: str = "claude") -> str:
     """Answer in the thread."""
-    in_reply_to, root, _ = trace.reply_headers(where, thread)
+    in_reply_to, root, _ = threads.reply_headers(where, thread)
     return send(where, voter, Draft([to], body, "re", in_reply_to, root), LIMIT).id
 
 

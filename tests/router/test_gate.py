@@ -15,6 +15,7 @@ from ai_bridge.errors import CannotRestore
 from ai_bridge.history import search
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
+from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.router.route import Router
@@ -204,7 +205,7 @@ def test_what_a_card_holds_waits_and_who_is_accepted_comes_through(where: Mailbo
         "on, `ai-bridge allow claude` all so far"
     )
     with pytest.raises(CannotRestore, match=r"is held, not read or malformed"):
-        trace.restore(where, first)
+        put_back(where, first)
     assert [one.outbox.owner for one in search.find(where, search.Query(agent="claude")).places] == ["postmaster"]
 
 

@@ -42,7 +42,7 @@ def _say(where: Mailboxes, loaded: Settings, sender: str, draft: Draft, by_perso
 
 
 def _answer(where: Mailboxes, loaded: Settings, sender: str, id_: str, by_person: bool = False) -> str:
-    in_reply_to, thread, depth = trace.reply_headers(where, id_)
+    in_reply_to, thread, depth = threads.reply_headers(where, id_)
     draft = Draft([OTHER[sender]], "and you?", "s", in_reply_to, thread, hops=depth)
     return _say(where, loaded, sender, draft, by_person).id
 

@@ -10,11 +10,11 @@ from ai_bridge.cli import output
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.decisions import tally
 from ai_bridge.decisions.decision import Decision
-from ai_bridge.decisions.votes import APPROVE, OBJECT
 from ai_bridge.history import search as index
 from ai_bridge.history.search import Found, Query
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.votes import APPROVE, OBJECT
 from ai_bridge.text import printable, shorten
 
 _LIMIT = click.option(

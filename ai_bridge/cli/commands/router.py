@@ -30,12 +30,14 @@ def router(
     where: Mailboxes, agent: str | None, as_json: bool, once: bool, poll: bool, log: str | None, verbose: bool
 ) -> None:
     """Run the router in the foreground until SIGTERM or Ctrl-C; --json logs JSON Lines."""
+    from ai_bridge.link.keeper import Keeper
     from ai_bridge.router.daemon import Daemon
     from ai_bridge.router.log import open_log
 
     loaded = settings.load(where.path, {"poll": True} if poll else None)
     open_log(log, as_json, loaded.log_bytes, verbose)
-    daemon = Daemon(where, loaded, where.known(agent) if agent else None)
+    only = where.known(agent) if agent else None
+    daemon = Daemon(where, loaded, only, [] if only else [Keeper(where, loaded)])
     daemon.stop_on_signals()
     if once:
         daemon.run_once()
