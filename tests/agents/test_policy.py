@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ai_bridge.agents import cards, policy
 from ai_bridge.agents.cards import BadField
 from ai_bridge.agents.policy import ACCEPT, HOLD, REFUSE, Policies
-from ai_bridge.mailboxes.card_files import CardFiles
+from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import front_matter
 
@@ -85,13 +85,13 @@ def test_a_card_whose_content_is_damaged_holds_though_it_speaks_of_nothing(where
 )
 def test_a_card_that_is_taken_for_whole_without_a_parser_is_whole(fields: list[tuple[str, str]]) -> None:
     raw = "".join(["---\n", *(f"{name}: {value}\n" for name, value in fields), "---\ntext\n"]).encode()
-    if policy._is_plain(raw):
+    if CardFile(raw).is_plain():
         assert front_matter.parse(raw)[0] == dict(fields)
 
 
 def test_a_card_as_the_program_writes_it_needs_no_parser(where: Mailboxes) -> None:
     cards.introduce(where, "gemini", "gemini-cli-mcp-client", "My Project")
-    assert policy._is_plain(Path(cards.card_path(where, "gemini")).read_bytes())
+    assert CardFile(Path(cards.card_path(where, "gemini")).read_bytes()).is_plain()
 
 
 def test_a_card_is_read_again_only_when_it_changed(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
