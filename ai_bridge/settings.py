@@ -5,7 +5,7 @@ Where no settings file exists nothing is parsed, and reading the settings costs 
 
 import os
 
-from ai_bridge.errors import BadSetting, BadSettingsFile, BridgeError, Malformed, UnknownSetting, disk_error
+from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.system import untrusted
 from ai_bridge.system.directories import config_base
 from ai_bridge.text import hint
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 
 FILE_NAME = "settings.toml"
 _BYTES = 1_048_576
+
+
+class BadSetting(BridgeError):
+    sentence = "setting {key} in {origin} is {value}, but must be {wanted}"
+    for_model = sentence + ": tell your user"
+
+
+class UnknownSetting(BridgeError):
+    sentence = "there is no setting {key} (in {origin}){hint}"
+    for_model = sentence + ": tell your user"
+
+
+class BadSettingsFile(BridgeError):
+    sentence = "{path} cannot be read as TOML: {why}"
+    for_model = sentence + ": tell your user"
 
 
 class NotForShared(BridgeError):

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import errors, settings
-from ai_bridge.agents.identity import VARIABLES
+from ai_bridge.agents.identity import VARIABLES, NoIdentity
+from ai_bridge.agents.resolve import NobodyElse
 from ai_bridge.cli import fast_send
 from ai_bridge.cli.main import bridge, collab
+from ai_bridge.mailboxes.compose import BadSubject
 from ai_bridge.mailboxes.outbox import DIRECTORIES, MOVES, STATES
-from ai_bridge.mailboxes.tree import README
+from ai_bridge.mailboxes.tree import README, ReservedAddress
 from ai_bridge.message import headers
 from ai_bridge.server.tools import tools
 from tests.conftest import ROOT
@@ -150,11 +152,11 @@ def test_the_shells_and_the_programs_sentences_agree() -> None:
     shell = (ROOT / "management/send.sh").read_text()
     for refusal in (
         errors.EmptyBody(),
-        errors.BadSubject(what="a line break"),
-        errors.ReservedAddress(address="postmaster"),
-        str(errors.NoIdentity(known="")).partition("--agent")[0],
+        BadSubject(what="a line break"),
+        ReservedAddress(address="postmaster"),
+        str(NoIdentity(known="")).partition("--agent")[0],
         str(errors.TooLarge(what="", size="", limit="$limit")).partition(", ")[2],
-        str(errors.NobodyElse(sender="$from")).replace("`", "\\`"),
+        str(NobodyElse(sender="$from")).replace("`", "\\`"),
     ):
         assert str(refusal) in shell
 

@@ -5,8 +5,9 @@ A client nothing more is known of has its own name as its address.
 
 import os
 
-from ai_bridge.errors import Malformed, NoIdentity
-from ai_bridge.mailboxes.tree import Mailboxes, user_wide
+from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.mailboxes.find import user_wide
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
 from ai_bridge.system import durable, processes, untrusted
 from ai_bridge.text import abridge, printable
@@ -27,6 +28,11 @@ _BY_PROCESS = "gemini-cli-mcp-client"
 _STEPS = 3
 # What tells a shell which client started it.
 SHELLS = {"CLAUDECODE": "claude", "GEMINI_CLI": "gemini", "CODEX_THREAD_ID": "codex"}
+
+
+class NoIdentity(BridgeError):
+    sentence = "it is not known which agent you are: give --agent ADDRESS or set AI_BRIDGE_AGENT (known: {known})"
+    for_model = "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT (known: {known})"
 
 
 class Identity:

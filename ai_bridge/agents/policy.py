@@ -10,6 +10,7 @@ from ai_bridge.mailboxes import card_files
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.address import EVERYONE, is_address
+from ai_bridge.system import front_matter
 
 FIELDS = ACCEPT, HOLD, REFUSE = ("accept", "hold", "refuse")
 
@@ -105,8 +106,6 @@ def _policy(card: CardFile) -> Policy:
     """Return what a card says of mail: nothing if it is whole and neither holds nor refuses."""
     if card.wrong or (not any(word.encode() in card.raw for word in (HOLD, REFUSE)) and card.is_plain()):
         return Policy({}, card.wrong)
-    from ai_bridge.system import front_matter
-
     try:
         fields, _ = front_matter.parse(card.raw)
     except ValueError as trouble:

@@ -12,7 +12,7 @@ from ai_bridge.machines import homes, presence_pages, this_machine
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, front_matter, untrusted
 from ai_bridge.system.locks import Holder, Lock, holder
 from ai_bridge.text import stamp
 
@@ -150,8 +150,6 @@ def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
         not (awake or is_up) or 0 <= now - presence_pages.modified(path) < presence_pages.HEARTBEAT_S
     ):
         return False
-    from ai_bridge.system import front_matter
-
     latest = sorted((agent for agent in here if agent not in awake), key=lambda agent: -here[agent].seen)[:_SEEN]
     seen = {agent: stamp(here[agent].seen) for agent in latest}
     said = {"host": me, "at": stamp(now), "online": awake, "seen": seen}

@@ -1,8 +1,13 @@
 """Finds out which agents a name means: an address, a short name, or `*` for all others."""
 
-from ai_bridge.errors import BridgeError, NobodyElse
+from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
+
+
+class NobodyElse(BridgeError):
+    sentence = "To: * reaches nobody: {sender} is the only agent (add one with `ai-bridge init ADDRESS`)"
+    for_model = "To: * reaches nobody: {sender} is the only agent; tell your user to run `ai-bridge init ADDRESS`"
 
 
 class AmbiguousAgent(BridgeError):

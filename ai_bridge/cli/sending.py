@@ -6,10 +6,10 @@ import sys
 from ai_bridge import settings
 from ai_bridge.agents import identity
 from ai_bridge.agents.person import clients_variable
-from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
+from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.machines.syncthing import nudge
-from ai_bridge.mailboxes import tree as mailboxes
 from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.sending import limits
 from ai_bridge.system import untrusted
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     Wanted = tuple[Draft, list[str]]
 
 _INTERRUPTED = 130
+
+
+class BadBatchLine(BridgeError):
+    sentence = "line {number} of the batch {why}; nothing was sent"
 
 
 class Request:
@@ -71,7 +75,7 @@ def run(request: Request, out: "TextIO | None") -> int:
     Returns the exit code; raises `BridgeError`.
     """
     nudge.attach()
-    where = mailboxes.find(request.mailboxes, by_client=bool(clients_variable()))
+    where = find_mailboxes(request.mailboxes, by_client=bool(clients_variable()))
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     loaded = settings.load(where.path)
     limit = loaded.max_message_bytes

@@ -22,8 +22,9 @@ from ai_bridge.health.registration import registration
 from ai_bridge.health.server_start import started
 from ai_bridge.health.switches import at, extension, read, switches
 from ai_bridge.install import Registration
-from ai_bridge.mailboxes import tree
+from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.adoption import NotAdopted
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.reach.known import CLIENTS
 
 __all__ = ["LEVELS", "NOTE", "OK", "WRONG", "Finding", "around", "examine"]
@@ -71,12 +72,12 @@ def _scopes(client: str) -> list[str]:
 def around(chosen: str | None) -> Iterator[Finding]:
     """Look at what the mailboxes lie on and at the other machines; nothing where there are no mailboxes."""
     try:
-        where = tree.find(chosen, only_to_look=True)
+        where = find_mailboxes(chosen, only_to_look=True)
     except BridgeError as refusal:
         if chosen is not None:
             yield Finding("mail", "mailboxes", WRONG, str(refusal))
         return
-    if not (tree.named(chosen) or tree.is_adopted(where.path)):
+    if not (find.named(chosen) or find.is_adopted(where.path)):
         command = f"ai-bridge init --mailboxes {shlex.quote(where.path)}"
         yield Finding("mail", "adopted", WRONG, str(NotAdopted(path=where.path)), command)
     for fact in surroundings.examine(where, settings.load(where.path)):

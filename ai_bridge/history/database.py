@@ -10,8 +10,8 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
 from ai_bridge.system import durable
 from ai_bridge.system.locks import Lock
@@ -123,7 +123,7 @@ class Cache:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """Open the database, which must be there, for the length of a block."""
-        address = f"{Path(self._path).as_uri()}?mode=rw"
+        address = f"file:{quote(self._path)}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S)) as connection:
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")

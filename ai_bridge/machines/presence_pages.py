@@ -11,7 +11,7 @@ from contextlib import suppress
 from ai_bridge.errors import Malformed
 from ai_bridge.machines import this_machine
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, front_matter, untrusted
 
 FOLDER = "presence"
 HEARTBEAT_S = 25.0
@@ -84,8 +84,6 @@ def read_page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]
 
 
 def _said(raw: bytes) -> dict[str, object]:
-    from ai_bridge.system import front_matter  # YAML is met only where there is another machine
-
     try:
         return front_matter.parse(raw)[0]
     except ValueError:

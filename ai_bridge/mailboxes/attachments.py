@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 
-from ai_bridge.errors import BridgeError, NotAFile, disk_error
+from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import context
@@ -15,6 +15,7 @@ from ai_bridge.message.context import WANTED
 from ai_bridge.message.message import Message
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable, untrusted
+from ai_bridge.system.untrusted import NotAFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ Other modules say what a card means: `machines/home_lines` where its agent lives
 
 import os
 
-from ai_bridge.errors import NotAFile, TooLarge
+from ai_bridge.errors import TooLarge
 from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
-from ai_bridge.system import untrusted
+from ai_bridge.system import front_matter, untrusted
+from ai_bridge.system.untrusted import NotAFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ class CardFile:
         """Return why the card is damaged, '' if it is whole."""
         if self.wrong or self.is_plain():
             return self.wrong
-        from ai_bridge.system import front_matter
-
         try:
             front_matter.parse(self.raw)
         except ValueError as trouble:

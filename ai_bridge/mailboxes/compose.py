@@ -1,6 +1,6 @@
 """Composes messages and drops them: the last step of each send, after which they survive a power cut."""
 
-from ai_bridge.errors import BadSubject, BadText, EmptyBody, TooLarge
+from ai_bridge.errors import BadText, BridgeError, EmptyBody, TooLarge
 from ai_bridge.mailboxes.drop import drop_messages
 from ai_bridge.mailboxes.outbox import DROPPED, file_name
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -9,6 +9,10 @@ from ai_bridge.message.message import Message
 
 DEFAULT_SUBJECT = "message"
 _LOOKS = 5
+
+
+class BadSubject(BridgeError):
+    sentence = "the subject holds {what}: a subject is one line of text"
 
 
 class Draft:

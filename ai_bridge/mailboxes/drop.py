@@ -2,12 +2,16 @@
 
 import os
 
-from ai_bridge.errors import PartlySent, disk_error
+from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, Outbox
 from ai_bridge.system import durable, untrusted
 
 _LOOKS = 5
+
+
+class PartlySent(BridgeError):
+    sentence = "{id} was dropped for {done} and not for {missing}: {why}"
 
 
 def drop(outbox: Outbox, name: str, raw: bytes, written_ns: int | None = None) -> None:

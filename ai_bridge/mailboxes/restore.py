@@ -1,6 +1,6 @@
 """Puts a message back: a read one to unread, a malformed one to where it was dropped."""
 
-from ai_bridge.errors import CannotRestore, NameTaken
+from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.mailboxes.trace import Place, find
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     Moved = TypeVar("Moved")
+
+
+class CannotRestore(BridgeError):
+    sentence = (
+        "{id} is {state}, not read or malformed: there is nothing to restore (a person's `allow` is for held mail)"
+    )
+
+
+class NameTaken(BridgeError):
+    sentence = "{name} cannot be restored: a message of that name is {state}; deal with that one first"
 
 
 def put_back(mailboxes: Mailboxes, id_: str, view: View | None = None) -> list[Place]:

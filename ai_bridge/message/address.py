@@ -1,6 +1,6 @@
 """Addresses: `name` or `name@project`, and the two that are nobody's: the postmaster, and `*` for everyone."""
 
-from ai_bridge.errors import BadAddress
+from ai_bridge.errors import BridgeError
 
 POSTMASTER = "postmaster"
 EVERYONE = "*"
@@ -9,6 +9,13 @@ _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz")
 _REST = _FIRST | frozenset("0123456789_-")
 # Characters of a name, and of a project.
 MAX_PART = 32
+
+
+class BadAddress(BridgeError):
+    sentence = (
+        "{address!r} is not an address: an address is name or name@project, "
+        "each a lower-case letter followed by at most 31 of a-z, 0-9, _ and -"
+    )
 
 
 def is_address(text: str) -> bool:

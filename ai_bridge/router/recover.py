@@ -5,7 +5,7 @@ import os
 import time
 from contextlib import suppress
 
-from ai_bridge.errors import Malformed, ReleasedTooOften, disk_error
+from ai_bridge.errors import Malformed, disk_error
 from ai_bridge.mailboxes.outbox import PROCESSING, Outbox
 from ai_bridge.message import message
 from ai_bridge.router.route import Router
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 MAX_RELEASES = 3
 _STALE_TEMPORARY_S = 86_400
+
+
+class ReleasedTooOften(Malformed):
+    sentence = "the router died {times} times while it held this message: restore it once the cause is found"
 
 
 def recover(router: Router, counted: bool = True) -> "Iterator[Step]":

@@ -8,7 +8,7 @@ import os
 import time
 
 from ai_bridge.agents.policy import RefusedByCard
-from ai_bridge.errors import BridgeError, ConflictCopy, ForgedSender, IdReused, Malformed, disk_error
+from ai_bridge.errors import BridgeError, ConflictCopy, IdReused, Malformed, disk_error
 from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing.on_its_way import Coming
 from ai_bridge.mailboxes import conflicts
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 # How long a reservation, an empty file under a message's name, may wait for its message.
 _RESERVED_S = 60.0
+
+
+class ForgedSender(Malformed):
+    sentence = "From is {sender}, but the file lies in the outbox of {owner}: only {owner} sends from there"
 
 
 class Router:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.agents.identity import CLIENTS, who
-from ai_bridge.errors import BadAddress, NoIdentity
-from ai_bridge.mailboxes.tree import Mailboxes, user_wide
+from ai_bridge.agents.identity import CLIENTS, NoIdentity, who
+from ai_bridge.mailboxes.find import user_wide
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.address import BadAddress
 
 
 def _found(where: Mailboxes, option: str | None = None, client: str | None = None) -> tuple[str, str]:

@@ -17,11 +17,10 @@ from ai_bridge.agents.identity import Identity
 from ai_bridge.agents.peers import peers, when
 from ai_bridge.agents.resolve import AmbiguousAgent, resolve_agent
 from ai_bridge.agents.session_names import take
-from ai_bridge.errors import ReservedAddress, UnknownAgent
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.presence_pages import HEARTBEAT_S, OFFLINE_S
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.settings import Settings
 from ai_bridge.system import front_matter
 from tests.conftest import post, route

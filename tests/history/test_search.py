@@ -18,12 +18,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_bridge.errors import NoSuchMessage, NotMailboxes
+from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import database, entry, indexer, search
 from ai_bridge.history.search import Found, Query
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD, Outbox, file_name
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.system import untrusted
 from ai_bridge.system.locks import Lock, holder

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.errors import BadAddress, BridgeError
+from ai_bridge.errors import BridgeError
 from ai_bridge.install.entries import (
     Choice,
     Entry,
@@ -23,6 +23,7 @@ from ai_bridge.install.entries import (
     takes,
     tool_hooks,
 )
+from ai_bridge.message.address import BadAddress
 
 OURS: Entry = {"command": "/venv/bin/ai-bridge", "args": ["mcp"]}
 MODULE: Entry = {"command": "/usr/bin/python3", "args": ["-P", "-m", "ai_bridge", "mcp"]}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.errors import CannotRestore, NameTaken, NoSuchMessage
+from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD
-from ai_bridge.mailboxes.restore import put_back
+from ai_bridge.mailboxes.restore import CannotRestore, NameTaken, put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
 from ai_bridge.settings import Settings

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.errors import NotMailboxes
 from ai_bridge.mailboxes import wake as wake_
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
 from ai_bridge.system import directory_events
 from tests.conftest import until

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from ai_bridge.errors import ReaderBusy
 from ai_bridge.inbox import framing
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.inbox.reply_in_flight import Hand
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.mailboxes.unread import ReaderBusy, Waiting
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.claude import CLAUDE
 from ai_bridge.reach.client import MARK

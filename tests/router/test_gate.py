@@ -11,11 +11,10 @@ import pytest
 
 from ai_bridge import settings
 from ai_bridge.agents import cards
-from ai_bridge.errors import CannotRestore
 from ai_bridge.history import search
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
-from ai_bridge.mailboxes.restore import put_back
+from ai_bridge.mailboxes.restore import CannotRestore, put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.router.route import Router

@@ -12,6 +12,7 @@ import pytest
 from ai_bridge import settings as settings_
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import route
@@ -313,7 +314,7 @@ def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(
 
 def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its outboxes lie in `.server`, some of their directories made only when first needed, and IDs are shorter."""
-    from ai_bridge.mailboxes import adoption, tree
+    from ai_bridge.mailboxes import adoption
     from tests.conftest import command
 
     project = tmp_path / "project"
@@ -323,7 +324,7 @@ def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.M
     old.write_text(TEXT.format(id="claude-20251007-123456", sender="claude", to="gemini", body="from then"))
     monkeypatch.chdir(project)
     adoption.adopt(str(project / ".server"))
-    found = tree.find()
+    found = find_mailboxes()
     run(found, settings_.load(found.path, {"settle_s": 0.0}))
     assert states(found, "claude") == {UNREAD: ["claude-20251007-123456.gemini.txt"]}
     assert "from then" in command("read", "--agent", "gemini").stdout

@@ -9,12 +9,12 @@ import pytest
 from ai_bridge import settings
 from ai_bridge.agents import cards
 from ai_bridge.agents.policy import RefusedByCard
-from ai_bridge.errors import BridgeError, UnknownAgent
+from ai_bridge.errors import BridgeError
 from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.outbox import DROPPED, READ
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, UnknownAgent
 from ai_bridge.router.route import Router
 from ai_bridge.sending import limits, traffic
 from ai_bridge.sending.allow import allow

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.machines.homes import Homes
-from ai_bridge.mailboxes import tree
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.daemon import Daemon
@@ -183,7 +183,7 @@ def test_a_mark_that_leads_nowhere_is_one(tmp_path: Path) -> None:
 def share(where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mailboxes:
     """Mailboxes that a command met on a share."""
     table(tmp_path, monkeypatch, mounted("nfs4", where.path))
-    return tree.find(where.path)
+    return find_mailboxes(where.path)
 
 
 def test_what_lies_where_a_share_was_is_not_believed(
@@ -192,12 +192,12 @@ def test_what_lies_where_a_share_was_is_not_believed(
     id_ = post(share)
     table(tmp_path, monkeypatch)
     with pytest.raises(ShareIsGone, match=r"lay on nfs4 \(srv:/x\), and now lies on ext4 .*: mount the share"):
-        tree.find(share.path)
+        find_mailboxes(share.path)
     with pytest.raises(ShareIsGone):
         Daemon(share, settings).run_once()
     assert list(states(share, "claude")) == [DROPPED]
     table(tmp_path, monkeypatch, mounted("nfs4", share.path, "other:/y"))
-    assert tree.find(share.path).path == share.path
+    assert find_mailboxes(share.path).path == share.path
     assert id_ in states(share, "claude")[DROPPED][0]
 
 

@@ -12,7 +12,7 @@ from ai_bridge import install as install_
 from ai_bridge.agents import person
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.install import CLIENTS, SCOPES, Choice, NotPlain, Piece, Step
-from ai_bridge.mailboxes import adoption, tree
+from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.text import printable
 
 _DONE = {"write": "written", "change": "changed", "replace": "replaced", "remove": "removed"}
@@ -47,7 +47,7 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
     pieces = None if plugin is None else install_.plugin_pieces(plugin, _choice(options))
     if trust_hooks and client not in ("codex", "all"):
         raise click.UsageError("--trust-hooks goes with codex, the only client that asks.")
-    _adopt(tree.named(options["where"]), options["dry_run"])
+    _adopt(find.named(options["where"]), options["dry_run"])
     _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
     if trust_hooks:
         _run("install", "codex", pieces=install_.trust_pieces(options["scope"], _choice(options)), **options)
@@ -64,7 +64,7 @@ def uninstall(client: str, **options: Any) -> None:
 
 def _adopt(named: str | None, dry_run: bool) -> None:
     """Adopt the mailboxes that are written into the clients' files: a client's word alone would not be obeyed."""
-    if named is None or dry_run or not tree.is_mailboxes(named) or tree.is_adopted(named):
+    if named is None or dry_run or not tree.is_mailboxes(named) or find.is_adopted(named):
         return
     person.refuse_clients(f"adopting {named}")
     adoption.adopt(named)

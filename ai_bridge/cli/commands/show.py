@@ -8,9 +8,10 @@ import click
 
 from ai_bridge import settings
 from ai_bridge.agents import identity
+from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.cli import output
 from ai_bridge.cli.common import common, echo_json, view
-from ai_bridge.errors import NoIdentity, NoSuchMessage
+from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
 from ai_bridge.mailboxes import attachments, trace
 from ai_bridge.mailboxes import unread as inbox
