@@ -1,7 +1,5 @@
 """Text from strangers, made safe to show to a person; the files themselves are never altered."""
 
-import time
-
 _JOINER = "\u200d"
 # These choose how the character before them is drawn: as text, or as an emoji.
 _SELECTORS = "\ufe0e\ufe0f"
@@ -63,11 +61,6 @@ def _is_symbol(ch: str) -> bool:
     import unicodedata
 
     return ch != "" and unicodedata.category(ch) in ("So", "Sm", "Sk")
-
-
-def stamp(seconds: float) -> str:
-    """Return seconds since the epoch as an RFC 3339 time in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def shorten(text: str, width: int) -> str:

@@ -39,6 +39,9 @@ CHANGES = {
     "symlink",
     "truncate",
 }
+# What formats and parses times: functions, and modules that are of use for little else.
+TIMES = {"strftime", "strptime", "gmtime", "localtime", "mktime", "ctime", "asctime", "fromisoformat", "isoformat"}
+DATES = ("datetime.", "calendar.", "email.utils.")
 
 
 def modules() -> dict[str, Path]:
@@ -72,6 +75,31 @@ def test_only_one_module_changes_the_disk(module: str) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = node.func.value
             assert not (isinstance(owner, ast.Name) and owner.id == "os" and node.func.attr in CHANGES), module
+
+
+def handles_times(path: Path) -> bool:
+    """Tell whether a file imports a module for dates, or names a function that formats or parses times."""
+    names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    taken = imports(path)
+    names |= {name.rpartition(".")[2] for name in taken}
+    return bool(names & TIMES) or any(f"{name}.".startswith(DATES) for name in taken)
+
+
+@pytest.mark.parametrize("module", modules())
+def test_only_one_module_formats_and_parses_times(module: str) -> None:
+    assert handles_times(modules()[module]) == (module == "system.times"), "use ai_bridge.system.times"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("import datetime", "from datetime import UTC", "from calendar import timegm", "from time import strptime"),
+        *("import time as t; t.strftime('%Y')", "import time; time.gmtime()", "from email.utils import formatdate"),
+    ],
+)
+def test_no_way_to_format_a_time_is_overlooked(line: str, tmp_path: Path) -> None:
+    (tmp_path / "some.py").write_text(line)
+    assert handles_times(tmp_path / "some.py")
 
 
 @pytest.mark.parametrize("module", modules())

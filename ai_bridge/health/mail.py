@@ -2,8 +2,6 @@
 
 import os
 import time
-from calendar import timegm
-from time import strptime
 
 from ai_bridge.agents.policy import Policies
 from ai_bridge.errors import DiskError, disk_error
@@ -14,9 +12,9 @@ from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting, inboxes
 from ai_bridge.message import address, message
-from ai_bridge.router.delay import Delay, age, age_of, delay_of, delays, idle_s
+from ai_bridge.router.delay import Delay, age_of, delay_of, delays, idle_s
 from ai_bridge.settings import Settings
-from ai_bridge.system import untrusted
+from ai_bridge.system import times, untrusted
 from ai_bridge.system.locks import Holder, holder
 
 HEALTHY, WARNING, CRITICAL = range(3)
@@ -199,7 +197,7 @@ def _judge(report: AgentHealth, settings: Settings) -> None:
     if report.processing.oldest_s > settings.stuck_s:
         report.find(
             CRITICAL,
-            f"{report.processing.count} stuck in .processing for {age(report.processing.oldest_s)}; "
+            f"{report.processing.count} stuck in .processing for {times.age(report.processing.oldest_s)}; "
             "a restarted router releases them: `ai-collab restart`",
         )
     if report.abroad:
@@ -209,7 +207,7 @@ def _judge(report: AgentHealth, settings: Settings) -> None:
     if here and report.dropped.oldest_s > settings.stuck_s:
         report.find(
             CRITICAL,
-            f"{here} not picked up for {age(report.dropped.oldest_s)}; "
+            f"{here} not picked up for {times.age(report.dropped.oldest_s)}; "
             "start the recipients' routers: `ai-collab start`",
         )
     if report.held.count:
@@ -248,4 +246,4 @@ def _oldest_composed(outbox: Outbox, now: float) -> float:
     """Return the age of the oldest dropped message by its ID: one that is claimed and given back keeps it."""
     names = [name for name in outbox.visible(DROPPED) if message.is_own_id(label(name)[0])]
     stamp = message.stamp_of(label(names[0])[0]) if names else ""
-    return round(max(0.0, now - timegm(strptime(stamp[:14], "%Y%m%d%H%M%S"))), 1) if stamp else 0.0
+    return round(max(0.0, now - int(times.parse_stamp(stamp))), 1) if stamp else 0.0

@@ -21,8 +21,7 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, message, reference
 from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
-from ai_bridge.system import durable, untrusted
-from ai_bridge.text import stamp
+from ai_bridge.system import durable, times, untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Place:
             changed = os.lstat(self.path).st_ctime
         except OSError:
             return ""
-        return stamp(changed)
+        return times.format_utc(changed)
 
     @property
     def reason(self) -> str | None:

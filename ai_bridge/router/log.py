@@ -4,10 +4,10 @@ import json
 import logging
 import os
 import sys
-import time
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 
+from ai_bridge.system import times
 from ai_bridge.text import printable
 
 LOGGER = logging.getLogger("ai_bridge")
@@ -47,7 +47,7 @@ class _OwnFile(RotatingFileHandler):
 
 
 def _stamp(record: logging.LogRecord) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+    return times.format_utc(record.created, f"{int(record.msecs):03d}")
 
 
 def open_log(path: str | None, as_json: bool, max_bytes: int, verbose: bool = False) -> None:

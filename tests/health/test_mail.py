@@ -12,7 +12,6 @@ from ai_bridge.health.mail import CRITICAL, HEALTHY, WARNING, AgentHealth, exami
 from ai_bridge.mailboxes.outbox import DROPPED, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
-from ai_bridge.router.delay import age
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
 from tests.conftest import post, route
@@ -144,14 +143,6 @@ def test_an_outbox_of_the_older_layout_is_examined_all_the_same(where: Mailboxes
 
 def test_without_any_agent_nothing_works() -> None:
     assert level([]) == CRITICAL
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (86_399, "23 h"), (180_000, "2 d")],
-)
-def test_a_time_span_is_said_as_people_say_it(seconds: float, said: str) -> None:
-    assert age(seconds) == said
 
 
 def test_every_inbox_is_counted_by_one_look_at_each_outbox(

@@ -14,7 +14,7 @@ from ai_bridge.health import surroundings
 from ai_bridge.health.mail import AgentHealth, Waits
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import control
-from ai_bridge.router.delay import age
+from ai_bridge.system import times
 from ai_bridge.text import printable
 
 _operator = common("Only this agent's router (default: all agents').")
@@ -138,7 +138,7 @@ def _print_health(report: AgentHealth) -> None:
 
 
 def _shown(waits: Waits, word: str) -> str:
-    return f"{waits.count} {word}, oldest {age(waits.oldest_s)}" if waits.count else "clear"
+    return f"{waits.count} {word}, oldest {times.age(waits.oldest_s)}" if waits.count else "clear"
 
 
 def _reports(where: Mailboxes, agent: str | None) -> list[AgentHealth]:
