@@ -10,7 +10,7 @@ import os
 from ai_bridge.errors import Malformed, NotAFile, TooLarge
 from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
 from ai_bridge.message.address import EVERYONE, is_address
-from ai_bridge.system import untrusted
+from ai_bridge.system import state_files, untrusted
 
 FIELDS = ACCEPT, HOLD, REFUSE = ("accept", "hold", "refuse")
 ENDING = ".md"
@@ -102,10 +102,9 @@ class Policies:
     def _look(self, recipient: str) -> Policy:
         path = _card(self._mailboxes, recipient)
         try:
-            found = os.lstat(path)
+            mark = state_files.mark(path, follow=False)
         except FileNotFoundError:
             return Policy({})
-        mark = (found.st_ino, found.st_size, found.st_mtime_ns)
         known = self._known.get(recipient)
         if known is None or known[0] != mark:
             known = self._known[recipient] = (mark, _policy(path, (HOLD, REFUSE)))

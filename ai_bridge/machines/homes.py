@@ -14,7 +14,7 @@ from ai_bridge.machines import this_machine
 from ai_bridge.machines.home_lines import FIRST, Claim, number, parsed
 from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, filesystems, untrusted
+from ai_bridge.system import durable, filesystems, state_files, untrusted
 
 FOLDER = "homes"
 # The agents this machine asks for.
@@ -191,8 +191,7 @@ class Homes:
     def _card(self, agent: str) -> Claim:
         path = os.path.join(self._mailboxes.path, AGENTS, agent + ENDING)
         try:
-            found = os.lstat(path)
-            mark = (found.st_ino, found.st_size, found.st_mtime_ns)
+            mark = state_files.mark(path, follow=False)
             known = self._cards.get(agent)
             if known is None or known[0] != mark:
                 known = self._cards[agent] = (mark, parsed(untrusted.read_start(path, CARD_BYTES)))
@@ -228,8 +227,7 @@ def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
     """Note an epoch; raises `DiskError`."""
     path = mailboxes.state_file(FOLDER, agent)
     try:
-        durable.make_directory(os.path.dirname(path))
-        durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+        state_files.remember(path, f"{said.epoch} {said.home}\n".encode())
     except OSError as error:
         raise disk_error(path, error) from None
 

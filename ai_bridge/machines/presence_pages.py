@@ -10,7 +10,7 @@ from contextlib import suppress
 from ai_bridge.errors import Malformed
 from ai_bridge.machines import this_machine
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.system import durable, times, untrusted
+from ai_bridge.system import durable, state_files, times, untrusted
 
 FOLDER = "presence"
 HEARTBEAT_S = 25.0
@@ -112,14 +112,10 @@ def is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool
     import hashlib
 
     memory, digest = mailboxes.state_file("seen", name), hashlib.sha256(raw).hexdigest().encode()
-    try:
-        known = untrusted.read_file(memory, 256)
-    except (OSError, Malformed):
-        known = b""
+    known = state_files.recall(memory, 256)
     if known != digest:
         with suppress(OSError):
-            durable.make_directory(os.path.dirname(memory))
-            durable.replace_own(memory, digest, flush=False)
+            state_files.remember(memory, digest, flush=False)
             if not known:
                 durable.set_written(memory, int(min(stated, time.time()) * 1_000_000_000))
     return 0 <= time.time() - (modified(memory) or stated) < OFFLINE_S
