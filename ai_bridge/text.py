@@ -1,7 +1,5 @@
 """Text from strangers, made safe to show to a person; the files themselves are never altered."""
 
-import time
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,11 +65,6 @@ def _is_symbol(ch: str) -> bool:
     import unicodedata
 
     return ch != "" and unicodedata.category(ch) in ("So", "Sm", "Sk")
-
-
-def stamp(seconds: float) -> str:
-    """Return seconds since the epoch as an RFC 3339 time in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 def shorten(text: str, width: int) -> str:

@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "ai_bridge"
@@ -29,6 +31,9 @@ MET_IN = {
     "tomlkit": {"install"},
     "nats": {"link.broker"},
 }
+# What formats and parses times: functions, and modules that are of use for little else.
+TIMES = {"strftime", "strptime", "gmtime", "localtime", "mktime", "ctime", "asctime", "fromisoformat", "isoformat"}
+DATES = ("datetime.", "calendar.", "email.utils.")
 
 
 def modules() -> dict[str, Path]:
@@ -96,6 +101,30 @@ def test_nothing_of_the_package_is_imported_under_another_name() -> None:
         if alias.asname not in (None, alias.name)
     ]
     assert renamed == []
+
+
+def handles_times(path: Path) -> bool:
+    """Tell whether a file imports a module for dates, or names a function that formats or parses times."""
+    names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    taken = imports(path)
+    names |= {name.rpartition(".")[2] for name in taken}
+    return bool(names & TIMES) or any(f"{name}.".startswith(DATES) for name in taken)
+
+
+def test_only_one_module_formats_and_parses_times() -> None:
+    assert [module for module, path in modules().items() if handles_times(path)] == ["system.times"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("import datetime", "from datetime import UTC", "from calendar import timegm", "from time import strptime"),
+        *("import time as t; t.strftime('%Y')", "import time; time.gmtime()", "from email.utils import formatdate"),
+    ],
+)
+def test_no_way_to_format_a_time_is_overlooked(line: str, tmp_path: Path) -> None:
+    (tmp_path / "some.py").write_text(line)
+    assert handles_times(tmp_path / "some.py")
 
 
 def test_a_send_imports_nothing_it_could_do_without(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.errors import DiskError
-from ai_bridge.health.mail import CRITICAL, examine, level
+from ai_bridge.health.finding import WRONG
+from ai_bridge.health.mail import examine, level
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
@@ -65,8 +66,8 @@ def test_one_spoiled_outbox_stops_nobody_elses_mail(
 def test_health_names_a_directory_that_cannot_be_listed(where: Mailboxes, settings: Settings) -> None:
     _file_for_directory(UNREAD)(where.outbox("claude"))
     reports = examine(where, settings, ["claude"])
-    assert level(reports) == CRITICAL
-    assert ".unread cannot be listed" in reports[0].findings[0][1]
+    assert level(reports) == WRONG
+    assert ".unread cannot be listed" in reports[0].findings[0].sentence
 
 
 @pytest.mark.parametrize("name", ["evil\n² foo.txt", "\udcff.txt", "-rf.txt", "a" * 251 + ".txt", "ü" * 125 + ".txt"])

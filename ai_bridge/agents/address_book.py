@@ -13,7 +13,7 @@ from ai_bridge.errors import DiskError
 from ai_bridge.mailboxes import card_files
 from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
 from ai_bridge.message.address import is_address
-from ai_bridge.system import durable
+from ai_bridge.system import state_files
 
 
 def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
@@ -32,8 +32,7 @@ def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
             now[name] = entry
     if now != before:
         with suppress(OSError):
-            durable.make_directory(os.path.dirname(memory))
-            durable.replace_own(memory, json.dumps(now).encode(), flush=False)
+            state_files.remember(memory, json.dumps(now).encode(), flush=False)
     return {name: Card(name, entry[1]) for name, entry in now.items() if entry[1] is not None}
 
 

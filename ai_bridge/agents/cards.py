@@ -15,9 +15,8 @@ from ai_bridge.mailboxes import card_files, changes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import headers
 from ai_bridge.message.address import checked, name_from
-from ai_bridge.system import durable, front_matter
+from ai_bridge.system import durable, front_matter, times
 from ai_bridge.system.locks import Lock
-from ai_bridge.text import stamp
 
 # Which machine it lives on, and how it is reached: written by the program alone.
 WRITTEN = ("home", "epoch", "next", "link", "remote", "gone")
@@ -211,7 +210,7 @@ def _project(address: str, folder: str) -> str:
 
 def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:
     said = {name: value for name, value in card.fields.items() if value}
-    since = stamp(time.time())
+    since = times.format_utc(time.time())
     first = {"display": display(card.address, said.get("project") or known["project"]), "since": since}
     return dict.fromkeys(FIELDS, "") | {"name": card.address} | known | first | said
 

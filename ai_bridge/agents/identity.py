@@ -5,11 +5,11 @@ A client nothing more is known of has its own name as its address.
 
 import os
 
-from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.find import user_wide
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, processes, untrusted
+from ai_bridge.system import processes, state_files
 from ai_bridge.text import abridge, printable
 
 CLIENTS = {"claude-code": "claude", "gemini-cli-mcp-client": "gemini", "codex-mcp-client": "codex"}
@@ -154,10 +154,7 @@ def remembered(mailboxes: Mailboxes, key: str) -> str | None:
     """Return the name the session with that key had last, if it had one."""
     if not key:
         return None
-    try:
-        name = untrusted.read_file(_memory(mailboxes, key), 256).decode("ascii", "replace").strip()
-    except (OSError, Malformed):
-        return None
+    name = state_files.recall(_memory(mailboxes, key), 256).decode("ascii", "replace").strip()
     return name if address.is_address(name) else None
 
 
@@ -167,8 +164,7 @@ def remember(mailboxes: Mailboxes, key: str, name: str) -> None:
         return
     path = _memory(mailboxes, key)
     try:
-        durable.make_directory(os.path.dirname(path))
-        durable.replace_own(path, name.encode(), flush=False)
+        state_files.remember(path, name.encode(), flush=False)
     except OSError:
         return
 

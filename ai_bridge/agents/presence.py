@@ -12,9 +12,8 @@ from ai_bridge.machines import homes, presence_pages, this_machine
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, front_matter, untrusted
+from ai_bridge.system import durable, front_matter, times, untrusted
 from ai_bridge.system.locks import Holder, Lock, holder
-from ai_bridge.text import stamp
 
 SESSION = "session"
 # Of the agents that are not online a page tells the latest only.
@@ -79,9 +78,7 @@ def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
         held = holder(path) if role == SESSION else None
         seen = presence_pages.modified(path)
         if held is not None:
-            found[name] = Presence(
-                me, True, presence_pages.seconds(held.since), time.time(), held.serves.partition(" ")[2]
-            )
+            found[name] = Presence(me, True, times.parse_utc(held.since), time.time(), held.serves.partition(" ")[2])
         elif name not in found:
             found[name] = Presence(me, False, 0.0, seen)
         elif not found[name].online:
@@ -105,10 +102,10 @@ def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
     found: dict[str, Presence] = {}
     for name in presence_pages.pages(mailboxes):
         raw, said = presence_pages.read_page(mailboxes, name)
-        fresh = bool(raw) and presence_pages.is_fresh(mailboxes, name, raw, presence_pages.seconds(said.get("at")))
+        fresh = bool(raw) and presence_pages.is_fresh(mailboxes, name, raw, times.parse_utc(said.get("at")))
         for agent, since in _times(said.get("online")):
             if agent not in found or not found[agent].online:
-                seen = time.time() if fresh else presence_pages.seconds(said.get("at"))
+                seen = time.time() if fresh else times.parse_utc(said.get("at"))
                 found[agent] = Presence(name, fresh, since, seen)
         for agent, seen in _times(said.get("seen")):
             if agent not in found or (not found[agent].online and found[agent].seen < seen):
@@ -142,7 +139,7 @@ def _has_others(mailboxes: Mailboxes) -> bool:
 def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
     me, now = this_machine.here(), time.time()
     path, here = presence_pages.page_path(mailboxes, me), _here(mailboxes)
-    awake = {agent: stamp(one.since) for agent, one in sorted(here.items()) if one.online}
+    awake = {agent: times.format_utc(one.since) for agent, one in sorted(here.items()) if one.online}
     said = presence_pages.read_page(mailboxes, me)[1]
     wanted = dict.fromkeys(homes.wanted(mailboxes), "asked for")
     is_news = (said.get("online") or {}) != awake or (said.get("wants") or {}) != wanted
@@ -151,8 +148,8 @@ def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
     ):
         return False
     latest = sorted((agent for agent in here if agent not in awake), key=lambda agent: -here[agent].seen)[:_SEEN]
-    seen = {agent: stamp(here[agent].seen) for agent in latest}
-    said = {"host": me, "at": stamp(now), "online": awake, "seen": seen}
+    seen = {agent: times.format_utc(here[agent].seen) for agent in latest}
+    said = {"host": me, "at": times.format_utc(now), "online": awake, "seen": seen}
     raw = front_matter.format_page(said | ({"wants": wanted} if wanted else {}), _TEXT)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw, flush=False)
@@ -164,4 +161,4 @@ def _times(said: object) -> list[tuple[str, float]]:
     """Return the agents and times of one part of a page, leaving out what is neither."""
     entries = said.items() if isinstance(said, dict) else ()
     named = [(agent, at) for agent, at in entries if isinstance(agent, str) and address.is_address(agent)]
-    return [(agent, presence_pages.seconds(at)) for agent, at in named]
+    return [(agent, times.parse_utc(at)) for agent, at in named]

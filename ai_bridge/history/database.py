@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from typing import TypeVar
 from urllib.parse import quote
 
-from ai_bridge.system import durable
+from ai_bridge.system import durable, state_files
 from ai_bridge.system.locks import Lock
 
 # Seconds that a writer may be waited for, and that SQLite waits for what others do to the file.
@@ -147,9 +147,8 @@ class Cache:
                     connection.executescript(self._schema)
         return True
 
-    def _identity(self) -> tuple[int, int, int] | None:
+    def _identity(self) -> state_files.Mark | None:
         try:
-            found = os.stat(self._path)
+            return state_files.mark(self._path)
         except OSError:
             return None
-        return found.st_ino, found.st_size, found.st_mtime_ns

@@ -6,8 +6,6 @@ person's word where that machine is gone; each time the epoch grows by one, and 
 a lower epoch is an old one that a sync tool brought back.
 """
 
-import os
-
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.home_lines import FIRST, Claim, number, parsed
@@ -15,7 +13,7 @@ from ai_bridge.mailboxes import card_files
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, filesystems, untrusted
+from ai_bridge.system import durable, filesystems, state_files, untrusted
 
 FOLDER = "homes"
 # The agents this machine asks for.
@@ -225,8 +223,7 @@ def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
     """Note an epoch; raises `DiskError`."""
     path = mailboxes.state_file(FOLDER, agent)
     try:
-        durable.make_directory(os.path.dirname(path))
-        durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+        state_files.remember(path, f"{said.epoch} {said.home}\n".encode())
     except OSError as error:
         raise disk_error(path, error) from None
 

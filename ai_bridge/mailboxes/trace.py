@@ -20,8 +20,7 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, message, reference
 from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
-from ai_bridge.system import untrusted
-from ai_bridge.text import stamp
+from ai_bridge.system import times, untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class Place:
             changed = os.lstat(self.path).st_ctime
         except OSError:
             return ""
-        return stamp(changed)
+        return times.format_utc(changed)
 
     @property
     def reason(self) -> str | None:

@@ -4,11 +4,11 @@ import json
 import logging
 import os
 import sys
-import time
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
+from ai_bridge.system import times
 from ai_bridge.text import printable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _OwnFile(RotatingFileHandler):
 
 
 def _stamp(record: logging.LogRecord) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+    return times.format_utc(record.created, f"{int(record.msecs):03d}")
 
 
 def open_log(path: str | None, as_json: bool, max_bytes: int, verbose: bool = False) -> None:

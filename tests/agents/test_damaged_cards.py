@@ -276,7 +276,7 @@ def test_health_says_whose_card_cannot_be_read_now(where: Mailboxes, settings: S
 
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)):
         reports = mail.examine(where, settings, where.agents())
-    said = {report.agent: " ".join(sentence for _, sentence in report.findings) for report in reports}
+    said = {report.agent: " ".join(finding.sentence for finding in report.findings) for report in reports}
     assert "its mail waits, for the card of gemini cannot be read now: " in said["gemini"]
     assert "card" not in said["claude"] + said["codex"]
 

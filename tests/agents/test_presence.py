@@ -22,7 +22,7 @@ from ai_bridge.machines.presence_pages import HEARTBEAT_S, OFFLINE_S
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.tree import Mailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.settings import Settings
-from ai_bridge.system import front_matter
+from ai_bridge.system import front_matter, times
 from tests.conftest import post, route
 
 AWAY = "mini-abcd1234"
@@ -46,7 +46,9 @@ def tell(where: Mailboxes, age_s: float = 0.0, host: str = AWAY, **parts: dict[s
     """Write another machine's page, which says it is `age_s` seconds old."""
     path = page_path(where, host)
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(front_matter.format_page({"host": host, "at": presence.stamp(time.time() - age_s), **parts}, ""))
+    path.write_bytes(
+        front_matter.format_page({"host": host, "at": times.format_utc(time.time() - age_s), **parts}, "")
+    )
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -55,7 +57,7 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(time, "time", lambda: real() + seconds)
 
 
-NOW = presence.stamp(time.time())
+NOW = times.format_utc(time.time())
 
 
 # --- this machine ---------------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ def test_a_page_of_another_machine_says_who_is_online_there(where: Mailboxes) ->
     tell(where, online={"mini@web": NOW}, seen={"old@web": "2026-01-02T03:04:05Z"})
     found = presence.all_presences(where)
     assert (found["mini@web"].online, found["mini@web"].home) == (True, AWAY)
-    assert (found["old@web"].online, presence.stamp(found["old@web"].seen)) == (False, "2026-01-02T03:04:05Z")
+    assert (found["old@web"].online, times.format_utc(found["old@web"].seen)) == (False, "2026-01-02T03:04:05Z")
 
 
 def test_a_page_that_does_not_change_is_offline_after_a_while(
