@@ -59,7 +59,7 @@ def _marks(folder: str) -> dict[str, list[int]]:
 
 def _mark(path: str) -> list[int]:
     try:
-        return [*card_files.mark_of(path)]
+        return [*state_files.mark(path, follow=False)]
     except FileNotFoundError:
         raise
     except OSError:

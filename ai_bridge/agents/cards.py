@@ -15,7 +15,7 @@ from ai_bridge.mailboxes import card_files, changes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import headers
 from ai_bridge.message.address import checked, name_from
-from ai_bridge.system import durable, front_matter, times
+from ai_bridge.system import durable, front_matter, state_files, times
 from ai_bridge.system.locks import Lock
 
 # Which machine it lives on, and how it is reached: written by the program alone.
@@ -133,8 +133,7 @@ def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
             _save(mailboxes, card)
     except (ValueError, BadField) as trouble:
         kept = mailboxes.state_file("rejected", address + card_files.ENDING)
-        durable.make_directory(os.path.dirname(kept))
-        durable.replace_own(kept, text.encode("utf-8", "surrogateescape"))
+        state_files.remember(kept, text.encode("utf-8", "surrogateescape"))
         raise BadField(why=f"{trouble}; nothing was changed, what you wrote is in {kept}") from None
 
 

@@ -8,7 +8,7 @@ import os
 
 from ai_bridge.errors import TooLarge
 from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
-from ai_bridge.system import front_matter, untrusted
+from ai_bridge.system import front_matter, state_files, untrusted
 from ai_bridge.system.untrusted import NotAFile
 
 TYPE_CHECKING = False
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     Meaning = TypeVar("Meaning")
-    Mark = tuple[int, int, int]
 
 ENDING = ".md"
 CARD_BYTES = 16_384
@@ -78,12 +77,12 @@ class CardFiles:
 
     def __init__(self, mailboxes: Mailboxes) -> None:
         self._mailboxes = mailboxes
-        self._kept: dict[str, tuple[Mark, CardFile]] = {}
+        self._kept: dict[str, tuple[state_files.Mark, CardFile]] = {}
 
     def card_of(self, agent: str) -> CardFile:
         """Return the agent's card; raises OSError (FileNotFoundError if there is none)."""
         path = path_of(self._mailboxes, agent)
-        mark = mark_of(path)
+        mark = state_files.mark(path, follow=False)
         kept = self._kept.get(agent)
         if kept is None or kept[0] != mark:
             kept = self._kept[agent] = (mark, read(path))
@@ -93,12 +92,6 @@ class CardFiles:
 def path_of(mailboxes: Mailboxes, agent: str) -> str:
     """Return the path of an agent's card, which may not be there."""
     return os.path.join(mailboxes.path, AGENTS, agent + ENDING)
-
-
-def mark_of(path: str) -> "Mark":
-    """Return (inode, size, modified at in ns) of a card's file, which tells that it changed; raises OSError."""
-    found = os.lstat(path)
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 
 def read(path: str) -> CardFile:
