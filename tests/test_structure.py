@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.checkout import ROOT
 
 PACKAGE = ROOT / "ai_bridge"
 # Each third-party package is met in these places only.

@@ -15,7 +15,7 @@ from ai_bridge.mailboxes.unread import unread
 from ai_bridge.router.delay import age
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
-from tests.conftest import post, route
+from tests.support.mail import post, route
 
 HOUR_S = 3600.0
 

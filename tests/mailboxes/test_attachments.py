@@ -14,7 +14,7 @@ from ai_bridge.mailboxes import attachments
 from ai_bridge.mailboxes.attachments import AlteredAttachment, AmbiguousHash, NoSuchAttachment
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import durable
-from tests.faults.disk import ERRNOS, FaultyOs
+from tests.support.disk import ERRNOS, FaultyOs
 
 
 def put(where: Mailboxes, raw: bytes, path: str = "f.py", owner: str = "claude") -> str:

@@ -12,7 +12,7 @@ from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 TEXT = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nx"
 

@@ -12,7 +12,7 @@ from ai_bridge.mailboxes import adoption
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes, find, is_mailboxes, user_wide
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 
 def _made(path: Path, *agents: str) -> str:
