@@ -13,11 +13,15 @@ import pytest
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
+from tests.support import started
 from tests.support.machine import On, state_of
 from tests.support.session_ends import Queue, SessionSocket
 
 # Whoever runs the tests in the background has it ignored, and so would every process a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Tests with one of these marks start every process for real.
+REAL_STARTS = ("real_start", "faults", "clients", "cuts", "machines")
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +33,20 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("AI_BRIDGE_PAIR_PER_HOUR", "0")  # many tests send more; those of the guard say otherwise
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates() -> Iterator[None]:
+    """End the processes that others are forked from."""
+    yield
+    started.end()
+
+
+@pytest.fixture(autouse=True)
+def _forked_starts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have processes that only run `ai-bridge` forked from a template, unless the test is about their start."""
+    if not any(request.node.get_closest_marker(name) for name in REAL_STARTS):
+        monkeypatch.setattr(subprocess, "Popen", started.Popen)
 
 
 @pytest.fixture
