@@ -21,7 +21,7 @@ from ai_bridge.mailboxes.outbox import DIRECTORIES, MOVES, STATES
 from ai_bridge.mailboxes.tree import README, ReservedAddress
 from ai_bridge.message import headers
 from ai_bridge.server.tools import tools
-from tests.conftest import ROOT
+from tests.support.checkout import ROOT
 
 READ_ME = (ROOT / "README.md").read_text()
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]

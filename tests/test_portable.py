@@ -18,7 +18,7 @@ from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.system import libc, settled
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 CORE = """
     errors text address headers message votes handler durable reading locks lease settings outbox mailboxes home page

@@ -22,8 +22,8 @@ from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.sending.send import send
 from ai_bridge.system import durable, libc
-from tests.conftest import LIMIT
-from tests.faults.disk import FaultyOs
+from tests.support.disk import FaultyOs
+from tests.support.mail import LIMIT
 
 AGENTS = ["claude", "codex", "gemini"]
 agents = st.sampled_from(AGENTS)

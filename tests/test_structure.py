@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.support.checkout import ROOT
 
 PACKAGE = ROOT / "ai_bridge"
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_MODULES = 280, 40, 18

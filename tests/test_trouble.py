@@ -25,7 +25,9 @@ from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
-from tests.conftest import ROOT, command, post, route, states
+from tests.support.checkout import ROOT
+from tests.support.command import command
+from tests.support.mail import post, route, states
 
 EVERYONE = {"claude", "codex", "gemini"}
 

@@ -25,8 +25,10 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.served import RouterLocks
 from ai_bridge.system import durable, times
 from ai_bridge.system.locks import Lock
-from tests.agents.test_presence import session
-from tests.conftest import LAPTOP, MINI, TOWER, On, command, settle_on, state_of, until
+from tests.support.command import command
+from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on, state_of
+from tests.support.presence import session
+from tests.support.wait import until
 
 AGENTS = ("claude", "gemini", "codex")
 
@@ -146,7 +148,7 @@ def test_who_gives_up_waiting_for_the_router_leaves_nothing_that_is_done_later(
 def test_what_has_not_reached_another_machine_keeps_its_agent_here(
     three: Mailboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.machines.syncthing.test_nudge import set_up
+    from tests.support.syncthing import set_up
 
     set_up(three, "http://127.0.0.1:1")  # where nobody listens
     with pytest.raises(NotInStep, match="claude stays here for now"):

@@ -21,8 +21,8 @@ from ai_bridge.sending.allow import allow
 from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
-from tests.conftest import LIMIT, post, route
-from tests.faults.disk import ERRNOS, FaultyOs
+from tests.support.disk import ERRNOS, FaultyOs
+from tests.support.mail import LIMIT, post, route
 
 Act = Callable[[Mailboxes, Settings, int], object]
 EVERYONE = {"claude", "gemini", "codex"}

@@ -22,8 +22,8 @@ from ai_bridge.sending import limits
 from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
-from tests.conftest import LIMIT
-from tests.faults.disk import FaultyReads
+from tests.support.disk import FaultyReads
+from tests.support.mail import LIMIT
 
 EVERYONE = ["claude", "codex", "gemini", "mini@web"]
 ERRNOS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.ESTALE, errno.EMFILE)

@@ -12,7 +12,7 @@ import pytest
 from ai_bridge import install
 from ai_bridge.health import doctor, server_start
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
-from tests.conftest import command
+from tests.support.command import command
 
 
 @pytest.fixture(autouse=True)

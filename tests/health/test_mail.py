@@ -16,7 +16,7 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
-from tests.conftest import post, route
+from tests.support.mail import post, route
 
 HOUR_S = 3600.0
 

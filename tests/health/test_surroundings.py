@@ -16,10 +16,11 @@ from ai_bridge.machines import clocks
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.system import filesystems
-from tests.agents.test_presence import tell
-from tests.conftest import LAPTOP, MINI, TOWER, On, command, settle_on
-from tests.machines.syncthing.test_nudge import set_up
-from tests.system.test_filesystems import mounted, table
+from tests.support.command import command
+from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on
+from tests.support.mounts import mounted, table
+from tests.support.presence import tell
+from tests.support.syncthing import set_up
 
 
 def findings(where: Mailboxes, settings: Settings) -> dict[str, Finding]:

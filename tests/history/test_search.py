@@ -27,7 +27,9 @@ from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.system import untrusted
 from ai_bridge.system.locks import Lock, holder
-from tests.conftest import ROOT, post, route, until
+from tests.support.checkout import ROOT
+from tests.support.mail import post, route
+from tests.support.wait import until
 
 AGENTS = ["claude", "gemini", "codex@web", "a-b_c"]
 WORDS = ["build", "Fehler", "naïve", "tests", "testing", "of", "the", "42"]

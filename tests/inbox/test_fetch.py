@@ -18,7 +18,8 @@ from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock, holder
-from tests.conftest import post, states, until
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 LONG_S = 60.0
 

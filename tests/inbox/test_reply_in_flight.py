@@ -14,7 +14,7 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
-from tests.conftest import post, states
+from tests.support.mail import post, states
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.sending.send import send_batch
-from tests.conftest import LIMIT, until
-from tests.link.conftest import NatsServer, Team
+from tests.support.mail import LIMIT
+from tests.support.nats_server import NatsServer
+from tests.support.team import Team
+from tests.support.wait import until
 
 
 def send_many(team: Team, count: int) -> None:

@@ -12,8 +12,8 @@ from ai_bridge.agents import presence
 from ai_bridge.machines import presence_pages, this_machine
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import front_matter
-from tests.agents.test_presence import later, session, tell
-from tests.conftest import LAPTOP, MINI, TOWER, On, settle_on
+from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on
+from tests.support.presence import later, session, tell
 
 
 def test_all_machines_are_known_by_their_pages_and_by_who_lives_there(where: Mailboxes, on: On) -> None:

@@ -15,7 +15,7 @@ from ai_bridge.mailboxes.attachments import AlteredAttachment, AmbiguousHash, No
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import context
 from ai_bridge.system import durable
-from tests.faults.disk import ERRNOS, FaultyOs
+from tests.support.disk import ERRNOS, FaultyOs
 
 
 def put(where: Mailboxes, raw: bytes, path: str = "f.py", owner: str = "claude") -> str:

@@ -15,7 +15,7 @@ from ai_bridge.mailboxes.restore import CannotRestore, NameTaken, put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 TEXT = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nx"
 

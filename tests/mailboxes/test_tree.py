@@ -13,7 +13,7 @@ from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes, NoAgents, NotMailboxes, ReservedAddress, UnknownAgent, is_mailboxes
 from ai_bridge.message.address import BadAddress
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 
 def _made(path: Path, *agents: str) -> str:

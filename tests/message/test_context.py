@@ -21,7 +21,7 @@ from ai_bridge.message.context import TooManyReferences
 from ai_bridge.message.excerpt import Excerpt, LeadsOutside
 from ai_bridge.message.message import Message
 from ai_bridge.settings import Settings
-from tests.message.test_excerpt import commit, project  # noqa: F401
+from tests.support.project import commit
 
 pytestmark = pytest.mark.usefixtures("project")
 

@@ -16,7 +16,7 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import ids, message
 from ai_bridge.message.ids import Issue
 from ai_bridge.system.directories import memory_of
-from tests.conftest import post
+from tests.support.mail import post
 
 DAY_S = 86_400.0
 

@@ -13,8 +13,8 @@ from ai_bridge.reach.client import Client, NotReached
 from ai_bridge.reach.codex import CODEX
 from ai_bridge.reach.gemini import GEMINI
 from ai_bridge.reach.known import CLIENTS, client_of
-from tests.conftest import until
-from tests.reach.ends import TOKEN, Queue, SessionSocket
+from tests.support.session_ends import TOKEN, Queue, SessionSocket
+from tests.support.wait import until
 
 NASTY = 'a "quoted" \\ line\nof $(several) \u2028 ü 🎉'
 

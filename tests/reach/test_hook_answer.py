@@ -23,8 +23,8 @@ from ai_bridge.reach.hook_answer import NOTHING
 from ai_bridge.reach.rings import Told
 from ai_bridge.settings import FULL, NOTICE, OFF, Settings
 from ai_bridge.system.locks import holder
-from tests.conftest import post, states
-from tests.server.shown import bodies
+from tests.support.mail import post, states
+from tests.support.shown import bodies
 
 
 class Hooked:

@@ -18,8 +18,9 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import delay
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
-from tests.cli.test_sending import BY_ENTRY
-from tests.conftest import command, post, states, until
+from tests.support.command import BY_ENTRY, command
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 LATE = r"1 message on its way; the router \(pid {pid}\) has not moved it for \d+ s"
 ME = ("--agent", "gemini")

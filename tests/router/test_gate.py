@@ -22,7 +22,7 @@ from ai_bridge.sending import allowances, traffic
 from ai_bridge.sending.allow import NothingOfThatName, allow
 from ai_bridge.sending.allowances import Allowance
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 
 @pytest.fixture

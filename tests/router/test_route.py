@@ -19,9 +19,9 @@ from ai_bridge.router import route
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
-from tests.conftest import post, states
-from tests.conftest import route as run
-from tests.faults.disk import FaultyOs
+from tests.support.disk import FaultyOs
+from tests.support.mail import post, states
+from tests.support.mail import route as run
 
 TEXT = "ID: {id}\nFrom: {sender}\nTo: {to}\nSubject: s\n\n{body}"
 
@@ -315,7 +315,7 @@ def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(
 def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its outboxes lie in `.server`, some of their directories made only when first needed, and IDs are shorter."""
     from ai_bridge.mailboxes import adoption
-    from tests.conftest import command
+    from tests.support.command import command
 
     project = tmp_path / "project"
     for agent in ("claude", "gemini"):

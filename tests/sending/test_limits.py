@@ -21,7 +21,7 @@ from ai_bridge.sending.allow import allow
 from ai_bridge.sending.limits import NotSent
 from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
-from tests.conftest import LIMIT, post, route, states
+from tests.support.mail import LIMIT, post, route, states
 
 OTHER = {"claude": "gemini", "gemini": "claude"}
 

@@ -14,8 +14,8 @@ from ai_bridge.mailboxes.drop import drop, drop_all
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.sending.send import send, send_batch
 from ai_bridge.system import durable
-from tests.conftest import LIMIT, post
-from tests.faults.disk import FaultyOs
+from tests.support.disk import FaultyOs
+from tests.support.mail import LIMIT, post
 
 Rename = Callable[[str, str], object]
 

@@ -18,8 +18,11 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.reach.client import MARK
 from ai_bridge.reach.gemini import GEMINI
 from ai_bridge.system.locks import holder
-from tests.conftest import ROOT, command, post, states, until
-from tests.server.shown import bodies
+from tests.support.checkout import ROOT
+from tests.support.command import command
+from tests.support.mail import post, states
+from tests.support.shown import bodies
+from tests.support.wait import until
 
 Json = dict[str, Any]
 # A client: each line of its input is the command line of a hook, which it runs with the event that follows; the

@@ -18,9 +18,9 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import context
 from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
-from tests.cli.commands.test_mail import KEYS
-from tests.cli.test_sending import BY_ENTRY, refused, without_output
-from tests.conftest import LIMIT, command, post, route
+from tests.cli.commands.lines import KEYS
+from tests.support.command import BY_ENTRY, command, refused, without_output
+from tests.support.mail import LIMIT, post, route
 
 RISKY = "a \x1b[31m\x07\x9b\x7f \u202eb\u200b \u2028\U000e0041\tc\n"
 SHOWN = "a \\x1b[31m\\x07\\x9b\\x7f \\u202eb\\u200b \\u2028\\U000e0041\tc\n"
