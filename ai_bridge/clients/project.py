@@ -5,15 +5,17 @@ import os
 from ai_bridge import clients
 
 
+def all_named() -> list[str]:
+    """Return each folder that a client names, as it is written."""
+    variables = [client.project_variable for client in clients.ALL if client.project_variable]
+    return [folder for variable in variables if (folder := os.environ.get(variable))]
+
+
 def named() -> str:
-    """Return the folder that a client names, '' if none does."""
-    for client in clients.ALL:
-        if (variable := client.project_variable) and (folder := os.environ.get(variable)):
-            return folder
-    return ""
+    """Return the folder that a client names, as it is written; '' if none does."""
+    return next(iter(all_named()), "")
 
 
 def folder() -> "str | None":
     """Return the real path of the folder that a client names; None if none does, or it is no directory."""
-    found = named()
-    return os.path.realpath(found) if found and os.path.isdir(found) else None
+    return next((os.path.realpath(found) for found in all_named() if os.path.isdir(found)), None)

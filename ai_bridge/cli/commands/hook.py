@@ -6,7 +6,7 @@ Whatever is wrong, the client's turn goes on: a refusal is one line on standard 
 import os
 import sys
 
-from ai_bridge import settings
+from ai_bridge import clients, settings
 from ai_bridge.agents import identity, presence
 from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes, disk_error
 from ai_bridge.machines.homes import Homes
@@ -99,11 +99,11 @@ def _session(where: Mailboxes, agent: "str | None", client: "Client") -> "tuple[
 
     That is '' where another live session has that name, or may have it, and where the session has none yet.
     """
-    own = identity.CLIENTS[client.name]
-    for variable, whose in [*identity.SHELLS.items(), *identity.SESSION_VARIABLES.items()]:
-        if whose not in (own, client.name):
+    own = clients.by_own_name(client.name)
+    for variable in [name for other in clients.ALL for name in (*other.shell_variables, *other.session_variables)]:
+        if variable not in (*own.shell_variables, *own.session_variables):
             os.environ.pop(variable, None)
-    os.environ.update({variable: "1" for variable, whose in identity.SHELLS.items() if whose == own})
+    os.environ.update({name: "1" for name in own.shell_variables if name not in own.session_variables})
     key = identity.shell_key(where, _STEPS)
     try:
         me = identity.remembered(where, key) or identity.who(where, agent).address
