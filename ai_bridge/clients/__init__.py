@@ -47,6 +47,11 @@ def registrable() -> list[Client]:
     return [client for client in ALL if client.is_registrable]
 
 
+def with_hook_commands() -> list[Client]:
+    """Return the clients whose hooks run `ai-bridge hook`."""
+    return [client for client in ALL if client.hooks.are_commands]
+
+
 def code(module: str) -> "ModuleType":
     """Import and return a module that a record names."""
     import importlib  # most commands need no client's own code

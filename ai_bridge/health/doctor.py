@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from ai_bridge import clients as table
 from ai_bridge import install, settings
 from ai_bridge.errors import BridgeError
 from ai_bridge.health import surroundings
@@ -24,7 +25,6 @@ from ai_bridge.health.switches import at, extension, read, switches
 from ai_bridge.install import Registration
 from ai_bridge.mailboxes import tree
 from ai_bridge.mailboxes.adoption import NotAdopted
-from ai_bridge.reach.known import CLIENTS
 
 __all__ = ["LEVELS", "NOTE", "OK", "WRONG", "Finding", "around", "examine"]
 
@@ -130,7 +130,7 @@ def _files(known: list[Registration]) -> Iterator[Finding]:
 
 
 def _reach(client: str, program: str | None, known: list[Registration], hooked: bool) -> Finding:
-    ways = CLIENTS[client]
+    ways = table.by_name(client).reach
     found = f"idle by {ways.idle}; at work by {ways.working}"
     if trouble := _cannot_reach(client, program, known):
         return Finding(client, "reach", WRONG, f"{found}; but {trouble}", mending(client))
