@@ -1,10 +1,11 @@
 """Who am I: by option, by environment, by the session I run in, by the connected client's name; and why.
 
-A client nothing more is known of has its own name as its address.
+A client without a record in the table has its own name as its address.
 """
 
 import os
 
+from ai_bridge import clients
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.find import user_wide
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -12,22 +13,12 @@ from ai_bridge.message import address
 from ai_bridge.system import processes, state_files
 from ai_bridge.text import abridge, printable
 
-CLIENTS = {"claude-code": "claude", "gemini-cli-mcp-client": "gemini", "codex-mcp-client": "codex"}
-# Other clients whose agents are not called what the clients call themselves.
-_OTHERS = {"copilot-cli": "copilot", "github-copilot-developer": "copilot"}
-_BEGINNINGS = {"qwen-cli-mcp-client": "qwen"}
 # Characters of a client's name that are repeated.
 _REPEATED = 80
 VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
-# What clients call a session, in the environment of their servers and shells; a client started by another inherits
-# what that is called.
-SESSION_VARIABLES = {"CLAUDE_CODE_SESSION_ID": "claude-code", "CODEX_THREAD_ID": "codex-mcp-client"}
-# This client tells its servers nothing of a session, but each session is a process of its own.
-_BY_PROCESS = "gemini-cli-mcp-client"
-# Between it and a command of its model stand a shell, and perhaps a script; further up may be another session.
+# Between a session that is a process and a command of its model are a shell, and perhaps a script; further up may be
+# another session.
 _STEPS = 3
-# What tells a shell which client started it.
-SHELLS = {"CLAUDECODE": "claude", "GEMINI_CLI": "gemini", "CODEX_THREAD_ID": "codex"}
 
 
 class NoIdentity(BridgeError):
@@ -61,8 +52,7 @@ def who(mailboxes: Mailboxes, option: str | None = None, client: str | None = No
 
 def _agent_of(client: str) -> str:
     """Return what the agent of a client is called, '' where its name holds nothing of an address."""
-    begun = (agent for beginning, agent in _BEGINNINGS.items() if client.startswith(beginning))
-    return CLIENTS.get(client) or _OTHERS.get(client) or next(begun, "") or address.name_from(client)
+    return clients.by_own_name(client).agent or address.name_from(client)
 
 
 def _in(mailboxes: Mailboxes, name: str) -> str:
@@ -75,8 +65,10 @@ def _in(mailboxes: Mailboxes, name: str) -> str:
 
 def project() -> str:
     """Return the name of the project worked on: of the folder the client names, else of the working directory."""
+    from ai_bridge.clients import project  # who sends by name need not know
+
     try:
-        folder = os.environ.get("CLAUDE_PROJECT_DIR") or os.getcwd()
+        folder = project.named() or os.getcwd()
     except FileNotFoundError:
         return ""
     return os.path.basename(os.path.normpath(folder))
@@ -89,7 +81,7 @@ def _of_shell(mailboxes: Mailboxes) -> str | None:
     """Return the agent whose session started this shell; None where that is not certain."""
     from ai_bridge.agents.presence import session  # who sends by name need not know
 
-    started_by = [agent for variable, agent in SHELLS.items() if os.environ.get(variable)]
+    started_by = [one.agent for one in clients.ALL if _has_set(one.shell_variables)]
     keys = _shell_keys()
     if len(started_by) > 1 or len(keys) > 1:
         return None  # a client within another: the shell may be of either
@@ -125,15 +117,18 @@ def local(wanted: str, label: str) -> str:
 
 def session_key(client: str) -> str:
     """Return what a client calls the session this process belongs to, '' where it says nothing."""
-    if client == _BY_PROCESS:
-        return processes.parent_key()
-    named = (os.environ.get(variable, "") for variable, whose in SESSION_VARIABLES.items() if whose == client)
-    return next(named, "")
+    record = clients.by_own_name(client)
+    return processes.parent_key() if record.session_is_process else _has_set(record.session_variables)
+
+
+def _has_set(variables: tuple[str, ...]) -> str:
+    """Return the value of the first of a client's variables that is set, '' if none is."""
+    return next((value for variable in variables if (value := os.environ.get(variable))), "")
 
 
 def _shell_keys() -> list[str]:
     """Return what each client that says so calls the session this shell is in: several where one runs in another."""
-    return [key for client in SESSION_VARIABLES.values() if (key := session_key(client))]
+    return [key for client in clients.ALL if (key := _has_set(client.session_variables))]
 
 
 def _process_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:

@@ -2,7 +2,7 @@
 
 import os
 
-from ai_bridge.agents.identity import SESSION_VARIABLES, SHELLS
+from ai_bridge import clients
 from ai_bridge.errors import BridgeError
 
 
@@ -21,4 +21,6 @@ def refuse_clients(what: str) -> None:
 
 def clients_variable() -> str:
     """Return the variable that says a client started this shell, '' where none does."""
-    return next((name for name in (*SHELLS, *SESSION_VARIABLES) if os.environ.get(name)), "")
+    of_shells = (name for client in clients.ALL for name in client.shell_variables)
+    of_sessions = (name for client in clients.ALL for name in client.session_variables)
+    return next((name for name in (*of_shells, *of_sessions) if os.environ.get(name)), "")

@@ -168,15 +168,16 @@ def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded:
     drafts = [draft for draft, _ in wanted]
     if not any(references for _, references in wanted):
         return drafts
+    from ai_bridge.clients import project
     from ai_bridge.mailboxes import attachments
     from ai_bridge.message import context
 
-    by_model = bool(clients_variable())
+    by_model, folder = bool(clients_variable()), project.folder()
     outbox, contents = where.outbox(where.known(sender)), {}
     for draft, references in wanted:
         check_subject(draft.subject)
         if references:
-            prepared = context.prepare(draft.body, references, loaded, by_model=by_model)
+            prepared = context.prepare(draft.body, references, loaded, folder, by_model)
             draft.body, draft.extra[context.HEADER] = prepared.body, prepared.header
             contents.update(prepared.attached)
     attachments.store(outbox, contents)

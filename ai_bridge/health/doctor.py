@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
+from ai_bridge import clients as table
 from ai_bridge import install, settings
 from ai_bridge.errors import BridgeError
 from ai_bridge.health import surroundings
@@ -25,7 +26,6 @@ from ai_bridge.install import Registration
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.adoption import NotAdopted
 from ai_bridge.mailboxes.find import find_mailboxes
-from ai_bridge.reach.known import CLIENTS
 
 _PATIENCE_S = 20.0
 _QUIET = {"DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1", "GEMINI_TELEMETRY_ENABLED": "false", "NO_COLOR": "1"}
@@ -125,7 +125,7 @@ def _files(known: list[Registration]) -> Iterator[Finding]:
 
 
 def _reach(client: str, program: str | None, known: list[Registration], hooked: bool) -> Finding:
-    ways = CLIENTS[client]
+    ways = table.by_name(client).reach
     found = f"idle by {ways.idle}; at work by {ways.working}"
     if trouble := _cannot_reach(client, program, known):
         return Finding("reach", WRONG, f"{found}; but {trouble}", install_command(client))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 
+from ai_bridge import clients
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.attachments import paths_of
 from ai_bridge.mailboxes.outbox import Outbox
@@ -28,21 +29,22 @@ _REST = {
 }
 # What a reply says besides the messages fits in this.
 _OVERHEAD = 460
-# Of a longer reply these clients cut out the middle and say nothing: none of it may be lost so. Codex may count
-# bytes. Source: the clients themselves, asked with replies of growing length.
-_CUT_AT = {"gemini-cli-mcp-client": 38_000, "codex-mcp-client": 10_000}
-_COUNTS_BYTES = ("codex-mcp-client",)
 
 
 class Budget:
-    """How long a reply may be, in characters, and `most`, what the client shows at all (None: what is asked for)."""
+    """How long a reply may be, in characters, and `most`, what the client shows at all (None: what is asked for).
+
+    `client` is what the client calls itself. Some clients cut the middle out of a longer reply and say nothing: no
+    mail may be lost in that way.
+    """
 
     __slots__ = ("chars", "in_bytes", "most")
 
     def __init__(self, chars: int, client: str = "") -> None:
-        self.most = _CUT_AT.get(client)
+        record = clients.by_own_name(client)
+        self.most = record.reply_limit
         self.chars = chars if self.most is None else min(chars, self.most)
-        self.in_bytes = client in _COUNTS_BYTES
+        self.in_bytes = record.limit_is_bytes
 
     def size(self, text: str) -> int:
         """Return how much of the budget a text takes."""

@@ -93,12 +93,13 @@ def is_in_project(path: str) -> bool:
 
 
 def _worked_in() -> list[str]:
-    """Return the folder that the client names, and the working directory unless it was deleted."""
-    named = os.environ.get("CLAUDE_PROJECT_DIR")
+    """Return the folders that clients name, and the working directory unless it was deleted."""
+    from ai_bridge.clients import project  # a person who sends need not know
+
     try:
-        return [*([named] if named else []), os.getcwd()]
+        return [*project.all_named(), os.getcwd()]
     except FileNotFoundError:
-        return [named] if named else []
+        return project.all_named()
 
 
 def _written(real: str) -> bytes:

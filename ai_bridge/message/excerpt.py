@@ -134,13 +134,10 @@ def _is_name(text: str) -> bool:
 
 
 def project_folder() -> str:
-    """Return the real path of the project: `CLAUDE_PROJECT_DIR`, the git working tree here, or this directory.
+    """Return the real path of the project, if no client names it: the git working tree here, or this directory.
 
     Raises `DiskError` where the working directory is gone.
     """
-    named = os.environ.get("CLAUDE_PROJECT_DIR")
-    if named and os.path.isdir(named):
-        return os.path.realpath(named)
     here = _working_directory()
     return os.path.realpath(git.working_tree(here) or here)
 

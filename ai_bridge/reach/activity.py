@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-_ENDS = ("Stop", "AfterAgent", "SessionEnd")
-# A session that only begins does not work yet.
-_BEGINS = "SessionStart"
+from ai_bridge import clients
+from ai_bridge.clients.record import Client
 
 
 class Turn:
@@ -20,7 +19,7 @@ class Turn:
 
     def note(self, event: str) -> None:
         """Note that a hook for `event` ran just now."""
-        self._works = event not in (*_ENDS, _BEGINS)
+        self._works = not any(_is_idle_after(event, client) for client in clients.ALL)
         self._heard = time.monotonic()
         self._changed.set()
 
@@ -36,3 +35,8 @@ class Turn:
     def end(self) -> None:
         """Wake whoever waits: the session ends."""
         self._changed.set()
+
+
+def _is_idle_after(event: str, client: Client) -> bool:
+    """Tell whether a client's session is idle after that event; one that only begins does not work yet."""
+    return event in (client.hooks.begins, client.hooks.turn_end, client.hooks.ends)

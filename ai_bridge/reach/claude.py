@@ -9,18 +9,14 @@ from __future__ import annotations
 import os
 import stat
 
-from ai_bridge.reach.client import Client, NotReached
+from ai_bridge.reach.ways import NotReached, Ways
 
 SOCKET, TOKEN = "CLAUDE_CODE_MESSAGING_SOCKET", "CLAUDE_CODE_MESSAGING_TOKEN"
 _PATIENCE_S = 2.0
 
 
-class Claude(Client):
-    name = "claude-code"
-    idle = "the session's socket"
-    working = "hooks between two tool calls, else the session's socket"
-    needs = "its hooks for the step between two tool calls; for the rest nothing"
-    hooks_s = 5.0
+class Claude(Ways):
+    """Needs hooks for the step between two tool calls; for the rest nothing."""
 
     def is_session(self) -> bool:
         return self.can_push("")
@@ -45,7 +41,7 @@ class Claude(Client):
                 session.connect(os.environ[SOCKET])
                 session.sendall("".join(f"{json.dumps(line)}\n" for line in lines).encode())
         except (KeyError, OSError) as error:
-            raise NotReached(client=self.name, why=f"its socket took nothing: {error}") from None
+            raise NotReached(client=self.client.own_name, why=f"its socket took nothing: {error}") from None
 
 
-CLAUDE = Claude()
+WAYS = Claude

@@ -8,22 +8,13 @@ from __future__ import annotations
 
 import os
 
-from ai_bridge.reach.client import Client, NotReached
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from ai_bridge.reach.ways import NotReached, Ways
 
 _PATIENCE_S = 20.0
-_TURN_ENDS = "Stop"
 
 
-class Codex(Client):
-    name = "codex-mcp-client"
-    idle = "codex queue"
-    working = "hooks between two tool calls, else codex queue at the turn's end"
-    needs = "its hooks, trusted once, for the step between two tool calls; for the rest nothing"
-    hooks_s = 60.0
+class Codex(Ways):
+    """Needs hooks, trusted once, for the step between two tool calls; for the rest nothing."""
 
     def can_push(self, key: str) -> bool:
         return bool(key) and _program() is not None
@@ -37,16 +28,10 @@ class Codex(Client):
                 words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S, check=False
             )
         except (OSError, subprocess.TimeoutExpired, ValueError) as trouble:
-            raise NotReached(client=self.name, why=f"codex queue did not end well: {trouble}") from None
+            raise NotReached(client=self.client.own_name, why=f"codex queue did not end well: {trouble}") from None
         if done.returncode:
             why = done.stderr.decode("utf-8", "replace").strip()[-200:]
-            raise NotReached(client=self.name, why=f"codex queue said: {why}")
-
-    def hook_answer(self, event: str, text: str) -> dict[str, Any]:
-        """At a turn's end only a refusal to end it brings the model to go on."""
-        if event == _TURN_ENDS:
-            return {"decision": "block", "reason": text}
-        return super().hook_answer(event, text)
+            raise NotReached(client=self.client.own_name, why=f"codex queue said: {why}")
 
 
 def _program() -> str | None:
@@ -60,4 +45,4 @@ def _program() -> str | None:
     return parent if os.path.basename(parent).startswith("codex") else shutil.which("codex")
 
 
-CODEX = Codex()
+WAYS = Codex

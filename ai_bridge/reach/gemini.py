@@ -5,28 +5,19 @@ Source: the client itself. Its hooks are processes; its servers have no way to a
 
 from __future__ import annotations
 
-from ai_bridge.reach.client import MARK, Client
+from ai_bridge.reach.ways import MARK, Ways
 from ai_bridge.system.processes import program
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
-_BEGINS, _AFTER_TURN = "SessionStart", "AfterAgent"
-
-
-class Gemini(Client):
-    name = "gemini-cli-mcp-client"
-    idle = "`ai-bridge wait --new` in a background shell"
-    working = "hooks between two tool calls"
-    needs = "its hooks; and for idle sessions two settings, which install makes, and a model that begins the wait"
+class Gemini(Ways):
+    """Needs hooks; and for idle sessions two settings, which install makes, and a model that begins the wait."""
 
     def is_session(self) -> bool:
         return True  # what only lists the tools goes by another name
 
     def lesson(self, event: str) -> str:
         """Its models are not shown a server's instructions in every session, so a hook teaches them at its start."""
-        if event != _BEGINS:
+        if event != self.client.hooks.begins:
             return ""
         import shlex
 
@@ -39,13 +30,7 @@ class Gemini(Client):
     def keeps(self, event: str, text: str) -> bool:
         """But at a turn's end it puts `&lt;` for `<`: in what others wrote that would be another text."""
         others = text.replace("<From>", "").replace("<ID>", "")
-        return event == _AFTER_TURN or not any(mark in others for mark in "<>")
-
-    def hook_answer(self, event: str, text: str) -> dict[str, Any]:
-        """After a turn only a refusal to end it brings the model to go on."""
-        if event == _AFTER_TURN:
-            return {"decision": "deny", "reason": text}
-        return super().hook_answer(event, text)
+        return event == self.client.hooks.turn_end or not any(mark in others for mark in "<>")
 
 
-GEMINI = Gemini()
+WAYS = Gemini

@@ -9,9 +9,9 @@ from ai_bridge.inbox.reply_in_flight import Hand
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.reach.client import MARK, Client
 from ai_bridge.reach.notice import notice
 from ai_bridge.reach.rings import Claim, Told
+from ai_bridge.reach.ways import MARK, Ways
 from ai_bridge.settings import FULL, NOTICE, OFF
 
 # To a hook that has nothing to say; anything less leaves a line before some models.
@@ -20,47 +20,47 @@ _LIMIT = 100
 
 
 def answer(
-    where: Mailboxes, me: str, level: str, client: Client, told: Told, look: Callable[[], list[Waiting]], event: str
+    where: Mailboxes, me: str, level: str, ways: Ways, told: Told, look: Callable[[], list[Waiting]], event: str
 ) -> tuple[str, Hand | None]:
     """Return the answer to a hook for `event` as JSON, and what is to be settled once it was taken.
 
     `look` returns what is unread for `me`, and `level` is that of the settings. Raises `ReaderBusy` or OSError.
     """
-    ways = {OFF: (), NOTICE: (_noticed,), FULL: (_carried, _noticed)}[level]
-    for way in ways:
-        claim = told.claim(look, showing=way is _carried)
+    forms = {OFF: (), NOTICE: (_noticed,), FULL: (_carried, _noticed)}[level]
+    for form in forms:
+        claim = told.claim(look, showing=form is _carried)
         if claim is None:
             continue
         try:
-            text, hand = way(where, me, claim, client, event)
+            text, hand = form(where, me, claim, ways, event)
         except BaseException:
             claim.settle(told=False)
             raise
         if hand is not None:
             import json  # a hook without mail starts faster without
 
-            lesson = client.lesson(event)
+            lesson = ways.lesson(event)
             said = f"{text}\n{lesson}" if lesson else text
-            return json.dumps(client.hook_answer(event, said), ensure_ascii=False), hand
+            return json.dumps(ways.hook_answer(event, said), ensure_ascii=False), hand
         claim.settle(told=False)
-    return nothing(client, event, level), None
+    return nothing(ways, event, level), None
 
 
-def nothing(client: Client, event: str, level: str) -> str:
+def nothing(ways: Ways, event: str, level: str) -> str:
     """Return the answer where there is no mail: at most what the model is to know to be reached."""
-    lesson = client.lesson(event) if level != OFF else ""
+    lesson = ways.lesson(event) if level != OFF else ""
     if not lesson:
         return NOTHING
     import json
 
-    return json.dumps(client.hook_answer(event, lesson), ensure_ascii=False)
+    return json.dumps(ways.hook_answer(event, lesson), ensure_ascii=False)
 
 
-def _noticed(where: Mailboxes, me: str, claim: Claim, client: Client, event: str) -> tuple[str, Hand | None]:
+def _noticed(where: Mailboxes, me: str, claim: Claim, ways: Ways, event: str) -> tuple[str, Hand | None]:
     return notice(me, claim.news), Hand(None, [], claim.settle)
 
 
-def _carried(where: Mailboxes, me: str, claim: Claim, client: Client, event: str) -> tuple[str, Hand | None]:
+def _carried(where: Mailboxes, me: str, claim: Claim, ways: Ways, event: str) -> tuple[str, Hand | None]:
     """Return the mail that another has not read meanwhile, and the hand that holds it; None where it is not for this.
 
     A client that would change the text is given a notice instead.
@@ -70,11 +70,12 @@ def _carried(where: Mailboxes, me: str, claim: Claim, client: Client, event: str
     lock = unread.hold(where, me)
     try:
         news = [one for one in claim.news if os.path.lexists(one.path)]
-        reply = framing.reply(me, news, _LIMIT, framing.Budget(client.hook_chars), framing.AUTO) if news else None
+        budget = framing.Budget(ways.client.hooks.chars)
+        reply = framing.reply(me, news, _LIMIT, budget, framing.AUTO) if news else None
     except BaseException:
         lock.release()
         raise
-    if reply is None or not client.keeps(event, reply.text):
+    if reply is None or not ways.keeps(event, reply.text):
         lock.release()
         return "", None
     return f"{MARK} {reply.text}", Hand(lock, reply.shown, claim.settle, reply.named)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.reach.client import MARK
+from ai_bridge.reach.ways import MARK
 from ai_bridge.text import counted
 
 _MOST_NAMED = 5

@@ -14,9 +14,9 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.reach.activity import Turn
-from ai_bridge.reach.client import NotReached
 from ai_bridge.reach.notice import notice
 from ai_bridge.reach.rings import Claim, Told
+from ai_bridge.reach.ways import NotReached
 from ai_bridge.settings import OFF
 
 COALESCE_S = 0.2

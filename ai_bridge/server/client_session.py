@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 
-from ai_bridge import settings
+from ai_bridge import clients, settings
 from ai_bridge.agents import cards, identity, presence, session_names
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.agents.resolve import resolve_writer
@@ -26,8 +26,8 @@ from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.activity import Turn
-from ai_bridge.reach.known import client_of
 from ai_bridge.reach.rings import Told
+from ai_bridge.reach.ways import ways_of
 from ai_bridge.router.delay import delay
 from ai_bridge.settings import Settings
 from ai_bridge.system import processes
@@ -226,10 +226,8 @@ class Session:
         """
         me = self.who(caller).address
         self.activity.note(event)
-        where, level = self.mailboxes, self.settings.reach
-        text, hand = hook_answer.answer(
-            where, me, level, client_of(caller.client), self.told(caller), self.unread, event
-        )
+        where, level, ways = self.mailboxes, self.settings.reach, ways_of(clients.by_own_name(caller.client))
+        text, hand = hook_answer.answer(where, me, level, ways, self.told(caller), self.unread, event)
         if hand is not None:
             self._give(request, hand)
         return text

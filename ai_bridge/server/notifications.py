@@ -13,11 +13,11 @@ from typing import Any
 import mcp_types as types
 from mcp.server.subscriptions import InMemorySubscriptionBus, ResourceUpdated, ToolsListChanged
 
+from ai_bridge import clients
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.wake import Wake
-from ai_bridge.reach.client import NotReached
-from ai_bridge.reach.known import client_of
 from ai_bridge.reach.session_watch import Means, Watch
+from ai_bridge.reach.ways import NotReached, Ways, ways_of
 from ai_bridge.server.client_session import Caller, Session
 
 INBOX = "mail://inbox"
@@ -103,7 +103,7 @@ class Reaching:
 
     def _take_name(self) -> None:
         """Take the session's name before its first use, where it is certain that there is a session."""
-        if self._caller is not None and client_of(self._caller.client).is_session():
+        if self._caller is not None and _ways(self._caller).is_session():
             self._session.who(self._caller)
 
     def _wants_mail(self) -> bool:
@@ -113,8 +113,8 @@ class Reaching:
         """Return what may reach the session now, the best first."""
         if self._caller is None:
             return []
-        client, key = client_of(self._caller.client), self._caller.key
-        push: list[Means] = [lambda text: client.push(key, text)] if client.can_push(key) else []
+        ways, key = _ways(self._caller), self._caller.key
+        push: list[Means] = [lambda text: ways.push(key, text)] if ways.can_push(key) else []
         return push + ([self._announce_mail] if self._is_listened_to else [])
 
     def _watch_mail(self) -> None:
@@ -129,7 +129,7 @@ class Reaching:
             return same and name.is_held and not self._ended.is_set()
 
         told = session.told(caller)
-        hooks_s = client_of(caller.client).hooks_s
+        hooks_s = clients.by_own_name(caller.client).reach.hooks_s
         watch = Watch(
             session.mailboxes, name.address, told, session.activity, self._means(), hooks_s, session.unread, goes_on
         )
@@ -176,3 +176,7 @@ class Reaching:
     async def _tools_changed(self) -> None:
         await self._connection.send_tool_list_changed()
         await self.bus.publish(ToolsListChanged())
+
+
+def _ways(caller: Caller) -> Ways:
+    return ways_of(clients.by_own_name(caller.client))

@@ -8,6 +8,7 @@ from typing import Any
 from ai_bridge.agents import policy
 from ai_bridge.agents.peers import peers
 from ai_bridge.agents.resolve import resolve_writer
+from ai_bridge.clients import project
 from ai_bridge.decisions import tally
 from ai_bridge.errors import BridgeError, EmptyBody
 from ai_bridge.health import mail
@@ -59,7 +60,7 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
     limits.check(where, me, [draft], loaded)
     if paths:  # nothing is left by now that would be refused
         draft.body, draft.extra[context.HEADER] = attachments.with_context(
-            where.outbox(me), body, paths, loaded, by_model=True
+            where.outbox(me), body, paths, loaded, project.folder(), by_model=True
         )
     sent = compose_and_drop(where, me, [draft], loaded.max_message_bytes)[0]
     session.shown.note([(me, sent.id)])

@@ -12,12 +12,11 @@ import mcp_types as types
 from mcp.server.context import CallNext, HandlerResult
 from mcp.server.lowlevel import NotificationOptions, Server
 
-from ai_bridge import __version__
+from ai_bridge import __version__, clients
+from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines.presence_pages import HEARTBEAT_S
 from ai_bridge.machines.syncthing import nudge
-from ai_bridge.reach.client import Client
-from ai_bridge.reach.known import client_of
 from ai_bridge.server import resources, stdio, tool_calls, tools
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.instructions import INSTRUCTIONS
@@ -54,7 +53,7 @@ def build(session: Session, reaching: Reaching) -> Server[Any]:
         """What is offered at first depends on the client that asks."""
         result = await call_next(ctx)
         if ctx.method in ("initialize", "server/discover") and isinstance(result, dict):
-            _fit(result, client_of(_client_name(ctx.params or {})))
+            _fit(result, clients.by_own_name(_client_name(ctx.params or {})))
         return result
 
     server: Server[Any] = Server(
@@ -80,7 +79,7 @@ def _fit(offered: dict[str, Any], client: Client) -> None:
 
     For a server with resources some clients add tools of their own to every request.
     """
-    if client.name:
+    if client.ignores_updates:
         offered["capabilities"].pop("resources", None)
 
 

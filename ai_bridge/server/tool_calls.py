@@ -14,6 +14,7 @@ import anyio.to_thread
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 
+from ai_bridge import clients
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox import fetch
@@ -44,8 +45,10 @@ class NoSuchTool(BridgeError):
 def caller(context: Context) -> Caller:
     """Return who calls, as far as the client tells."""
     params = context.session.client_params
-    thread = (context.meta or {}).get("threadId")
-    return Caller(params.client_info.name if params else "", thread if isinstance(thread, str) else "")
+    meta = context.meta or {}
+    keys = [meta.get(client.request_key) for client in clients.ALL if client.request_key]
+    key = next((key for key in keys if isinstance(key, str)), "")
+    return Caller(params.client_info.name if params else "", key)
 
 
 async def call(session: Session, context: Context, tool: str, words: Words) -> types.CallToolResult:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.agents.identity import CLIENTS, NoIdentity, who
+from ai_bridge import clients
+from ai_bridge.agents.identity import NoIdentity, who
+from ai_bridge.clients.record import Client
 from ai_bridge.mailboxes.find import user_wide
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.address import BadAddress
@@ -120,6 +122,6 @@ def test_the_project_a_client_names_goes_over_the_working_directory(
     assert _found(shared, None, "claude-code")[0] == "claude@shop"
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_in_a_projects_own_mailboxes_the_clients_name_is_enough(where: Mailboxes, client: str) -> None:
-    assert _found(where, None, client)[0] == CLIENTS[client]
+@pytest.mark.parametrize("client", clients.registrable(), ids=lambda client: client.name)
+def test_in_a_projects_own_mailboxes_the_clients_name_is_enough(where: Mailboxes, client: Client) -> None:
+    assert _found(where, None, client.own_name)[0] == client.agent

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge import clients
 from ai_bridge.agents import identity, session_names
 from ai_bridge.agents.identity import Identity, NoIdentity
 from ai_bridge.agents.session_names import Name, TooManySessions
@@ -192,7 +193,7 @@ def test_a_shell_of_a_session_that_has_no_name_yet_is_the_clients_agent_if_that_
     assert second.is_held
 
 
-@pytest.mark.parametrize("variable", identity.SESSION_VARIABLES)
+@pytest.mark.parametrize("variable", [name for client in clients.ALL for name in client.session_variables])
 def test_a_shell_of_a_session_is_who_the_session_is(
     where: Mailboxes, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:

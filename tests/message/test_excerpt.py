@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.clients import project as named_project
 from ai_bridge.errors import BridgeError, DiskError
 from ai_bridge.message import excerpt
 from ai_bridge.message.excerpt import (
@@ -31,7 +32,12 @@ LIMIT = 10_000
 
 def take(text: str, limit: int = LIMIT) -> Excerpt:
     """Load what is named from the project one is in."""
-    return load(parse_reference(text), excerpt.project_folder(), limit)
+    return load(parse_reference(text), _project_folder(), limit)
+
+
+def _project_folder() -> str:
+    """Return the folder of the project as those who send find it."""
+    return named_project.folder() or excerpt.project_folder()
 
 
 # --- references -------------------------------------------------------------------------------------------
@@ -90,14 +96,14 @@ def test_the_project_is_named_by_the_client_else_by_git_else_the_directory_one_i
     inner = project / "a" / "b"
     inner.mkdir(parents=True)
     monkeypatch.chdir(inner)
-    assert excerpt.project_folder() == str(inner)
+    assert _project_folder() == str(inner)
     git(project, "init", "-q")
-    assert excerpt.project_folder() == str(project)
+    assert _project_folder() == str(project)
     (project / "link").symlink_to(inner)
     monkeypatch.setenv("CLAUDE_PROJECT_DIR", str(project / "link"))
-    assert excerpt.project_folder() == str(inner)
+    assert _project_folder() == str(inner)
     monkeypatch.setenv("CLAUDE_PROJECT_DIR", str(project / "none"))
-    assert excerpt.project_folder() == str(project)
+    assert _project_folder() == str(project)
 
 
 def test_a_working_directory_that_was_deleted_is_said(project: Path) -> None:

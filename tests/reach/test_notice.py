@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.reach.client import MARK
 from ai_bridge.reach.notice import notice
 from ai_bridge.reach.session_watch import COALESCE_S
+from ai_bridge.reach.ways import MARK
 from ai_bridge.settings import Settings
 from tests.support.mail import post
 from tests.support.wait import until

@@ -15,9 +15,9 @@ from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.reach import session_watch as watch_
 from ai_bridge.reach.activity import Turn
-from ai_bridge.reach.client import NotReached
 from ai_bridge.reach.rings import Told
 from ai_bridge.reach.session_watch import Means, Watch
+from ai_bridge.reach.ways import NotReached
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import holder
 from tests.support.mail import post, states

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from ai_bridge.reach.client import MARK
+from ai_bridge.reach.ways import MARK
 from tests.real_clients.model import Request
 
 # A notice begins with how many messages it tells of; what the server says of itself names the mark only.

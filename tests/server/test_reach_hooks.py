@@ -10,7 +10,7 @@ import pytest
 from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.reach.client import MARK
+from ai_bridge.reach.ways import MARK
 from ai_bridge.server.client_session import Caller, Session, SessionEnded
 from ai_bridge.system.locks import holder
 from tests.support.mail import post, states

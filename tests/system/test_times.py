@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_bridge.system import times
-from tests.conftest import ROOT
+from tests.support.checkout import ROOT
 
 # 2026-11-22T03:24:05.271828Z
 MOMENT_S = 1_795_317_845

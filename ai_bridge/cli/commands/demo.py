@@ -17,6 +17,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import get_default_environment
 from mcp_types import Implementation, TextContent
 
+from ai_bridge import clients
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import control
@@ -78,14 +79,14 @@ async def _talk(where: Mailboxes) -> None:
     question = _pipe(_QUESTION, "send", "gemini", "status_update", "--from", "claude")
     _follow(where, question, "unread")
     _say("Gemini reads it through the STDIO MCP server")
-    async with _client("gemini-cli-mcp-client") as gemini:
+    async with _client(clients.by_name("gemini").own_name) as gemini:
         names = [tool.name for tool in (await gemini.list_tools()).tools]
         click.echo(f"  tools: {', '.join(names)}")
         _check("read_claude_messages" in names, "the tool read_claude_messages is there")
         await _read(gemini, "read_claude_messages", _QUESTION)
         _follow(where, question, "read")
     _say("Gemini answers through a pipe; Claude's server is waiting for it")
-    async with _client("claude-code") as claude, anyio.create_task_group() as group:
+    async with _client(clients.by_name("claude").own_name) as claude, anyio.create_task_group() as group:
         group.start_soon(_answer_later, where, question)
         await _wait(claude)
         await _read(claude, "read_gemini_messages", _ANSWER)

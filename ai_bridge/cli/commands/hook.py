@@ -6,7 +6,7 @@ Whatever is wrong, the client's turn goes on: a refusal is one line on standard 
 import os
 import sys
 
-from ai_bridge import settings
+from ai_bridge import clients, settings
 from ai_bridge.agents import identity, presence
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.errors import BridgeError, disk_error
@@ -18,8 +18,8 @@ from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ai_bridge.clients.record import Client
     from ai_bridge.inbox.reply_in_flight import Hand
-    from ai_bridge.reach.client import Client
     from ai_bridge.settings import Settings
 
 # Hooks are told what the model was asked and what its tools answered.
@@ -27,7 +27,6 @@ _INPUT_BYTES = 64 * 1024 * 1024
 _TAKEN_S = 2.0
 # A hook is started by its session, or by a shell of it; what is further up is another's.
 _STEPS = 2
-_BEGINS = "SessionStart"
 _VALUES = {"--mailboxes": "where", "--agent": "agent"}
 
 
@@ -45,7 +44,7 @@ def fast(words: "list[str]") -> None:
         if name not in _VALUES or text is None:
             return
         found[_VALUES[name]] = text
-    if words[:1] == ["gemini"]:
+    if words[:1] and words[0] in [client.name for client in clients.with_hook_commands()]:
         code = run(words[0], **found)
         sys.stderr.flush()
         os._exit(code)  # without taking the interpreter apart
@@ -68,9 +67,9 @@ def run(name: str, where: "str | None" = None, agent: "str | None" = None) -> in
 
 def _answer(name: str, where: "str | None", agent: "str | None") -> None:
     from ai_bridge.reach import hook_answer
-    from ai_bridge.reach.known import CLIENTS
+    from ai_bridge.reach.ways import ways_of
 
-    client, event = CLIENTS[name], _event(name)
+    client, event = clients.by_name(name), _event(name)
     try:
         found = find_mailboxes(where, by_client=True)
     except NoMailboxes:  # a project without mail
@@ -78,7 +77,7 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
     loaded = settings.load(found.path)
     key, me = _session(found, agent, client)
     if not (me and found.outbox(me).is_there()) or Homes(found).is_elsewhere(me):
-        return _say(hook_answer.nothing(client, event, loaded.reach), None)
+        return _say(hook_answer.nothing(ways_of(client), event, loaded.reach), None)
     _say(*_mail(found, me, key, client, event, loaded))
 
 
@@ -101,11 +100,11 @@ def _session(where: Mailboxes, agent: "str | None", client: "Client") -> "tuple[
 
     That is '' where another live session has that name, or may have it, and where the session has none yet.
     """
-    own = identity.CLIENTS[client.name]
-    for variable, whose in [*identity.SHELLS.items(), *identity.SESSION_VARIABLES.items()]:
-        if whose not in (own, client.name):
+    own = (*client.shell_variables, *client.session_variables)
+    for variable in [name for other in clients.ALL for name in (*other.shell_variables, *other.session_variables)]:
+        if variable not in own:
             os.environ.pop(variable, None)
-    os.environ.update({variable: "1" for variable, whose in identity.SHELLS.items() if whose == own})
+    os.environ.update({name: "1" for name in client.shell_variables if name not in client.session_variables})
     key = identity.shell_key(where, _STEPS)
     try:
         me = identity.remembered(where, key) or identity.who(where, agent).address
@@ -122,11 +121,13 @@ def _mail(
     from ai_bridge.inbox import fetch
     from ai_bridge.reach import hook_answer
     from ai_bridge.reach.rings import Told
+    from ai_bridge.reach.ways import ways_of
 
     told = Told(where, me, key, passing=True)
-    if event == _BEGINS:
+    if event == client.hooks.begins:
         told.forget()  # what it was told before it was resumed, or cleared, is gone
-    return hook_answer.answer(where, me, loaded.reach, client, told, lambda: fetch.fetch(where, me, loaded), event)
+    ways, level = ways_of(client), loaded.reach
+    return hook_answer.answer(where, me, level, ways, told, lambda: fetch.fetch(where, me, loaded), event)
 
 
 def _say(text: str, hand: "Hand | None") -> None:

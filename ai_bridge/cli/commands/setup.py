@@ -7,7 +7,7 @@ import os
 
 import click
 
-from ai_bridge import settings
+from ai_bridge import clients, settings
 from ai_bridge.agents import cards, identity, person
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.errors import BridgeError, disk_error
@@ -136,7 +136,7 @@ def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("client", type=click.Choice(["gemini"]))
+@click.argument("client", type=click.Choice([one.name for one in clients.with_hook_commands()]))
 @common()
 def hook(where: str | None, agent: str | None, client: str, as_json: bool) -> None:
     """Answer a hook of CLIENT: what it is given comes on standard input, and new mail goes to standard output."""

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from ai_bridge import clients
 from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.reach.client import MARK
-from ai_bridge.reach.gemini import GEMINI
+from ai_bridge.reach.ways import MARK, ways_of
 from ai_bridge.system.locks import holder
 from tests.support.checkout import ROOT
 from tests.support.command import command
@@ -25,6 +25,7 @@ from tests.support.shown import bodies
 from tests.support.wait import until
 
 Json = dict[str, Any]
+GEMINI = ways_of(clients.by_name("gemini"))
 # A client: each line of its input is the command line of a hook, which it runs with the event that follows; the
 # server, if it is to have one, has listed its tools before.
 CLIENT = r"""

@@ -7,28 +7,30 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge import clients
+from ai_bridge.clients import CLAUDE_CODE, CODEX_CLI, GEMINI_CLI
 from ai_bridge.reach import codex as codex_
-from ai_bridge.reach.claude import CLAUDE, SOCKET
-from ai_bridge.reach.client import Client, NotReached
-from ai_bridge.reach.codex import CODEX
-from ai_bridge.reach.gemini import GEMINI
-from ai_bridge.reach.known import CLIENTS, client_of
+from ai_bridge.reach.claude import SOCKET
+from ai_bridge.reach.ways import NotReached, Ways, ways_of
 from tests.support.session_ends import TOKEN, Queue, SessionSocket
 from tests.support.wait import until
 
+CLAUDE, GEMINI, CODEX = map(ways_of, (CLAUDE_CODE, GEMINI_CLI, CODEX_CLI))
 NASTY = 'a "quoted" \\ line\nof $(several) \u2028 ü 🎉'
 
 
 def test_a_client_is_known_by_what_it_calls_itself() -> None:
-    assert [client_of(client.name) for client in CLIENTS.values()] == [CLAUDE, GEMINI, CODEX]
-    other = client_of("another")
+    found = [ways_of(clients.by_own_name(client.own_name)) for client in clients.registrable()]
+    assert [(type(one), one.client) for one in found] == [(type(one), one.client) for one in (CLAUDE, GEMINI, CODEX)]
+    assert len({type(one) for one in found}) == 3
+    other = ways_of(clients.by_own_name("another"))
     assert (other.is_session(), other.can_push("a key"), other.lesson("SessionStart")) == (False, False, "")
     with pytest.raises(NotReached):
         other.push("a key", "text")
 
 
-@pytest.mark.parametrize("client", [Client(), CLAUDE])
-def test_where_nothing_else_is_known_a_hook_is_answered_with_context(client: Client) -> None:
+@pytest.mark.parametrize("client", [Ways(clients.OTHER), CLAUDE])
+def test_where_nothing_else_is_known_a_hook_is_answered_with_context(client: Ways) -> None:
     for event in ("Stop", "PostToolUse", "UserPromptSubmit"):
         assert client.hook_answer(event, "text") == {
             "hookSpecificOutput": {"hookEventName": event, "additionalContext": "text"}
@@ -43,7 +45,7 @@ def test_where_nothing_else_is_known_a_hook_is_answered_with_context(client: Cli
     ],
 )
 def test_where_only_a_refusal_continues_a_turn_its_end_is_refused(
-    client: Client, ends: str, decision: str, others: list[str]
+    client: Ways, ends: str, decision: str, others: list[str]
 ) -> None:
     assert client.hook_answer(ends, "text") == {"decision": decision, "reason": "text"}
     for event in others:

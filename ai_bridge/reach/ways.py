@@ -1,12 +1,15 @@
-"""What is known of a client: how its sessions are reached, idle and working, and what its hooks are answered."""
+"""A client's ways: how its sessions are reached, idle and working, and what its hooks are answered."""
 
 from __future__ import annotations
 
+from ai_bridge import clients
 from ai_bridge.errors import BridgeError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from ai_bridge.clients.record import Client
 
 
 # What all that is said without being asked begins with.
@@ -17,19 +20,11 @@ class NotReached(BridgeError):
     sentence = "the session of {client} was not reached: {why}"
 
 
-class Client:
-    """One client's ways; as it stands, those of any client that nothing more is known of."""
+class Ways:
+    """The ways of the client whose record is `client`; as they stand, those of one that names no code of its own."""
 
-    # What it calls itself when it connects.
-    name = ""
-    # By what an idle session and a working one are reached, '' where by nothing, and what that takes.
-    idle = "peer_wait, or a subscription to the inbox"
-    working = "peer_wait, or a subscription to the inbox"
-    needs = "a client that subscribes, or a model that waits"
-    # Characters a hook's answer may have.
-    hook_chars = 9_000
-    # Seconds a working session is left to its hooks, which tell it sooner than a push that waits for the turn's end.
-    hooks_s = 0.0
+    def __init__(self, client: Client) -> None:
+        self.client = client
 
     def is_session(self) -> bool:
         """Tell whether what connects is a session for certain, and not a command that only lists the tools."""
@@ -41,7 +36,7 @@ class Client:
 
     def push(self, key: str, notice: str) -> None:
         """Put a notice before the session's model, idle or working; raises `NotReached`."""
-        raise NotReached(client=self.name, why="it has no way for that")
+        raise NotReached(client=self.client.own_name, why="it has no way for that")
 
     def keeps(self, event: str, text: str) -> bool:
         """Tell whether its model is given the text of a hook for `event` as it is."""
@@ -52,5 +47,19 @@ class Client:
         return ""
 
     def hook_answer(self, event: str, text: str) -> dict[str, Any]:
-        """Return what a hook for `event` answers, so that the model is given the text."""
+        """Return what a hook for `event` answers, so that the model is given the text.
+
+        With some clients only a refusal to end the turn brings the model to go on.
+        """
+        hooks = self.client.hooks
+        if hooks.refusal and event == hooks.turn_end:
+            return {"decision": hooks.refusal, "reason": text}
         return {"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}}
+
+
+def ways_of(client: Client) -> Ways:
+    """Return a client's ways; imports the code that its record names."""
+    if not client.reach.module:
+        return Ways(client)
+    ways: Ways = clients.code(client.reach.module).WAYS(client)
+    return ways

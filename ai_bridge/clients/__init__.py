@@ -1,0 +1,59 @@
+"""The table of clients (Claude Code, Gemini CLI, Codex CLI …): one record for each, with all that others know of it.
+
+Call `by_name` and `by_own_name` for a record, and `registrable` for those that install knows; `ALL` has every record.
+`record.Client` and `files.Files` say what a record holds. A new client is a new module here, its line in
+`ALL`, and the modules that its record names.
+"""
+
+from ai_bridge.clients.claude_code import CLAUDE_CODE
+from ai_bridge.clients.codex_cli import CODEX_CLI
+from ai_bridge.clients.gemini_cli import GEMINI_CLI
+from ai_bridge.clients.record import Client
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+
+# In the order in which commands name them. Of the last ones only the names are known.
+ALL: tuple[Client, ...] = (
+    CLAUDE_CODE,
+    GEMINI_CLI,
+    CODEX_CLI,
+    Client("copilot", "GitHub Copilot", own_names=("copilot-cli", "github-copilot-developer")),
+    Client("qwen", "Qwen Code", own_beginning="qwen-cli-mcp-client"),
+)
+# Any client that has no record.
+OTHER = Client("", "")
+
+
+def by_name(name: str) -> Client:
+    """Return the client that people call so; raises KeyError if there is none."""
+    for client in ALL:
+        if client.name == name:
+            return client
+    raise KeyError(name)
+
+
+def by_own_name(own_name: str) -> Client:
+    """Return the client that calls itself so when it connects; `OTHER` if there is none."""
+    for client in ALL:
+        if client.calls_itself(own_name):
+            return client
+    return OTHER
+
+
+def registrable() -> list[Client]:
+    """Return the clients that install can register with."""
+    return [client for client in ALL if client.is_registrable]
+
+
+def with_hook_commands() -> list[Client]:
+    """Return the clients whose hooks run `ai-bridge hook`."""
+    return [client for client in ALL if client.hooks.are_commands]
+
+
+def code(module: str) -> "ModuleType":
+    """Import and return a module that a record names."""
+    import importlib  # most commands need no client's own code
+
+    return importlib.import_module(module)

@@ -1,0 +1,69 @@
+"""Codex CLI, by OpenAI."""
+
+from ai_bridge.clients.record import Client, Hooks, Reach
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ai_bridge.clients.files import Files
+
+
+def _files() -> "Files":
+    from ai_bridge.clients.files import PROJECT, SERVER, TOML, USER, Checks, ConfigFile, Files, Folder, Server, Switch
+
+    return Files(
+        Folder(".codex", variable="CODEX_HOME"),
+        config=(
+            ConfigFile("config.toml", form=TOML, has_server=True, private=(USER, PROJECT)),
+            ConfigFile("hooks.json", has_hooks=True),
+        ),
+        server=Server(
+            # It waits for no server that is not required, and for no tool longer than it is told to.
+            extra={"required": True, "tool_timeout_sec": 3600},
+            given=("HOME", "PATH", "LANG", "SHELL", "TERM"),
+            # Everything else that says where things are must be in the entry.
+            told=("CODEX_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"),
+            # The tools that the person approved.
+            notes=("tools",),
+        ),
+        checks=Checks(
+            switches=(
+                Switch(("mcp_servers", SERVER, "enabled"), "enabled = false switches it off", value=False),
+                Switch(("features", "hooks"), "features.hooks switches its hooks off", value=False),
+            ),
+            probe=("queue", "--help"),
+            probe_trouble="this version has no `codex queue`: update it",
+        ),
+    )
+
+
+CODEX_CLI = Client(
+    "codex",
+    "Codex CLI",
+    own_names=("codex-mcp-client",),
+    shell_variables=("CODEX_THREAD_ID",),
+    session_variables=("CODEX_THREAD_ID",),
+    request_key="threadId",
+    # Source: the client itself, asked with replies of growing length. It cuts out the middle of a longer one, and may
+    # count bytes.
+    reply_limit=10_000,
+    limit_is_bytes=True,
+    ignores_updates=True,
+    hooks=Hooks(
+        events=("SessionStart", "UserPromptSubmit", "PostToolUse", "Stop"),
+        turn_end="Stop",
+        refusal="block",
+        # It asks its person, and notes the answer in its own settings: that is theirs to give, not ours to write.
+        trust="ai_bridge.install.hook_trust",
+        advice=(
+            "Codex CLI runs these hooks only once you trust them: "
+            "start `codex` in a terminal, and say so when it asks"
+        ),
+    ),
+    reach=Reach(
+        "ai_bridge.reach.codex",
+        idle="codex queue",
+        working="hooks between two tool calls, else codex queue at the turn's end",
+        hooks_s=60.0,
+    ),
+    files=_files,
+)
