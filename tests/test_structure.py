@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,13 @@ CHANGES = {
 }
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return what a file says, read once for all tests."""
+    return ast.parse(path.read_text())
+
+
+@cache
 def modules() -> dict[str, Path]:
     """Return every module of the package by its dotted name below it."""
     paths = sorted(PACKAGE.rglob("*.py"))
@@ -50,7 +58,7 @@ def modules() -> dict[str, Path]:
 def imports(path: Path) -> set[str]:
     """Return the modules a file imports, wherever it does so: as written, absolute."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -68,7 +76,7 @@ def test_a_third_party_package_is_met_in_its_place_only(module: str) -> None:
 
 @pytest.mark.parametrize("module", sorted(set(modules()) - {"system.durable"}))
 def test_only_one_module_changes_the_disk(module: str) -> None:
-    for node in ast.walk(ast.parse(modules()[module].read_text())):
+    for node in ast.walk(parsed(modules()[module])):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = node.func.value
             assert not (isinstance(owner, ast.Name) and owner.id == "os" and node.func.attr in CHANGES), module
@@ -78,7 +86,7 @@ def test_only_one_module_changes_the_disk(module: str) -> None:
 def test_modules_and_functions_stay_small(module: str) -> None:
     text = modules()[module].read_text()
     assert text.count("\n") <= 280, "split the module"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(modules()[module])):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             assert length <= 40, f"split {node.name}"
