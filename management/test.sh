@@ -39,7 +39,7 @@ case "${1:-}" in
         .venv/bin/ruff format --check .
         .venv/bin/mypy
         .venv/bin/lint-imports
-        set -- -n auto --dist loadfile "$@"
+        set -- -n auto --dist worksteal "$@"
         ;;
 esac
 exec .venv/bin/python -m pytest -m "$chosen" "$@"

@@ -13,15 +13,15 @@ import pytest
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
-from tests.support import started
+from tests.support import flush, started
 from tests.support.machine import On, state_of
 from tests.support.session_ends import Queue, SessionSocket
 
 # Whoever runs the tests in the background has it ignored, and so would every process a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Tests with one of these marks start every process for real.
-REAL_STARTS = ("real_start", "faults", "clients", "cuts", "machines")
+# The long runs, in which every process is started, and every file flushed, for real.
+LONG = ("faults", "clients", "cuts", "machines")
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +45,15 @@ def _templates() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _forked_starts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have processes that only run `ai-bridge` forked from a template, unless the test is about their start."""
-    if not any(request.node.get_closest_marker(name) for name in REAL_STARTS):
+    if not any(request.node.get_closest_marker(name) for name in ("real_start", *LONG)):
         monkeypatch.setattr(subprocess, "Popen", started.Popen)
+
+
+@pytest.fixture(autouse=True)
+def _no_flushes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for the disk, unless the test is about that."""
+    if not any(request.node.get_closest_marker(name) for name in ("real_flush", *LONG)):
+        monkeypatch.setattr(os, "fsync", flush.check)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ TIMES = {"strftime", "strptime", "gmtime", "localtime", "mktime", "ctime", "asct
 DATES = ("datetime.", "calendar.", "email.utils.")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return what a file says, read once for all tests."""
+    return parsed(path)
+
+
+@cache
 def modules() -> dict[str, Path]:
     """Return every module of the package by its dotted name below it."""
     paths = sorted(PACKAGE.rglob("*.py"))
@@ -45,7 +53,7 @@ def modules() -> dict[str, Path]:
 def imports(path: Path) -> set[str]:
     """Return the modules a file imports, wherever it does so: as written, absolute."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -95,7 +103,7 @@ def test_nothing_of_the_package_is_imported_under_another_name() -> None:
     renamed = [
         f"{module}: {alias.name} as {alias.asname}"
         for module, path in modules().items()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ai_bridge")
         for alias in node.names
         if alias.asname not in (None, alias.name)
@@ -105,7 +113,7 @@ def test_nothing_of_the_package_is_imported_under_another_name() -> None:
 
 def handles_times(path: Path) -> bool:
     """Tell whether a file imports a module for dates, or names a function that formats or parses times."""
-    names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    names = {node.attr for node in ast.walk(parsed(path)) if isinstance(node, ast.Attribute)}
     taken = imports(path)
     names |= {name.rpartition(".")[2] for name in taken}
     return bool(names & TIMES) or any(f"{name}.".startswith(DATES) for name in taken)

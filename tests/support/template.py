@@ -30,7 +30,9 @@ import struct
 import sys
 import threading
 import types
-from typing import Any
+from typing import Any, NoReturn
+
+from tests.support import flush
 
 # What is imported before the first fork, besides all of `ai_bridge`.
 _NEEDED = ("click", "mcp.server.stdio", "mcp.server.lowlevel", "mcp_types", "anyio._backends._asyncio", "watchdog")
@@ -117,14 +119,16 @@ def _become(request: Request, descriptors: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.umask(request["umask"])
-    if request["folder"] is not None:
-        os.chdir(request["folder"])
+    os.chdir(request["folder"])
     if request["own_session"]:
         os.setsid()
     elif request["group"] >= 0:
         os.setpgid(0, request["group"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, request["mask"])
+    if request["leaves_out_flushes"]:
+        flush.leave_out()
+    threading.main_thread()._set_native_id()  # type: ignore[attr-defined]  # a fork leaves that of its parent
     _open_streams()
 
 
@@ -132,20 +136,23 @@ def _open_streams() -> None:
     """Open the three standard streams as the interpreter does at its start."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         was = getattr(sys, name)
-        is_raw = isinstance(was.buffer, io.RawIOBase)  # with PYTHONUNBUFFERED
-        raw: Any = open(number, "wb" if number else "rb", 0 if is_raw else -1, closefd=False)  # noqa: SIM115 - it stays
-        lines = number == 2 or raw.isatty()
-        stream = io.TextIOWrapper(raw, was.encoding, was.errors, "\n", lines, write_through=bool(is_raw))
+        without_buffer = was.write_through  # with PYTHONUNBUFFERED
+        size = 0 if without_buffer and number > 0 else -1
+        file: Any = open(number, "wb" if number else "rb", size, closefd=False)  # noqa: SIM115 - it stays open
+        getattr(file, "raw", file).name = f"<{name}>"
+        lines = not without_buffer and (number == 2 or file.isatty())
+        stream = io.TextIOWrapper(file, was.encoding, was.errors, "\n", lines, write_through=without_buffer)
         stream.mode = "r" if number == 0 else "w"
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
 
-def _live(words: list[str]) -> None:
-    """Run a command line and end as the interpreter does, without the time that it takes to free every object."""
+def live(request: Request, descriptors: list[int]) -> NoReturn:
+    """Be the process that is asked for, and end as the interpreter does, but without freeing every object."""
+    _become(request, descriptors)
     code: Any = 0
     try:
-        _run(words)
+        _run(request["words"])
     except SystemExit as end:
         if not isinstance(end.code, int | None):
             raise
@@ -196,16 +203,14 @@ def _load() -> None:
     gc.freeze()
 
 
-def _serve(channel: socket.socket) -> list[str] | None:
-    """Fork for each request; returns in the new processes, with their words, and at the end, with None."""
+def _serve(channel: socket.socket) -> tuple[Request, list[int]] | None:
+    """Fork for each request; returns in each new process, with its request, and at the end, with None."""
     while received := _receive(channel):
-        request, descriptors = received
+        _, descriptors = received
         pid = _fork_for_parent()
         if pid == 0:
             channel.detach()
-            _become(request, descriptors)
-            words: list[str] = request["words"]
-            return words
+            return received
         channel.sendall(_SIZE.pack(pid))
         for descriptor in descriptors:
             os.close(descriptor)
@@ -217,9 +222,9 @@ def _main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     _load()
     assert threading.active_count() == 1
-    words = _serve(channel)
-    if words is not None:
-        _live(words)
+    received = _serve(channel)
+    if received is not None:
+        live(*received)
 
 
 if __name__ == "__main__":

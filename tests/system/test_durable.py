@@ -17,6 +17,8 @@ from ai_bridge.system import durable
 from tests.support.disk import FaultyOs
 from tests.support.mail import LIMIT, post
 
+pytestmark = pytest.mark.real_flush
+
 Rename = Callable[[str, str], object]
 
 

@@ -22,6 +22,7 @@ from tests.support.checkout import ROOT
 from tests.support.command import command
 from tests.support.mail import post, states
 from tests.support.shown import bodies
+from tests.support.started import run_from_template
 from tests.support.wait import until
 
 Json = dict[str, Any]
@@ -30,6 +31,9 @@ GEMINI = ways_of(clients.by_name("gemini"))
 # server, if it is to have one, has listed its tools before.
 CLIENT = r"""
 import json, os, subprocess, sys
+from tests.support.started import fork_what_this_process_starts
+
+fork_what_this_process_starts()
 
 def ask(server, number, method, params):
     line = {"jsonrpc": "2.0", "method": method, "params": params}
@@ -53,6 +57,7 @@ for line in sys.stdin:
     print(json.dumps([done.returncode, done.stdout.decode(), done.stderr.decode()]), flush=True)
 """
 HOOK = [sys.executable, "-m", "ai_bridge", "hook", "gemini"]
+run_from_template(CLIENT)
 
 
 class Client:
