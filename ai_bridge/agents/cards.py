@@ -149,8 +149,8 @@ def _card(address: str, metadata: dict[str, Any], text: str) -> Card:
 def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
     """Set fields, and `text`, of an agent's card, and keep the rest; an empty value removes a field.
 
-    Takes the card's lock, writes the card and returns it. Raises `BadField` for an unknown field or a bad value,
-    `BadCard` if the present card is damaged, `CardBusy`, or `LivesElsewhere` if another machine writes this card.
+    Takes the card's lock, writes the card and returns it. Raises `BadField` for an unknown field or a bad value, and
+    `BadCard` if the present card is damaged. Raises `CardBusy`, or `LivesElsewhere` if another machine writes it.
     """
     settable = (*(name for name in FIELDS[1:] if name not in WRITTEN), TEXT)
     for name in changes:

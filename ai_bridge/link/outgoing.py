@@ -216,6 +216,7 @@ class _Returned:
             self._times = {}
 
     def times(self, name: str) -> int:
+        """Return how often the message of that file name came back."""
         return self._times.get(name, 0)
 
     def note(self, name: str) -> None:

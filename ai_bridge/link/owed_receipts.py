@@ -31,9 +31,11 @@ class Debt:
 
     @property
     def key(self) -> str:
+        """The outbox's owner and the file's name, as `called/name`."""
         return f"{self.called}/{self.name}"
 
     def line(self) -> str:
+        """Return the line of the journal that adds this receipt, a JSON list."""
         return json.dumps([self.called, self.name, self.agent, self.attempt]) + "\n"
 
 

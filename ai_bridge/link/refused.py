@@ -15,7 +15,7 @@ _BLOCK = 4096
 class Refused:
     """The files `<team>.<hash>.txt` of a folder, each with its reason.
 
-    Of each team at most `limit` bytes are kept, the newest. `removed` counts by team the files that were removed or
+    At most `limit` bytes per team are kept, the newest. `removed` counts by team the files that were removed or
     never kept; the team '' stands for mail that names no team.
     """
 

@@ -23,8 +23,8 @@ class LinkState:
     """The state of one link. `holder` is the process that carries the link, None if there is none.
 
     `since` is when it connected (RFC 3339), '' if it is not connected; then `trouble` is the reason. `agents` counts
-    the agents that it reaches. `notes` are sentences for a person. The other fields count messages, None if unknown:
-    `to_send` wait here, `sent` are in the stream and no team has them, `to_receive` wait in the stream for this team,
+    the agents that it reaches. `notes` are sentences for a person. The other fields count messages, None if unknown.
+    `to_send` wait here; `sent` are in the stream and no team has them; `to_receive` wait in the stream for this team;
     `owed` came from other teams and have not ended here.
     """
 

@@ -1,7 +1,7 @@
 """Looks after messages that the stream took and no team has; sends a message again if the stream lost it.
 
-A message counts as lost once two looks in a row found it neither in the stream nor arrived. The other side says that
-a message arrived before it takes it out of the stream, so a team that is offline loses nothing and raises no alarm.
+A message counts as lost once two looks in a row found it neither in the stream nor arrived. The other side reports
+a message as arrived before it takes it out of the stream. So an offline team loses nothing and raises no alarm.
 """
 
 import time

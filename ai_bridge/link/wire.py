@@ -19,7 +19,7 @@ SUBJECTS = {
     RECEIPTS: ["aibridge.receipt.>"],
     CARDS: ["aibridge.card.>", "aibridge.team.*"],
 }
-# The sender's address where it lives, how often this message came back and was sent again, and its file's name there.
+# The sender's address in its own team, how often the message came back and was sent again, its file's name there.
 SENDER, ATTEMPT, NAME = "Ai-Bridge-Sender", "Ai-Bridge-Attempt", "Ai-Bridge-Name"
 ARRIVED, READ, MALFORMED = "arrived", "read", "malformed"
 _REASON_LENGTH = 2000
@@ -134,6 +134,7 @@ class Receipt:
         self.reason = _line(reason, _REASON_LENGTH)
 
     def as_bytes(self) -> bytes:
+        """Return the receipt as the JSON that is published."""
         said = {"id": self.id, "recipient": self.recipient, "state": self.state, "reason": self.reason}
         return json.dumps(said).encode()
 

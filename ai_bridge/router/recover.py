@@ -78,6 +78,7 @@ class _ReleaseCounts:
             self._counts = {key: count for key, count in found.items() if isinstance(count, int)}
 
     def get(self, key: str) -> int:
+        """Return how often the file of that key was found claimed."""
         return self._counts.get(key, 0)
 
     def add(self, keys: list[str]) -> None:

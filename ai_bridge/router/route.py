@@ -222,7 +222,7 @@ class Router:
         return judge.see_to(self.mailboxes, voter, parsed, recipient, self.settings.max_message_bytes)
 
     def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
-        """Of two files with the same ID remove the later if both have the same content, else reject it."""
+        """Remove the claimed file if the earlier file with its ID has the same content; else reject it."""
         here = outbox.file(PROCESSING, name)
         raw = untrusted.read_file(here, self.settings.max_message_bytes)
         same = self._holds(outbox.file(state, file_name(id_, recipient)), raw)

@@ -1,8 +1,8 @@
 """The accounts in the server's configuration: one for the administrator, and one for each team.
 
-An account is a world of subjects of its own. A team's account imports only what the team uses, so whatever the team
-publishes, subscribes to, or names as the subject of an answer stays in its account. Permissions of users in one
-shared account would not do: the server sends answers to any subject a request names, in that account.
+An account is a world of subjects of its own. A team's account imports only the subjects that the team uses. All that
+the team publishes, subscribes to, or names for an answer stays in its account. Permissions of users in one shared
+account would not do: the server sends answers to any subject a request names, in that account.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a team uses on the server: its claim of a name, its consumers, and all cards. It makes no stream."""
+"""The server as a team uses it: its claim of a name, its consumers, and all cards. No stream is made here."""
 
 from __future__ import annotations
 
