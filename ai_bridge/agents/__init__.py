@@ -1,5 +1,5 @@
-"""The agents: who there is, who is online, and who I am.
+"""The agents: their cards and names, which of them are online, and which one runs this process.
 
-Call `identity.who` for the agent that runs this process, `resolve.resolve_recipients` for whom a name means,
-`cards.load` for what an agent says of itself, and `presence.online` for live sessions.
+Call `identity.who` for the agent that runs this process, `resolve.resolve_recipients` for the agents that names mean,
+`cards.load` for an agent's card, and `presence.online` for the agents with live sessions.
 """

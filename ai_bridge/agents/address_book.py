@@ -1,4 +1,4 @@
-"""All cards at once: what was read of each is remembered, so that a thousand unchanged ones cost a stat each."""
+"""All cards at once. A cache keeps what each card said, so that an unchanged card costs only one `stat`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from ai_bridge.system import state_files
 
 
 def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
-    """Return every card that is whole, by its address and without its text.
+    """Return every undamaged card by its address, with its fields and without its text.
 
-    If a card cannot be read just now, its fields are those read before: the state directory remembers them.
+    If a card cannot be read just now, its fields are those of the last reading. Writes a cache into the state
+    directory if a card has changed. Raises OSError if the folder of the cards cannot be listed.
     """
     memory = _memory(mailboxes)
     before, now = _remembered(memory), {}
@@ -37,7 +38,7 @@ def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
 
 
 def last_read(mailboxes: Mailboxes, address: str) -> Card:
-    """Return what was last read of an agent's card by `load_all`; an empty one where nothing was."""
+    """Return the agent's card as `load_all` last read it; an empty card if it never did."""
     return Card(address, (_remembered(_memory(mailboxes)).get(address) or [None, None])[1] or {})
 
 
@@ -46,7 +47,7 @@ def _memory(mailboxes: Mailboxes) -> str:
 
 
 def _marks(folder: str) -> dict[str, list[int]]:
-    """Return for each agent that has a card what changes when the card does; nothing of one that cannot be asked."""
+    """Return a mark for each agent with a card, which changes when the card does; [] if the disk refuses the mark."""
     found: dict[str, list[int]] = {}
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
@@ -67,7 +68,7 @@ def _mark(path: str) -> list[int]:
 
 
 def _fields_or_none(mailboxes: Mailboxes, address: str) -> dict[str, str] | None:
-    """Return the fields of a card, None of a damaged one; raises `DiskError`."""
+    """Return the fields of a card, None if it is damaged; raises `DiskError`."""
     try:
         return cards.load(mailboxes, address).fields
     except BadCard:
@@ -75,7 +76,7 @@ def _fields_or_none(mailboxes: Mailboxes, address: str) -> dict[str, str] | None
 
 
 def _remembered(path: str) -> dict[str, Any]:
-    """Return what was read before; nothing where that is damaged: it is only a cache."""
+    """Return the content of the cache, {} if it is damaged or missing."""
     with suppress(OSError, ValueError, RecursionError), open(path, encoding="utf-8") as file:
         found = json.load(file)
         if isinstance(found, dict) and all(_is_entry(entry) for entry in found.values()):

@@ -1,4 +1,4 @@
-"""The address book: one card an agent, `agents/<address>.md`, written by whoever shares the mailboxes."""
+"""The cards: one file per agent, `agents/<address>.md`, which everyone who shares the mailboxes can read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ai_bridge.message.address import checked, name_from
 from ai_bridge.system import durable, front_matter, state_files, times
 from ai_bridge.system.locks import Lock
 
-# Which machine it lives on, and how it is reached: written by the program alone.
+# The machine that the agent lives on, and how it is reached. Only the program writes these fields.
 WRITTEN = ("home", "epoch", "next", "link", "remote", "gone")
 FIELDS = ("name", "display", *WRITTEN, "client", "project", "description", "since", *policy.FIELDS)
 TEXT = "text"
@@ -43,9 +43,9 @@ class CardBusy(BadField):
 
 
 class Card:
-    """What is known of one agent: `fields`, each a text (`FIELDS` and whatever else is there), and `text`.
+    """The card of one agent: its `fields`, each a text (those of `FIELDS`, and any others), and its `text`.
 
-    `rest` is what else its front matter holds: lists and the like, which mean nothing here and are kept.
+    `rest` holds the other values of its front matter, such as lists. They mean nothing here, and are kept.
     """
 
     __slots__ = ("address", "fields", "rest", "text")
@@ -59,17 +59,17 @@ class Card:
         self.rest = rest or {}
 
     def get(self, field: str) -> str:
-        """Return a field, '' where the card has none."""
+        """Return a field, '' if the card does not have it."""
         return self.fields.get(field, "")
 
     @property
     def display(self) -> str:
-        """The agent as people call it: what the card says, else `name (project)`."""
+        """The agent's name for people: the field `display`, else `name (project)`."""
         return self.get("display") or display(self.address, self.get("project"))
 
 
 def display(address: str, project: str) -> str:
-    """Return the display form of an address: `Aragon (myproject)`."""
+    """Return the name for people: `Aragon (myproject)`, or only the name if `project` is ''."""
     name = address.partition("@")[0]
     return f"{name} ({project})" if project else name
 
@@ -78,12 +78,12 @@ def display(address: str, project: str) -> str:
 
 
 def card_path(mailboxes: Mailboxes, address: str) -> str:
-    """Return where the card of an agent lies."""
+    """Return the path of an agent's card; raises `BadAddress`."""
     return card_files.path_of(mailboxes, checked(address))
 
 
 def load(mailboxes: Mailboxes, address: str) -> Card:
-    """Return the card of an agent, an empty one where there is none; raises `BadCard` or `DiskError`."""
+    """Return the card of an agent, an empty card if there is none; raises `BadCard` or `DiskError`."""
     path = card_path(mailboxes, address)
     try:
         file = card_files.read(path)
@@ -100,7 +100,7 @@ def load(mailboxes: Mailboxes, address: str) -> Card:
 
 
 def as_text(mailboxes: Mailboxes, address: str) -> str:
-    """Return an agent's card as it stands, to be edited, even if it is damaged; a new one where nothing is there.
+    """Return the text of an agent's card for an editor, even if the card is damaged; a new card if there is none.
 
     A card that is too long is cut. Raises OSError.
     """
@@ -111,7 +111,7 @@ def as_text(mailboxes: Mailboxes, address: str) -> str:
 
 
 def is_damaged(mailboxes: Mailboxes, address: str) -> bool:
-    """Tell whether an agent has a card that is none; raises `DiskError`."""
+    """Tell whether an agent's card is damaged; raises `DiskError`."""
     try:
         load(mailboxes, address)
     except BadCard:
@@ -120,9 +120,11 @@ def is_damaged(mailboxes: Mailboxes, address: str) -> bool:
 
 
 def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
-    """Put a text in the place of an agent's card.
+    """Replace an agent's card by `text`, which a person edited; takes the card's lock.
 
-    Raises `BadField` where that is no card: it is kept in the state directory, for its writer to mend.
+    Raises `BadField` if the text is no valid card, or if another process changes the card just now. It then keeps the
+    text in the state directory, so that its writer can fix it. Raises `LivesElsewhere` if another machine writes
+    this card.
     """
     _check_home(mailboxes, address)
     try:
@@ -143,9 +145,10 @@ def _card(address: str, metadata: dict[str, Any], text: str) -> Card:
 
 
 def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
-    """Set fields, and `text`, of an agent's card, keeping the rest; an empty value removes a field.
+    """Set fields, and `text`, of an agent's card, and keep the rest; an empty value removes a field.
 
-    Raises `BadField` for what a card does not have or hold, `BadCard` where the present card is damaged.
+    Takes the card's lock, writes the card and returns it. Raises `BadField` for an unknown field or a bad value, and
+    `BadCard` if the present card is damaged. Raises `CardBusy`, or `LivesElsewhere` if another machine writes it.
     """
     settable = (*(name for name in FIELDS[1:] if name not in WRITTEN), TEXT)
     for name in changes:
@@ -169,7 +172,10 @@ def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
 
 
 def put(mailboxes: Mailboxes, address: str, fields: dict[str, str]) -> None:
-    """Set fields of an agent's card, of those the program alone writes, too; an empty value removes one."""
+    """Set fields of an agent's card without a check, also those that only the program writes; '' removes one.
+
+    Takes the card's lock. Raises `BadCard`, `BadField` or OSError.
+    """
     with _held(mailboxes, address):
         card = load(mailboxes, address)
         card.fields = {"name": address} | card.fields | fields
@@ -177,16 +183,17 @@ def put(mailboxes: Mailboxes, address: str, fields: dict[str, str]) -> None:
 
 
 def _check_home(mailboxes: Mailboxes, address: str) -> None:
-    """Raise `LivesElsewhere` where another machine writes this card: two writers make two cards."""
+    """Raise `LivesElsewhere` if another machine writes this card: two writers would make two cards."""
     known = homes.Homes(mailboxes)
     if known.is_elsewhere(address):
         known.check(address)
 
 
 def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str = "") -> None:
-    """Write an agent's card at first contact, or fill in what it leaves out; what it says is never changed.
+    """Write an agent's card at first contact, or fill in its missing fields; never changes a field that is there.
 
-    A damaged card is left to its owner.
+    Takes the card's lock if there is something to write. Leaves a damaged card, and the card of an agent that lives
+    on another machine, as they are. Raises `CardBusy` or OSError.
     """
     known = {"home": this_machine.here(), "client": client, "project": _project(address, project)}
     with suppress(BadCard):
@@ -202,7 +209,7 @@ def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str
 
 
 def _project(address: str, folder: str) -> str:
-    """Return an agent's project: its address's own, written as the folder is if that is the one; else the folder."""
+    """Return an agent's project: that of its address, else `folder`; if both are the same, as `folder` spells it."""
     own = address.partition("@")[2]
     return folder if own in ("", name_from(folder)) else own
 
@@ -215,7 +222,7 @@ def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:
 
 
 def _save(mailboxes: Mailboxes, card: Card) -> None:
-    """Write a card, replacing what was there."""
+    """Write a card in place of the present one; raises `BadField` if it is too large."""
     raw = front_matter.format_page(
         {name: value for name, value in card.fields.items() if value} | card.rest, card.text
     )
@@ -240,7 +247,7 @@ def _check_field(name: str, value: str) -> None:
 
 
 def _held(mailboxes: Mailboxes, address: str) -> Lock:
-    """Return the lock by which one process at a time changes a card, taken."""
+    """Take and return the lock with which one process at a time changes a card; raises `CardBusy`."""
     lock = Lock(mailboxes.lock_file("card", address))
     if not lock.acquire("card", address, _PATIENCE_S):
         raise CardBusy(agent=address)

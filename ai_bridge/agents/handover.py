@@ -1,8 +1,8 @@
-"""An agent moves to another machine: its home gives it away, or a person takes it from a machine that is gone.
+"""Moves an agent to another machine: its home gives it away, or a person takes it from a machine that is gone.
 
-At every moment one machine at most believes it is the home: who gives an agent away holds its locks, and writes the
-card as the last thing it does for the agent; who gets it begins when it reads that card. Only a home that is taken by
-force rests on a person's word that its machine is off.
+At every moment at most one machine believes that it is the home. The old home holds the agent's locks, and writes the
+card as the last thing it does for the agent. The new home begins when it reads that card. A home taken by force is
+the exception: there a person states that the old machine is off.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from ai_bridge.system import durable, state_files
 from ai_bridge.system.locks import Lock, holder
 
 _LOOK_S = 0.1
-# How long a router may take to come round to it: a sweep, and what follows.
+# How long a router may take to notice the move and make it: one sweep, and the work after it.
 _ROUTER_S = 20.0
-# How long the last moves made here may take to reach the others, before the card that says who moves next.
+# How long the last moves made here may take to reach other machines, before the card names the next home.
 _OUT_S = 10.0
 
 
@@ -40,7 +40,7 @@ class StillInUse(BridgeError):
 class NotInStep(BridgeError):
     exit_code = 3
     sentence = (
-        "{agent} stays here for now: what was done last on this machine has not reached another one; "
+        "{agent} stays here for now: the latest changes on this machine have not reached another one; "
         "`ai-bridge sync` says how the link stands"
     )
 
@@ -48,14 +48,17 @@ class NotInStep(BridgeError):
 class NotGiven(BridgeError):
     exit_code = 3
     sentence = (
-        "{home} was asked for {agent}, and has not given it within {seconds} s: it will when its router runs and no "
-        "session there is {agent}, while a router or a session runs here; "
+        "{home} was asked for {agent}, and has not given it within {seconds} s: it does so once its router runs and "
+        "{agent} has no session there, as long as a router or a session runs here; "
         "if that machine is gone for good: `ai-bridge card move-home {agent} --force`"
     )
 
 
 def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple[str, str]]:
-    """Return the agents that live here and are to move, and where to: so says their card, or another machine asks."""
+    """Return (agent, new home) for each agent that lives here and is to move.
+
+    The field `next` of its card names the new home, or another machine asks for the agent.
+    """
     found, asked = [], presence_pages.asked(mailboxes)
     for agent in agents:
         with suppress(BridgeError):
@@ -67,7 +70,11 @@ def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple
 
 
 def give(mailboxes: Mailboxes, agent: str, to: str) -> bool:
-    """Make another machine the agent's home; False while it is in use here. The caller holds its router lock."""
+    """Make the machine `to` the agent's home; False if the agent is in use here, or if changes are not out yet.
+
+    The caller holds the agent's router lock. Takes its session and reader locks meanwhile, waits up to 10 seconds
+    for Syncthing, and writes the card. Raises `BadCard`, `BadField` or OSError.
+    """
     locks = [Lock(mailboxes.lock_file(role, agent)) for role in (SESSION, "reader")]
     try:
         free = all(lock.acquire("handover", agent, patience_s=0.1) for lock in locks)
@@ -81,16 +88,16 @@ def give(mailboxes: Mailboxes, agent: str, to: str) -> bool:
 
 
 def _write(mailboxes: Mailboxes, agent: str, to: str) -> None:
-    """Remember the new home, then write it; what comes between the two, `mend` mends."""
-    cards.load(mailboxes, agent)  # a card that cannot be changed is refused before anything is
+    """Remember the new home, then write it into the card; after a crash between the two the router writes it."""
+    cards.load(mailboxes, agent)  # a card that cannot be changed is refused before anything is changed
     epoch = Homes(mailboxes).claim(agent).epoch + 1
     homes.remember(mailboxes, agent, Claim(to, epoch))
     cards.put(mailboxes, agent, {"home": to, "epoch": str(epoch), "next": ""})
-    durable.remove(mailboxes.state_file(homes.WANTED, agent), flush=True)  # else it is asked for again
+    durable.remove(mailboxes.state_file(homes.WANTED, agent), flush=True)  # else this machine would ask for it again
 
 
 def mend(mailboxes: Mailboxes, known: Homes) -> None:
-    """Write what this machine knows into cards that say less: a move was cut short, or an old card came back.
+    """Write the known home into cards that name an older one: a move was cut short, or an old card came back.
 
     Raises `BadCard`, `BadField` or OSError.
     """
@@ -102,9 +109,11 @@ def mend(mailboxes: Mailboxes, known: Homes) -> None:
 
 
 def move(mailboxes: Mailboxes, agent: str, to: str, by_force: bool, timeout_s: float) -> str:
-    """Move an agent to the machine `to`; returns the ID of its home, once it has it.
+    """Move an agent to the machine `to` ('': this one), and return the ID of its home once the move is done.
 
-    Raises `UnknownHome`, `StillInUse`, `NotInStep`, `NotGiven` (then it is asked for still) or `BadCard`.
+    If the agent lives on another machine, asks that machine and waits up to `timeout_s` seconds; with `by_force`
+    takes the agent without asking. Takes locks, writes the card and this machine's page. Raises `UnknownHome`,
+    `StillInUse`, `NotInStep`, `NotGiven` (this machine then goes on asking) or `BadCard`.
     """
     known, here = Homes(mailboxes), this_machine.here()
     to, now = _machine(mailboxes, to) if to else here, known.of(agent)
@@ -121,7 +130,7 @@ def move(mailboxes: Mailboxes, agent: str, to: str, by_force: bool, timeout_s: f
 
 
 def _give_away(mailboxes: Mailboxes, agent: str, to: str) -> None:
-    """Write the new home; a router at work here does it, at its next sweep, once its card says so."""
+    """Write the new home; if a router works here, name it as `next` in the card, and the router does the rest."""
     lock = Lock(mailboxes.lock_file("router", agent))
     if not lock.acquire("handover", agent, patience_s=0.1):
         cards.put(mailboxes, agent, {"next": to})
@@ -138,7 +147,7 @@ def _await_given(mailboxes: Mailboxes, agent: str, to: str) -> None:
     if _comes(mailboxes, agent, to, _ROUTER_S):
         return
     cards.put(mailboxes, agent, {"next": ""})
-    if Homes(mailboxes).of(agent) != to:  # nor in the last instant
+    if Homes(mailboxes).of(agent) != to:  # the router may have done it in the last instant
         _refuse(mailboxes, agent)
 
 
@@ -159,9 +168,9 @@ def _ask(mailboxes: Mailboxes, agent: str, now: str, timeout_s: float) -> None:
 
 
 def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float, is_asked: bool = False) -> bool:
-    """Wait until the card says that the agent lives there; False where it does not in time.
+    """Wait until the card says that the agent lives on `to`; False if it does not within `timeout_s` seconds.
 
-    Where it `is_asked` for, this machine says again and again that it still does: a page that is old counts no more.
+    If `is_asked`, this machine keeps asking for the agent: it renews its page, because an old page does not count.
     """
     deadline, known = time.monotonic() + timeout_s, Homes(mailboxes)
     while known.of(agent) != to:
@@ -174,7 +183,7 @@ def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float, is_asked
 
 
 def _machine(mailboxes: Mailboxes, name: str) -> str:
-    """Return the ID of the machine called so: by its whole ID, or by the label it begins with where that is one's."""
+    """Return the ID of the machine that `name` means: a whole ID, or a label with which only one ID begins."""
     known = presence.known_machines(mailboxes)
     meant = [one for one in known if name in (one, one.rpartition("-")[0])]
     if len(meant) != 1:

@@ -1,4 +1,4 @@
-"""Agents of other teams: those whose card names the link that carries their mail, and no router here serves."""
+"""Agents of other teams: their card names the link that carries their mail, and no router here serves them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ LINK, REMOTE, GONE = "link", "remote", "gone"
 
 
 def linked(mailboxes: Mailboxes) -> dict[str, Card]:
-    """Return the cards of the agents that are reached by a link, by their addresses here."""
-    from ai_bridge.agents import address_book  # whoever asks only about some agents needs no parser of cards
+    """Return the cards of the agents that a link reaches, by their addresses here."""
+    from ai_bridge.agents import address_book  # a caller that asks only about some agents needs no parser of cards
 
     return {name: card for name, card in address_book.load_all(mailboxes).items() if card.get(LINK)}
 
 
 def of_own_team(mailboxes: Mailboxes, agents: list[str]) -> list[str]:
-    """Return the agents that no link reaches."""
+    """Return those of `agents` that no link reaches."""
     homes = Homes(mailboxes)
     return [agent for agent in agents if not _is_linked(mailboxes, homes, agent)]
 
 
 def _is_linked(mailboxes: Mailboxes, homes: Homes, agent: str) -> bool:
-    """Tell whether a link reaches the agent, by what was last read of a card that cannot be read now.
+    """Tell whether a link reaches the agent; if its card cannot be read now, by the last reading of the card.
 
-    That is reliable, for an agent stays of its team.
+    The last reading is reliable, because an agent never changes its team.
     """
     try:
         return homes.claim(agent).link != ""

@@ -1,4 +1,4 @@
-"""All agents as one list: what each card says, who is online, and how much waits unread."""
+"""All agents as one list, each with its card, its presence, and its number of unread messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ai_bridge.system import times
 
 
 class Peer:
-    """One agent: its `card`, its `presence` (None where it never had a session), its number of `unread` messages."""
+    """One agent: its `card`, its `presence` (None if it never had a session), its number of `unread` messages."""
 
     __slots__ = ("address", "card", "presence", "unread")
 
@@ -38,7 +38,7 @@ class Peer:
         return (self.presence.home if self.presence and self.is_online else "") or self.card.get("home")
 
     def as_json(self) -> dict[str, object]:
-        """Return the agent as programs read it; times are RFC 3339, None where they are not known."""
+        """Return the agent as programs read it; times are RFC 3339, None if they are not known."""
         here = self.presence
         return {
             "address": self.address,
@@ -55,7 +55,7 @@ class Peer:
 
 
 def when(peer: Peer) -> str:
-    """Return whether the agent is online, or when it was last seen."""
+    """Return in words whether the agent is online, or when it was last seen."""
     here = peer.presence
     if here is not None and here.online:
         return f"online since {times.format_utc(here.since)}" if here.since else "online"

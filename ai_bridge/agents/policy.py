@@ -1,8 +1,8 @@
-"""What an agent's card says of mail from others: fields `accept`, `hold` and `refuse`, each naming senders or `*`.
+"""The rules of an agent's card for mail: its fields `accept`, `hold` and `refuse` name senders, or `*` for everybody.
 
-A sender that is named goes before `*`; said twice, the stricter counts; who is not spoken of is accepted. A card that
-is missing accepts. A damaged one holds everybody's mail, for it may have said so. One that cannot be read now says
-nothing yet. Cards as this program writes them are not parsed as YAML where they speak of nothing.
+A sender's own name counts before `*`. If several fields name a sender, the strictest counts. A sender that no field
+names is accepted. A missing card accepts all mail. A damaged card holds all mail, because it may have said so. A card
+that cannot be read now decides nothing yet. A card that this program wrote without such fields is not parsed as YAML.
 """
 
 from ai_bridge.errors import Malformed
@@ -16,7 +16,7 @@ FIELDS = ACCEPT, HOLD, REFUSE = ("accept", "hold", "refuse")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    # By field the senders it names.
+    # The senders that each field names, by field.
     Rules = dict[str, list[str]]
 
 
@@ -26,18 +26,18 @@ class RefusedByCard(Malformed):
 
 
 def entries(value: object) -> list[str]:
-    """Return what a field names: a text with commas or blanks between, or a list of such."""
+    """Return the entries of a field: of a text with commas or blanks between them, or of a list of such texts."""
     texts = value if isinstance(value, list) else [value]
     return [entry for text in texts if isinstance(text, str) for entry in text.replace(",", " ").split()]
 
 
 def is_entry(text: str) -> bool:
-    """Tell whether a field may name that."""
+    """Tell whether `text` is a valid entry of a field: an address or `*`."""
     return text == EVERYONE or is_address(text)
 
 
 def verdict(rules: "Rules", sender: str) -> str:
-    """Return the field that decides on mail from `sender`."""
+    """Return the field that decides on mail from `sender`: `accept`, `hold` or `refuse`."""
     for entry in (sender, EVERYONE):
         for field in (REFUSE, HOLD, ACCEPT):
             if entry in rules.get(field, ()):
@@ -46,7 +46,7 @@ def verdict(rules: "Rules", sender: str) -> str:
 
 
 def refuses(mailboxes: Mailboxes, recipient: str, sender: str) -> bool:
-    """Tell whether the recipient's card refuses mail from `sender`; a router asks again what cannot be read now."""
+    """Tell whether a recipient's card refuses mail from `sender`; False if it is unreadable: a router asks again."""
     try:
         card = card_files.read(card_files.path_of(mailboxes, recipient))
     except OSError:
@@ -56,7 +56,7 @@ def refuses(mailboxes: Mailboxes, recipient: str, sender: str) -> bool:
 
 
 class Policy:
-    """What one card says: its `rules`, and the `damage` that keeps it from saying more, '' where there is none."""
+    """The policy of one card: its `rules`, and its `damage`, which hides other rules; '' if it has none."""
 
     __slots__ = ("damage", "rules")
 
@@ -66,7 +66,7 @@ class Policy:
 
 
 class Policies:
-    """The policies of all recipients; a card is looked at once until `look_again`."""
+    """The policies of all recipients; reads each card only once until `look_again`."""
 
     __slots__ = ("_cards", "_looked")
 
@@ -75,18 +75,21 @@ class Policies:
         self._looked: dict[str, Policy] = {}
 
     def verdict(self, recipient: str, sender: str) -> str:
-        """Return the field of the recipient's card that decides on mail from `sender`; raises OSError."""
+        """Return the field of the recipient's card that decides on mail from `sender`; `hold` if the card is damaged.
+
+        Raises OSError.
+        """
         found = self._of(recipient)
         if found.damage:
             return HOLD
         return verdict(found.rules, sender) if found.rules else ACCEPT
 
     def damage(self, recipient: str) -> str:
-        """Return what is wrong with the recipient's card, '' if nothing is or there is none; raises OSError."""
+        """Return what is wrong with the recipient's card, '' if it is whole or missing; raises OSError."""
         return self._of(recipient).damage
 
     def look_again(self) -> None:
-        """Look at the cards again from now on."""
+        """Forget all policies, so that the cards are read again."""
         self._looked.clear()
 
     def _of(self, recipient: str) -> Policy:
@@ -103,7 +106,7 @@ class Policies:
 
 
 def _policy(card: CardFile) -> Policy:
-    """Return what a card says of mail: nothing if it is whole and neither holds nor refuses."""
+    """Return the policy of a card; it is empty if the card is whole, and neither holds nor refuses mail."""
     if card.wrong or (not any(word.encode() in card.raw for word in (HOLD, REFUSE)) and card.is_plain()):
         return Policy({}, card.wrong)
     try:

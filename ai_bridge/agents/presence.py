@@ -1,8 +1,8 @@
-"""Who is online: on this machine by the locks that live sessions hold, on others by what their own page says.
+"""Finds the agents that are online: by the locks of live sessions on this machine, by the pages of other machines.
 
-A lock needs no heartbeat and leaves no ghosts. It does not reach another machine, so where the mailboxes are
-shared each machine keeps a page, `presence/<home>.md`, that it alone writes. Whether a page is fresh is judged
-by the changes seen here, never by comparing two machines' clocks.
+A lock needs no heartbeat and leaves no ghosts, but it does not reach another machine. If the mailboxes are shared,
+each machine keeps a page, `presence/<home>.md`, which it alone writes. A page counts as fresh by the changes seen
+here, never by a comparison of two machines' clocks.
 """
 
 import os
@@ -16,16 +16,16 @@ from ai_bridge.system import durable, front_matter, times, untrusted
 from ai_bridge.system.locks import Holder, Lock, holder
 
 SESSION = "session"
-# Of the agents that are not online a page tells the latest only.
+# A page names this many agents that are not online, those seen last.
 _SEEN = 200
 _TEXT = "Which agents have a session on this machine. Only this machine writes this page; it is of no use to edit it."
 
 
 class Presence:
-    """One agent's: whether it is `online`, the `home` its session is on, `since` when, and when it was last `seen`.
+    """The presence of one agent: if it is `online`, `since` when, when it was last `seen`, and its session's `home`.
 
-    Times are seconds since the epoch, by the clock of the session's machine; 0 where they are not known.
-    `client` is known of sessions on this machine only.
+    Times are seconds since the epoch, by the clock of the session's machine; 0.0 if they are not known.
+    `home` is a machine's ID. `client` is known only for sessions on this machine, else ''.
     """
 
     __slots__ = ("client", "home", "online", "seen", "since")
@@ -39,7 +39,7 @@ class Presence:
 
 
 def all_presences(mailboxes: Mailboxes) -> dict[str, Presence]:
-    """Return what is known of each agent that has a session, or ever had one that is remembered."""
+    """Return the presence of each agent that has a session, or that is known to have had one."""
     found = _elsewhere(mailboxes)
     for agent, own in _here(mailboxes).items():
         other = found.get(agent)
@@ -57,8 +57,8 @@ def online(mailboxes: Mailboxes) -> set[str]:
 
 
 def known_machines(mailboxes: Mailboxes) -> set[str]:
-    """Return the IDs of all machines that are known: this one, those with a page, and those that agents live on."""
-    from ai_bridge.agents import address_book  # a parser of cards, which most that ask who is online can do without
+    """Return the IDs of all known machines: this one, those with a page, and those that agents live on."""
+    from ai_bridge.agents import address_book  # a parser of cards, which most callers of this module do not need
 
     named = {card.get("home") for card in address_book.load_all(mailboxes).values()}
     homed = {one for one in named if this_machine.is_home(one)}
@@ -66,7 +66,7 @@ def known_machines(mailboxes: Mailboxes) -> set[str]:
 
 
 def session(mailboxes: Mailboxes, agent: str) -> Holder | None:
-    """Return the live session that has this address on this machine, if there is one."""
+    """Return the live session that has this address on this machine, None if there is none."""
     return holder(mailboxes.lock_file(SESSION, agent))
 
 
@@ -87,7 +87,7 @@ def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
 
 
 def _lock_names(mailboxes: Mailboxes) -> list[tuple[str, str]]:
-    """Return (role, agent) of the locks that tell of an agent's sessions and readers; the sessions first."""
+    """Return (role, agent) of the locks of agents' sessions and readers, the sessions first."""
     names = untrusted.listed(mailboxes.state_file("locks"))
     parts = [name.removesuffix(".lock").partition("-") for name in names]
     found = [(role, agent) for role, _, agent in parts if role in (SESSION, "reader") and address.is_address(agent)]
@@ -98,7 +98,7 @@ def _lock_names(mailboxes: Mailboxes) -> list[tuple[str, str]]:
 
 
 def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
-    """Return the presence of agents that other machines' pages tell of."""
+    """Return the presence of the agents that other machines' pages name."""
     found: dict[str, Presence] = {}
     for name in presence_pages.pages(mailboxes):
         raw, said = presence_pages.read_page(mailboxes, name)
@@ -117,11 +117,11 @@ def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
 
 
 def announce(mailboxes: Mailboxes, is_up: bool = False) -> bool:
-    """Write this machine's page if it is time to; True where it was written.
+    """Write this machine's page if it is due; True if it was written. Takes the page's lock; raises OSError.
 
-    It is time when a session came or went, and every `HEARTBEAT_S` seconds while there is one, or a router asks
-    (`is_up`). Where no other
-    machine has a page or is an agent's home nobody would read it, and none is written.
+    The page is due when a session came or went, or when the list of agents that this machine asks for has changed.
+    It is also due every `HEARTBEAT_S` seconds while there is a session, or if a router asks (`is_up`). No page is
+    written if no other machine has a page or is an agent's home: nobody would read it.
     """
     if not _has_others(mailboxes):
         return False
@@ -158,7 +158,7 @@ def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
 
 
 def _times(said: object) -> list[tuple[str, float]]:
-    """Return the agents and times of one part of a page, leaving out what is neither."""
+    """Return (agent, time) for each valid entry of one part of a page; times are seconds since the epoch."""
     entries = said.items() if isinstance(said, dict) else ()
     named = [(agent, at) for agent, at in entries if isinstance(agent, str) and address.is_address(agent)]
     return [(agent, times.parse_utc(at)) for agent, at in named]

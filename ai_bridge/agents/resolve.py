@@ -1,4 +1,4 @@
-"""Finds out which agents a name means: an address, a short name, or `*` for all others."""
+"""Resolves a name to agents: an address, a short name, or `*` for all others."""
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -15,7 +15,7 @@ class AmbiguousAgent(BridgeError):
 
 
 def resolve_agent(mailboxes: Mailboxes, name: str) -> str:
-    """Return the known agent that `name` means: itself, or for `mini` the one `mini@…` online, or the only one.
+    """Return the known agent that `name` means: itself, or for `mini` the only `mini@…`, or the one online.
 
     Raises `AmbiguousAgent` if there are several, and what `Mailboxes.known` raises if there is none.
     """
@@ -28,7 +28,7 @@ def resolve_agent(mailboxes: Mailboxes, name: str) -> str:
 
 
 def _the_one_online(mailboxes: Mailboxes, name: str, meant: list[str]) -> str:
-    from ai_bridge.agents import presence  # only a name that several may have is worth asking who is online
+    from ai_bridge.agents import presence  # needed only if several agents may be meant
 
     everywhere = presence.online(mailboxes)
     awake = [agent for agent in meant if agent in everywhere]
@@ -39,12 +39,15 @@ def _the_one_online(mailboxes: Mailboxes, name: str, meant: list[str]) -> str:
 
 
 def resolve_writer(mailboxes: Mailboxes, name: str) -> str:
-    """Return who is meant by `name` if the postmaster may be meant, too; raises as `resolve_agent` does."""
+    """Return the postmaster if `name` is its address, else the agent as `resolve_agent` does."""
     return name if name == address.POSTMASTER else resolve_agent(mailboxes, name)
 
 
 def resolve_recipients(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
-    """Return the known agents that `wanted` names, `*` standing for all but the sender; raises `BridgeError`."""
+    """Return the known agents that `wanted` names, each once; raises a `BridgeError`.
+
+    Each text of `wanted` is a list as in `To`. `*` stands for all agents of this team except the sender.
+    """
     entries = list(dict.fromkeys(entry for text in wanted for entry in address.split_list(text)))
     if address.EVERYONE in entries:
         return _everyone_else(mailboxes, sender)

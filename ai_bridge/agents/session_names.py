@@ -1,7 +1,7 @@
-"""The name of a session: its agent's address while that is free, else the next one, held by a lock while it lives.
+"""The name of a session: its agent's address if that is free, else the next free one. A lock holds it.
 
-A name is never taken from a live session. A session that comes back (its client tells the same key) gets the name
-it had, if nobody has it now.
+A name is never taken from a live session. A session that comes back (its client gives the same key) gets its earlier
+name again, if that name is free now.
 """
 
 import os
@@ -29,7 +29,7 @@ class TooManySessions(BridgeError):
 
 
 class Name:
-    """The address a session has, `why` it is that one, and the lock that keeps it."""
+    """The `address` of a session, the reason for it (`why`), and the lock that keeps it."""
 
     __slots__ = ("_lock", "address", "why")
 
@@ -40,23 +40,24 @@ class Name:
 
     @property
     def is_held(self) -> bool:
-        """Whether the name is still this session's: it is not once the state directory was removed."""
+        """Whether the session still has the name: it has lost the name if the state directory was removed."""
         return self._lock.is_in_place
 
     def touch(self) -> None:
-        """Note that the session was at work just now, for when it will have been seen last."""
+        """Note on the lock file that the session is at work now; this becomes the time when it was last seen."""
         with suppress(OSError):
             durable.set_written(self._lock.path, time.time_ns())
 
     def release(self) -> None:
-        """Give the name back."""
+        """Give the name back: release its lock."""
         self._lock.release()
 
 
 def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = "") -> Name:
-    """Return a name for a session of the agent `wanted`, its lock taken; `key` tells the same session come back.
+    """Take the lock of a free name for a session of the agent `wanted`, and return the name.
 
-    Raises `TooManySessions` or OSError.
+    `key` identifies a session that comes back, '' if its client gives none. Waits up to 2 seconds for an earlier
+    session to end. Remembers the name in the state directory. Raises `TooManySessions` or OSError.
     """
     known = Homes(mailboxes)
     for name, why in _names(mailboxes, known, wanted.address, key):
@@ -73,13 +74,13 @@ def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = ""
 
 
 def _may_be_taken(mailboxes: Mailboxes, name: str, wanted: str) -> bool:
-    """Tell whether a further session may have a name: not one that somebody made an agent of."""
+    """Tell whether a further session may have a name: it may not if somebody created an agent of that name."""
     made = mailboxes.outbox(name).is_there()
     return name == wanted or not made or os.path.exists(_marker(mailboxes, name))
 
 
 def _mark(mailboxes: Mailboxes, name: str) -> None:
-    """Note that a session had the name."""
+    """Note in the state directory that a session had the name."""
     with suppress(OSError):
         durable.make_directory(os.path.dirname(_marker(mailboxes, name)))
         os.close(durable.open_own(_marker(mailboxes, name)))
@@ -90,7 +91,7 @@ def _marker(mailboxes: Mailboxes, name: str) -> str:
 
 
 def _names(mailboxes: Mailboxes, known: Homes, agent: str, key: str) -> Iterator[tuple[str, str]]:
-    """Yield the addresses a session may have, the best first, and what to say of each besides."""
+    """Yield (address, addition to `why`) for each address that the session may have, the best first."""
     wanted, elsewhere = agent, ""
     if known.is_elsewhere(agent):
         wanted, elsewhere = local(agent, this_machine.label()), f"; {agent} lives on {known.of(agent)}"

@@ -1,4 +1,4 @@
-"""Reading: bring mail in, wait for it, show it within a budget, and acknowledge it once it was taken.
+"""Reading: brings mail in, waits for it, shows it within a budget, and acknowledges it once the reader has it.
 
-Call `fetch.fetch` for what is unread now, `fetch.wait` to wait, and `framing.reply` to show mail to a model.
+Call `fetch.fetch` for the mail that is unread now, `fetch.wait` to wait, and `framing.reply` to show mail to a model.
 """

@@ -1,4 +1,4 @@
-"""What is unread for me now, router or no router: a reader that finds none at work makes the pass itself."""
+"""Fetches unread mail with or without a router: a reader that finds no router at work makes the pass itself."""
 
 import math
 import time
@@ -20,8 +20,8 @@ _ROUTER_PATIENCE_S = 1.0
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0001, 0.002
 # A share's server is asked at each look.
 _SHARE_LOOKS_S = (0.02, 0.2)
-# After so many wakes in a row that brought no mail a waiting reader rests between two looks: so many times as long as
-# the last one took, so that others' mail costs it a fifth of a core at most, but no longer than that.
+# After `_MANY_WAKES` wakes in a row without mail, a waiting reader rests after each look, `_REST_LOOKS` times as long
+# as the look took, but at most `_REST_S` seconds. So other agents' mail costs it at most a fifth of a core.
 _MANY_WAKES, _REST_LOOKS, _REST_S = 20, 4, 0.05
 
 
@@ -30,17 +30,26 @@ def _any(one: Waiting) -> bool:
 
 
 def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
-    """Return what is unread for the agent, everything included that was dropped before the call."""
+    """Return the agent's unread mail, oldest first, including all that was dropped before the call.
+
+    If `sender` is given, only its mail counts. Takes free router locks for a moment, and then recovers and delivers
+    as a router does; else waits up to a second for the router at work. Removes a message that a sync tool brought
+    back after it was read. It takes no reader lock: a caller that acknowledges the mail holds that lock.
+    Raises `NotMailboxes`, `ShareIsGone`, `LinkInside` or OSError.
+    """
     return _Reader(mailboxes, agent, settings, sender).fetch()
 
 
 def bring_in(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
-    """Have what is dropped for the agent delivered: by the router at work, else by making the pass here."""
+    """Get the mail that is dropped for the agent delivered: by the router at work, else by a pass made here.
+
+    Takes router locks, waits and raises as `fetch` does.
+    """
     _Reader(mailboxes, agent, settings).bring_in()
 
 
 class _Reader:
-    """The looks of one reader: at everything, or only at some outboxes, by the agents the last look at all noted."""
+    """One reader. It looks at all outboxes or at some of them, and knows the agents as of its last look at all."""
 
     def __init__(
         self,
@@ -58,20 +67,20 @@ class _Reader:
         self._homes = Homes(mailboxes)
 
     def fetch(self) -> list[Waiting]:
-        """Look at everything at once."""
+        """Look at all outboxes at once; returns the unread mail."""
         self.mailboxes.check()
         return self._unread(self.bring_in())
 
     def bring_in(self) -> list[Outbox]:
-        """Have what is dropped anywhere delivered; returns all outboxes."""
+        """Get dropped mail of all outboxes delivered; returns all outboxes."""
         outboxes = self._router.look()
         self._bring_in(outboxes, everything=True)
         return outboxes
 
     def sweep(self, wake: Wake) -> list[Waiting]:
-        """Look at everything, part by part; where the wake hints meanwhile comes first.
+        """Look at all outboxes, part by part; outboxes that the wake hints at meanwhile come first.
 
-        What a router at work is about to deliver is not waited for: that will be an arrival.
+        It does not wait for mail that a router at work is about to deliver, because that mail wakes the reader.
         """
         self.mailboxes.check()
         for part in parts(self._router.look()):
@@ -82,7 +91,7 @@ class _Reader:
         return []
 
     def look(self, outboxes: list[Outbox], patient: bool = True) -> list[Waiting]:
-        """Look only at these; recovery, which is of everything, is then for when something is claimed there."""
+        """Look only at these outboxes; it recovers only if a file is claimed there, since recovery looks at all."""
         self._bring_in(outboxes, patient=patient)
         return self._unread(outboxes)
 
@@ -93,7 +102,7 @@ class _Reader:
     def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:
         locks = self._free_router_locks(outboxes)
         if not locks:
-            # For an agent that does not live here no router comes: what is delivered elsewhere is not waited for.
+            # No router here serves an agent that lives elsewhere: do not wait for a delivery on another machine.
             if patient and self._homes.is_routed_here(self.agent):
                 self._await_router(outboxes, everything)
             return
@@ -108,11 +117,11 @@ class _Reader:
             _release(locks)
 
     def _is_claimed(self, outboxes: list[Outbox]) -> bool:
-        """Tell whether a dead router claimed something there that may be ours."""
+        """Tell whether a dead router claimed a file there that may be ours."""
         return any(self._router.may_be_ours(name) for outbox in outboxes for name in outbox.visible(PROCESSING))
 
     def _free_router_locks(self, outboxes: list[Outbox]) -> dict[str, Lock]:
-        """Take the agent's router lock if it is free, and those of senders whose mail needs their own router."""
+        """Take the agent's router lock, {} if it is not free, and those of senders whose mail needs their router."""
         locks: dict[str, Lock] = {}
         try:
             if not self._take(self.agent, locks):
@@ -136,7 +145,7 @@ class _Reader:
         return taken
 
     def _await_router(self, outboxes: list[Outbox], everything: bool) -> None:
-        """Wait, within bounds, until the router at work has moved what was dropped for the agent."""
+        """Wait until the router at work has moved the mail for the agent, at most `_ROUTER_PATIENCE_S` seconds."""
         first, last = _SHARE_LOOKS_S if self._router.is_network else (_FIRST_LOOK_S, _LAST_LOOK_S)
         deadline, pause = time.monotonic() + _ROUTER_PATIENCE_S, first
         while self._is_on_its_way(outboxes) and time.monotonic() < deadline:
@@ -156,7 +165,7 @@ def _release(locks: dict[str, Lock]) -> None:
 
 
 def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:
-    """Return the wake of a reader: mail arrives for it by delivery, and by a drop where no router works."""
+    """Return a wake for a reader: it wakes at a delivery, and at a drop, because there may be no router."""
 
     def directories() -> Iterable[str]:
         outboxes = mailboxes.outboxes()
@@ -175,11 +184,12 @@ def wait(
     each_sweep: Callable[[], bool] = lambda: True,
     is_wanted: Callable[[Waiting], bool] = _any,
 ) -> list[Waiting]:
-    """Return what is unread for the agent as soon as there is something, or nothing after `timeout_s` seconds.
+    """Return the agent's unread mail as soon as there is some, [] after `timeout_s` seconds (None: no limit).
 
-    `wake`, if given, is one of `open_wake`, which another thread may set; it is closed here. `each_sweep` is
-    called at every wake and sweep; where it returns False the wait ends. Of messages that are not wanted nothing is
-    said, as if they were not there.
+    `sender`, if given, is the only agent whose mail counts. Messages for which `is_wanted` is false are ignored.
+    `wake`, if given, comes from `open_wake`; another thread may set it, and this function closes it. The waiting
+    thread calls `each_sweep` at every wake and sweep, and the wait ends if that returns False.
+    Takes router locks and raises as `fetch` does.
     """
     deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
     reader = _Reader(mailboxes, agent, settings, sender, is_wanted)
@@ -194,6 +204,6 @@ def wait(
                 sweep_at = started + settings.sweep_s
             found = reader.sweep(wake) if hints is None else reader.look(hints)
             empty = empty + 1 if woken else 0
-            if not found and empty > _MANY_WAKES:  # others' mail, or a file that comes back again and again
+            if not found and empty > _MANY_WAKES:  # other agents' mail, or a file that comes back again and again
                 time.sleep(min(_REST_LOOKS * (time.monotonic() - started), _REST_S))
         return found

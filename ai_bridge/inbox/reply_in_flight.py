@@ -1,4 +1,4 @@
-"""A reply that is on its way: what it shows is acknowledged once it was taken, and stays unread if it was not."""
+"""A reply on its way: its messages are acknowledged once the client has taken it, and else stay unread."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from ai_bridge.text import printable
 
 
 class Hand:
-    """Messages shown whole in a reply, and all that are `named` in it; `then` is told whether it was taken.
+    """A reply with the messages that are `shown` whole in it, and all that are `named` in it.
 
-    Until it is settled no other session reads this agent's mail, if `lock` is its reader lock.
+    `lock`, if given, is the agent's reader lock: no other session reads its mail until the reply is settled.
+    `then` is called with True if the client took the reply, else with False.
     """
 
     __slots__ = ("is_settled", "lock", "named", "shown", "then")
@@ -31,7 +32,7 @@ class Hand:
         self.is_settled = False
 
     def settle(self, taken: bool) -> list[str]:
-        """Acknowledge the messages if the reply was taken; then let others read.
+        """Acknowledge the shown messages if the reply was `taken`; calls `then`, and releases the lock in any case.
 
         Returns a sentence for each message that the disk refused to move: it stays unread and is shown again.
         """
@@ -45,7 +46,7 @@ class Hand:
 
 
 def _acknowledge(one: Waiting) -> str:
-    """Acknowledge a message that was shown; returns why not, or ''."""
+    """Acknowledge a message that was shown; returns '', or why the disk refused."""
     try:
         one.acknowledge()
     except OSError as error:

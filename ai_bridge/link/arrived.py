@@ -1,6 +1,6 @@
-"""Which messages have arrived at their team, as its receipts say: a file of lines, so that it is not asked again.
+"""Remembers the messages that have arrived at their team, as its receipts say, in a file of lines.
 
-It is a cache and is never flushed: what it forgot is sent once more, and the other side knows it already.
+The file is a cache and is never flushed. A forgotten message may be sent once more, and the other side recognizes it.
 """
 
 import os
@@ -8,18 +8,18 @@ from contextlib import suppress
 
 from ai_bridge.system import durable
 
-# Lines, beyond those that still count, at which the file is written again.
+# The file is written again once it has this many lines that no longer count.
 _SPARE = 10_000
 _GONE = "-"
 
 
 def key_of(sender: str, name: str) -> str:
-    """Return what a message is called here: its file `name` in the outbox of `sender`."""
+    """Return the key of a message: its file `name` in the outbox of `sender`."""
     return f"{sender}/{name}"
 
 
 def load(path: str) -> set[str]:
-    """Return the keys of what has arrived."""
+    """Return the keys of the messages that have arrived, as the file at `path` has them; raises OSError."""
     found: set[str] = set()
     with suppress(FileNotFoundError), open(path, encoding="utf-8", errors="replace") as file:
         for line in map(str.strip, file):
@@ -31,7 +31,7 @@ def load(path: str) -> set[str]:
 
 
 class Arrived:
-    """What has arrived and has not ended."""
+    """The keys of the messages that have arrived and have not ended, in memory and in the file at `path`."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -44,13 +44,13 @@ class Arrived:
         return key in self._keys
 
     def add(self, key: str) -> None:
-        """Note that it has arrived; raises OSError."""
+        """Note in the file that the message has arrived; raises OSError."""
         if key not in self._keys:
             self._keys.add(key)
             self._append(key)
 
     def forget(self, key: str) -> None:
-        """Note that it has ended; raises OSError."""
+        """Note in the file that the message has ended; raises OSError."""
         if key in self._keys:
             self._keys.discard(key)
             self._append(_GONE + key)

@@ -1,4 +1,4 @@
-"""Who there is: learns the cards of other teams' agents, and publishes what changed of ours."""
+"""Exchanges cards: learns the cards of other teams' agents, and publishes those of ours that changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ai_bridge.router.log import LOGGER
 
 
 class Roster:
-    """The cards of one connection; `note` logs a sentence once."""
+    """The exchange of cards over one connection; `note` logs a sentence once."""
 
     def __init__(self, book: Book, note: Callable[[int, str], None]) -> None:
         self._book = book
@@ -24,12 +24,12 @@ class Roster:
         self._ours: dict[str, bytes] = {}
 
     def begin(self) -> None:
-        """Take nothing for granted: the server may be another one by now."""
+        """Forget what the server had, because the next connection may lead to another server."""
         self._first = 1
         self._ours.clear()
 
     async def learn(self, server: Server) -> bool:
-        """Take over the cards that are new; True where an agent came, changed or left. Raises `Trouble`."""
+        """Write the new cards into the mailboxes; True if an agent came, changed or left. Raises `Trouble`."""
         changed = False
         while cards := await server.cards_since(self._first):
             for number, subject, raw in cards:
@@ -55,10 +55,10 @@ class Roster:
         return False
 
     async def publish(self, server: Server) -> None:
-        """Publish what changed of our cards; an agent that is gone leaves an empty one. Raises `Trouble`."""
+        """Publish those of our cards that changed, and an empty one for an agent that is gone; raises `Trouble`."""
         wanted = self._book.cards()
         for agent in self._book.unnamed:
-            self._note(logging.WARNING, f"other teams cannot reach {agent}: the name they would use is another's")
+            self._note(logging.WARNING, f"other teams cannot reach {agent}: another agent has its name there")
         gone = {subject: b"" for subject, raw in self._ours.items() if raw and subject not in wanted}
         changed = {subject: raw for subject, raw in (wanted | gone).items() if self._ours.get(subject) != raw}
         items: list[Item] = [(subject, raw, {}) for subject, raw in changed.items()]

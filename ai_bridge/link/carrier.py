@@ -1,4 +1,4 @@
-"""Carries a link: a thread with its own event loop, which no trouble of the server or the disk can end."""
+"""Carries a link in a thread with its own event loop, which goes on after every error of the server or the disk."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from ai_bridge.system.locks import Lock
 from ai_bridge.system.signals import signals_blocked
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
-# A connection that held so long was a good one: the next pause is a short one again.
+# After a connection that held this long, the next pause is short again.
 _GOOD_S = 10.0
 _JOIN_S = 10.0
-# Messages that the server lost and that are named to whoever asks for their state: the latest.
+# The report names this many messages that the server lost: the latest.
 _LOST = 100
-# How long a thread of this process runs before another may: the link's moves wait for the router's looks, and after
-# each system call anew. With the usual 5 ms a batch took twice as long.
+# How long a thread of this process runs before another may run. The link's moves wait for the router's looks, again
+# after each system call: with the usual 5 ms a batch took twice as long.
 _SWITCH_S = 0.0005
 
 
 class Carrier:
-    """The link of some mailboxes, while this process holds its lock."""
+    """Carries the link of some mailboxes while this process holds the link's lock."""
 
     def __init__(self, mailboxes: Mailboxes, settings: Settings, link: Link) -> None:
         self.mailboxes = mailboxes
@@ -54,7 +54,7 @@ class Carrier:
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     def start(self) -> bool:
-        """Take the link's lock and begin; False where another process carries it."""
+        """Take the link's lock and start the thread; False if another process carries the link. Raises OSError."""
         if not self._lock.acquire(LOCK, self.link.team):
             return False
         self._lock.describe(LOCK, self.link.team, ready=True)
@@ -65,11 +65,11 @@ class Carrier:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it still carries: it ends by itself where the link is removed or changed."""
+        """Whether it still carries the link: the thread stops if the link is removed or changed."""
         return self._thread.is_alive()
 
     def stop(self) -> None:
-        """End, and give the lock back."""
+        """Stop the thread, which releases the lock; waits for it at most 10 seconds."""
         self._stopping.set()
         with suppress(RuntimeError):  # its loop has ended already
             if self._loop is not None:
@@ -87,7 +87,7 @@ class Carrier:
             self._lock.release()
 
     async def _live(self) -> None:
-        """Connect again and again until told to stop, or until the link is removed."""
+        """Connect again and again until `stop` is called, or until the link is removed or changed."""
         self._loop = asyncio.get_running_loop()
         message.load_parser()
         self._flows = Flows(self.mailboxes, self.settings, self.link)
@@ -105,7 +105,7 @@ class Carrier:
             self._report.say(since="", trouble="its router ended")
 
     def _recover(self) -> None:
-        """Release what a dead process had claimed and perhaps published: the stream knows it again."""
+        """Release the claims of a dead process; the stream recognizes messages that it had already published."""
         try:
             self._flows.outgoing.look()
             for step in recover(self._flows.outgoing, counted=False):
@@ -127,7 +127,7 @@ class Carrier:
     # --- one connection ---------------------------------------------------------------------------------
 
     async def _guarded_session(self) -> None:
-        """Serve while the connection holds; trouble is logged once, and never leaves this method."""
+        """Serve while the connection holds; every error is logged once, and none leaves this method."""
         server = Server(self.link)
         try:
             await server.open()
@@ -149,7 +149,7 @@ class Carrier:
             self._report.say(since="", trouble=trouble, to_receive=None)
 
     async def _session(self, server: Server) -> None:
-        """Run all flows until one fails, the connection is lost, or the link is over; raises why."""
+        """Run all flows until one fails, the connection is lost, or `stop` is called; raises the cause, if any."""
         flows = [*self._flows.all(server), self._tell()]
         self._report.say(since=times.format_utc(time.time()), trouble="")
         tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(flow) for flow in (*flows, self._ended.wait())]
@@ -165,7 +165,7 @@ class Carrier:
         raise next(filter(None, errors), None) or server.ending()
 
     async def _tell(self) -> None:
-        """Say now and then what waits; where the link is another, or none, by now, end."""
+        """Report at each sweep what waits; stop carrying if the link has been changed or removed."""
         while True:
             found = config.load(self.mailboxes)
             if found is None or not found.is_same(self.link):
@@ -184,7 +184,7 @@ class Carrier:
 
 
 def _notes(flows: Flows) -> list[str]:
-    """Return what a person should know of a link, beside whether it is connected."""
+    """Return sentences that a person should know about the link, besides whether it is connected."""
     found = []
     if lost := len(flows.upkeep.lost):
         found.append(
@@ -196,13 +196,13 @@ def _notes(flows: Flows) -> list[str]:
     for team in sorted(flows.incoming.overfull):
         found.append(f"too much of the team {team} is held or malformed: more was refused (setting team_set_aside)")
     for team, count in sorted(flows.refused.removed.items()):
-        whose = f"from {team}" if team else "that names no team"
-        found.append(f"of the refused mail {whose} {count} were removed (setting team_refused_bytes)")
+        whose = f"from {team}" if team else "that name no team"
+        found.append(f"{count} refused messages {whose} were removed (setting team_refused_bytes)")
     return found
 
 
 def try_once(link: Link, action: Callable[[Server], Coroutine[None, None, None]]) -> None:
-    """Connect, do one thing, and close; raises `Trouble` or `Refusal`."""
+    """Connect, await `action` with the connection, and close; raises `Trouble` or `Refusal`."""
 
     async def do() -> None:
         server = Server(link)

@@ -1,7 +1,8 @@
-"""The link of some mailboxes to a NATS server: where it is, as which team, and with what credentials.
+"""The link of some mailboxes to a NATS server: the server's address, our team's name, and the credentials.
 
-It lies in the state directory and is its owner's alone, for it may hold a password: the shared tree never does.
-One link a mailboxes: all teams of a server are reached by it, and no agent could be reached by two.
+Its file is in the state directory, and only its owner may read it, because it may hold a password. The shared tree
+never holds one. There is one link per mailboxes: it reaches all teams of a server, and two links could not reach the
+same agent.
 """
 
 import json
@@ -31,17 +32,20 @@ class NotInstalled(BridgeError):
 
 
 class Trouble(BridgeError):
-    """The server could not be used; another try may go better."""
+    """The server cannot be used now; a later try may succeed."""
 
     sentence = "{what}"
 
 
 class Refusal(Trouble):
-    """The server, or another team, refuses this link: a person has to see to it."""
+    """The server or another team refuses this link: a person has to act."""
 
 
 class Link:
-    """One link: its `team` (ours, and its name), the server's `url`, files of credentials, and a random `id`."""
+    """One link: our `team`, which also names the link, the server's `url`, and a random `id`.
+
+    `creds` is the path of a file of credentials, and `tls_ca` that of a certificate authority; '' if not used.
+    """
 
     __slots__ = ("creds", "id", "team", "tls_ca", "url")
 
@@ -54,16 +58,16 @@ class Link:
 
     @property
     def shown_url(self) -> str:
-        """The server's address without user and password."""
+        """The server's URL without user and password."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
     def is_same(self, other: "Link") -> bool:
-        """Tell whether another link leads to the same place in the same way."""
+        """Tell whether all fields of another link are the same."""
         return all(getattr(self, field) == getattr(other, field) for field in _FIELDS)
 
     def check(self) -> "Link":
-        """Return self if it can be used; raises `BadLink` with what is wrong."""
+        """Return self if the team, the URL and the files are valid; raises `BadLink` or `DiskError`."""
         check_team(self.team)
         parts = urlsplit(self.url)
         if parts.scheme not in _SCHEMES or not parts.hostname or parts.path not in ("", "/"):
@@ -72,12 +76,12 @@ class Link:
         return self
 
     def file(self, mailboxes: Mailboxes, ending: str) -> str:
-        """Return the path of one of this link's own files in the state directory."""
+        """Return the path of the link's own file in the state directory that ends with `ending`."""
         return mailboxes.state_file(_FOLDER, self.team + ending)
 
 
 def check_team(team: str) -> str:
-    """Return a team's name; raises `BadLink` where it cannot be one."""
+    """Return `team` if it is a valid name of a team; raises `BadLink`."""
     if "@" in team or not address.is_address(team) or team == address.POSTMASTER:
         raise BadLink(what=f"{team!r} cannot be a team's name: a lower-case letter, then a-z, 0-9, _ and -")
     return team
@@ -94,7 +98,7 @@ def _check_files(creds: str, tls_ca: str) -> None:
 
 
 def load(mailboxes: Mailboxes) -> Link | None:
-    """Return the link of these mailboxes, None where there is none; raises `BadLink` where its file is damaged."""
+    """Return the link of these mailboxes, None if there is none; raises `BadLink` if its file is damaged."""
     folder = mailboxes.state_file(_FOLDER)
     names = sorted(name for name in untrusted.listed(folder) if name.endswith(_ENDING))
     if not names:
@@ -109,7 +113,7 @@ def load(mailboxes: Mailboxes) -> Link | None:
 
 
 def store(mailboxes: Mailboxes, link: Link) -> None:
-    """Make this the link of the mailboxes; raises `BadLink` where they are linked as another team."""
+    """Write the link into the state directory; raises `BadLink` if the mailboxes are linked as another team."""
     link.check()
     before = load(mailboxes)
     if before is not None and before.team != link.team:
@@ -122,5 +126,5 @@ def store(mailboxes: Mailboxes, link: Link) -> None:
 
 
 def remove(mailboxes: Mailboxes, link: Link) -> None:
-    """Forget the link; what it still had to tell stays, for the day it is made again."""
+    """Remove the link's file; the receipts that it owes stay on the disk, in case the link is made again."""
     durable.remove(link.file(mailboxes, _ENDING), flush=True)

@@ -1,6 +1,6 @@
-"""What flows over one connection: mail and receipts both ways, and cards. Trouble ends it; the next one goes on.
+"""The flows over one connection: mail and receipts both ways, and cards. An error ends it; the next one goes on.
 
-What is done to files is done at once in the thread of the event loop: a batch takes some hundredths of a second.
+The event loop's own thread changes the files, because a batch takes only some hundredths of a second.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from ai_bridge.router.log import LOGGER, log_step
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
 
-# After the disk refused something, and until a receipt that came too early is looked at again.
+# Pauses: after the disk refused something, and before a receipt that came too early is looked at again.
 _RETRY_S, _EARLY_S = 0.5, 0.25
-# Sweeps from one look after what the stream took to the next.
+# The number of sweeps between two checks of the messages that the stream took.
 _UPKEEP_SWEEPS = 12
 _ENDED = (DIRECTORIES[READ], DIRECTORIES[MALFORMED])
 
 
 class Flows:
-    """The flows of one link; `woken` lets each look at what a wake may be for."""
+    """The flows of one link; `woken` makes the flows look again that a wake may concern."""
 
     def __init__(self, mailboxes: Mailboxes, settings: Settings, link: Link) -> None:
         self.mailboxes = mailboxes
@@ -57,7 +57,7 @@ class Flows:
         self._hints: set[str] | None = None
 
     def all(self, server: Server) -> list[Coroutine[None, None, None]]:
-        """Return every flow of a new connection."""
+        """Return every flow of a new connection, to be run at the same time; each raises `Trouble` or OSError."""
         LOGGER.info("the link %s is connected to %s", self.link.team, self.link.shown_url)
         self._said.clear()
         return [
@@ -96,7 +96,7 @@ class Flows:
                 log_step(step, "link: ")
 
     async def _send_batch(self, server: Server, parcels: list[Parcel]) -> None:
-        """Publish a batch and deliver what the stream took; raises `Trouble` where it did not take all."""
+        """Publish a batch, and deliver the messages that the stream took; raises `Trouble` if it did not take all."""
         troubles = await self._published(server, parcels)
         for parcel, trouble in zip(parcels, troubles, strict=True):
             if trouble is None:
@@ -107,7 +107,7 @@ class Flows:
             raise Trouble(what=f"the stream takes no mail: {next(filter(None, troubles))}")
 
     async def _published(self, server: Server, parcels: list[Parcel]) -> list[BaseException | None]:
-        """Publish parcels; whatever happens, each that is not surely stored is given back."""
+        """Publish parcels; gives all of them back if that raises, because nobody knows which the stream stored."""
         try:
             return await server.publish(wire.MAIL, [(one.subject, one.raw, one.headers) for one in parcels])
         except BaseException:
@@ -115,7 +115,7 @@ class Flows:
             raise
 
     def _again_soon(self) -> None:
-        """Look at everything again after a moment: something is not complete yet, or the disk refused a move."""
+        """Look at everything again after a moment, because a file is not complete or the disk refused a move."""
         asyncio.get_running_loop().call_later(max(self.settings.settle_s, _RETRY_S), self.woken, None)
 
     async def _receive(self, server: Server) -> None:
@@ -134,7 +134,7 @@ class Flows:
             await self._later(batch, _RETRY_S)
             return
         said = self.incoming.arrived(arrivals)
-        await self._publish_receipts(server, said)  # before the stream forgets the mail: its sender asks for it
+        await self._publish_receipts(server, said)  # first: the ack removes the mail, for which its sender asks
         for arrival, msg in zip(arrivals, batch, strict=True):
             if arrival.verdict == TERMINATE:
                 await self._refuse(server, arrival, msg)
@@ -142,10 +142,10 @@ class Flows:
                 await msg.ack()
         self.journal.flush()
         if any(arrival.verdict == DROP and arrival.recipient not in self.outgoing.agents for arrival in arrivals):
-            self._again_soon()  # it is for nobody here: its sender's router, which is this one, says so
+            self._again_soon()  # there is no such recipient: our own router rejects it
 
     async def _refuse(self, server: Server, arrival: Arrival, msg: Any) -> None:
-        """Tell the sender why, if there is one who could be told, and have the message never come again."""
+        """Send the sender a receipt with the reason, if there is a sender, and never let the message come again."""
         LOGGER.warning("the link %s refused what came as %s: %s", self.link.team, arrival.subject, arrival.why)
         if (told := self.incoming.refusal(arrival)) is not None:
             await self._publish_receipts(server, [told])
@@ -201,7 +201,7 @@ class Flows:
     # --- cards, and what was sent -----------------------------------------------------------------------
 
     async def _exchange_cards(self, server: Server) -> None:
-        """Learn what others say of their agents, and say what changed of ours."""
+        """Learn the cards of other teams, and publish those of ours that changed."""
         self._roster.begin()
         while True:
             self._people.clear()
@@ -218,7 +218,7 @@ class Flows:
     # --- waking -----------------------------------------------------------------------------------------
 
     async def _until(self, event: asyncio.Event) -> bool:
-        """Wait for a wake; False where it is time to look at everything."""
+        """Wait for a wake; False if a sweep is due, to look at everything."""
         try:
             await asyncio.wait_for(event.wait(), self.settings.sweep_s)
         except TimeoutError:
@@ -226,7 +226,7 @@ class Flows:
         return True
 
     def woken(self, changed: frozenset[str] | None) -> None:
-        """Let each flow look at what a wake may be for."""
+        """Wake the flows that a change in these directories may concern; None stands for all."""
         if changed is None:
             self._hints = None
             events: tuple[asyncio.Event, ...] = (self._mail, self._receipts, self._people)
@@ -241,7 +241,7 @@ class Flows:
             event.set()
 
     def directories(self) -> list[str]:
-        """Return where mail is dropped, where others' mail ends, and where cards are."""
+        """Return the directories to watch: of dropped mail, of the ends of other teams' mail, and of the cards."""
         try:
             outboxes = self.mailboxes.outboxes()
         except (BridgeError, OSError):
@@ -252,7 +252,7 @@ class Flows:
         return [self.mailboxes.path, os.path.join(self.mailboxes.path, AGENTS), *roots, *ends]
 
     def note(self, level: int, sentence: str) -> None:
-        """Log a sentence once, until the link is connected anew."""
+        """Log a sentence once, until the link is connected again."""
         if sentence not in self._said:
             LOGGER.log(level, "%s", sentence)
         self._said.add(sentence)

@@ -1,6 +1,6 @@
-"""What comes from other teams: dropped into the sender's outbox here, durably, and only then acknowledged.
+"""Takes mail from other teams: drops it durably into the sender's outbox here, and only then acknowledges it.
 
-From there this machine's routers go on as with any mail. What can never be dropped is kept aside with its reason.
+From there this machine's routers handle it like any mail. Mail that can never be dropped is kept with its reason.
 """
 
 import os
@@ -30,7 +30,11 @@ _ON_ITS_WAY = (DROPPED, PROCESSING, UNREAD, HELD)
 
 
 class Arrival:
-    """One message as the stream gave it; `verdict` says what was done with it, and `why`."""
+    """One message as the stream gave it; `verdict` is `DROP`, `HAVE` or `TERMINATE`, and `why` the reason.
+
+    `sender` is the address in its own `team`, `called` the sender's address here. `attempt` is how often the message
+    came back before. A field is '' until it is known.
+    """
 
     __slots__ = ("attempt", "called", "headers", "raw", "recipient", "sender", "subject", "team", "verdict", "why")
 
@@ -49,20 +53,20 @@ class Arrival:
 
 
 class Incoming:
-    """Takes batches of arrivals; what is owed for them is written into the journal first."""
+    """Takes batches of arrivals; first writes the receipts that it then owes into the journal."""
 
     def __init__(self, book: Book, journal: Journal, refused: Refused, most_set_aside: int) -> None:
         self.book = book
         self.journal = journal
         self.refused = refused
-        # The teams that had more refused than may be set aside.
+        # The teams whose mail was refused because too much of it is held or malformed.
         self.overfull: set[str] = set()
         self._most = most_set_aside
         self._set_aside: dict[str, int] = {}
         self.mailboxes = book.mailboxes
 
     def adopt(self) -> None:
-        """Owe receipts for all that came and has not ended; raises OSError."""
+        """Add to the journal a receipt for each message that came and has not ended; raises OSError."""
         debts = []
         for called, card in self.book.others.items():
             outbox = self.mailboxes.outbox(called)
@@ -71,9 +75,9 @@ class Incoming:
         self.journal.add(debts)
 
     def take(self, batch: list[Arrival]) -> None:
-        """Drop a batch and set each verdict.
+        """Drop a batch into the outboxes, and set the verdict of each arrival; also writes new agents' cards.
 
-        Raises OSError, `DiskError` or `CardBusy`: what was not dropped then comes again.
+        Raises OSError, `DiskError` or `CardBusy`: the caller then lets the batch come again.
         """
         drops: dict[str, dict[str, bytes]] = {}
         debts = []
@@ -90,7 +94,7 @@ class Incoming:
             self._drop(self.mailboxes.outbox(called), files)
 
     def _judge(self, arrival: Arrival, drops: dict[str, dict[str, bytes]]) -> Debt | None:
-        """Say what is to be done with an arrival: a drop is noted in `drops`; returns the receipt then owed."""
+        """Set the verdict of an arrival, and add its drop to `drops`; returns the receipt owed, None if refused."""
         parsed, recipient = self._checked(arrival)
         raw = threads.as_claimed(parsed) or arrival.raw
         name = file_name(parsed.id, recipient)
@@ -110,7 +114,7 @@ class Incoming:
         return Debt(arrival.called, name, arrival.sender, arrival.attempt)
 
     def _check_room(self, team: str) -> None:
-        """Raise `TooMuchSetAside` where a person has more to look at of that team than may be."""
+        """Raise `TooMuchSetAside` if the most that the team may have is held or malformed here."""
         if team not in self._set_aside:
             outboxes = [self.mailboxes.outbox(called) for called in self.book.others if wire.team_of(called) == team]
             directories = [one.directory(state) for one in outboxes for state in (HELD, MALFORMED)]
@@ -122,11 +126,11 @@ class Incoming:
             raise TooMuchSetAside(count=self._set_aside[team], team=team)
 
     def _checked(self, arrival: Arrival) -> tuple[Message, str]:
-        """Return the message and its recipient here; raises `Malformed` where it is not what its subject says."""
+        """Return the message and its recipient here; raises `Malformed` if it does not agree with its subject."""
         ours, arrival.team, recipient = wire.parse_subject(arrival.subject)
         arrival.recipient = recipient
         if arrival.team == ours:
-            raise wire.BadWire(why=f"it comes from another that calls itself {ours}")
+            raise wire.BadWire(why=f"it comes from another team that calls itself {ours}")
         parsed = message.parse(arrival.raw)
         arrival.called = wire.foreign(arrival.sender, arrival.team)
         if not arrival.called or parsed.sender != arrival.called:
@@ -136,9 +140,9 @@ class Incoming:
         return parsed, recipient
 
     def _present(self, outbox: Outbox, name: str, attempt: int) -> bytes | None:
-        """Return the content of the file of that name, whatever its state; None where there is none.
+        """Return the content of the file of that name in any state, b'' if it cannot be read; None if there is none.
 
-        What was refused here and is sent again on purpose (`attempt`) is not there.
+        If the message is sent again on purpose (`attempt` is not 0), a rejected file does not count.
         """
         for state in STATES:
             if state == MALFORMED and attempt:
@@ -155,7 +159,7 @@ class Incoming:
         return None
 
     def _drop(self, outbox: Outbox, files: dict[str, bytes]) -> None:
-        """Drop all with one flush; where one is there by now, each that is not."""
+        """Drop all files with one flush; if one of them is there by now, drop the others one by one."""
         try:
             drop_all(outbox, list(files.items()))
         except FileExistsError:
@@ -164,12 +168,12 @@ class Incoming:
                     drop_all(outbox, [(name, raw)])
 
     def _keep_aside(self, arrival: Arrival, why: str) -> None:
-        """Keep what is refused, with its reason, in the state directory."""
+        """Keep a refused message with its reason in the state directory; raises OSError."""
         arrival.verdict, arrival.why = TERMINATE, why[:_REASON_LENGTH]
         self.refused.keep(wire.writer_of(arrival.subject), arrival.raw, f"{arrival.subject}: {arrival.why}")
 
     def refusal(self, arrival: Arrival) -> tuple[str, bytes] | None:
-        """Return the subject and the content of the receipt that tells of a refusal; None where none can."""
+        """Return the subject and the content of the receipt for a refusal, None if there is nobody to send it to."""
         id_, recipient = label(arrival.headers.get(wire.NAME, ""))
         if arrival.verdict != TERMINATE or not (arrival.called and id_ and address.is_address(recipient)):
             return None
@@ -177,7 +181,7 @@ class Incoming:
         return wire.receipt_to(arrival.sender, arrival.team, self.book.link.team, receipt, arrival.attempt), receipt
 
     def arrived(self, batch: list[Arrival]) -> list[tuple[str, bytes]]:
-        """Return the subjects and contents of the receipts that say of a batch what has arrived."""
+        """Return (subject, content) of the receipts that say which messages of a batch have arrived."""
         found: dict[tuple[str, str], list[tuple[str, str]]] = {}
         for arrival in batch:
             id_, recipient = label(arrival.headers.get(wire.NAME, ""))

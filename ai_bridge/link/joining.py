@@ -1,4 +1,4 @@
-"""Make and end a link: the server is asked first, so that what cannot work is said at once."""
+"""Makes and ends a link; asks the server first, so that a link that cannot work is refused at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 def make(mailboxes: Mailboxes, link: Link, take_over: bool) -> str:
-    """Link the mailboxes; returns why the server cannot be reached just now, '' where it is.
+    """Link the mailboxes, and store the link; returns why the server cannot be reached just now, '' if it can.
 
-    Raises `BadLink`, `NotInstalled`, or `Refusal` where the server or another team refuses; nothing is stored then.
+    `take_over` takes the team's name from other mailboxes. Raises `BadLink`, `NotInstalled`, or `Refusal` if the
+    server or another team refuses; nothing is stored then.
     """
     before = config.load(mailboxes)
     if before is not None and before.team == link.team:
@@ -38,7 +39,7 @@ def make(mailboxes: Mailboxes, link: Link, take_over: bool) -> str:
 
 
 def make_streams(link: Link, teams: list[str], replicas: int) -> list[str]:
-    """Make on the server what these teams need, as its administrator; returns what of it is not right.
+    """Make the streams and consumers of these teams on the server, as its administrator; returns what is wrong.
 
     Raises `BadLink`, `NotInstalled`, `Trouble` or `Refusal`.
     """
@@ -59,9 +60,9 @@ def make_streams(link: Link, teams: list[str], replicas: int) -> list[str]:
 
 
 def end(mailboxes: Mailboxes) -> tuple[Link, str]:
-    """Forget the link and its agents; returns it, and why the server could not be told, '' where it was.
+    """Remove the link and its agents, and take our cards and name back from the server.
 
-    Raises `BadLink` where there is none.
+    Returns the link, and why the server could not be asked, '' if it was. Raises `BadLink` if there is no link.
     """
     link = config.load(mailboxes)
     if link is None:

@@ -1,4 +1,4 @@
-"""Keeps a link carried beside a router: begins as soon as there is a link that no process carries."""
+"""Carries a link beside a router: it starts as soon as there is a link that no process carries."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Keeper:
         self._trouble = ""
 
     def tend(self) -> None:
-        """Carry the link if there is one that no process carries; trouble is logged once."""
+        """Start to carry the link if there is one that no process carries; logs an error once, and never raises."""
         if self._carrier is not None and self._carrier.is_alive:
             return
         try:
@@ -35,7 +35,7 @@ class Keeper:
             self._log_once(str(trouble))
 
     def stop(self) -> None:
-        """End what carries the link, and give its lock back."""
+        """Stop carrying the link, and release its lock."""
         if self._carrier is not None:
             self._carrier.stop()
 

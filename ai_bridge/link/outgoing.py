@@ -1,6 +1,6 @@
-"""What goes to other teams: claimed and checked as a router does it, published, and delivered once the stream has it.
+"""Sends mail to other teams: claims and checks it as a router does, publishes it, and then delivers our copy.
 
-A message is `unread` from then on: accepted, and waiting for its recipient, whose receipt makes it read.
+From then on the message is `unread`: the stream has it, and it waits for its recipient, whose receipt makes it read.
 """
 
 import json
@@ -24,7 +24,7 @@ from ai_bridge.system import state_files, untrusted
 
 # Messages published at once.
 _BATCH = 200
-# Of what the server takes in one piece, left for the headers of ours.
+# The part of a message's largest size that is left for our headers.
 _HEADERS_BYTES = 1024
 
 
@@ -37,7 +37,7 @@ class Returned(Malformed):
 
 
 class Parcel:
-    """One claimed message on its way: the file `name`, its `final` name, and what is published."""
+    """One claimed message on its way: its file `name`, its `final` name, and what to publish."""
 
     __slots__ = ("final", "headers", "message", "name", "outbox", "raw", "recipient", "subject")
 
@@ -53,7 +53,10 @@ class Parcel:
 
 
 class Outgoing(Router):
-    """The router of other teams' agents; the caller holds the link's lock. `limit`: the largest file, in bytes."""
+    """The router of other teams' agents; the caller holds the link's lock.
+
+    `limit` is the largest message that the server takes, in bytes. `parcels` are those of the present batch.
+    """
 
     __slots__ = ("_returned", "arrived", "book", "limit", "parcels")
 
@@ -66,17 +69,17 @@ class Outgoing(Router):
         self._returned = _Returned(book.link.file(mailboxes, ".returned"))
 
     def look(self) -> list[Outbox]:
-        """Take note of the agents there are now, and serve those the link reaches; returns all outboxes."""
+        """Update the known agents, and serve those that the link reaches; returns all outboxes."""
         self.book.look()
         team = self.book.link.team
         self.serves = {called for called, card in self.book.others.items() if card.get(LINK) == team}
         return super().look()
 
     def batches(self, outboxes: list[Outbox] | None) -> Iterator[tuple[list[Parcel], list[Step]]]:
-        """Make one pass in batches: yield what was claimed to be published, and what else was done with files.
+        """Make one pass in batches: yield the claimed messages to publish, and the steps made with other files.
 
-        Each batch must be dealt with before the next one is asked for. Only one listing is made of each outbox,
-        so that ten thousand messages that wait there cost no more than ten thousand looks.
+        The caller publishes each batch, or gives it back, before it asks for the next one. Each outbox is listed only
+        once, so that ten thousand waiting messages cost no more than ten thousand looks.
         """
         self.parcels, steps = [], []
         try:
@@ -94,7 +97,7 @@ class Outgoing(Router):
         yield self.parcels, steps
 
     def accepted(self, parcel: Parcel) -> Step:
-        """Deliver what the stream has taken."""
+        """Deliver our copy of a message that the stream has taken, and count it; raises OSError."""
         try:
             parcel.outbox.move("deliver", parcel.name, parcel.final)
         except FileExistsError:
@@ -103,14 +106,14 @@ class Outgoing(Router):
         return Step("deliver", parcel.outbox, parcel.final)
 
     def give_back(self, parcels: list[Parcel]) -> None:
-        """Release what the stream did not take, the last first, so that what is left claimed is the oldest."""
+        """Release messages that the stream did not take, the last first: if the disk fails, the oldest stay."""
         for parcel in reversed(parcels):
             parcel.outbox.release(parcel.name)
 
     def conclude(self, sender: str, team: str, receipt: wire.Receipt) -> bool:
-        """Do to our copy what became of the message on its recipient's side; False where it is too early for that.
+        """Move our copy as the receipt says: acknowledge it, or take it back; False if the receipt came too early.
 
-        Only what was sent to that team can be spoken of.
+        Raises `BadWire` if the receipt of `team` is for mail to another team; raises OSError.
         """
         if wire.team_of(receipt.recipient) != team:
             raise wire.BadWire(why=f"a receipt of {team} for mail to {receipt.recipient}")
@@ -129,7 +132,7 @@ class Outgoing(Router):
         if receipt.state == wire.READ:
             try:
                 outbox.move("acknowledge", name)
-            except FileExistsError:  # read once before, and restored since
+            except FileExistsError:  # it was read before, and then restored
                 outbox.move_to_free("acknowledge", name)
             return
         self._returned.note(name)
@@ -137,7 +140,7 @@ class Outgoing(Router):
         take_back(self.mailboxes, outbox, name, Returned(team=team, why=receipt.reason or "no reason was given"))
 
     def unarrived(self) -> list[tuple[Outbox, str, str]]:
-        """Return what the stream took and no team has: outbox, name, and subject in the stream."""
+        """Return (outbox, name, subject) of each message that the stream took and no team has."""
         return [
             (outbox, name, self._subject_of(outbox, name))
             for outbox in self.look()
@@ -151,7 +154,7 @@ class Outgoing(Router):
         return wire.mail_to(there, team, ours, f"{outbox.owner}/{name}", self._returned.times(name))
 
     def packed_again(self, outbox: Outbox, name: str) -> Parcel:
-        """Return what was published of an unread message; raises `Malformed`, or OSError where it is gone."""
+        """Return an unread message as it was published; raises `Malformed`, or OSError if the file is gone."""
         parsed, recipient = message.parse(untrusted.read_delivered(outbox.file(UNREAD, name))), label(name)[1]
         if recipient not in self.book.others:
             raise Undeliverable(why=f"{recipient} is no longer an agent of its team")
@@ -161,7 +164,7 @@ class Outgoing(Router):
 
     def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
         final = file_name(parsed.id, recipient)
-        if outbox.owner == address.POSTMASTER:  # a receipt tells the same, and the other side's postmaster writes
+        if outbox.owner == address.POSTMASTER:  # a receipt says the same, and their postmaster writes
             outbox.move("deliver", name, final)
             outbox.move("acknowledge", final)
             return Step("deliver", outbox, final)
@@ -178,7 +181,7 @@ class Outgoing(Router):
         return Step("claim", outbox, name)
 
     def _packed(self, parcel: Parcel) -> Parcel:
-        """Fill in what is published; raises `Malformed`."""
+        """Fill in the subject, headers and content of the parcel, and return it; raises `Malformed`."""
         book, owner, recipient = self.book, parcel.outbox.owner, parcel.recipient
         if owner in book.others:
             raise Undeliverable(why=f"{owner} is of another team, and mail between two others is not passed on")
@@ -201,7 +204,7 @@ class Outgoing(Router):
 
 
 class _Returned:
-    """How often each message came back: what is sent again then is another message to the stream."""
+    """How often each message came back: a message that is sent again is a new one to the stream."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -213,10 +216,11 @@ class _Returned:
             self._times = {}
 
     def times(self, name: str) -> int:
+        """Return how often the message of that file name came back."""
         return self._times.get(name, 0)
 
     def note(self, name: str) -> None:
-        """Count one more, on the disk first: it is the thousand latest that are remembered."""
+        """Count one more return, and write the file; only the thousand latest messages are remembered."""
         self._times[name] = self._times.pop(name, 0) + 1
         self._times = dict(list(self._times.items())[-1000:])
         state_files.remember(self._path, json.dumps(self._times).encode("ascii"))

@@ -1,7 +1,7 @@
-"""What receipts a link still owes: a file of lines, so that `.read`, which may be huge, is never listed.
+"""The receipts that a link still owes, in a file of lines, so that `.read`, which may be huge, is never listed.
 
-A batch is added before it is dropped, and flushed right after it was accepted. What a power cut took from the file
-meanwhile is found again among the messages that have not ended: they are added anew at each start.
+A batch is added before it is dropped, and flushed right after it was accepted. A power cut between the two may lose
+lines. So at each start the receipts of all messages that have not ended are added again.
 """
 
 import json
@@ -10,14 +10,15 @@ from contextlib import suppress
 
 from ai_bridge.system import durable
 
-# Lines, beyond those that still count, at which the file is written anew.
+# The file is written again once it has this many lines that no longer count.
 _SPARE = 10_000
 
 
 class Debt:
-    """One receipt owed: for the file `name` in the outbox of `called`, to `agent` (its address there) of its team.
+    """One receipt owed: for the file `name` in the outbox of `called`.
 
-    `attempt` is how often the message had come back before.
+    `agent` is the address in its own team of the agent that gets the receipt. `attempt` is how often the message had
+    come back before.
     """
 
     __slots__ = ("agent", "attempt", "called", "name")
@@ -30,14 +31,16 @@ class Debt:
 
     @property
     def key(self) -> str:
+        """The outbox's owner and the file's name, as `called/name`."""
         return f"{self.called}/{self.name}"
 
     def line(self) -> str:
+        """Return the line of the journal that adds this receipt, a JSON list."""
         return json.dumps([self.called, self.name, self.agent, self.attempt]) + "\n"
 
 
 class Journal:
-    """The receipts owed, by outbox and name; in memory, and in the file at `path`."""
+    """The receipts owed, by outbox and name, in memory and in the file at `path`, which one process uses."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -59,14 +62,14 @@ class Journal:
                 self._put(Debt(*said))
 
     def owed(self) -> dict[str, list[Debt]]:
-        """Return what is owed, by outbox."""
+        """Return the receipts owed, by the owner of the outbox."""
         return {called: list(debts.values()) for called, debts in self._owed.items()}
 
     def __len__(self) -> int:
         return sum(map(len, self._owed.values()))
 
     def add(self, debts: list[Debt]) -> None:
-        """Owe these too, durably after the next `flush`; raises OSError, and nothing of them is owed then."""
+        """Add these receipts, durably after the next `flush`; raises OSError, and then none of them is added."""
         new = [debt for debt in debts if not self._owes(debt)]
         if new:
             self._append("".join(debt.line() for debt in new))
@@ -82,7 +85,7 @@ class Journal:
         return known is not None and known.attempt == debt.attempt
 
     def settle(self, debts: list[Debt]) -> None:
-        """Owe these no more; if a crash forgets that, a receipt is sent once again, which changes nothing."""
+        """Remove receipts that were sent; if a crash undoes that, they are sent once more, which does no harm."""
         self._append("".join(json.dumps(debt.key) + "\n" for debt in debts))
         for debt in debts:
             self._forget(debt.key)
@@ -90,7 +93,7 @@ class Journal:
             self._rewrite()
 
     def flush(self) -> None:
-        """Make durable what was added since; raises OSError."""
+        """Make all changes since the last flush durable; raises OSError."""
         if self._dirty:
             durable.flush_files(os.path.dirname(self._path), [self._path])
         self._dirty = False

@@ -1,4 +1,4 @@
-"""Receipts for what came over a link: once its copy here is read or malformed, its sender is told."""
+"""Receipts for mail that came over a link: its sender gets one once the copy here is read or malformed."""
 
 import os
 
@@ -15,7 +15,7 @@ _BATCH = 500
 
 
 class Due:
-    """A receipt that can be sent now: for which debt, and under which subject."""
+    """A receipt that can be sent now: its `debt`, its `subject`, and its content `raw`."""
 
     __slots__ = ("debt", "raw", "subject")
 
@@ -26,7 +26,7 @@ class Due:
 
 
 def due(book: Book, journal: Journal) -> list[Due]:
-    """Return the receipts that can be sent now, at most a batch."""
+    """Return the receipts that can be sent now, at most `_BATCH`."""
     found: list[Due] = []
     for called, debts in journal.owed().items():
         outbox = book.mailboxes.outbox(called)
@@ -54,7 +54,7 @@ def _due(book: Book, outbox: Outbox, debt: Debt) -> Due | None:
 
 
 def _end(outbox: Outbox, debt: Debt) -> tuple[str, str]:
-    """Return how a message ended and why, ('', '') where it has not, or is nowhere to be seen just now."""
+    """Return (state, reason) of a message that has ended, ('', '') if it has not, or cannot be found just now."""
     if os.path.lexists(outbox.file(READ, debt.name)):
         return wire.READ, ""
     stem = debt.name.removesuffix(".txt")

@@ -1,4 +1,4 @@
-"""What other teams sent that can never be mail here: kept with its reason, up to so many bytes of each team."""
+"""Keeps what other teams sent that can never be mail here, with its reason, up to a limit of bytes per team."""
 
 import hashlib
 import os
@@ -8,14 +8,15 @@ from ai_bridge.mailboxes.outbox import REASON
 from ai_bridge.system import durable, untrusted
 
 _ENDING = ".txt"
-# The least that a file counts for, however short it is.
+# Each file counts for at least this many bytes.
 _BLOCK = 4096
 
 
 class Refused:
-    """The files `<team>.<hash>.txt` of a folder, each with its reason; `removed` counts what went, by team.
+    """The files `<team>.<hash>.txt` of a folder, each with its reason.
 
-    A team has at most `limit` bytes here, its newest.
+    At most `limit` bytes per team are kept, the newest. `removed` counts by team the files that were removed or
+    never kept; the team '' stands for mail that names no team.
     """
 
     def __init__(self, folder: str, limit: int) -> None:
@@ -25,7 +26,7 @@ class Refused:
         self._kept: dict[str, dict[str, int]] = {}
 
     def keep(self, team: str, raw: bytes, why: str) -> None:
-        """Keep what a team sent, and remove its oldest where that is too much; raises OSError."""
+        """Write a team's refused mail and the reason; removes its oldest files over the limit, raises OSError."""
         durable.make_directory(self._folder)
         kept = self._of(team)
         name = f"{team or '-'}.{hashlib.sha256(raw).hexdigest()[:16]}{_ENDING}"
@@ -41,7 +42,7 @@ class Refused:
         kept[name] = _size(raw, reason)
 
     def _of(self, team: str) -> dict[str, int]:
-        """Return the sizes of what is kept of a team by its files' names, the oldest first."""
+        """Return the sizes in bytes of a team's files by their names, the oldest first."""
         if team not in self._kept:
             found = []
             for name in untrusted.listed(self._folder):

@@ -1,4 +1,4 @@
-"""Who is reached by a link: what other teams call our agents, and theirs as agents with an outbox and a card here."""
+"""The agents on both sides of a link: our agents' names in other teams; their agents' outboxes and cards here."""
 
 import os
 from contextlib import suppress
@@ -24,9 +24,10 @@ class TooManyAgents(BridgeError):
 
 
 class Book:
-    """`names` are our agents as others call them, `others` the cards of theirs by their addresses here.
+    """The agents of a link: our agents' `names` in other teams, and the cards of `others` by their addresses here.
 
-    A team has at most `limit` agents here; `crowded` are the teams that had more left out.
+    A team has at most `limit` agents here. `crowded` are the teams of which further agents were left out. `unnamed`
+    are our agents that other teams have no name for.
     """
 
     def __init__(self, mailboxes: Mailboxes, link: Link, limit: int) -> None:
@@ -39,7 +40,7 @@ class Book:
         self.others: dict[str, Card] = {}
 
     def look(self) -> None:
-        """Take note of the agents there are now."""
+        """Update the names and the cards to the agents that there are now."""
         self.others = other_teams.linked(self.mailboxes)
         ours = [agent for agent in self.mailboxes.agents() if agent not in self.others]
         self.names, self.unnamed = names_of(ours, self.link.team)
@@ -47,18 +48,18 @@ class Book:
     # --- ours -------------------------------------------------------------------------------------------
 
     def name_of(self, agent: str) -> str:
-        """Return what others call one of our agents, '' where it cannot be called anything."""
+        """Return the name of one of our agents in other teams, '' if it has none."""
         if agent not in self.names:
             self.look()
         return self.names.get(agent, "")
 
     def names_in(self, team: str) -> dict[str, str]:
-        """Return what `team` calls the agents known here: its own as they are called there."""
+        """Return the names that `team` uses for the agents known here; its own agents have their addresses there."""
         theirs = {name: card.get(REMOTE) for name, card in self.others.items() if wire.team_of(name) == team}
         return self.names | theirs
 
     def cards(self) -> dict[str, bytes]:
-        """Return what others are to be told of our agents, by subject."""
+        """Return the cards of our agents to publish, by subject."""
         self.look()
         known = address_book.load_all(self.mailboxes)
         return {
@@ -71,9 +72,9 @@ class Book:
     # --- theirs -----------------------------------------------------------------------------------------
 
     def learn(self, team: str, agent: str, raw: bytes) -> str:
-        """Take over the card of another team's agent, or its end where `raw` is empty; returns its address here.
+        """Write the card of another team's agent and its outbox, or remove the agent if `raw` is empty.
 
-        Returns '' where nothing changed. Raises `BadWire`, `NameTakenHere` or `TooManyAgents`.
+        Returns its address here, '' if nothing changed. Raises `BadWire`, `NameTakenHere` or `TooManyAgents`.
         """
         if not raw:
             return self.forget(self._called(team, agent))
@@ -81,7 +82,7 @@ class Book:
         return called if self._write(called, agent, fields) else ""
 
     def meet(self, called: str, agent: str) -> Outbox:
-        """Return the outbox of another team's agent, made where its card has not come yet.
+        """Return the outbox of another team's agent; makes it, and a card, if the agent's card has not come yet.
 
         Raises `NameTakenHere` or `TooManyAgents`.
         """
@@ -90,7 +91,7 @@ class Book:
         return self.mailboxes.outbox(called)
 
     def _write(self, called: str, agent: str, fields: dict[str, str]) -> bool:
-        """Write the card first: an outbox without one would be an agent of these mailboxes."""
+        """Write the card, and then the outbox, which without a card would be one of our agents; True if changed."""
         outbox = self.mailboxes.outbox(called)
         if called not in self.others and outbox.is_there():
             self.look()
@@ -105,14 +106,14 @@ class Book:
         return changed or made
 
     def _check_room(self, called: str) -> None:
-        """Raise `TooManyAgents` where a new agent is one too many of its team, with those that left mail here."""
+        """Raise `TooManyAgents` if the team has its most agents here; agents that left, but left mail here, count."""
         team = wire.team_of(called)
         if called not in self.others and sum(wire.team_of(name) == team for name in self.others) >= self.limit:
             self.crowded.add(team)
             raise TooManyAgents(called=called, team=team, limit=self.limit)
 
     def _put(self, called: str, fields: dict[str, str]) -> bool:
-        """Write a card, of which this link is the only writer; False where it says so already."""
+        """Write a card, of which this link is the only writer; False if it has these fields already."""
         try:
             present = cards.load(self.mailboxes, called)
         except cards.BadCard:
@@ -124,7 +125,10 @@ class Book:
         return True
 
     def forget(self, called: str) -> str:
-        """Take an agent out that has left its team: what mail it sent stays, and with it its card; '' if unknown."""
+        """Remove an agent that has left its team, and return its address; '' if it is unknown or has left before.
+
+        If it sent mail that is still here, the outbox and the card stay, and the card says that the agent is gone.
+        """
         if not called:
             return ""
         outbox = self.mailboxes.outbox(called)
@@ -145,7 +149,7 @@ class Book:
 
 
 def names_of(agents: list[str], team: str) -> tuple[dict[str, str], list[str]]:
-    """Return what other teams call each agent, and those for whom no name is left: plain names come first."""
+    """Return the name of each agent in other teams, and the agents without one; plain names have precedence."""
     names: dict[str, str] = {}
     taken = {""}
     for agent in sorted(agents, key=lambda agent: ("@" in agent, agent)):
@@ -157,7 +161,7 @@ def names_of(agents: list[str], team: str) -> tuple[dict[str, str], list[str]]:
 
 
 def _remove_empty(outbox: Outbox) -> bool:
-    """Remove an outbox in which there is no message; False where there is one."""
+    """Remove an outbox without messages; False if there is a message."""
     if any(outbox.visible(state) for state in STATES):
         return False
     with suppress(OSError):

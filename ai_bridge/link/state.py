@@ -1,4 +1,4 @@
-"""How a link stands, for whoever asks: said by the process that carries it, in a file of the state directory."""
+"""The state of a link: the process that carries it writes the state into a file, and other commands read it."""
 
 import json
 from contextlib import suppress
@@ -19,11 +19,12 @@ _BYTES = 65_536
 
 
 class LinkState:
-    """One link as it stands: who carries it (`holder`, None: nobody), since when it is connected, and what waits.
+    """The state of one link. `holder` is the process that carries the link, None if there is none.
 
-    `to_send` is what waits here to be sent, `sent` what the stream took and no team has yet, `to_receive` what waits
-    in the stream for this team, `owed` the messages of others that have not ended here, `notes` what a person should
-    know, `trouble` why it is not connected.
+    `since` is when it connected (RFC 3339), '' if it is not connected; then `trouble` is the reason. `agents` counts
+    the agents that it reaches. `notes` are sentences for a person. The other fields count messages, None if unknown.
+    `to_send` wait here; `sent` are in the stream and no team has them; `to_receive` wait in the stream for this team;
+    `owed` came from other teams and have not ended here.
     """
 
     __slots__ = ("agents", "holder", "link", "notes", "owed", "sent", "since", "to_receive", "to_send", "trouble")
@@ -42,6 +43,7 @@ class LinkState:
 
     @property
     def connected(self) -> bool:
+        """Whether the link is connected to its server."""
         return bool(self.since)
 
     def as_json(self) -> dict[str, object]:
@@ -62,7 +64,7 @@ class LinkState:
 
 
 def state(mailboxes: Mailboxes) -> list[LinkState]:
-    """Return how the links of these mailboxes stand: none, or one; raises `BadLink` where it cannot be read."""
+    """Return the state of the link of these mailboxes, [] if there is none; raises `BadLink` if it is damaged."""
     link = config.load(mailboxes)
     return [_state(mailboxes, link)] if link is not None else []
 
@@ -90,7 +92,7 @@ _NUMBERS = ("sent", "to_receive", "owed")
 
 
 def whereabouts(mailboxes: Mailboxes, place: Place) -> str | None:
-    """Return where a message is that another team's agent has not read; None of any other message."""
+    """Return in words where a message is that another team's agent has not read; None for any other message."""
     if place.state != UNREAD or "@" not in place.recipient:
         return None
     with suppress(BridgeError):
@@ -111,7 +113,7 @@ def _whereabouts(mailboxes: Mailboxes, link: Link, place: Place) -> str:
 
 
 def _waiting(mailboxes: Mailboxes, others: set[str]) -> int:
-    """Return how many messages to other teams' agents lie dropped or claimed."""
+    """Return how many messages to other teams' agents are dropped or claimed; 0 if nobody can count them."""
     with suppress(BridgeError, OSError):
         return sum(
             label(name)[1] in others
@@ -131,14 +133,14 @@ def _said(path: str) -> dict[str, object]:
 
 
 class Report:
-    """What the carrying process says of its link; written only where it changed."""
+    """The report of the process that carries the link; its file is written only if a fact changed."""
 
     def __init__(self, mailboxes: Mailboxes, link: Link) -> None:
         self._path = link.file(mailboxes, _ENDING)
         self._said: dict[str, object] = {}
 
     def say(self, **facts: object) -> None:
-        """Put these facts into the file, beside what was said before."""
+        """Write these facts into the file, and keep all others; raises OSError."""
         said = self._said | facts
         if said == self._said:
             return

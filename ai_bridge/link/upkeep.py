@@ -1,7 +1,7 @@
-"""Looks after what the stream took and no team has: if the stream lost it, it is sent again.
+"""Looks after messages that the stream took and no team has; sends a message again if the stream lost it.
 
-A message counts as lost once two looks in a row found it neither in the stream nor arrived. The other side says that
-a message arrived before it takes it out of the stream, so a team that is offline loses nothing and raises no alarm.
+A message counts as lost once two looks in a row found it neither in the stream nor arrived. The other side reports
+a message as arrived before it takes it out of the stream. So an offline team loses nothing and raises no alarm.
 """
 
 import time
@@ -17,7 +17,7 @@ from ai_bridge.system import times
 
 # Messages asked for at once.
 _PORTION = 500
-# Looks in a row that must miss a message; each time it was sent again doubles them.
+# A message is lost after this many misses in a row. The number doubles each time the message is sent again.
 _MISSES = 2
 _MOST_DOUBLINGS = 12
 
@@ -25,7 +25,7 @@ Sent = tuple[Outbox, str, str]
 
 
 class _Doubt:
-    """One message that a look missed: how often in a row, and how often it was sent again."""
+    """One message that a look missed: `misses` in a row, and how many `times` it was sent again."""
 
     __slots__ = ("misses", "times")
 
@@ -35,7 +35,7 @@ class _Doubt:
 
 
 class Upkeep:
-    """`lost` tells what was done about each lost message that has not arrived yet; `waiting` counts what has not."""
+    """`lost` says what was done about each lost message, by its key; `waiting` counts all that have not arrived."""
 
     def __init__(self, outgoing: Outgoing) -> None:
         self.lost: dict[str, str] = {}
@@ -44,7 +44,10 @@ class Upkeep:
         self._doubts: dict[str, _Doubt] = {}
 
     async def look(self, server: Server) -> None:
-        """Ask the stream for all that has not arrived, and send again what is lost; raises `Trouble` or OSError."""
+        """Ask the stream for each message that has not arrived, and send lost ones again.
+
+        Raises `Trouble` or OSError.
+        """
         sent = self._outgoing.unarrived()
         keys = {key_of(outbox.owner, name) for outbox, name, _ in sent}
         self._doubts = {key: doubt for key, doubt in self._doubts.items() if key in keys}

@@ -1,8 +1,8 @@
-"""What goes over the wire: subjects, headers, and the small texts of receipts and cards; docs/format.md says each.
+"""The forms on the wire: subjects, headers, and the small texts of receipts and cards; docs/format.md defines them.
 
-A subject names the receiving and the sending team, so that the server's own permissions can hold a team to its name,
-and then the agent, whose `name@project` is the two tokens `name.project`: no part of an address holds a dot. Mail and
-receipts end with a key of their own, so that the stream itself tells whether it still holds a message.
+A subject names the receiving and the sending team, so that the server's own permissions can hold a team to its name.
+Then it names the agent: `name@project` becomes the two tokens `name.project`, as no part of an address holds a dot.
+The subjects of mail and receipts end with a key of their own, by which the stream knows if it still holds a message.
 """
 
 import hashlib
@@ -19,41 +19,41 @@ SUBJECTS = {
     RECEIPTS: ["aibridge.receipt.>"],
     CARDS: ["aibridge.card.>", "aibridge.team.*"],
 }
-# The sender's address where it lives, how often this message came back and was sent again, and its file's name there.
+# The sender's address in its own team, how often the message came back and was sent again, its file's name there.
 SENDER, ATTEMPT, NAME = "Ai-Bridge-Sender", "Ai-Bridge-Attempt", "Ai-Bridge-Name"
 ARRIVED, READ, MALFORMED = "arrived", "read", "malformed"
 _REASON_LENGTH = 2000
-# Messages that one receipt may say to have arrived.
+# One receipt may report the arrival of this many messages.
 ARRIVED_AT_ONCE = 500
 _KEY_LENGTH = 24
 
 
 class BadWire(Malformed):
-    sentence = "what came over the link is not as it should be: {why}"
+    sentence = "invalid data came over the link: {why}"
 
 
 # --- names and subjects ---------------------------------------------------------------------------------
 
 
 def foreign(agent: str, team: str) -> str:
-    """Return what other teams call an agent of `team`: `name@team`, or `name-project@team`; '' where that is none."""
+    """Return an agent's address in other teams: `name@team` or `name-project@team`; '' if that is not valid."""
     name = agent.replace("@", "-")
     called = f"{name}@{team}"
     return called if address.is_address(called) and name != address.POSTMASTER else ""
 
 
 def team_of(called: str) -> str:
-    """Return the team of an agent as others call it."""
+    """Return the team in the address of another team's agent."""
     return called.partition("@")[2]
 
 
 def mail_to(agent: str, team: str, ours: str, name: str, attempt: int) -> str:
-    """Return the subject of the message `name`, sent for the `attempt`-th time again, to an agent of `team`."""
+    """Return the subject of the message `name` to an agent of `team`; it came back `attempt` times before."""
     return f"aibridge.mail.{team}.{ours}.{agent.replace('@', '.')}.{_key(name, attempt)}"
 
 
 def receipt_to(agent: str, team: str, ours: str, raw: bytes, attempt: int = 0) -> str:
-    """Return the subject of the receipt `raw` to an agent, by its address there, of `team`."""
+    """Return the subject of the receipt `raw` to the agent that has the address `agent` in `team`."""
     return f"aibridge.receipt.{team}.{ours}.{agent.replace('@', '.')}.{_key(raw.decode(), attempt)}"
 
 
@@ -67,29 +67,29 @@ def card_of(agent: str, team: str) -> str:
 
 
 def claim_of(team: str) -> str:
-    """Return the subject under which a team's name is taken."""
+    """Return the subject with which a team claims its name."""
     return f"aibridge.team.{team}"
 
 
 def filter_of(stream: str, team: str) -> str:
-    """Return the subjects of what is for a team in a stream."""
+    """Return the filter for the subjects in a stream that are for a team."""
     return f"aibridge.{'mail' if stream == MAIL else 'receipt'}.{team}.>"
 
 
 def parse_subject(subject: str) -> tuple[str, str, str]:
-    """Return the receiving and the sending team that a subject with a key names, and the agent; raises `BadWire`."""
+    """Return (receiving team, sending team, agent) of a subject with a key; raises `BadWire`."""
     ours, team, agent = _parsed(subject, subject.split(".")[2:-1], 2)
     return ours, team, agent
 
 
 def parse_card_subject(subject: str) -> tuple[str, str]:
-    """Return the team and the agent that the subject of a card names; raises `BadWire`."""
+    """Return (team, agent) of the subject of a card; raises `BadWire`."""
     team, agent = _parsed(subject, subject.split(".")[2:], 1)
     return team, agent
 
 
 def writer_of(subject: str) -> str:
-    """Return the team that wrote what has this subject, for the server lets no other; '' where it names none."""
+    """Return the sending team of a subject, which the server guarantees; '' if the subject names none."""
     tokens = subject.split(".")
     team = tokens[3] if len(tokens) > 3 else ""
     return team if address.is_address(team) else ""
@@ -106,7 +106,7 @@ def _parsed(subject: str, tokens: list[str], teams: int) -> list[str]:
 
 
 def as_sent(parsed: Message, names: dict[str, str]) -> bytes:
-    """Return a message's file with the addresses in its headers as the other side knows them, and the same body."""
+    """Return the text of a message for the other side: `names` replaces addresses in its headers, the body stays."""
     headers = {
         name: ", ".join(names.get(one, one) for one in address.split_list(value))
         if name.lower() in ("from", "to", "voters")
@@ -120,7 +120,10 @@ def as_sent(parsed: Message, names: dict[str, str]) -> bytes:
 
 
 class Receipt:
-    """What became of a message: its `id`, the `recipient` as its sender calls it, `state` and the `reason`."""
+    """The fate of a message: its `id`, its `recipient` as its sender knows it, and its `state`.
+
+    `state` is `ARRIVED`, `READ` or `MALFORMED`; `reason` is '' if none was given.
+    """
 
     __slots__ = ("id", "reason", "recipient", "state")
 
@@ -131,17 +134,18 @@ class Receipt:
         self.reason = _line(reason, _REASON_LENGTH)
 
     def as_bytes(self) -> bytes:
+        """Return the receipt as the JSON that is published."""
         said = {"id": self.id, "recipient": self.recipient, "state": self.state, "reason": self.reason}
         return json.dumps(said).encode()
 
 
 def arrived_bytes(arrived: list[tuple[str, str]]) -> bytes:
-    """Return the receipt that says of messages, each (ID, recipient as its sender calls it), that they arrived."""
+    """Return the receipt for the arrival of messages, each as (ID, recipient as its sender knows it)."""
     return json.dumps({"state": ARRIVED, "messages": arrived}).encode()
 
 
 def parse_receipts(raw: bytes) -> list[Receipt]:
-    """Return the receipts that one message holds; raises `BadWire`."""
+    """Return the receipts in the content of one message; raises `BadWire`."""
     said = _object(raw)
     if said.get("state") != ARRIVED:
         return [_receipt(said)]
@@ -170,25 +174,25 @@ CARD_BYTES = 16_384
 
 
 def card_bytes(called: str, fields: dict[str, str]) -> bytes:
-    """Return what other teams are told of an agent that they call so."""
+    """Return the card to publish of the agent that other teams know as `called`."""
     said = {name: value for name in _CARD_FIELDS if (value := fields.get(name))}
     return json.dumps({"name": called, "fields": said}, sort_keys=True).encode()
 
 
 def parse_card(raw: bytes, team: str) -> tuple[str, dict[str, str]]:
-    """Return what an agent of `team` is called here, and what its card says; raises `BadWire`."""
+    """Return the address here of an agent of `team`, and the fields of its card; raises `BadWire`."""
     if len(raw) > CARD_BYTES:
-        raise BadWire(why=f"a card of {team} of {len(raw)} bytes, and {CARD_BYTES} are the most")
+        raise BadWire(why=f"a card of {team} has {len(raw)} bytes, over the limit of {CARD_BYTES}")
     said = _object(raw)
     called, fields = said.get("name"), said.get("fields")
     if not isinstance(called, str) or not called or foreign(called.partition("@")[0], team) != called:
-        raise BadWire(why=f"a card of {team} that is of another team, or nobody's")
+        raise BadWire(why=f"a card of {team} names no agent of that team")
     kept = fields if isinstance(fields, dict) else {}
     return called, {name: _line(kept.get(name), _FIELD_LENGTH) for name in _CARD_FIELDS}
 
 
 def _line(value: object, length: int) -> str:
-    """Return one line of text without control characters, '' for what is no text."""
+    """Return `value` without control characters and at most `length` long, '' if it is no text."""
     return "".join(ch for ch in value if ch.isprintable())[:length] if isinstance(value, str) else ""
 
 

@@ -1,4 +1,4 @@
-"""What a router has claimed: the very file that was read; it goes back where the disk refuses what was to come."""
+"""Claims the very file that the router read, and gives it back if the disk refuses the next step."""
 
 import os
 from contextlib import contextmanager, suppress
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Claims:
-    """The claims of one router that are not done with."""
+    """The claims of one router that are not finished."""
 
     __slots__ = ("_open",)
 
@@ -19,16 +19,17 @@ class Claims:
         self._open: set[tuple[Outbox, str]] = set()
 
     def take(self, outbox: Outbox, name: str, found: os.stat_result, is_network: bool = False) -> bool:
-        """Claim the file that was read; another one under the same name is given back to the next pass.
+        """Claim the file that was read; False if it is gone, or if another file has its name by now.
 
-        A file server may make the move and lose its answer: what an error left claimed goes back at the next pass.
-        Not all network file systems number their files, or keep the number.
+        `found` is the file as the router read it. A different file under the same name goes back to the outbox.
+        If `is_network`, the inode does not count: some network file systems have no lasting inode numbers.
+        Raises OSError. A file server may make the move and lose its answer, so `release` then gives the file back.
         """
         try:
             if not outbox.move("claim", name):
                 return False
             claimed = os.lstat(outbox.file(PROCESSING, name))
-        except FileExistsError:  # another's claim has that name: it is not ours to give back
+        except FileExistsError:  # another router's claim has that name, and is not ours to give back
             raise
         except OSError:
             self._open.add((outbox, name))
@@ -41,7 +42,7 @@ class Claims:
 
     @contextmanager
     def released_on_trouble(self, outbox: Outbox, name: str) -> "Iterator[None]":
-        """Give a claimed file back where the disk refuses what was to come; if it refuses that too, later."""
+        """Give a claimed file back if the block raises; if the disk refuses that, too, `release` tries again."""
         self._open.add((outbox, name))
         try:
             yield
@@ -51,7 +52,7 @@ class Claims:
         self._open.discard((outbox, name))
 
     def release(self) -> None:
-        """Give back what trouble left claimed."""
+        """Give back every file that an error left claimed."""
         for outbox, name in list(self._open):
             with suppress(OSError):
                 outbox.release(name)

@@ -1,15 +1,15 @@
-"""What may run beside a router, in its process: the router keeps it going and ends it, and knows no more of it."""
+"""Work that may run beside a router, in its process. The router only starts it, keeps it running and ends it."""
 
 from typing import Protocol
 
 
 class Companion(Protocol):
-    """Work that goes on beside a router of all agents, such as carrying a link."""
+    """Work beside a router of all agents, such as carrying a link."""
 
     def tend(self) -> None:
-        """Begin the work if there is any, and again if it has ended; called at each sweep.
+        """Begin the work if there is any, and begin it again if it has ended; called at each sweep.
 
-        It logs trouble and never raises.
+        Logs its errors and never raises.
         """
 
     def stop(self) -> None:

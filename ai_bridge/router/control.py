@@ -1,4 +1,4 @@
-"""Start and stop routers, and know which run: by their locks alone, never by a pid file."""
+"""Start and stop routers, and find those that run: by their locks alone, never by a pid file."""
 
 import os
 import signal
@@ -49,7 +49,7 @@ class RunningRouter:
 
 
 def running(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
-    """Return the routers at work, of all agents or of one."""
+    """Return the routers at work: all of them, or only the one that serves the agent `only`."""
     found: dict[int, RunningRouter] = {}
     for agent in [only] if only else mailboxes.agents():
         if (holder := router_of(mailboxes, agent)) is not None:
@@ -58,14 +58,16 @@ def running(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter
 
 
 def log_file(mailboxes: Mailboxes, only: str | None) -> str:
-    """Return the path of the log of the router of one agent, or of that of all."""
+    """Return the path of the log of the router of one agent, or of the router of all agents."""
     return mailboxes.state_file("logs", f"router-{only}.log" if only else "router.log")
 
 
 def start(mailboxes: Mailboxes, only: str | None = None, options: tuple[str, ...] = ()) -> Holder:
-    """Start a router in the background; returns once it has recovered and serves.
+    """Start a router in the background, and return its lock's holder once it has recovered and serves.
 
-    Raises `RouterRunning` where there is one already, `RouterFailed` with what it said where it did not start.
+    `only` is the one agent to serve, None stands for all; `options` are further arguments of `ai-bridge router`.
+    Raises `RouterRunning` if a router already serves these agents, and `RouterFailed` with its last words if it
+    does not start within 20 seconds.
     """
     _refuse_second(mailboxes, only)
     log = log_file(mailboxes, only)
@@ -94,7 +96,7 @@ def _spawn(mailboxes: Mailboxes, only: str | None, options: tuple[str, ...], log
     scope = ["--agent", only] if only else []
     command = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path, "--log", log]
     environment = {key: value for key, value in os.environ.items() if key != "AI_BRIDGE_AGENT"}
-    environment["AI_BRIDGE_STATE"] = state_base()  # its working directory is another
+    environment["AI_BRIDGE_STATE"] = state_base()  # the router has another working directory
     with os.fdopen(durable.open_own(log + ".stderr"), "wb") as errors:
         errors.truncate()
         return subprocess.Popen(
@@ -109,7 +111,7 @@ def _spawn(mailboxes: Mailboxes, only: str | None, options: tuple[str, ...], log
 
 
 def _make_private(log: str) -> None:
-    """Leave the log to this user alone, with what was rotated and what the last router said as it started."""
+    """Let only this user read the log, its rotated files, and the errors of the last start."""
     folder, name = os.path.split(log)
     for found in listed(folder):
         if found.startswith(name):
@@ -127,9 +129,10 @@ def _last_words(process: "subprocess.Popen[bytes]", log: str) -> str:
 
 
 def stop(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
-    """Stop the routers of all agents, or of one; each finishes the message in hand. Returns those that ran.
+    """Stop all routers, or the router of the agent `only`, and wait for their end; returns those that ran.
 
-    Raises `RouterServesAll` where one agent is served by the router of all.
+    Each router finishes the message in hand. Raises `RouterServesAll` if the router of all agents serves `only`,
+    and `RouterStays` if a router does not end within 20 seconds.
     """
     found = running(mailboxes, only)
     for router in found:
@@ -141,7 +144,7 @@ def stop(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
 
 
 def _terminate(mailboxes: Mailboxes, router: RunningRouter) -> None:
-    """End the process that holds the lock; a pid that changed hands meanwhile is never signalled."""
+    """End the process that holds the lock; never signals another process that has its pid by now."""
     pid = router.holder.pid
 
     def still_there() -> bool:
@@ -165,7 +168,7 @@ def _signal(pid: int, still_there: Callable[[], bool]) -> None:
     except ProcessLookupError:
         return
     try:
-        if still_there():  # asked after the descriptor was taken: it is that very process
+        if still_there():  # asked with the descriptor open: it stands for that very process
             signal.pidfd_send_signal(descriptor, signal.SIGTERM)
     except ProcessLookupError:
         return
@@ -174,14 +177,17 @@ def _signal(pid: int, still_there: Callable[[], bool]) -> None:
 
 
 def log_lines(path: str, lines: int, follow: bool) -> Iterator[str]:
-    """Yield the last lines of a log, and if `follow`, for ever, what is added to it, also across a rotation."""
+    """Yield the last `lines` lines of a log as one text; if `follow`, go on with what is added, and never end.
+
+    The log may be rotated meanwhile. If `follow`, first waits until the log exists; else raises OSError without one.
+    """
     while follow and not os.path.exists(path):
         time.sleep(_FOLLOW_S)
     file = _open_text(path)
     yield "".join(file.readlines()[-lines:])
     while follow:
         rotated = _is_rotated(path, file)
-        yield file.read()  # what was written before the rotation was seen, too
+        yield file.read()  # includes what was written before we saw the rotation
         if rotated:
             file.close()
             file = _open_text(path)
@@ -195,7 +201,7 @@ def _open_text(path: str) -> TextIO:
 
 
 def _is_rotated(path: str, file: TextIO) -> bool:
-    """Tell whether another file stands at the log's path by now."""
+    """Tell whether another file has the log's path by now."""
     try:
         return not os.path.samestat(os.stat(path), os.fstat(file.fileno()))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The router process: locks, recovery, a pass at every wake and sweep, and an end on SIGTERM that is clean."""
+"""The router process: takes locks, recovers, makes a pass at every wake and sweep, and ends cleanly on SIGTERM."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ _RETRY_S = 0.25
 
 
 class Daemon:
-    """The router of one agent, or of all that have no other; `companions` work beside it."""
+    """The router of the agent `only`, or of all agents that have no other router; `companions` work beside it."""
 
     def __init__(
         self,
@@ -52,7 +52,10 @@ class Daemon:
     # --- life -------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """Serve until told to stop; raises `RouterRunning` where another router serves all that this one would."""
+        """Serve until `stop` is called; takes the router locks, and releases them at the end.
+
+        Raises `RouterRunning` if other routers already serve every agent that this one would serve.
+        """
         self._begin()
         nudge.begin()
         try:
@@ -72,7 +75,7 @@ class Daemon:
             self._locks.release()
 
     def run_once(self) -> list[Step]:
-        """Make one pass, recovery first, and return its steps."""
+        """Recover, make one pass, and return its steps; holds the router locks meanwhile, raises as `run`."""
         self._begin()
         try:
             steps = list(self._router.one_pass())
@@ -83,13 +86,13 @@ class Daemon:
             self._locks.release()
 
     def _begin(self) -> None:
-        """Take the locks and recover what their last routers held."""
+        """Take the locks, and recover the files that their last routers had claimed."""
         self._locks.take_first()
         self._router.serves = self._locks.agents
         self._recover()
 
     def _take_more(self) -> bool:
-        """Serve agents that are new, or whose own router ended; recover what that held. True where there are any."""
+        """Also serve agents that are new or whose own router ended, and recover their mail; True if there are any."""
         more = self._more()
         self._router.serves = self._locks.agents
         if more:
@@ -102,7 +105,7 @@ class Daemon:
         try:
             return self._locks.take_more()
         except (BridgeError, OSError) as trouble:  # the next sweep tries again
-            LOGGER.error("who is served could not be looked up: %s", trouble)
+            LOGGER.error("the agents to serve could not be looked up: %s", trouble)
             return []
 
     def _tend_companions(self) -> None:
@@ -113,7 +116,7 @@ class Daemon:
         return ", ".join(sorted(self._locks.agents))
 
     def stop(self, *_: object) -> None:
-        """End after the message in hand; made to be a signal handler."""
+        """Stop after the message in hand; safe to use as a signal handler."""
         self._stopping = True
         if self._wake is not None:
             self._wake.set()
@@ -126,7 +129,7 @@ class Daemon:
     # --- one turn ---------------------------------------------------------------------------------------
 
     def _rest(self, anew: bool) -> list[Outbox] | None:
-        """Wait; returns the outboxes a wake hints at, or None: all, for what woke is not known, or it is time."""
+        """Wait; returns the outboxes a wake hints at, or None for all: a sweep is due, or the wake has no hint."""
         if self._stopping or self._wake is None:
             return None
         self._wake.wait(self._sweep_at - time.monotonic(), anew)
@@ -137,7 +140,7 @@ class Daemon:
         return hints
 
     def _guarded_pass(self, hints: list[Outbox] | None) -> None:
-        """Make a pass that no trouble can end the router with: over all outboxes, or those a wake hints at."""
+        """Make a pass over all outboxes, or those a wake hints at; logs every error, so that the router goes on."""
         if hints is None:
             self._sweep_at = time.monotonic() + self.settings.sweep_s
             nudge.forget()
@@ -150,20 +153,20 @@ class Daemon:
         except OSError as error:
             LOGGER.error("%s", disk_error(self.mailboxes.path, error))
         except Exception:
-            LOGGER.exception("the pass failed; what it held is released as if the router had died")
+            LOGGER.exception("the pass failed; its claims are released as if the router had died")
             self._recover()
 
     def _look_around(self) -> None:
-        """Say to other machines, if there are any, that this one is up, and look at the clocks."""
+        """Announce to other machines, if there are any, that this one is up, and look at the clocks."""
         try:
             presence.announce(self.mailboxes, is_up=True)
             if jumped := self._clocks.look():
                 LOGGER.warning("this machine's clock jumped by %+.0f s", jumped)
         except (BridgeError, OSError) as trouble:  # mail goes on
-            LOGGER.warning("other machines could not be told that this one is up: %s", trouble)
+            LOGGER.warning("this machine could not announce that it is up: %s", trouble)
 
     def _pass(self, hints: list[Outbox] | None) -> None:
-        """Make a pass; what is left again and again is logged once."""
+        """Make a pass; a file that is left again and again is logged once."""
         left, refused, idle = set(), False, True
         for step in self._steps(hints):
             key, idle = (step.name, step.why), False
@@ -179,11 +182,11 @@ class Daemon:
         self._left = left if hints is None else self._left | left
         if refused:
             self._pause()
-        if hints and idle and self._take_more():  # what woke may be mail of one whose own router ended
+        if hints and idle and self._take_more():  # the mail may be for an agent whose own router ended
             self._sweep_at = 0.0
 
     def _steps(self, hints: list[Outbox] | None) -> Iterator[Step]:
-        """Yield the steps of a pass; in one over everything, where a wake hints meanwhile comes first."""
+        """Yield the steps of a pass; in a pass over everything, outboxes that wakes hint at meanwhile come first."""
         if hints is not None:
             yield from self._router.one_pass(hints)
             return
@@ -194,7 +197,7 @@ class Daemon:
             yield from self._router.one_pass(first + part)
 
     def _pause(self) -> None:
-        """Wait a little before the next pass: a claim given back is an arrival itself, and would wake at once."""
+        """Wait a little before the next pass, because a claim given back counts as an arrival and wakes at once."""
         deadline = time.monotonic() + _RETRY_S
         while not self._stopping and time.monotonic() < deadline:
             time.sleep(_RETRY_S / 10)

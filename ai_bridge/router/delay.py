@@ -1,4 +1,4 @@
-"""What is on its way to an agent although a router is at work: how much, and for how long nobody has moved it."""
+"""Late mail: messages that wait although a router is at work, how many, and for how long nobody has moved them."""
 
 import os
 import time
@@ -11,14 +11,14 @@ from ai_bridge.system.locks import Holder, holder
 from ai_bridge.text import counted
 
 _ON_ITS_WAY = (DROPPED, PROCESSING)
-# Both hold the router lock of an agent and move its mail: a reader does if no router is at work.
+# Both roles hold an agent's router lock and move its mail. A reader does so if no router is at work.
 _MOVERS = ("router", "reader")
-# In seconds; what came only just now is moved as it should be, however busy the machine is.
+# In seconds. A message that came later than this is not late, even if the machine is busy.
 _LEAST_S = 1.0
 
 
 class Delay:
-    """So many messages (`count`), of which `holder` has not moved the oldest for `seconds`."""
+    """`count` late messages. `holder` has the router lock, and has not moved the oldest for `seconds` seconds."""
 
     __slots__ = ("count", "holder", "seconds")
 
@@ -29,7 +29,7 @@ class Delay:
 
     @property
     def unmoved(self) -> str:
-        """Who has not moved them, and for how long."""
+        """Says which process has not moved them, and for how long."""
         it = "it" if self.count == 1 else "the oldest"
         return f"the {self.holder.role} (pid {self.holder.pid}) has not moved {it} for {times.age(self.seconds)}"
 
@@ -42,7 +42,10 @@ class Delay:
 
 
 def delay(mailboxes: Mailboxes, agent: str, sender: str | None = None) -> Delay | None:
-    """Return what is late for the agent, from one sender if one is given; None if nothing is, or no router works."""
+    """Return how late the agent's mail is; None if no mail is late, or if no router and no reader is at work.
+
+    If `sender` is given, only its mail counts. Raises `NotMailboxes` if the tree is gone.
+    """
     if (at_work := _mover(mailboxes, agent)) is None:
         return None
     boxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
@@ -51,7 +54,7 @@ def delay(mailboxes: Mailboxes, agent: str, sender: str | None = None) -> Delay 
 
 
 def delays(mailboxes: Mailboxes) -> dict[str, Delay]:
-    """Return what is late by its recipient, every outbox having been listed once."""
+    """Return the delay of each recipient whose mail is late; lists every outbox once, raises `NotMailboxes`."""
     paths: dict[str, list[str]] = {}
     for box in mailboxes.outboxes():
         for state in _ON_ITS_WAY:
@@ -65,12 +68,12 @@ def delays(mailboxes: Mailboxes) -> dict[str, Delay]:
 
 
 def delay_of(path: str, at_work: Holder) -> Delay | None:
-    """Return by how much one message is late."""
+    """Return the delay of the one message at `path`; None if it is not late."""
     return _late([path], at_work)
 
 
 def idle_s(mailboxes: Mailboxes) -> float:
-    """Return the seconds since any message was claimed or delivered here: each such move changes a `.processing`."""
+    """Return the seconds since the last claim or delivery: each changes the time of a `.processing` directory."""
     moved = [_modified(box.directory(PROCESSING)) for box in mailboxes.outboxes()]
     return max(0.0, time.time() - max(moved, default=0.0))
 
@@ -94,7 +97,7 @@ def _modified(path: str) -> float:
 
 
 def age_of(path: str, now: float) -> float:
-    """Return the seconds since the file came where it is (its ctime), 0 if it is gone."""
+    """Return the seconds since the file came where it is (its ctime), 0.0 if it is gone."""
     try:
         return max(0.0, now - os.lstat(path).st_ctime)
     except OSError:

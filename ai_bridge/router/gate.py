@@ -1,6 +1,6 @@
-"""What a router asks before it delivers: does the recipient's card, a thread's length or a pair's traffic forbid it?
+"""Checks before delivery: does the recipient's card, the thread's length or the pair's traffic forbid it?
 
-It asks again what `guard` asked before a send, for a message may have been dropped another way.
+The router repeats the checks that `sending.limits` made before the send: a message may have been dropped another way.
 """
 
 from contextlib import suppress
@@ -20,7 +20,7 @@ from ai_bridge.settings import Settings
 
 
 class Gate:
-    """What a router asks before it delivers, during one pass: `save` ends that."""
+    """The checks of one pass of a router before each delivery; `save` ends the pass."""
 
     __slots__ = ("_allowed", "_mailboxes", "_policies", "_settings", "_traffic")
 
@@ -33,7 +33,10 @@ class Gate:
         self._traffic = traffic.Traffic(mailboxes, limit) if limit else None
 
     def objection(self, outbox: Outbox, name: str, claimed: Message, recipient: str) -> BridgeError | None:
-        """Return why a claimed file is not to be delivered: `RefusedByCard`, else it is to be held; None if it is."""
+        """Return why the router may not deliver a claimed file, None if it may.
+
+        `RefusedByCard` means that the file is to be rejected, any other answer that it is to be held. Raises OSError.
+        """
         sender = outbox.owner
         if sender == address.POSTMASTER:
             return None
@@ -43,15 +46,15 @@ class Gate:
         if says == HOLD and not self._is_approved(outbox, name, claimed, any_time=True):
             return self._held_by_card(sender, recipient, threads.thread_of(claimed))
         depth = threads.told(claimed)
-        if depth == 0:  # a person's word
+        if depth == 0:  # a person's own message
             return None
         found = self._too_long(claimed, depth) or self._too_busy(sender, recipient)
         return found if found is not None and not self._is_approved(outbox, name, claimed) else None
 
     def doubt(self, sender: str, recipients: list[str]) -> str:
-        """Return why it cannot be told now whether the recipient takes the message, '' where it can.
+        """Return why nobody can say now if the recipient takes the message (its card is unreadable), '' if we can.
 
-        To be asked before the file is claimed. A message to several is decided copy by copy.
+        Call it before the claim. For several recipients it returns '', because each copy is decided by itself.
         """
         try:
             if len(recipients) == 1 and sender != address.POSTMASTER:
@@ -66,7 +69,7 @@ class Gate:
         return HeldByCard(recipient=recipient, sender=sender, thread=thread)
 
     def note(self, sender: str, recipient: str, delivered: Message) -> None:
-        """Count a message that was delivered, but for what was composed before a person let the two go on."""
+        """Count a delivered message; ignores a person's own, and mail composed before a person allowed the pair."""
         if not self._traffic or sender == address.POSTMASTER or threads.is_persons(delivered):
             return
         until = max(self._allowed_until(sender), self._allowed_until(recipient))
@@ -77,12 +80,12 @@ class Gate:
     def _allowed_until(self, agent: str) -> str:
         if agent not in self._allowed:
             self._allowed[agent] = ""
-            with suppress(OSError):  # it is delivered already: in doubt it counts
+            with suppress(OSError):  # the message is delivered already: in doubt it counts
                 self._allowed[agent] = limits.allowed_until(self._mailboxes, agent)
         return self._allowed[agent]
 
     def save(self) -> None:
-        """Write down what was counted, and look at cards again from now on."""
+        """Write the counts to the disk, and read the cards again from now on."""
         self._policies.look_again()
         self._allowed.clear()
         if self._traffic:
@@ -110,7 +113,10 @@ class Gate:
         )
 
     def _is_approved(self, outbox: Outbox, name: str, claimed: Message, any_time: bool = False) -> bool:
-        """Tell whether a person let what was composed by then go on; a thread, if `any_time` will do, ever since."""
+        """Tell whether a person allowed this message: its thread or its sender, for mail composed until that time.
+
+        If `any_time`, an allowed thread is enough, whenever the message was composed.
+        """
         from ai_bridge.sending import allowances
 
         thread = allowances.of_thread(self._mailboxes, threads.thread_of(claimed))

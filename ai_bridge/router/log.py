@@ -21,7 +21,7 @@ _FIELDS = ("verb", "sender", "file", "why")
 
 
 class _Lines(logging.Formatter):
-    """`2026-11-22T03:24:05.271Z INFO deliver claude/<file>`; nothing a file's name holds can forge a line."""
+    """`2026-11-22T03:24:05.271Z INFO deliver claude/<file>`; no file name can forge a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{_stamp(record)} {record.levelname} {printable(record.getMessage())}"
@@ -29,7 +29,7 @@ class _Lines(logging.Formatter):
 
 
 class _JsonLines(logging.Formatter):
-    """One object a line: `time`, `level`, `message`, and for a step `verb`, `sender`, `file`, `why`."""
+    """One object per line: `time`, `level`, `message`, and for a step `verb`, `sender`, `file`, `why`."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {"time": _stamp(record), "level": record.levelname, "message": record.getMessage()}
@@ -40,7 +40,7 @@ class _JsonLines(logging.Formatter):
 
 
 class _OwnFile(RotatingFileHandler):
-    """A file for this user alone. A line that the disk refuses is dropped: a stack trace for each is no help."""
+    """A file for this user alone. A line that the disk refuses is dropped without a stack trace."""
 
     def _open(self) -> TextIOWrapper:
         fd = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -56,7 +56,7 @@ def _stamp(record: logging.LogRecord) -> str:
 
 
 def open_log(path: str | None, as_json: bool, max_bytes: int, verbose: bool = False) -> None:
-    """Send the log to the file at `path`, rotating at `max_bytes`, or to standard error where `path` is None."""
+    """Send the log to the file at `path`, rotating at `max_bytes`, or to standard error if `path` is None."""
     handler: logging.Handler
     if path is None:
         handler = logging.StreamHandler(sys.stderr)
@@ -71,7 +71,7 @@ def open_log(path: str | None, as_json: bool, max_bytes: int, verbose: bool = Fa
 
 
 def log_step(step: "Step", prefix: str = "") -> None:
-    """Log a step: a warning if somebody should know, and only with `--verbose` if it is left for the next pass."""
+    """Log a step: as a warning if a person should know, as debug if the file is left for the next pass."""
     fields = {"verb": step.verb, "sender": step.outbox.owner, "file": step.name, "why": step.why}
     text = f"{prefix}{step.verb} {step.outbox.owner}/{step.name}" + (f": {step.why}" if step.why else "")
     LOGGER.log(_LEVELS.get(step.verb, logging.INFO), "%s", text, extra=fields)

@@ -1,4 +1,4 @@
-"""Whom a dropped message is for, where that is not plainly known agents: `*`, a short name, or nobody there is."""
+"""Finds the recipients of a message whose `To` names other things than known agents: `*`, short names, strangers."""
 
 from ai_bridge.agents.resolve import AmbiguousAgent, NobodyElse, resolve_recipients
 from ai_bridge.errors import Undeliverable
@@ -7,12 +7,12 @@ from ai_bridge.mailboxes.tree import Mailboxes, NoAgents, ReservedAddress, Unkno
 from ai_bridge.message.address import BadAddress
 from ai_bridge.message.message import Message
 
-# These find fault with the message itself. Any other refusal is of the moment: then the message waits.
+# These say that the message itself is wrong. Any other refusal may pass, and the message waits.
 _FAULTS = (BadAddress, ReservedAddress, NoAgents, UnknownAgent, NobodyElse, AmbiguousAgent)
 
 
 def meant(mailboxes: Mailboxes, outbox: Outbox, parsed: Message, agents: set[str]) -> list[str]:
-    """Return the known agents a message is for; raises `Undeliverable`, or another `BridgeError` of the moment."""
+    """Return the known agents a message is for; raises `Undeliverable`, or a `BridgeError` that may pass."""
     entries = [_begun(outbox, parsed.id, entry, agents) or entry for entry in parsed.recipients]
     try:
         return resolve_recipients(mailboxes, outbox.owner, entries)
@@ -21,6 +21,6 @@ def meant(mailboxes: Mailboxes, outbox: Outbox, parsed: Message, agents: set[str
 
 
 def _begun(outbox: Outbox, id_: str, name: str, agents: set[str]) -> str | None:
-    """Return whom a short name meant to a router that died here after it dropped the copy, if one did."""
+    """Return the agent for which a router that died here had already dropped a copy, None if there is none."""
     candidates = (agent for agent in agents if agent.startswith(f"{name}@"))
     return next((agent for agent in candidates if outbox.has(file_name(id_, agent))), None)

@@ -1,4 +1,4 @@
-"""Recover, at a router's start: release what a dead router held, and set aside what killed it too often."""
+"""Recover, at a router's start: release what a dead router claimed, and reject what was released too often."""
 
 import json
 import os
@@ -25,10 +25,11 @@ class ReleasedTooOften(Malformed):
 
 
 def recover(router: Router, counted: bool = True) -> "Iterator[Step]":
-    """Release what was claimed for the agents the router serves, yielding each step.
+    """Release the files claimed for the agents that the router serves, yielding each step.
 
-    The caller holds their router locks, so whoever claimed it is dead. A message found claimed after
-    `MAX_RELEASES` releases is rejected instead; not where they are not `counted`, for many are claimed at once.
+    The caller holds the router locks of these agents, so the process that claimed the files is dead. After
+    `MAX_RELEASES` releases a message is rejected instead. A link claims many at once, so its releases are not
+    `counted`. Also completes the outboxes' directories and removes old temporary files.
     """
     counts = _ReleaseCounts(router)
     outboxes = router.look()
@@ -66,21 +67,22 @@ def _is_ours(router: Router, outbox: Outbox, name: str) -> bool:
 
 
 class _ReleaseCounts:
-    """How often each file was released by `recover`: kept in the state directory, for files still held then."""
+    """How often `recover` released each file, in the state directory; only files found claimed the last time."""
 
     def __init__(self, router: Router) -> None:
         self._path = router.mailboxes.state_file("released", ",".join(sorted(router.serves))[:200])
         self._counts: dict[str, int] = {}
-        with suppress(OSError, ValueError, RecursionError):  # a file that is damaged counts anew
+        with suppress(OSError, ValueError, RecursionError):  # after a damaged file the counts begin at 0
             with open(self._path, encoding="ascii") as file:
                 found = json.load(file)
             self._counts = {key: count for key, count in found.items() if isinstance(count, int)}
 
     def get(self, key: str) -> int:
+        """Return how often the file of that key was found claimed."""
         return self._counts.get(key, 0)
 
     def add(self, keys: list[str]) -> None:
-        """Count one more release of each key and forget all others; written before anything is released."""
+        """Count one more release of each key, and forget all others; writes the file before anything is released."""
         before, self._counts = self._counts, {key: self._counts.get(key, 0) + 1 for key in keys}
         if before == self._counts:
             return
@@ -88,7 +90,7 @@ class _ReleaseCounts:
 
 
 def _tidy(outbox: Outbox) -> None:
-    """Make the directories that are missing, and remove what senders that died left half written a day ago."""
+    """Make missing directories, and remove files that dead senders left half written more than a day ago."""
     with suppress(OSError):
         outbox.complete()
         with os.scandir(untrusted.real_directory(outbox.temporary)) as entries:

@@ -1,7 +1,7 @@
 """One pass of a router: claim what is dropped, check it, and deliver or reject it.
 
-A claim ends in exactly one of deliver, reject, release. Losing a race is an ordinary outcome. Nothing a
-file holds or is stops the pass: what is refused is kept, with its reason, and its sender is told.
+A claim ends in exactly one of deliver, reject, hold or release. Losing a race is an ordinary outcome. No file can
+stop the pass: the router keeps a refused file with its reason, and notifies the sender.
 """
 
 import os
@@ -56,13 +56,16 @@ class Router:
         self._gate = Gate(mailboxes, settings, cards)
         self._homes = Homes(mailboxes, cards)
         self._coming = Coming(mailboxes)
-        # There the kernel knows only its own writers, and grants no leases.
+        # On a network file system the kernel knows only its own writers, and grants no leases.
         self.is_network = file_system(mailboxes.path).is_network
 
     # --- the pass ---------------------------------------------------------------------------------------
 
     def one_pass(self, outboxes: "list[Outbox] | None" = None) -> "Iterator[Step]":
-        """Look once at every dropped file (of `outboxes`, if given), yielding what was done; may be left anytime."""
+        """Look once at every dropped file (of `outboxes`, if given), yielding each step; moves files as it goes.
+
+        The caller may stop the iteration at any time. Raises `NotMailboxes` or `ShareIsGone` without `outboxes`.
+        """
         self._claims.release()
         self._coming.forget()
         try:
@@ -72,7 +75,7 @@ class Router:
             self._gate.save()
 
     def look(self) -> list[Outbox]:
-        """Take note of the agents there are now; returns all outboxes."""
+        """Update `agents` to those that have an outbox now; returns all outboxes, raises as `Mailboxes.check`."""
         outboxes = self.mailboxes.check().outboxes()
         self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
         return outboxes
@@ -87,7 +90,7 @@ class Router:
             yield from self._steps(outbox, name)
 
     def _steps(self, outbox: Outbox, name: str) -> "Iterator[Step]":
-        """Route one dropped file, and what it was fanned out to before any later one: order is kept."""
+        """Route one dropped file, and then the copies of its fan-out, before any later file: this keeps the order."""
         if (step := self._route(outbox, name)) is None:
             return
         yield step
@@ -95,7 +98,7 @@ class Router:
             yield from self._steps(outbox, copy)
 
     def _route(self, outbox: Outbox, name: str) -> Step | None:
-        """Route one dropped file; None where it is another router's, or was gone."""
+        """Route one dropped file; None if another router moves it, or if it is gone."""
         if not self.may_be_ours(name):
             return None
         if self._coming.precede(outbox, name):
@@ -106,9 +109,9 @@ class Router:
             return Step("retry", outbox, name, "its outbox lacked a directory") if outbox.complete() else None
         except OSError as error:
             return Step("retry", outbox, name, str(disk_error(outbox.path, error)))
-        except BridgeError as trouble:  # what is asked besides the file cannot be read now
+        except BridgeError as trouble:  # a card or another file that the router needs cannot be read now
             return Step("retry", outbox, name, str(trouble))
-        except Exception as fault:  # our own: it keeps this file waiting, and nothing that is behind it
+        except Exception as fault:  # a fault of ours: only this file waits, not the files behind it
             return Step("retry", outbox, name, f"a fault of the router: {fault!r}")
 
     def may_be_ours(self, name: str) -> bool:
@@ -151,8 +154,8 @@ class Router:
             return self._deliver(outbox, name, parsed, to[0])
 
     def _is_complete(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> bool:
-        """Tell whether the file's writer is done: by the kernel, else by our own naming, else by its age."""
-        if found.st_size == 0 and message.is_own_id(label(name)[0]):  # a name that is taken for what is to come
+        """Tell whether the file's writer is done, by the kernel, else by our form of name, else by the file's age."""
+        if found.st_size == 0 and message.is_own_id(label(name)[0]):  # it reserves the name of a message
             return self._is_settled(outbox, found, _RESERVED_S)
         writer = None if self.is_network else settled.has_writer(fd)
         if writer is not None:
@@ -160,15 +163,16 @@ class Router:
         return message.is_own_id(label(name)[0]) or self._is_settled(outbox, found)
 
     def _is_settled(self, outbox: Outbox, found: os.stat_result, at_least_s: float = 0.0) -> bool:
-        """Tell whether a file was not written to for a while, by the clock that stamps the files there."""
+        """Tell whether nobody wrote to the file for a while, by the clock that stamps the files there."""
         now = settled.clock_of(outbox.temporary) if self.is_network else time.time()
         return settled.is_settled(found, max(self.settings.settle_s, at_least_s), now)
 
     def serves_mover(self, outbox: Outbox, name: str, to: list[str]) -> bool:
         """Tell whether this router moves the file, given the entries of its `To` (none, if it has none).
 
-        The recipient its name tells decides, so that every router decides alike without opening it; else its single
-        recipient; what has several or none belongs to the outbox's owner, or to all: the postmaster has no router.
+        The recipient in the file's name decides, so that every router decides alike without opening the file. Else
+        its single recipient decides. A file with several or none belongs to the router of the outbox's owner. The
+        postmaster has no router: any router here moves its files, if this machine keeps the notices.
         """
         told = conflicts.label(name)[1]
         single = to[0] if len(to) == 1 else ""
@@ -178,7 +182,7 @@ class Router:
     # --- check ------------------------------------------------------------------------------------------
 
     def recipients(self, outbox: Outbox, parsed: Message) -> list[str]:
-        """Return the known agents the message is for; raises `Malformed`."""
+        """Return the known agents the message is for; raises `ForgedSender`, `Undeliverable` or a `BridgeError`."""
         if parsed.sender != outbox.owner:
             raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
         if self.agents.issuperset(parsed.recipients):
@@ -203,14 +207,14 @@ class Router:
         return Step("deliver", outbox, final, why)
 
     def _keep_back(self, outbox: Outbox, name: str, final: str, objection: BridgeError) -> Step:
-        """Set a claimed message aside that a card or a budget keeps from its recipient."""
+        """Reject a claimed message that a card refuses, or hold it for a person."""
         if isinstance(objection, RefusedByCard):
             return self.reject(outbox, name, objection)
         kept, why = hold(self.mailboxes, outbox, name, final, objection)
         return Step("hold", outbox, kept, why)
 
     def _see_to_judgement(self, voter: str, parsed: Message, recipient: str) -> str:
-        """Have a judge asked if this vote leaves a decision split; returns what is to be said of it."""
+        """Ask a judge if this vote leaves a decision split; returns a sentence for the log, '' if there is none."""
         if parsed.thread is None or vote_of(parsed.body) is None:
             return ""
         from ai_bridge.decisions import judge
@@ -218,7 +222,7 @@ class Router:
         return judge.see_to(self.mailboxes, voter, parsed, recipient, self.settings.max_message_bytes)
 
     def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
-        """Of two files of the same ID keep the earlier, if they say the same; else the later is malformed."""
+        """Remove the claimed file if the earlier file with its ID has the same content; else reject it."""
         here = outbox.file(PROCESSING, name)
         raw = untrusted.read_file(here, self.settings.max_message_bytes)
         same = self._holds(outbox.file(state, file_name(id_, recipient)), raw)
@@ -228,8 +232,8 @@ class Router:
         return Step("collapse", outbox, name, f"the same message is {state} already")
 
     def _fan_out(self, outbox: Outbox, name: str, parsed: Message, to: list[str]) -> Step:
-        """Drop one file for each recipient, then remove the original; done again after a crash, it ends alike."""
-        written_ns = os.lstat(outbox.file(PROCESSING, name)).st_mtime_ns  # by which it may be ordered
+        """Drop one file for each recipient, then remove the original; safe to repeat after a crash."""
+        written_ns = os.lstat(outbox.file(PROCESSING, name)).st_mtime_ns  # it may order the copies
         copies = tuple(file_name(parsed.id, recipient) for recipient in to)
         for recipient, copy in zip(to, copies, strict=True):
             raw = message.format_message(parsed.readdressed(recipient))
@@ -242,7 +246,7 @@ class Router:
         return Step("fan out", outbox, name, ", ".join(to), copies)
 
     def _holds(self, path: str, raw: bytes) -> bool:
-        """Tell whether the file at `path` holds just `raw`."""
+        """Tell whether the content of the file at `path` is exactly `raw`."""
         try:
             return untrusted.read_file(path, self.settings.max_message_bytes) == raw
         except Malformed:
@@ -253,7 +257,7 @@ class Router:
     def _reject_when_settled(
         self, outbox: Outbox, name: str, found: os.stat_result, refusal: Malformed
     ) -> Step | None:
-        """Reject a file unless it is so new that its writer may yet come back to it."""
+        """Reject a file, but leave it if it is so new that its writer may still change it."""
         if not self.serves_mover(outbox, name, []):
             return None
         if not self._is_settled(outbox, found):
@@ -267,6 +271,6 @@ class Router:
             return self.reject(outbox, name, refusal)
 
     def reject(self, outbox: Outbox, name: str, refusal: BridgeError) -> Step:
-        """Reject a claimed file."""
+        """Move a claimed file to `.malformed` with its reason, and notify its sender; raises OSError."""
         kept, why = reject(self.mailboxes, outbox, name, refusal)
         return Step("reject", outbox, kept, why)

@@ -1,4 +1,4 @@
-"""The router locks one process holds: of one agent, or of all that no other router serves."""
+"""The router locks of one process: the lock of one agent, or of all agents that no other router serves."""
 
 import errno
 from contextlib import suppress
@@ -13,20 +13,20 @@ from ai_bridge.system.locks import Holder, Lock, holder
 
 ALL = "*"
 _PROBE_PATIENCE_S = 0.1
-# A reader that finds no router makes the pass itself, and holds the lock that long.
+# A reader that finds no router makes the pass itself, and holds the lock for about that long.
 _READER_PATIENCE_S = 5.0
-# Descriptors left free for the work itself where there are more agents than descriptors.
+# Descriptors left free for the work itself if there are more agents than descriptors.
 _SPARE_DESCRIPTORS = 16
 
 
 def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
-    """Return the router at work for the agent, if there is one; a reader that makes a pass is none."""
+    """Return the router at work for the agent, None if there is none; a reader that makes a pass does not count."""
     found = holder(mailboxes.lock_file("router", agent))
     return found if found and found.role == "router" else None
 
 
 class RouterLocks:
-    """The locks by agent; `only` is the one agent to serve, or None for all."""
+    """The router locks by agent; `only` is the one agent to serve, None stands for all."""
 
     def __init__(self, mailboxes: Mailboxes, only: str | None) -> None:
         self.mailboxes = mailboxes
@@ -43,7 +43,11 @@ class RouterLocks:
         return set(self._held)
 
     def take_first(self) -> None:
-        """Take what is free, waiting for readers that make a pass; raises `RouterRunning` where nothing is."""
+        """Take every free lock, and wait a few seconds for readers that make a pass.
+
+        Raises `RouterRunning` if other routers hold every lock, and another `BridgeError` if there is no agent to
+        serve. Raises this process's limit of open files, and completes cards that do not name the home.
+        """
         self._raise_descriptor_limit()
         patient, wanted = True, self._wanted()
         self._mend()
@@ -54,18 +58,21 @@ class RouterLocks:
             self._refuse()
 
     def take_more(self) -> list[str]:
-        """Take what has become free since, and what is new; returns the agents now served besides."""
+        """Take the locks of new agents and of agents whose router ended; returns the agents now served in addition.
+
+        Also hands over agents that move to another machine, and releases the locks of agents that left.
+        """
         for agent in [agent for agent, lock in self._held.items() if not lock.is_in_place]:
-            LOGGER.warning("the lock of %s was removed under this router: taking it anew", agent)
+            LOGGER.warning("the lock of %s was removed under this router: taking it again", agent)
             self._held.pop(agent).release()
-        with suppress(BridgeError, OSError):  # a share may come back, and its agents with it
+        with suppress(BridgeError, OSError):  # a share that is gone may come back with its agents
             self._let_go()
         if self._is_full:
             return []
         return [agent for agent in self._wanted() if agent not in self._held and self._take(agent, 0.0)]
 
     def _let_go(self) -> None:
-        """Give away the homes that others were promised, and stop serving whoever does not live here any more."""
+        """Give agents to the machines that are to have them, and release the locks of agents that live elsewhere."""
         self.mailboxes.check()
         for agent, to in handover.due(self.mailboxes, self._homes, self._held):
             self._give(agent, to)
@@ -99,12 +106,12 @@ class RouterLocks:
         self._troubles.add(trouble)
 
     def mark_ready(self) -> None:
-        """Say in every lock that this router has recovered and serves."""
+        """Write into every lock that this router has recovered and serves."""
         for lock in self._held.values():
             lock.describe("router", self.serves, ready=True)
 
     def release(self) -> None:
-        """Give all back."""
+        """Release all locks."""
         for lock in self._held.values():
             lock.release()
         self._held.clear()
@@ -116,7 +123,7 @@ class RouterLocks:
             return []
 
     def _take(self, agent: str, patience_s: float) -> bool:
-        """Take one agent's lock; trouble with it is logged once and keeps no other agent from being served."""
+        """Take one agent's lock; an OSError is logged once, and the other agents are served all the same."""
         lock = Lock(self.mailboxes.lock_file("router", agent))
         try:
             taken = lock.acquire("router", self.serves, patience_s)

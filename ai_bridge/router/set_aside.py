@@ -1,4 +1,4 @@
-"""Set aside what is not delivered, with its reason beside it, and tell its sender: reject, or hold for a person."""
+"""Sets aside a message that is not delivered (reject, or hold for a person), with its reason; notifies its sender."""
 
 import os
 import shlex
@@ -15,17 +15,20 @@ _NOTICE_BYTES = 16_384
 
 
 def reject(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
-    """Move a claimed file to `.malformed`, its reason written first; returns its name there and the reason."""
+    """Move a claimed file to `.malformed`, and notify its sender; returns its name there and the reason.
+
+    The reason is written first, beside the file's new name. If the bounce fails, the reason says so. Raises OSError.
+    """
     return _set_aside(mailboxes, outbox, "reject", name, shortened(name), str(refusal))
 
 
 def take_back(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
-    """Move what was delivered and is no message to `.malformed`; returns its name there and the reason."""
+    """Move a delivered file that is no valid message to `.malformed`; else as `reject`."""
     return _set_aside(mailboxes, outbox, "return", name, shortened(name), str(refusal))
 
 
 def hold(mailboxes: Mailboxes, outbox: Outbox, name: str, wanted: str, refusal: BridgeError) -> tuple[str, str]:
-    """Move a claimed file to `.held` under its proper name `wanted`; returns its name there and the reason."""
+    """Move a claimed file to `.held` under its proper name `wanted`; else as `reject`."""
     return _set_aside(mailboxes, outbox, "hold", name, wanted, str(refusal))
 
 
@@ -38,14 +41,14 @@ def _set_aside(mailboxes: Mailboxes, outbox: Outbox, verb: str, name: str, wante
     try:
         _tell_sender(mailboxes, outbox, state, kept, why)
     except (BridgeError, OSError) as trouble:
-        why += f" (its sender could not be told: {trouble})"
+        why += f" (its sender could not be notified: {trouble})"
     return kept, why
 
 
 def _free_name(outbox: Outbox, state: str, here: str, wanted: str) -> str:
-    """Return a name free in that state, or one this very file already has: a move that was cut short.
+    """Return a free name in that state, or the name that this very file has there after a move that was cut short.
 
-    A reason without its file is a crash's leftover, too, and no hindrance.
+    A crash may leave a reason without its file, which does not matter.
     """
     number = 0
     while os.path.lexists(kept := outbox.file(state, variant(wanted, number))) and not untrusted.is_same(here, kept):
@@ -54,7 +57,7 @@ def _free_name(outbox: Outbox, state: str, here: str, wanted: str) -> str:
 
 
 def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str, why: str) -> None:
-    """Send the owner a notice from the postmaster; never about a notice."""
+    """Send the outbox's owner a bounce from the postmaster, but none about a bounce."""
     if outbox.owner == address.POSTMASTER:
         return
     what, happened, then = _held_words() if state == HELD else _rejected_words(name)
@@ -68,7 +71,7 @@ def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str, wh
 
 def _rejected_words(name: str) -> tuple[str, str, str]:
     restore = f"ai-bridge restore -- {shlex.quote(name)}" if printable(name) == name else "rename it, then restore it"
-    return "not delivered", "could not be delivered", f"Once mended there: {restore}"
+    return "not delivered", "could not be delivered", f"Once you have repaired it there: {restore}"
 
 
 def _held_words() -> tuple[str, str, str]:

@@ -1,14 +1,14 @@
-"""What a router did, step by step."""
+"""The steps of a router: each says what a pass did with one file."""
 
 from ai_bridge.mailboxes.outbox import Outbox
 
 
 class Step:
-    """What a pass did with one file.
+    """One step of a pass, with one file.
 
-    `verb` is deliver, reject, hold, fan out, collapse or release; or leave (the file is not complete yet) or retry
-    (the disk refused), and the next pass looks again. `why` says why for all but deliver; `copies` names the
-    files a fan-out dropped.
+    `verb` is deliver, reject, hold, fan out, collapse or release. After leave (the file is not complete yet) or retry
+    (the disk refused) the next pass looks again. `why` is the reason, '' for most deliveries; `copies` names the
+    files that a fan-out dropped.
     """
 
     __slots__ = ("copies", "name", "outbox", "verb", "why")

@@ -1,6 +1,6 @@
-"""What a sync tool leaves among delivered and claimed messages: conflict copies, and files that came back.
+"""Strays that a sync tool leaves among delivered and claimed messages: conflict copies, and files that came back.
 
-Whoever holds the router locks looks for them between two passes, when nothing of its agents is claimed by itself.
+A router looks for them between two passes, because then it has no claims of its own.
 """
 
 from ai_bridge.errors import ConflictCopy, disk_error
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def tidy(router: Router) -> "Iterator[Step]":
-    """Set conflict copies aside, and release what a sync tool put back where it had been claimed."""
+    """Set conflict copies aside, and release claimed files that a sync tool put back; yields the steps.
+
+    The caller holds the router locks and has no claim.
+    """
     outboxes = router.look()
     if any(_is_claimed(router, outbox) for outbox in outboxes):
         yield from recover(router)

@@ -1,4 +1,4 @@
-"""A systemd user unit for the router: written and shown; whether to enable it is the person's to say."""
+"""A systemd user unit for the router. This module writes and shows the unit; a person enables it."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ class UnitDiffers(BridgeError):
 
 
 def unit(mailboxes: Mailboxes, only: str | None) -> tuple[str, str]:
-    """Return the unit's path and its text."""
+    """Return the path and the text of the unit for the agent `only`, or for all agents if `only` is None."""
     name = os.path.basename(mailboxes.state_directory())
     words = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path]
     words += ["--agent", only] if only else []
@@ -46,7 +46,10 @@ def unit(mailboxes: Mailboxes, only: str | None) -> tuple[str, str]:
 
 
 def install(path: str, text: str, force: bool = False) -> bool:
-    """Write the unit; False where it stands there already. Raises `UnitDiffers` rather than replace another."""
+    """Write the unit; False if the file has this text already.
+
+    Raises `UnitDiffers` if the file has another text, unless `force`; raises OSError.
+    """
     if os.path.exists(path):
         with open(path, "rb") as file:
             if file.read() == text.encode():
@@ -58,7 +61,7 @@ def install(path: str, text: str, force: bool = False) -> bool:
 
 
 def put_config(path: str, data: bytes, mode: int = 0o644) -> None:
-    """Put `data` under `path` among the person's own configuration, with the mode it had, if it was there."""
+    """Write `data` to `path` in the person's configuration; an existing file keeps its mode; raises OSError."""
     durable.make_directory(os.path.dirname(path), 0o755)
     mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else mode
     durable.replace_own(path, data, mode)

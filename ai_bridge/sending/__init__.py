@@ -1,4 +1,4 @@
-"""Sending: to whom, within which limits, and whether it was read.
+"""Sending: finds the recipients, keeps the limits, and waits for the receipts.
 
-Call `limits.check` before a send, `send.send` to send, and `await_read` for the receipts.
+Call `limits.check` before a send, `send.send` to send, and `await_read.await_read` for the receipts.
 """

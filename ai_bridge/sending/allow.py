@@ -1,6 +1,6 @@
-"""Allow: a person lets a thread, or an agent's mail, go on; what was held of it goes back on its way.
+"""Allow: a person lets a thread, or an agent's mail, go on; its held messages go back to the outbox.
 
-What is allowed is written down before anything is moved, so that the router, which looks again, lets it pass.
+The allowance is written before anything is moved, so that the router, which checks again, lets the messages pass.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ai_bridge.sending import allowances
 from ai_bridge.sending.allowances import Allowance
 from ai_bridge.system import times
 
-# A message composed in the future, by a clock that is ahead, is let go on if it is not more than a day.
+# A clock may be ahead, and date a message in the future: a message of at most a day ahead is allowed, too.
 _AHEAD_NS = 86_400_000_000_000
 
 
@@ -34,11 +34,12 @@ Held = list[tuple[Place, Message]]
 
 
 def allow(mailboxes: Mailboxes, subject: str, max_hops: int, only: str | None = None) -> list[Place]:
-    """Let a thread, named by the ID of any message of it, or the mail of an agent so far, go on; `only` to one agent.
+    """Let a thread, or the mail of an agent so far, go on; returns the messages that were held and were let go.
 
-    A thread may go `max_hops` answers further, and the mail of those who take part in it passes a card that holds
-    them. An agent's budgets with all others begin again. Returns what was held and is on its way again; raises
-    `NothingOfThatName`, or `SeveralMessages`.
+    `subject` is an agent's address or the ID of any message of the thread. If `only` is given, just the held messages
+    to that agent are let go. A thread may go `max_hops` answers further, and cards that hold mail let its
+    participants' mail pass. For an agent, the budgets with all others begin again. Writes the allowance, then moves
+    files. Raises `NothingOfThatName`, `SeveralMessages` or OSError.
     """
     if address.is_address(subject) and mailboxes.outbox(subject).is_there():
         held = _held([mailboxes.outbox(subject)], only)
@@ -60,16 +61,17 @@ def _is_of(one: tuple[Place, Message], threads: set[str], among: set[str]) -> bo
 
 
 def _talk(mailboxes: Mailboxes, subject: str, only: str | None) -> tuple[set[str], set[str]]:
-    """Return the threads the word stands for, and who takes part in them.
+    """Return the threads that `subject` stands for, and the agents that take part in them.
 
-    That is the thread of the message, and one that it opened itself. Anyone may give a message a thread's ID: only
-    who was written to in the thread takes part, beginning with the sender of the message and the thread's opener.
+    These are the message's own thread, and the thread that the message opened. Anyone may give a message a thread's
+    ID. So only these agents take part: the message's sender, the thread's opener, and all that they wrote to in it,
+    directly or through others.
     """
     sender, id_ = reference.split(subject)
     try:
         named = trace.find(mailboxes, subject, View(only or ""))[0]
         root, begin = hops.thread_of(named.load()), {named.outbox.owner}
-    except NoSuchMessage:  # its first message may be gone
+    except NoSuchMessage:  # the first message of the thread may be gone
         root, begin = id_, {sender} if sender else set()
     held = [place for place, message in _held(mailboxes.outboxes(), None) if hops.thread_of(message) == root]
     places = [*search.thread(mailboxes, root)[0], *held]
@@ -80,7 +82,7 @@ def _talk(mailboxes: Mailboxes, subject: str, only: str | None) -> tuple[set[str
 
 
 def _only_sender(subject: str, senders: list[str], ways: set[tuple[str, str]]) -> str:
-    """Return one of the senders of a thread whose first message is gone, if all of them take part in the same."""
+    """Return a sender of a thread whose first message is gone, if all its senders take part in the same talk."""
     if not senders:
         raise NothingOfThatName(subject=subject)
     found = list(dict.fromkeys(senders))
@@ -90,13 +92,13 @@ def _only_sender(subject: str, senders: list[str], ways: set[tuple[str, str]]) -
 
 
 def _opener(root: str, places: list[Place]) -> set[str]:
-    """Return who opened the thread; where several claim its ID, the agent the ID begins with, or nobody."""
+    """Return who opened the thread; if several claim its ID, the agent with which the ID begins, or nobody."""
     openers = {place.outbox.owner for place in places if place.id == root}
     return openers if len(openers) == 1 else {agent for agent in openers if root.startswith(f"{agent}-")}
 
 
 def _reached(agents: set[str], ways: set[tuple[str, str]]) -> set[str]:
-    """Return the agents, and all that these have written to, directly or through others."""
+    """Return these agents and all that they have written to, directly or through others."""
     found = set(agents)
     while more := {recipient for sender, recipient in ways if sender in found} - found:
         found |= more
@@ -104,7 +106,7 @@ def _reached(agents: set[str], ways: set[tuple[str, str]]) -> set[str]:
 
 
 def _held(outboxes: list[Outbox], only: str | None) -> Held:
-    """Return what is held in the outboxes and can be read; only what is for one agent, if that is given."""
+    """Return the held messages of the outboxes that can be read, just those to the agent `only` if it is given."""
     found = []
     for outbox in outboxes:
         for name in outbox.visible(HELD):
@@ -119,19 +121,19 @@ def _held(outboxes: list[Outbox], only: str | None) -> Held:
 
 
 def _highest(mailboxes: Mailboxes, id_: str, held: Held) -> int:
-    """Return how many answers deep the thread is."""
+    """Return how many answers deep the thread is, at most the number of its messages."""
     messages = [message for _, message in held]
     for place in search.thread(mailboxes, id_)[0]:
         try:
             messages.append(place.load())
         except (Malformed, OSError):
             continue
-    # A header may say any number: no thread is deeper than it has messages.
+    # A header may claim any number, but no thread is deeper than the number of its messages.
     return min(max((hops.of(mailboxes, message) for message in messages), default=0), len(messages))
 
 
 def _allowance(mailboxes: Mailboxes, held: Held, reached: int = 0, among: set[str] | None = None) -> Allowance:
-    """Return the allowance of mail composed until now, or until the latest held message whose clock is ahead."""
+    """Return an allowance for mail composed until now, or until the latest held message if its clock is ahead."""
     now = time.time_ns()
     composed = [allowances.composed(mailboxes, place.outbox, HELD, place.name) for place, _ in held]
     latest = max([stamp for stamp in composed if stamp <= times.format_stamp(now + _AHEAD_NS)], default="")
@@ -139,7 +141,7 @@ def _allowance(mailboxes: Mailboxes, held: Held, reached: int = 0, among: set[st
 
 
 def _let_go(place: Place) -> bool:
-    """Put a held file back where it was dropped; False where another was first."""
+    """Move a held file back to the outbox, and note that in `place`; False if another process was first."""
     name = without_reason(place, lambda: place.outbox.move_to_free("allow", place.name))
     if name:
         place.name, place.state = name, DROPPED

@@ -1,7 +1,7 @@
-"""What a person allowed: that a thread goes on, or that an agent's mail passes; small files that all machines see.
+"""Allowances: a person lets a thread go on, or an agent's mail pass. They are small files that all machines see.
 
-`allowed/<ID>.thread` and `allowed/<address>.agent`, header lines like those of a message. Each is replaced by the
-next for the same; one that is damaged allows nothing.
+The files `allowed/<ID>.thread` and `allowed/<address>.agent` hold header lines like those of a message. A new
+allowance replaces the earlier one. A damaged file allows nothing.
 """
 
 import os
@@ -20,15 +20,15 @@ FOLDER = "allowed"
 _THREAD, _AGENT = ".thread", ".agent"
 # Room for the addresses of thousands of agents.
 _BYTES = 262_144
-# What was allowed by a clock that is further ahead than this, an hour, is not believed until that time has come.
+# An allowance that is dated further ahead than this (an hour) does not count until that time has come.
 _AHEAD_NS = 3_600_000_000_000
 
 
 class Allowance:
-    """What was allowed: `hops` in a thread, and mail composed until `until`; `at` is when.
+    """One allowance, given at the time `at`: for mail composed until `until`, and for `hops` answers in a thread.
 
-    Both times are in the form of `message.stamp_of`, UTC. Of a thread the mail of those `among` is allowed, None:
-    everybody's.
+    Both times are UTC, in the form of `message.stamp_of`. `hops` is 0 if it raises no limit. `among` are the agents
+    whose mail in a thread is allowed, None stands for everybody.
     """
 
     __slots__ = ("among", "at", "hops", "until")
@@ -40,39 +40,39 @@ class Allowance:
         self.among = among
 
     def covers(self, sender: str) -> bool:
-        """Tell whether mail of that sender is meant."""
+        """Tell whether the allowance is for mail of that sender."""
         return self.among is None or sender in self.among
 
     @property
     def seconds(self) -> float:
-        """When it was allowed, in seconds since the epoch."""
+        """The time `at`, in seconds since the epoch."""
         return times.parse_stamp(self.at)
 
 
 def of_thread(mailboxes: Mailboxes, thread: str) -> Allowance | None:
-    """Return what is allowed of a thread, named by its ID; None where nothing is; raises OSError."""
+    """Return the allowance of the thread with the ID `thread`, None if there is none; raises OSError."""
     return _read(_path(mailboxes, thread, _THREAD)) if is_id(thread) else None
 
 
 def of_agent(mailboxes: Mailboxes, address: str) -> Allowance | None:
-    """Return what is allowed of an agent; None where nothing is; raises OSError."""
+    """Return the allowance of an agent, None if there is none; raises OSError."""
     return _read(_path(mailboxes, address, _AGENT))
 
 
 def allow_thread(mailboxes: Mailboxes, thread: str, allowance: Allowance) -> None:
-    """Let a thread go on; `thread` is an ID."""
+    """Write the allowance of the thread with the ID `thread`, replacing an earlier one; raises OSError."""
     _write(_path(mailboxes, thread, _THREAD), allowance)
 
 
 def allow_agent(mailboxes: Mailboxes, address: str, allowance: Allowance) -> None:
-    """Let an agent's mail pass."""
+    """Write the allowance of an agent, replacing an earlier one; raises OSError."""
     _write(_path(mailboxes, address, _AGENT), allowance)
 
 
 def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str:
-    """Return when a message was composed, by its ID; of another team's, which may claim any time, when it came here.
+    """Return when a message was composed, as its ID says, in the form of `message.stamp_of`.
 
-    The time is in the form of `message.stamp_of`.
+    An ID of another team's message may claim any time, so its time is when it came here.
     """
     if Homes(mailboxes).is_of_another_team(outbox.owner):
         return written(outbox.file(state, name))

@@ -1,4 +1,4 @@
-"""Receipts: wait until what was sent is read, or rejected; nothing is looked at while nothing happens."""
+"""Receipts: waits until the sent messages are read or rejected; looks at no file while nothing happens."""
 
 import time
 
@@ -15,10 +15,10 @@ ENDED = (READ, MALFORMED)
 def await_read(
     mailboxes: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, settings: Settings
 ) -> list[Place]:
-    """Wait, at most `timeout_s` seconds, until every copy is read or malformed; return where each is then.
+    """Wait until every copy is read or malformed, at most `timeout_s` seconds; return the place of each copy.
 
-    The places are in the order of the messages and of their recipients. A copy that ended is not looked at again;
-    one whose file is nowhere any more keeps the state it was last seen in, and its `at` is ''.
+    The places are in the order of the messages and of their recipients. If a copy's file is gone, its place keeps
+    the last state, and its `at` is ''.
     """
     outbox = mailboxes.outbox(sender)
     places = [
@@ -34,7 +34,7 @@ def await_read(
 
 
 def _are_awaited(places: list[Place]) -> bool:
-    """Look where each copy is that has not ended; tell whether any is left."""
+    """Update the places of the copies that have not ended; tell whether any is left."""
     for outbox in {place.outbox for place in places}:  # all are of one sender
         outbox.freshen()
     for place in places:
@@ -44,10 +44,10 @@ def _are_awaited(places: list[Place]) -> bool:
 
 
 def _look(place: Place) -> None:
-    """Find the copy by its names, in the order of the moves, so that one that moves on meanwhile is met."""
+    """Find the copy by its names, in the order of the moves, so that a copy that moves on meanwhile is found."""
     if place.follow():
         return
-    for state in (DROPPED, PROCESSING, HELD, MALFORMED):  # where its own name was taken, it has a variant of it
+    for state in (DROPPED, PROCESSING, HELD, MALFORMED):  # it has a variant of its name if another file had the name
         stem = place.name.removesuffix(".txt") + "~"
         for name in place.outbox.visible(state):
             if name.startswith(stem):

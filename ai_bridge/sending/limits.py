@@ -1,7 +1,8 @@
-"""What keeps two agents from talking for ever, and strangers out: asked before a send, and by `gate` once more.
+"""Limits that stop endless talk between agents, and keep strangers out; checked before a send, and again by `gate`.
 
-A thread may go `max_hops` answers without a person's word, a pair of agents `pair_per_hour` messages; a recipient's
-card may refuse or hold a sender. A person's own messages are under no limit; `allowed` holds what a person let go on.
+A thread may go `max_hops` answers deep after a person last wrote or approved. Two agents may exchange
+`pair_per_hour` messages in an hour. A recipient's card may refuse or hold a sender. A person's own messages have no
+limit. A person may raise the limits with an allowance.
 """
 
 import os
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 
 class ThreadTooLong(BridgeError):
     sentence = (
-        "this thread has gone on for {limit} answers without a person's word (setting max_hops): "
+        "this thread has gone on for {limit} answers since a person last wrote or approved it (setting max_hops): "
         "a person lets it go on with `ai-bridge allow {thread}`"
     )
     for_model = (
-        "this thread has gone on for {limit} answers without a person's word (setting max_hops): "
+        "this thread has gone on for {limit} answers since a person last wrote or approved it (setting max_hops): "
         "tell your user to run `ai-bridge allow {thread}`, if it is to go on"
     )
 
@@ -69,7 +70,7 @@ class HeldByDamage(BridgeError):
 
 
 class NotSent(BridgeError):
-    """Nothing of what was to be sent is; for a model, whose user can do something about it."""
+    """None of the messages was sent; the sentence for a model asks it to tell its user."""
 
     sentence = "{why}; nothing was sent: tell your user"
     for_model = "nothing was sent: {why}"
@@ -78,9 +79,11 @@ class NotSent(BridgeError):
 def check(
     mailboxes: Mailboxes, sender: str, drafts: list[Draft], settings: "Settings", by_person: bool = False
 ) -> None:
-    """Settle whom the drafts are for, and mark a person's; raises a `BridgeError` where one may not be sent.
+    """Check that the drafts may be sent, and change them: their recipients become known addresses.
 
-    Of everybody (`*`) those are left out whose cards refuse the sender.
+    A draft to everybody (`*`) skips recipients whose card refuses the sender. If `by_person`, the drafts are marked
+    as a person's own (`hops` 0), and the limits of threads and pairs do not apply. Raises `RefusedByCard`, `NotSent`
+    with the limit that is reached, another `BridgeError` for a recipient that is not known, or OSError.
     """
     mailboxes.known(sender)
     for draft in drafts:
@@ -113,7 +116,7 @@ def _check_thread(mailboxes: Mailboxes, draft: Draft, limit: int) -> None:
 
 
 def hops_allowed(mailboxes: Mailboxes, thread: str, limit: int) -> int:
-    """Return how many answers deep a thread may go, `limit` where a person said nothing else."""
+    """Return how many answers deep a thread may go: `limit`, or more if a person allowed more; raises OSError."""
     from ai_bridge.sending import allowances
 
     found = allowances.of_thread(mailboxes, thread)
@@ -139,12 +142,12 @@ def _check_pairs(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: 
 
 
 def ways(one: str, other: str) -> "Iterable[tuple[str, str]]":
-    """Return the two directions between two agents; of an agent and itself there is one."""
+    """Return both directions (sender, recipient) between two agents; just one for an agent and itself."""
     return dict.fromkeys(((one, other), (other, one)))
 
 
 def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[tuple[Outbox, str]]":
-    """Yield the outbox and the name of each file that is still to be delivered."""
+    """Yield the outbox and the name of each dropped file from `sender` to `recipient`."""
     outbox = mailboxes.outbox(sender)
     try:
         names = os.listdir(outbox.path)
@@ -154,7 +157,10 @@ def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[tup
 
 
 def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
-    """Return until when what these agents composed was let go on, in the form of `message.stamp_of`; else ''."""
+    """Return until when a person allowed mail that these agents composed, '' if never; raises OSError.
+
+    The time is the latest of all allowances of these agents, in the form of `message.stamp_of`.
+    """
     from ai_bridge.sending import allowances
 
     found = (allowances.of_agent(mailboxes, agent) for agent in agents)
@@ -162,7 +168,7 @@ def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
 
 
 def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str:
-    """Return when a file was composed; one whose name does not tell counts as new."""
+    """Return when a file was composed, as a stamp; '9', which is later than any stamp, if its name has no time."""
     from ai_bridge.message import message
     from ai_bridge.sending import allowances
 
@@ -185,16 +191,17 @@ def _is_persons(path: str) -> bool:
 def too_busy(
     mailboxes: Mailboxes, sender: str, recipient: str, times: list[int], adding: int, limit: int
 ) -> PairTooBusy | None:
-    """Return why so many are not to be added to the messages of these times; None where they may.
+    """Return the refusal if the pair may not exchange `adding` more messages, None if it may.
 
-    What was before a person let one of the two go on does not count.
+    `times` are when the pair's messages of the last hour were delivered, in seconds since the epoch. Those before a
+    person last allowed one of the two do not count. `limit` is the most per hour. Raises OSError.
     """
     from ai_bridge.sending import allowances
 
     since = max(
         (one.seconds for agent in (sender, recipient) if (one := allowances.of_agent(mailboxes, agent))), default=0
     )
-    since = min(since, time.time())  # of a clock that is ahead
+    since = min(since, time.time())  # the allowance may be of a clock that is ahead
     counted = sorted(second for second in times if second > since)
     excess = len(counted) + adding - limit
     if excess <= 0:

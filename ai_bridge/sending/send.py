@@ -1,4 +1,4 @@
-"""Sends drafts: finds out whom they are for, composes them and drops them."""
+"""Sends drafts: resolves their recipients, composes them and drops them."""
 
 from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.mailboxes.compose import Draft, Sent, compose_and_drop
@@ -6,17 +6,18 @@ from ai_bridge.mailboxes.tree import Mailboxes
 
 
 def send(mailboxes: Mailboxes, sender: str, draft: Draft, limit: int) -> Sent:
-    """Send one message to each of its recipients; `limit` is the largest file in bytes.
+    """Send one message to each of its recipients, and change the draft: its recipients become known addresses.
 
-    Raises a `BridgeError`: nothing was sent then (`PartlySent` says what was, if the disk failed midway).
+    `limit` is the largest size of a file, in bytes. Raises a `BridgeError` if nothing was sent, and `PartlySent`,
+    which names the messages that were sent, if the disk failed midway.
     """
     return send_batch(mailboxes, sender, [draft], limit)[0]
 
 
 def send_batch(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
-    """Send many messages with one flush, in their order, and none of them if one is refused; raises as `send`.
+    """Send many messages in their order with one flush; if one is refused, none is sent.
 
-    It changes the drafts: their recipients become known addresses.
+    Changes the drafts and raises errors as `send` does.
     """
     mailboxes.known(sender)
     for draft in drafts:

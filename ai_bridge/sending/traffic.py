@@ -1,6 +1,6 @@
-"""How much mail went between two agents within the last hour: a small file a direction, beside the state folders.
+"""Counts the mail between two agents within the last hour: one small file per direction, beside the state folders.
 
-Its writer is whoever holds the recipient's router lock; whoever sends only looks. One that is damaged counts anew.
+Only the holder of the recipient's router lock writes the file; a sender only reads. A damaged file counts as empty.
 The folder is named after the device and inode of the mailboxes, so that a send finds it without a digest.
 """
 
@@ -13,15 +13,15 @@ from ai_bridge.system import state_files, untrusted
 from ai_bridge.system.directories import state_base
 
 SPAN_S = 3600
-# Of one direction; beyond it a limit is never reached.
+# The most times in one file: a higher limit is never reached.
 _MOST = 100_000
 _BYTES = 16 * _MOST
 
 
 def recent(mailboxes: Mailboxes, sender: str, recipient: str) -> list[int]:
-    """Return when messages were delivered in one direction within the last hour, in seconds, the oldest first.
+    """Return when messages were delivered in one direction within the last hour, the oldest first.
 
-    What a clock that jumped back left in the future does not count.
+    The times are seconds since the epoch. A time in the future, left by a clock that jumped back, does not count.
     """
     try:
         found = [int(word) for word in untrusted.read_file(_path(mailboxes, sender, recipient), _BYTES).split()]
@@ -37,19 +37,19 @@ def _path(mailboxes: Mailboxes, sender: str, recipient: str) -> str:
 
 
 class Traffic:
-    """What one pass of a router delivers, counted: read when first asked for, written back by `save`."""
+    """Counts what one pass of a router delivers. A file is read at first use; `save` writes it back."""
 
     __slots__ = ("_changed", "_limit", "_mailboxes", "_times")
 
     def __init__(self, mailboxes: Mailboxes, limit: int) -> None:
-        """`limit` is how many are worth remembering of one direction."""
+        """`limit` is the most messages to remember per direction."""
         self._mailboxes = mailboxes
         self._limit = min(limit, _MOST)
         self._times: dict[tuple[str, str], list[int]] = {}
         self._changed: set[tuple[str, str]] = set()
 
     def times(self, sender: str, recipient: str) -> list[int]:
-        """Return when messages were delivered in one direction within the last hour, the oldest first."""
+        """Return when messages were delivered in one direction within the last hour, as `recent` does."""
         found = self._times.get((sender, recipient))
         if found is None:
             found = self._times[sender, recipient] = recent(self._mailboxes, sender, recipient)
@@ -59,7 +59,7 @@ class Traffic:
         return found
 
     def note(self, sender: str, recipient: str) -> None:
-        """Count a message that was delivered now."""
+        """Count one message that was delivered now; `save` writes it to the disk."""
         found = self.times(sender, recipient)
         found.append(int(time.time()))
         if len(found) > self._limit:
@@ -67,7 +67,10 @@ class Traffic:
         self._changed.add((sender, recipient))
 
     def save(self) -> None:
-        """Write what changed, and forget all, for another may count until the next pass; a full disk loses it."""
+        """Write the changed counts to the disk, and forget all: another process may count before the next pass.
+
+        An OSError, such as a full disk, loses the counts.
+        """
         changed, times = self._changed, self._times
         self._changed, self._times = set(), {}
         for direction in changed:

@@ -471,7 +471,7 @@ def test_refused_mail_of_another_team_is_kept_up_to_a_bound_and_the_rest_is_coun
     town.start()
     poison = [(f"aibridge.mail.south.evil.codex.{number}", b"%d " % number + b"x" * 9000, {}) for number in range(40)]
     town.publish(*poison)
-    until(lambda: "of the refused mail from evil" in town.south.run("health", check=False).stdout)
+    until(lambda: "refused messages from evil were removed" in town.south.run("health", check=False).stdout)
     town.crosses("as ever")
     kept = list(Path(town.south.state).rglob("links/refused/evil.*"))
     assert 0 < sum(path.stat().st_size for path in kept) <= 100_000

@@ -272,7 +272,7 @@ def test_a_defect_in_a_pass_is_logged_and_ends_no_router(
     serve(sweep_s=SOON_S)
     until(lambda: not defects)  # the router met it, not this test's own look
     until(_delivered(where, id_))
-    assert "the pass failed; what it held is released as if the router had died" in caplog.text
+    assert "the pass failed; its claims are released as if the router had died" in caplog.text
     assert "ZeroDivisionError: a defect" in caplog.text
 
 

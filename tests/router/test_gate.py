@@ -68,7 +68,7 @@ def test_answers_without_hops_are_counted_and_the_first_beyond_is_held(where: Ma
     assert _hand_talk(where, loaded) == "n4"
     (place,) = trace.find(where, "n4")
     why = (
-        "this thread has gone on for 3 answers without a person's word (setting max_hops): "
+        "this thread has gone on for 3 answers since a person last wrote or approved it (setting max_hops): "
         "a person lets it go on with `ai-bridge allow n0`"
     )
     assert (place.state, place.name, place.reason) == (HELD, "n4.gemini.txt", why)

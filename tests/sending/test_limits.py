@@ -70,7 +70,7 @@ def test_two_eager_agents_end_after_twenty_answers_and_a_person_lets_them_go_on(
     answers, last, refusal = _talk(where, settings_, first, "claude")
     assert answers == 20
     assert refusal == (
-        "this thread has gone on for 20 answers without a person's word (setting max_hops): "
+        "this thread has gone on for 20 answers since a person last wrote or approved it (setting max_hops): "
         f"a person lets it go on with `ai-bridge allow {first}`; nothing was sent: tell your user"
     )
     assert allow(where, last, settings_.max_hops) == []

@@ -30,7 +30,7 @@ def test_two_sessions_that_answer_at_once_end_after_twenty_answers(
         last = _answer(*sides[number % 2], last)
     assert trace.find(where, last)[0].load().get("Hops") == "20"
     told = gemini.refusal("peer_send", to="claude", body="and you?", reply_to=last)
-    assert "nothing was sent: this thread has gone on for 20 answers without a person's word" in told
+    assert "nothing was sent: this thread has gone on for 20 answers since a person last wrote or approved it" in told
     assert f"tell your user to run `ai-bridge allow {first}`, if it is to go on" in told
     allow(where, first, 20)
     assert trace.find(where, _answer(gemini, "claude", last))[0].load().get("Hops") == "21"

@@ -1,4 +1,4 @@
-"""What the server's administrator makes: the streams and the consumers of each team; what is there is left alone."""
+"""Makes the streams, and the consumers of each team, for the server's administrator; keeps those that exist."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _MOST_TAKEN = 2000
 
 
 async def make(stream: JetStreamContext, teams: list[str], replicas: int) -> list[str]:
-    """Make what is missing of the streams and of these teams' consumers; returns what of the streams is not right.
+    """Make the missing streams, and the missing consumers of these teams; returns what is wrong with the streams.
 
-    Raises what the client raises.
+    `replicas` is the number of copies that the server keeps of each stream. Raises the client library's errors.
     """
     notes = [note for name in wire.STREAMS for note in await _make_stream(stream, name, replicas)]
     for team in teams:
@@ -41,7 +41,7 @@ async def _make_stream(stream: JetStreamContext, name: str, replicas: int) -> li
 
 
 def _stream_config(name: str, replicas: int) -> api.StreamConfig:
-    """Return how a stream is made: where it is full it refuses what is new, and never drops what is old."""
+    """Return a stream's configuration: a full stream of mail or receipts refuses new messages, and keeps the old."""
     config = api.StreamConfig(
         name=name, subjects=wire.SUBJECTS[name], storage=api.StorageType.FILE, num_replicas=replicas
     )

@@ -1,4 +1,4 @@
-"""The NATS server: the only module that imports its client. One connection, which is never mended but made anew."""
+"""A connection to the NATS server. It is never repaired: after an error, another one is made."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _CLOSE_S = 2.0
 
 
 class _Client(Client):
-    """The library's client, which goes on where another team sends headers that cannot be parsed."""
+    """The library's client, but it goes on if another team sends headers that nobody can parse."""
 
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         try:
             return await super()._process_headers(headers)
-        except Exception:  # else its reader ends, and hears nothing more on a connection that seems to hold
+        except Exception:  # else the reader ends, and the connection seems to hold but brings nothing
             return None
 
 
 class Server:
-    """One connection; `lost` is done once it ended."""
+    """One connection; the future `lost` is done once the connection has ended."""
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -46,7 +46,7 @@ class Server:
     # --- connection -------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Connect; raises `Trouble` or `Refusal` in one sentence."""
+        """Connect to the server; raises `Trouble` or `Refusal`, each with one sentence for a person."""
         where = self.link.shown_url
         try:
             await self._client.connect(
@@ -64,7 +64,7 @@ class Server:
                 tls=self._tls(),
             )
         except ImportError:
-            raise Refusal(what="a file of credentials needs more: `pip install 'ai-bridge[nats]'`") from None
+            raise Refusal(what="a file of credentials needs more packages: `pip install 'ai-bridge[nats]'`") from None
         except (TimeoutError, OSError, ValueError, nats.errors.Error) as error:
             raise _explained(where, self._error or error) from None
         self.max_payload = self._client.max_payload
@@ -80,7 +80,7 @@ class Server:
             self._denied.set_result(str(error))
 
     async def _unless_denied(self, work: Coroutine[None, None, None]) -> None:
-        """Do this; raises `Refusal` once the server says that it is not permitted, for it answers nothing else."""
+        """Await `work`; raises `Refusal` once the server denies it, because the server gives no other answer then."""
         task = asyncio.ensure_future(work)
         waits: set[asyncio.Future[Any]] = {task, self._denied}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -95,18 +95,21 @@ class Server:
             self.lost.set_result(None)
 
     async def close(self) -> None:
-        """End the connection; after a handshake that failed the client would wait for its end for ever."""
+        """Close the connection within 2 seconds: after a failed handshake the client would wait forever."""
         with suppress(OSError, nats.errors.Error, TimeoutError):
             await asyncio.wait_for(self._client.close(), _CLOSE_S)
 
     def ending(self) -> Trouble:
-        """Return why the connection ended."""
+        """Return the `Trouble` that says why the connection ended."""
         return _explained(self.link.shown_url, self._error or ConnectionResetError("the connection was lost"))
 
     # --- streams ----------------------------------------------------------------------------------------
 
     async def prepare(self, take_over: bool = False) -> None:
-        """See that the server is ready for this team, and take the team's name; raises `Trouble` or `Refusal`."""
+        """Check that the server is ready for this team, and claim the team's name; raises `Trouble` or `Refusal`.
+
+        `take_over` takes the name from other mailboxes that have it.
+        """
         await self._explain(self._unless_denied(self._prepare(take_over)))
 
     async def _prepare(self, take_over: bool) -> None:
@@ -130,7 +133,7 @@ class Server:
             ) from None
 
     async def make_streams(self, teams: list[str], replicas: int) -> list[str]:
-        """Make the streams and the consumers of these teams, as the administrator; returns what is not right.
+        """Make the streams and the consumers of these teams, as the administrator; returns what is wrong with them.
 
         Raises `Trouble` or `Refusal`.
         """
@@ -144,11 +147,11 @@ class Server:
         return notes
 
     async def leave(self, cards: list[str]) -> None:
-        """Take the cards of these subjects back and give the team's name up; mail that waits for the team stays."""
+        """Remove the cards of these subjects, and give up the team's name; mail that waits for the team stays."""
         await self._explain(streams.leave(self._client, self.link, cards))
 
     async def cards_since(self, first: int) -> list[tuple[int, str, bytes]]:
-        """Return (number, subject, content) of some cards from that number on, none if there are none.
+        """Return (number, subject, content) of some cards from the number `first` on, [] if there are no more.
 
         Raises `Trouble`.
         """
@@ -161,7 +164,7 @@ class Server:
         return found
 
     async def _explain(self, work: Coroutine[None, None, None]) -> None:
-        """Do this; raises `Trouble` or `Refusal` in one sentence where it fails."""
+        """Await `work`; if it fails, raises `Trouble` or `Refusal` with one sentence for a person."""
         where = self.link.shown_url
         try:
             await work
@@ -173,15 +176,15 @@ class Server:
     # --- publishing and consuming -----------------------------------------------------------------------
 
     async def publish(self, stream: str, items: list[Item]) -> list[BaseException | None]:
-        """Publish (subject, content, headers) in their order; returns what went wrong with each, None if stored."""
+        """Publish items in their order; returns for each its error, None if it is stored, as `Publisher` does."""
         return await self._publisher.publish(stream, items)
 
     async def held(self, subjects: list[str]) -> list[bool | None]:
-        """Tell of each subject of one message whether its stream holds it; None where that is not known."""
+        """Return for each message's subject whether its stream holds the message, None if that is not known."""
         return await self._publisher.held(subjects)
 
     async def pull(self, stream: str) -> Pull:
-        """Return the messages of a stream for this team."""
+        """Subscribe to the messages of a stream for this team, and return the subscription."""
         inbox = self._client.new_inbox()
         subscription = await self._client.subscribe(inbox)
         return Pull(self._client, subscription, stream, self.link.team, inbox)
@@ -191,7 +194,7 @@ class Server:
 
 
 def _explained(where: str, error: BaseException) -> Trouble:
-    """Return the sentence for what the client library or the system says."""
+    """Return a `Trouble` or `Refusal` with a sentence for an error of the client library or the system."""
     said = str(error) or type(error).__name__
     if isinstance(error, nats.errors.AuthorizationError) or "authorization" in said.lower():
         return Refusal(what=f"{where} refuses these credentials: check user and password, or the file of --creds")

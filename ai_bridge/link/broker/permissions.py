@@ -1,8 +1,8 @@
-"""What the server's configuration permits: the administrator's account, and one account for each team.
+"""The accounts in the server's configuration: one for the administrator, and one for each team.
 
-An account is a world of subjects of its own. A team's account imports only what the team uses, so whatever the team
-publishes, subscribes to, or names as the subject of an answer stays in its account. Permissions of users in one
-shared account would not do: the server sends answers to any subject a request names, in that account.
+An account is a world of subjects of its own. A team's account imports only the subjects that the team uses. All that
+the team publishes, subscribes to, or names for an answer stays in its account. Permissions of users in one shared
+account would not do: the server sends answers to any subject a request names, in that account.
 """
 
 import os
@@ -27,9 +27,9 @@ _EXPORTS = (
 
 
 def block(name: str) -> str:
-    """Return the account of a team, or of the administrator, as text for `accounts`, with a password made just now.
+    """Return the account of a team, or of `ADMINISTRATOR`, as text for `accounts`, with a new random password.
 
-    Raises `BadLink` where it is no team's name.
+    Raises `BadLink` if `name` is no valid name of a team.
     """
     if name == ADMINISTRATOR:
         return _account(name, "admin", "  jetstream: enabled\n", "exports", [_export(*one) for one in _EXPORTS])
@@ -38,7 +38,7 @@ def block(name: str) -> str:
 
 
 def imports(team: str) -> list[str]:
-    """Return the subjects that a team may use, of all there are."""
+    """Return all subjects that a team may use."""
     return [
         f"aibridge.mail.*.{team}.>",
         f"aibridge.receipt.*.{team}.>",

@@ -1,4 +1,4 @@
-"""Publishing to the streams: what the server has stored, each message once, and whether it still holds a message."""
+"""Publishes to the streams, each message once, and asks if a stream still holds a message."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ai_bridge.link import wire
 from ai_bridge.link.broker import streams
 from ai_bridge.link.config import Trouble
 
-# From so many on, messages are committed together: the server flushes once for all, and some files more.
+# This many messages or more are committed together: the server then flushes once for all, and a few files more.
 _TOGETHER, _TOGETHER_BYTES = 12, 8_388_608
-# The stream takes no batches.
+# The server's error code: the stream takes no batches.
 _NO_BATCHES = 10174
-# A number that no stream reaches: what expects it is never stored, and the refusal names the number there is.
+# A number that no stream reaches: a message that expects it is refused, and the refusal names the true number.
 _NEVER = 1 << 62
 
 _NO_ANSWER = TimeoutError("the server did not answer")
@@ -27,7 +27,7 @@ Item = tuple[str, bytes, dict[str, str]]
 
 
 class Publisher:
-    """Publishes over one connection; `lost` is done once that ended."""
+    """Publishes over one connection; the future `lost` is done once the connection has ended."""
 
     def __init__(self, client: Client, lost: asyncio.Future[None]) -> None:
         self._client = client
@@ -35,9 +35,10 @@ class Publisher:
         self._singly: set[str] = set()
 
     async def publish(self, stream: str, items: list[Item]) -> list[BaseException | None]:
-        """Publish (subject, content, headers) in their order; returns what went wrong with each, None if stored.
+        """Publish (subject, content, headers) in their order; returns for each its error, None if it is stored.
 
-        Of mail and receipts each has a subject of its own: one that the stream still holds is stored, and not again.
+        Each message of mail and receipts has a subject of its own, so the stream never stores one twice. A message
+        that the stream still holds counts as stored.
         """
         if stream != wire.CARDS:
             items = [(subject, raw, {**headers, streams.EXPECTED: "0"}) for subject, raw, headers in items]
@@ -50,10 +51,10 @@ class Publisher:
         return done
 
     async def _publish_together(self, stream: str, items: list[Item]) -> bool:
-        """Publish all or nothing, stored with one flush; False where the server would have them one by one.
+        """Publish all items or none, stored with one flush; False if they have to be published one by one.
 
-        It would where the stream still holds one of them: a router died before it could say so. If no answer came,
-        each is tried again by itself, for the stream takes none twice.
+        They have to if the stream still holds one of them, because a router died before it noted that. They also have
+        to if no answer came; that is safe, because the stream takes no message twice.
         """
         batch = {"Nats-Batch-Id": os.urandom(12).hex()}  # nobody can add to a batch of that name
         for number, (subject, raw, headers) in enumerate(items[:-1], 1):
@@ -67,11 +68,11 @@ class Publisher:
         if answer.get("count") == len(items):
             return True
         if "error" not in answer or answer["error"].get("err_code") == _NO_BATCHES:
-            self._singly.add(stream)  # the server, or the stream, knows no batches
+            self._singly.add(stream)  # the server or the stream does not support batches
         return False
 
     async def _answers(self, items: list[Item]) -> list[dict[str, Any] | BaseException]:
-        """Publish one by one, without waiting between them; returns the server's answers."""
+        """Publish one by one, without a wait between them; returns for each the server's answer or the error."""
         asked = [
             asyncio.ensure_future(streams.ask(self._client, subject, raw, headers)) for subject, raw, headers in items
         ]
@@ -83,13 +84,13 @@ class Publisher:
         return answers
 
     async def held(self, subjects: list[str]) -> list[bool | None]:
-        """Tell of each subject of one message whether its stream holds it; None where that is not known."""
+        """Return for each message's subject whether its stream holds the message, None if that is not known."""
         items = [(subject, b"", {streams.EXPECTED: str(_NEVER)}) for subject in subjects]
         return [_is_held(answer) for answer in await self._answers(items)]
 
 
 def _answer_of(asked: asyncio.Future[Msg]) -> dict[str, Any] | BaseException:
-    """Return what the server said to a publication, or what went wrong with it."""
+    """Return the server's answer to a publication, or its error."""
     if not asked.done() or asked.cancelled():
         return _NO_ANSWER
     if (error := asked.exception()) is not None:
@@ -99,7 +100,7 @@ def _answer_of(asked: asyncio.Future[Msg]) -> dict[str, Any] | BaseException:
 
 
 def _trouble_of(answer: dict[str, Any] | BaseException) -> BaseException | None:
-    """Return why it is not stored; None where it is, by now or since before."""
+    """Return why a message is not stored; None if it is stored, now or before."""
     if isinstance(answer, BaseException):
         return answer
     error = answer.get("error")
@@ -109,14 +110,14 @@ def _trouble_of(answer: dict[str, Any] | BaseException) -> BaseException | None:
 
 
 def _is_held(answer: dict[str, Any] | BaseException) -> bool | None:
-    """Return what the refusal of a condition that never holds tells: the number of the subject's last message."""
+    """Return whether the subject has a message, by the number that a refusal names; None if it names none."""
     error = {} if isinstance(answer, BaseException) else answer.get("error") or {}
     number = str(error.get("description", "")).rpartition(" ")[2]
     return int(number) > 0 if error.get("err_code") == streams.WRONG_LAST and number.isdigit() else None
 
 
 def _parts(items: list[Item]) -> list[list[Item]]:
-    """Return the items in parts that are not too large to be published together."""
+    """Return the items in parts that are small enough to be published together."""
     parts: list[list[Item]] = []
     size = _TOGETHER_BYTES + 1
     for item in items:

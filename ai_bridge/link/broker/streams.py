@@ -1,4 +1,4 @@
-"""What a team uses of the streams: its name, its consumers, and the cards of all. It makes none of them."""
+"""The server as a team uses it: its claim of a name, its consumers, and all cards. No stream is made here."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ai_bridge.link import wire
 from ai_bridge.link.config import Link, Refusal, Trouble
 
 ANSWER_S = 10.0
-# Makes a publication conditional on what its subject holds: the number in the stream of the last message, 0: none.
+# A header that makes a publication conditional on the number of its subject's last message, 0 for no message.
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 WRONG_LAST = 10071
-# One request for messages: at most so many, so many bytes, and so long.
+# One request for messages: the most messages, the most bytes, and the longest wait in seconds.
 _PULL, _PULL_BYTES, _PULL_S = 500, 33_554_432, 20.0
 _TAKE = 200
 _CARDS_AT_ONCE, _CARDS_BYTES = 500, 4_194_304
-# A request that is answered at once and takes no message, for each is larger than a byte.
+# A request that is answered at once and takes no message, because every message is larger than one byte.
 _NOTHING = b'{"batch": 1, "no_wait": true, "max_bytes": 1}'
 _ALL_CARDS = "aibridge.card.>"
 
@@ -33,7 +33,7 @@ class Missing(Trouble):
 
 
 async def ask(client: Client, subject: str, raw: bytes, headers: dict[str, str] | None = None) -> Msg:
-    """Return the server's answer; raises `Missing` where nothing answers, and else what the client raises."""
+    """Send a request and return the server's answer; raises `Missing` if nobody answers, and the client's errors."""
     try:
         return await client.request(subject, raw, timeout=ANSWER_S, headers=headers)
     except nats.errors.NoRespondersError:
@@ -41,13 +41,16 @@ async def ask(client: Client, subject: str, raw: bytes, headers: dict[str, str] 
 
 
 async def check_consumers(client: Client, team: str) -> None:
-    """Ask each consumer of the team for nothing; raises `Missing` where there is none."""
+    """Check that the team's consumers exist, without taking a message; raises `Missing`."""
     for name in (wire.MAIL, wire.RECEIPTS):
         await ask(client, _next_of(name, team), _NOTHING)
 
 
 async def claim(client: Client, link: Link, take_over: bool) -> None:
-    """Take the team's name where it is free: two mailboxes of one name would take each other's mail."""
+    """Claim the team's name if it is free, or if `take_over`; raises `Refusal` if other mailboxes have it.
+
+    Two mailboxes with one name would take each other's mail.
+    """
     subject, own = wire.claim_of(link.team), link.id.encode()
     at, holder = await _last(client, subject)
     if holder == own or (holder and not take_over):
@@ -67,13 +70,13 @@ def _check_holder(link: Link, holder: bytes) -> None:
 
 
 async def leave(client: Client, link: Link, cards: list[str]) -> None:
-    """Take the cards of these subjects back and give the team's name up; mail that waits for the team stays."""
+    """Remove the cards of these subjects, and give up the team's name; mail that waits for the team stays."""
     for subject in (*cards, wire.claim_of(link.team)):
         await ask(client, subject, b"")
 
 
 async def _last(client: Client, subject: str) -> tuple[int, bytes]:
-    """Return the number and the content of the last message of a card's subject, (0, b'') where there is none."""
+    """Return (number, content) of the last message of a card's subject, (0, b'') if there is none."""
     found = await ask(client, _DIRECT, json.dumps({"last_by_subj": subject}).encode())
     headers = found.headers or {}
     return (int(headers["Nats-Sequence"]), found.data) if "Nats-Sequence" in headers else (0, b"")
@@ -85,7 +88,7 @@ _DIRECT = f"$JS.API.DIRECT.GET.{wire.CARDS}"
 async def cards_since(client: Client, first: int) -> list[tuple[int, str, bytes]]:
     """Return (number, subject, content) of some cards whose number is `first` or higher, in that order.
 
-    None are there if it returns none. Raises what the client raises.
+    Returns [] if there are no more. Raises the client library's errors.
     """
     inbox = client.new_inbox()
     subscription = await client.subscribe(inbox)
@@ -104,7 +107,7 @@ async def _answered(subscription: Any) -> list[tuple[int, str, bytes]]:
         headers = msg.headers or {}
         if "Nats-Sequence" not in headers:
             if msg.data:
-                continue  # no end of an answer has content
+                continue  # the end of an answer has no content
             return found
         found.append((int(headers["Nats-Sequence"]), headers["Nats-Subject"], msg.data))
         if "Nats-Num-Pending" not in headers:  # a server before 2.11 gives one at a time
@@ -116,7 +119,7 @@ def _next_of(stream: str, team: str) -> str:
 
 
 class Pull:
-    """Messages of one consumer: asked for in portions, taken as they come. `pending`: how many more there are."""
+    """The messages of one consumer, asked for in portions. `pending` is how many more there are, None if unknown."""
 
     def __init__(self, client: Client, subscription: Any, stream: str, team: str, inbox: str) -> None:
         self.pending: int | None = None
@@ -128,7 +131,7 @@ class Pull:
         self._left = 0
 
     async def batch(self) -> list[Msg]:
-        """Wait for messages and return those that are there, at most some hundred; none after a while."""
+        """Wait for messages and return them, at most `_TAKE`; [] after about 25 seconds. Raises `Trouble`."""
         if self._left <= 0:
             await self._ask()
         found = await self._next(_PULL_S + 5)
@@ -146,7 +149,7 @@ class Pull:
         self._left = _PULL
 
     async def _next(self, timeout_s: float) -> Msg | None:
-        """Return the next message; None where a portion ended instead."""
+        """Return the next message, None if the portion ended instead."""
         try:
             msg: Msg = await self._subscription.next_msg(timeout=timeout_s)
         except nats.errors.TimeoutError:
@@ -154,7 +157,7 @@ class Pull:
             return None
         headers = msg.headers or {}
         status = headers.get("Status", "")
-        if msg.reply:  # what is to be acknowledged is mail, whatever headers its sender gave it
+        if msg.reply:  # a message that can be acknowledged is mail, whatever headers its sender gave it
             self._left -= 1
             return msg
         if status == "503" or "deleted" in headers.get("Description", "").lower():
@@ -167,5 +170,5 @@ class Pull:
 
 
 def to_make(team: str) -> str:
-    """Return what to do where something is missing on the server."""
+    """Return what the administrator does if the server has no streams or consumers for the team."""
     return f"its administrator runs `ai-bridge link URL --make-streams {team}`"

@@ -160,8 +160,8 @@ def test_an_answer_by_the_command_line_is_counted_and_refused(where: Mailboxes) 
     refused = command(*words, answer.stdout.strip(), body="x", **environment)
     assert refused.returncode == 1
     assert refused.stderr == (
-        "error: this thread has gone on for 1 answers without a person's word (setting max_hops): a person lets it "
-        f"go on with `ai-bridge allow {first}`; nothing was sent: tell your user\n"
+        "error: this thread has gone on for 1 answers since a person last wrote or approved it (setting max_hops): "
+        f"a person lets it go on with `ai-bridge allow {first}`; nothing was sent: tell your user\n"
     )
 
 
