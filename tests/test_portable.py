@@ -1,4 +1,4 @@
-"""What other systems lack: the core imports without it, and messages move without it, never over one another."""
+"""What other systems lack: the core imports without it, and messages move without it and never overwrite another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""entries: what is registered, and what is known again as ours, moved or changed."""
+"""entries: what is registered, and how our own entries are recognised after they were moved or changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""registered: what a client has of ours is told from its files, whole, in part or broken."""
+"""registered: what a client has of ours, read from its files: complete, partial or broken."""
 
 from __future__ import annotations
 

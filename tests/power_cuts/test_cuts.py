@@ -1,4 +1,4 @@
-"""What a command has answered is there after a power cut, on the file systems that write the latest."""
+"""Whatever a command has confirmed is there after a power cut, even on the file systems that write the latest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""peer_list and peer_status: who there is, where a message is and why, and how the mail stands."""
+"""peer_list and peer_status: the agents, where a message is and why, and how the mail stands."""
 
 from __future__ import annotations
 
