@@ -31,7 +31,7 @@ def sender_meant(where: Mailboxes, sender: str | None) -> str | None:
 
 
 def tell_delay(where: Mailboxes, me: str, sender: str | None) -> None:
-    """Report on standard error mail to me that no router has moved yet, which `read` and `wait` do not show."""
+    """Report on standard error the mail to me that no router has moved yet: `read` and `wait` do not show it."""
     if (late := delay(where, me, sender)) is not None:
         click.echo(f"{late}", err=True)
 

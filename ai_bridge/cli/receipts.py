@@ -14,7 +14,7 @@ _NOTHING_CAME = 3
 
 
 def wait(where: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, loaded: Settings) -> int:
-    """Wait until all copies are read, at most `timeout_s` seconds, and print on standard error where each is.
+    """Wait until all copies are read or malformed, at most `timeout_s` s; print on standard error where each is.
 
     Returns the exit code: 0 if all are read, 1 if any is malformed, else 3.
     """

@@ -163,8 +163,8 @@ class Session:
     def read(self, request: str | int, caller: Caller, sender: str | None, words: dict[str, Any]) -> str:
         """Return the text that answers a read from `sender` (None: from all); `words` are the tool's arguments.
 
-        Fetching may deliver mail on the disk. The messages shown are acknowledged by `settle`, once the client has
-        the reply; until then it keeps the agent's reader lock. Raises `BridgeError` or OSError.
+        Fetching may deliver mail on the disk. In mode auto, `settle` acknowledges the messages shown once the client
+        has the reply; until then the session keeps the agent's reader lock. Raises `BridgeError` or OSError.
         """
         me, where = self.who(caller).address, self.mailboxes
         loaded = settings.load(where.path)
@@ -245,11 +245,11 @@ class Session:
 
     @property
     def waiting(self) -> bool:
-        """Whether any messages wait until the client has taken their reply."""
+        """Whether any reply that holds messages is still on its way to the client."""
         return bool(self._hands)
 
     def awaits(self, request: str | int) -> bool:
-        """Tell whether messages wait until the client has taken the reply to this request."""
+        """Tell whether the reply to this request holds messages and is still on its way."""
         return str(request) in self._hands
 
     def settle(self, request: str | int | None, taken: bool) -> None:

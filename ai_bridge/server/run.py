@@ -24,7 +24,7 @@ from ai_bridge.server.instructions import INSTRUCTIONS
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.tool_calls import Context, caller
 
-# How long the client has to read the last reply after it closed its end.
+# How long the client has to read the last reply after its input has ended.
 _LAST_REPLY_S = 1.0
 
 

@@ -178,9 +178,11 @@ class _PipeOut:
         self.was_reset: Callable[[], bool] = lambda: False
 
     async def write(self, text: str) -> None:
+        """Keep the text for the next `flush`."""
         self._text += text
 
     async def flush(self) -> None:
+        """Write the kept text; if it answers with mail, wait for the client to read it, and settle the mail."""
         text, self._text = self._text, ""
         request = _answered(text, self._session)
         taken = False

@@ -99,8 +99,9 @@ def _check(tool: str, words: Words) -> None:
 async def read(session: Session, context: Context, sender: str | None, words: Words) -> str:
     """Return the reply to a read of all unread mail, or of that from `sender` if it is given.
 
-    First it waits until earlier replies are settled; simultaneous reads are answered one after the other. Until the
-    client has taken this reply, the session keeps the agent's reader lock. Raises `BridgeError` or OSError.
+    First it waits until earlier replies are settled; simultaneous reads are answered one after the other. If the
+    reply marks mail as read, the session keeps the agent's reader lock until the client has taken the reply.
+    Raises `BridgeError` or OSError.
     """
     sender = sender or words.get("sender")
     async with session.turn:

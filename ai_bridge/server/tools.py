@@ -103,7 +103,7 @@ _FIXED = (
                 "enum": list(RULES),
                 "description": "ask for a decision: answers begin a line with [LGTM] or [CONTINUE]",
             },
-            "voters": {**_TEXTS, "description": "who votes with you (default: to); any not in to judges a split"},
+            "voters": {**_TEXTS, "description": "who votes with you (default: to); one not in 'to' judges a split"},
         },
         _MARKS,
         "to",

@@ -1,4 +1,4 @@
-"""What health and doctor report about the disk, Syncthing, other machines and clocks, and how to fix it."""
+"""health and doctor report the state of the disk, Syncthing, other machines and clocks, and how to fix it."""
 
 from __future__ import annotations
 
