@@ -1,4 +1,4 @@
-"""The least server the SDK allows: its low-level class, its own standard streams, and one tool that does nothing."""
+"""The smallest server that the SDK allows: its low-level class and standard streams, and one idle tool."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: throw-away mailboxes, processes that always end, timing side by side, a plain table."""
+"""Helpers of the benchmarks: throw-away mailboxes, processes that always end, timing side by side, a plain table."""
 
 from __future__ import annotations
 

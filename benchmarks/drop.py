@@ -1,4 +1,4 @@
-"""Durable drops a second, one by one and in batches, against a bare loop of write, fsync, rename, fsync."""
+"""Durable drops per second, one by one and in batches, against a bare loop of write, fsync, rename, fsync."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rows of `scale` are measured on, and made of."""
+"""The mailboxes on which the rows of `scale` are measured, and the rows of its table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an idle router costs, by events and by polling, and what past mail costs a reader."""
+"""The cost of an idle router, by events and by polling, and the cost of past mail for a reader."""
 
 from __future__ import annotations
 

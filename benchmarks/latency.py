@@ -1,6 +1,7 @@
-"""From a drop to the return of a reader blocked in another process, with a router in a third, one message at a time.
+"""The time from a drop to the return of a reader that another process blocks in, one message at a time.
 
-Beside it, in turn, a floor: a file renamed twice, from process to process, told by raw inotify alone.
+A router runs in a third process. In turn with it, the benchmark measures a floor: a file is renamed twice, from
+process to process, and raw inotify alone wakes each.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Two teams joined by a NATS server on the loopback that flushes each message: latency, and messages a second.
+"""Two teams joined by a NATS server on the loopback that flushes each message: latency, and messages per second.
 
-From a drop in one team's mailboxes to the file in `.unread` of the other's. Beside it, in the same run, what bare
-publishing to the same server takes.
+The time is from a drop in one team's mailboxes to the file in `.unread` of the other's. In the same run, it measures
+bare publishing to the same server.
 """
 
 from __future__ import annotations

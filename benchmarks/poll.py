@@ -1,4 +1,4 @@
-"""What an idle router of 20 agents costs: by events, by looking every second, and on another host's directory."""
+"""The cost of an idle router of 20 agents: by events, with a look every second, and on another host's directory."""
 
 from __future__ import annotations
 

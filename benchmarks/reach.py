@@ -1,4 +1,4 @@
-"""How soon mail reaches an idle Claude Code, and what asking costs when there is none: calls, processes, requests."""
+"""The time until mail reaches an idle Claude Code, and the cost of asking in vain: calls, processes, requests."""
 
 from __future__ import annotations
 

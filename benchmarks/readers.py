@@ -1,4 +1,4 @@
-"""The processes that benchmarks/latency.py waits for: each prints the instant at which it had a message.
+"""The readers for which benchmarks/latency.py waits: each prints the instant at which it had a message.
 
 usage: readers.py wait MAILBOXES | mcp MAILBOXES | hop FROM TO     (an instant is a line of `time.monotonic_ns`)
 """

@@ -1,6 +1,6 @@
-"""Many agents and much past mail, beside two agents with none: the wake, passes and looks, and looking messages up.
+"""Many agents and much past mail, compared with two agents without: the wake, passes, full scans and look-ups.
 
-The mailboxes are made first, which takes a minute; `--keep` leaves them, and `--reuse` measures with them again.
+It makes the mailboxes first, which takes a minute; `--keep` leaves them, and `--reuse` measures with them again.
 """
 
 from __future__ import annotations

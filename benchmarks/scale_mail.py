@@ -1,4 +1,4 @@
-"""Rows of `scale` about mail on its way: the wake of a blocked reader, a router's pass, and looks at everything."""
+"""Rows of `scale` about mail on its way: the wake of a blocked reader, a router's pass, and full scans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of `scale` about looking: the list of agents, the index made from nothing, history, search, a new message."""
+"""Rows of `scale` about look-ups: the list of agents, building the index, history, search, a new message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mailboxes of many agents with much past mail, made as fast as the disk takes it: nothing is flushed."""
+"""Mailboxes of many agents with much past mail, made as fast as the disk allows: nothing is flushed."""
 
 from __future__ import annotations
 

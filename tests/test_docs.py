@@ -1,4 +1,4 @@
-"""The documents name everything there is: commands, options, tools, headers, settings, variables, moves."""
+"""The documents name everything that exists: commands, options, tools, headers, settings, variables, moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What other systems lack: the core imports without it, and messages move without it, never over one another."""
+"""Systems that lack features of Unix: the core still imports, and messages move and never overwrite another."""
 
 from __future__ import annotations
 

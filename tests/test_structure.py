@@ -1,4 +1,4 @@
-"""What import-linter and ruff cannot see of the structure: sizes, third-party places, and what `send` may import.
+"""Rules of the structure that import-linter and ruff cannot check: sizes, third-party places, imports of `send`.
 
 The order of the packages, the one module that changes the disk, and what no module imports at its top are in
 `pyproject.toml`.

@@ -1,4 +1,4 @@
-"""What strangers wrote, shown to a person: nothing acts on the terminal, and languages are left whole."""
+"""Text of strangers, shown to a person: nothing in it acts on the terminal, and languages stay whole."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is not seen hides in no subject, file's name or card: wherever anyone is shown it, it is an escape.
+"""No invisible character hides in a subject, file name or card: wherever one is shown, it is an escape.
 
-Subjects and names are told apart by their looks, and so nothing in them may have none. In bodies, which are read for
-what they say, the joiners and selectors that languages need stay.
+People tell subjects and names apart by their looks, so nothing in them may be invisible. Bodies are read for what
+they say, so they keep the joiners and selectors that languages need.
 """
 
 from __future__ import annotations

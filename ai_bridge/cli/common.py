@@ -1,4 +1,4 @@
-"""What all commands share: a group that imports a command only when it runs, common options, refusals."""
+"""Machinery of all commands: a group that imports a command only when it runs, common options, refusals."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.reference import View
 from ai_bridge.text import printable
 
-# Commands that make the mailboxes or need them later, commands that adopt them, and commands that only look: at how
-# the mail stands, or at the mail itself.
+# The first group makes the mailboxes, or finds them later. The second adopts them. The others only look: at the
+# state of the mail, or at the mail itself.
 _TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link")
 _ADOPT = ("start", "restart")
 _OPERATE = ("health", "logs", "stop", "config")
@@ -34,9 +34,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are named with their module and short help, and imported when one is run.
+    """A group that knows the module and short help of each command, and imports a command only to run it.
 
-    click's own help, completion and did-you-mean would import them all; those three are answered here.
+    `lazy` maps a command's name to (`module:attribute`, short help). click's own help, completion and did-you-mean
+    would import all commands, so this class answers those three itself.
     """
 
     def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
@@ -68,7 +69,7 @@ class LazyGroup(click.Group):
             raise click.exceptions.NoSuchCommand(args[0], possibilities=list(self.lazy), ctx=ctx) from None
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run what the words ask for; help and version are printed before any command is invoked."""
+        """Run the command line; an error while help or version is printed becomes one line and exit code 1."""
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
@@ -77,8 +78,11 @@ class LazyGroup(click.Group):
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a refusal becomes one line on standard error and its exit code."""
-        if sys.stdout is None:  # closed by whoever started us
+        """Run the command; a refusal becomes one line on standard error and its exit code.
+
+        At the end it asks Syncthing to scan the files that changed.
+        """
+        if sys.stdout is None:  # the program that started us closed it
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
@@ -102,15 +106,15 @@ class LazyGroup(click.Group):
 
 
 def _flush_or_silence() -> None:
-    """Where standard output takes nothing any more, keep the interpreter from trying again at its end."""
+    """Flush standard output; if that fails, redirect it to the null device, so that the exit does not fail too."""
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def common(agent_help: str = "Who I am (else AI_BRIDGE_AGENT).") -> Callable[[Command], Command]:
-    """Add the options every command has: --mailboxes, --agent, --json."""
+def common(agent_help: str = "The agent I am (else AI_BRIDGE_AGENT).") -> Callable[[Command], Command]:
+    """Return a decorator that adds the options of every command: --mailboxes, --agent, --json."""
 
     def decorate(command: Command) -> Command:
         command = click.option("--json", "as_json", is_flag=True, help="Print JSON Lines.")(command)
@@ -123,13 +127,13 @@ def common(agent_help: str = "Who I am (else AI_BRIDGE_AGENT).") -> Callable[[Co
 
 
 def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailboxes | str | None:
-    """Turn the option into the mailboxes it names; commands that make them, or need them later, take the word."""
+    """Turn the option into the mailboxes it names; commands in `_TAKE_THE_WORD` get the text itself."""
     if ctx.resilient_parsing or ctx.command.name in _TAKE_THE_WORD:
         return value
     if ctx.command.name in _ADOPT:
         return _adopted(value)
     by_client = bool(person.clients_variable())
-    looking = _OPERATE if by_client else (*_OPERATE, *_SHOW)  # a client's shell shows a model what it prints
+    looking = _OPERATE if by_client else (*_OPERATE, *_SHOW)  # a client's shell shows its output to a model
     is_looking = ctx.command.name in looking
     where = find_mailboxes(value, only_to_look=is_looking, by_client=by_client)
     if is_looking and not (find.named(value) or find.is_adopted(where.path)):
@@ -138,9 +142,9 @@ def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailbox
 
 
 def _adopted(chosen: str | None) -> Mailboxes:
-    """Return the mailboxes; if they were found, the person who runs this command adopts them by it.
+    """Return the mailboxes; if they were found and not named, the command adopts them for the person who runs it.
 
-    A client's shell adopts nothing, and what is named is not remembered.
+    A client's shell adopts nothing. Mailboxes that are named are trusted by this command alone.
     """
     by_client = bool(person.clients_variable())
     if find.named(chosen) or by_client:
@@ -152,7 +156,7 @@ def _adopted(chosen: str | None) -> Mailboxes:
 
 
 def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    """Complete an address with the agents of the mailboxes in reach."""
+    """Return the agents whose address begins with `incomplete`, to complete a word; none without mailboxes."""
     try:
         agents = find_mailboxes(ctx.params.get("where"), only_to_look=True).agents()
     except (BridgeError, OSError):
@@ -161,7 +165,7 @@ def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
 
 
 def view(where: Mailboxes, agent: str | None) -> View:
-    """Return what the caller may mean by an ID; who that is need not be known."""
+    """Return which messages the caller may mean by an ID; it works without a known caller, too."""
     try:
         return View(identity.who(where, agent).address)
     except BridgeError:
@@ -169,14 +173,14 @@ def view(where: Mailboxes, agent: str | None) -> View:
 
 
 def check_number(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    """Refuse what is a float and no number: a range lets it through."""
+    """Refuse NaN, which click's ranges let through; for click's `callback`."""
     if value is not None and value != value:
         raise click.BadParameter("it is not a number")
     return value
 
 
 def echo_json(entries: Iterable[dict[str, object]]) -> None:
-    """Print one object a line."""
+    """Print the objects as JSON Lines, one per line."""
     import json
 
     for entry in entries:

@@ -1,4 +1,4 @@
-"""A card in a person's editor: what they wrote becomes the card, or is kept in a file whose path they are told."""
+"""A card in a person's editor: the text becomes the card, or stays in a file whose path the refusal gives."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class EditorFailed(BridgeError):
 
 
 def edit(where: Mailboxes, agent: str) -> None:
-    """Open the card in the person's editor, and take what they wrote; raises `BridgeError` if it is no card."""
+    """Open the card in the person's editor, and write the edited text as the card.
+
+    Raises `BridgeError` if the text is no card or the editor fails; a text with changes is then kept in a file.
+    """
     before = f"{cards.as_text(where, agent).rstrip()}\n"
     path = where.state_file(_FOLDER, f"{agent}.{secrets.token_hex(4)}.md")
     durable.make_directory(os.path.dirname(path))
@@ -33,9 +36,9 @@ def edit(where: Mailboxes, agent: str) -> None:
     try:
         click.edit(filename=path)
         after = _written(path)
-        if after != before or (_mark(path) != mark and cards.is_damaged(where, agent)):  # saving it repairs it
+        if after != before or (_mark(path) != mark and cards.is_damaged(where, agent)):  # saving repairs it
             cards.replace(where, agent, after)
-    except cards.BadField:  # which has kept the text itself
+    except cards.BadField:  # `replace` has kept the text itself
         durable.remove(path)
         raise
     except (BridgeError, OSError, ValueError, click.ClickException, KeyboardInterrupt) as trouble:
@@ -44,13 +47,13 @@ def edit(where: Mailboxes, agent: str) -> None:
 
 
 def _mark(path: str) -> tuple[int, int]:
-    """Return what changes when a file is saved."""
+    """Return the inode and the time in ns, of which one changes when a file is saved."""
     found = os.stat(path)
     return found.st_ino, found.st_mtime_ns
 
 
 def _written(path: str) -> str:
-    """Return what the editor left, with line feeds alone; raises what `read_file` does, or UnicodeDecodeError."""
+    """Return the edited text, with line feeds alone; raises `BridgeError`, OSError or UnicodeDecodeError."""
     return untrusted.read_delivered(path).decode("utf-8-sig").replace("\r\n", "\n")
 
 
@@ -65,7 +68,7 @@ def _why(path: str, trouble: BaseException) -> str:
 
 
 def _kept(path: str, before: str, agent: str, why: str) -> BridgeError:
-    """Return the refusal; a file that says nothing new is not kept."""
+    """Return the refusal to raise; the file is kept only if the person changed the text."""
     try:
         raw = untrusted.read_delivered(path)
         if is_new := raw != before.encode("utf-8", "replace"):

@@ -1,4 +1,4 @@
-"""Where the console scripts begin: `send` and `hook` go ways that import next to nothing, all else meets click."""
+"""The entry points of the console scripts: `send` and `hook` import next to nothing, all else goes to click."""
 
 import sys
 
@@ -30,12 +30,12 @@ def ai_collab() -> None:
 
 
 def send_to_gemini() -> None:
-    """Run `send_to_gemini [SUBJECT]`: from claude, unless AI_BRIDGE_AGENT says."""
+    """Run `send_to_gemini [SUBJECT]`: from claude, unless AI_BRIDGE_AGENT names another agent."""
     _send_to("gemini", "claude")
 
 
 def send_to_claude() -> None:
-    """Run `send_to_claude [SUBJECT]`: from gemini, unless AI_BRIDGE_AGENT says."""
+    """Run `send_to_claude [SUBJECT]`: from gemini, unless AI_BRIDGE_AGENT names another agent."""
     _send_to("claude", "gemini")
 
 

@@ -1,4 +1,4 @@
-"""`send` without click: the words it knows are parsed here, and anything else is left to click."""
+"""`send` without click: this module parses the options that it knows, and leaves anything else to click."""
 
 import os
 import sys
@@ -16,20 +16,20 @@ VALUES = {
     "--decide": "decide",
     "--voters": "voters",
 }
-# These may be repeated.
+# Options that may be repeated.
 LISTS = {"--context": "context"}
 FLAGS = {"--json": "json", "--batch": "batch", "--allow-empty": "allow_empty"}
 
 
 def send(words: list[str]) -> None:
-    """Send and end the process; return only where the words are for click to understand or refuse."""
+    """Send, and end the process with its exit code; return only if click has to parse or refuse the words."""
     request = parse(words)
     if request is None or "_AI_BRIDGE_COMPLETE" in os.environ:
         return
     code = _exit_code(request)
     if sys.stderr is not None:
         sys.stderr.flush()
-    os._exit(code)  # without taking the interpreter apart: everything that matters is on the disk
+    os._exit(code)  # skips the interpreter's shutdown: everything that matters is on the disk
 
 
 def _exit_code(request: sending.Request) -> int:
@@ -45,7 +45,7 @@ def _exit_code(request: sending.Request) -> int:
 
 
 def parse(words: list[str]) -> sending.Request | None:
-    """Return the request the words make, or None where they are not plainly understood."""
+    """Return the request that the words make, or None if they hold anything that this module does not know."""
     found: dict[str, object] = {}
     lists: dict[str, list[str]] = {name: [] for name in LISTS.values()}
     plain: list[str] = []
@@ -68,7 +68,7 @@ def parse(words: list[str]) -> sending.Request | None:
 
 
 def _is_taken(name: str, text: str, found: dict[str, object], lists: dict[str, list[str]]) -> bool:
-    """Note the value of an option; False where it is none."""
+    """Put the value of an option into `found` or `lists`; False if the value is not valid."""
     if name in LISTS:
         lists[LISTS[name]].append(text)
         return True

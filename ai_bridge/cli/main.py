@@ -1,4 +1,4 @@
-"""The commands `ai-bridge` and `ai-collab`: each name with the module it lives in and one line of help."""
+"""The programs `ai-bridge` and `ai-collab`: tables of their commands, each with its module and one line of help."""
 
 import click
 
@@ -28,8 +28,8 @@ _BRIDGE = {
     "wait": ("ai_bridge.cli.commands.wait:wait", "Wait until something is unread for me."),
     "acknowledge": (f"{_MAIL}:acknowledge", "Mark unread messages as read."),
     "restore": (f"{_MAIL}:restore", "Put a read message back to unread, a malformed one back on its way."),
-    "allow": ("ai_bridge.cli.commands.allow:allow", "Let a thread, or an agent's mail, go on: a person's word."),
-    "list": (f"{_LOOK}:list_", "What awaits me, a line each."),
+    "allow": ("ai_bridge.cli.commands.allow:allow", "Let a thread, or an agent's mail, go on: a person's approval."),
+    "list": (f"{_LOOK}:list_", "What awaits me, one line per message."),
     "show": (f"{_LOOK}:show", "Show one message, wherever it is."),
     "history": (f"{_PAST}:history", "Past messages from and to me."),
     "search": (f"{_PAST}:search", "Find messages by their words."),
@@ -40,12 +40,12 @@ _BRIDGE = {
     "router": (f"{_OPERATE}:router", "Run the router in the foreground."),
     **_OPERATING,
     "mcp": (f"{_SETUP}:mcp", "Run the STDIO MCP server."),
-    "hook": (f"{_SETUP}:hook", "What a client's command hook runs: JSON in, JSON out."),
+    "hook": (f"{_SETUP}:hook", "Answer a client's command hook: JSON in, JSON out."),
     "sync": ("ai_bridge.cli.commands.sync:sync", "Have Syncthing keep the mailboxes in step with other machines."),
     "link": ("ai_bridge.cli.commands.link:link", "Join the mailboxes of another team, through a NATS server."),
     "config": (f"{_SETUP}:config", "Each setting, its value and where it came from."),
     "install": (f"{_INSTALL}:install", "Register server, hooks and skill with a client."),
-    "uninstall": (f"{_INSTALL}:uninstall", "Take out what install put in."),
+    "uninstall": (f"{_INSTALL}:uninstall", "Remove what install added."),
     "doctor": ("ai_bridge.cli.commands.doctor:doctor", "Whether each client can use the mail and be reached."),
     "demo": (f"{_SETUP}:demo", "Two agents talk on throw-away mailboxes."),
 }

@@ -1,4 +1,4 @@
-"""How messages are printed: as the frozen JSON object, as a line, and as text for a person."""
+"""Print messages: as the frozen JSON object, as one line each, or as text for a person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BODY_KEEPS = "\n\t" + OF_LANGUAGES
 
 
 def as_json(message: Message, state: str, path: str, with_body: bool = True) -> dict[str, object]:
-    """Return a message as the object programs rely on; absent headers and a body left out are None."""
+    """Return a message as the JSON object on which programs rely; a missing header or body is None."""
     return {
         "id": message.id,
         "from": message.sender,
@@ -37,7 +37,7 @@ def line(message: Message, state: str, recipients: list[str]) -> str:
 
 
 def text(message: Message) -> str:
-    """Return a message as a person reads it, with whatever could act on a terminal shown as an escape."""
+    """Return a message as text for a person; characters that could act on a terminal become escapes."""
     head = "".join(
         f"{click.style(name + ':', fg='cyan')} {printable(value)}\n" for name, value in message.headers.items()
     )
@@ -46,7 +46,7 @@ def text(message: Message) -> str:
 
 
 def place_lines(places: list[Place]) -> list[str]:
-    """Return a line for each message and each state it is in; one that cannot be read says so in its line."""
+    """Return one line per message and state; the line of a message that cannot be read gives the reason."""
     lines = []
     for copies in by_message(places):
         for state in dict.fromkeys(place.state for place in copies):
@@ -66,7 +66,7 @@ def _unreadable(place: Place, trouble: Exception) -> str:
 
 
 def place_objects(places: list[Place], with_body: bool) -> tuple[list[dict[str, object]], list[str]]:
-    """Return the objects of messages, one for each place, and the lines of those that cannot be read."""
+    """Return the JSON objects of messages, one per place, and one line for each that cannot be read."""
     objects, lines = [], []
     for place in places:
         try:
@@ -77,7 +77,7 @@ def place_objects(places: list[Place], with_body: bool) -> tuple[list[dict[str, 
 
 
 def print_places(places: list[Place], as_json_lines: bool, with_body: bool = True) -> None:
-    """Print messages a line each; in JSON what cannot be read goes to standard error."""
+    """Print one line per message, or JSON Lines; with JSON, messages that cannot be read go to standard error."""
     from ai_bridge.cli.common import echo_json
 
     objects, lines = place_objects(places, with_body) if as_json_lines else ([], place_lines(places))

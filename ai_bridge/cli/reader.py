@@ -1,4 +1,4 @@
-"""What `read` and `wait` share: who reads, what is late, and whether what they print is taken."""
+"""Helpers of `read` and `wait`: the reading agent, mail that is late, and whether the output was taken."""
 
 from __future__ import annotations
 
@@ -17,30 +17,36 @@ from ai_bridge.system import pipes
 
 
 def who_reads(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings]:
-    """Return who reads, a known agent that lives here, and the settings in force."""
+    """Return the address of the agent that reads, and the settings in force.
+
+    Raises `BridgeError` if the agent is not known or does not live on this machine.
+    """
     me = where.known(identity.who(where, agent).address)
     return Homes(where).check(me), settings.load(where.path)
 
 
 def sender_meant(where: Mailboxes, sender: str | None) -> str | None:
-    """Return the agent that --from means; raises what `resolve_writer` does."""
+    """Return the agent that --from means, None if it is not given; raises what `resolve_writer` does."""
     return None if sender is None else resolve_writer(where, sender)
 
 
 def tell_delay(where: Mailboxes, me: str, sender: str | None) -> None:
-    """Say on standard error what is on its way to me and is not moved: that nothing is unread is not all then."""
+    """Report on standard error the mail to me that no router has moved yet: `read` and `wait` do not show it."""
     if (late := delay(where, me, sender)) is not None:
         click.echo(f"{late}", err=True)
 
 
 def check_output() -> None:
-    """Refuse to count as read, or as told, what is printed nowhere."""
+    """Refuse to run if standard output is closed, because mail printed nowhere must not count as read."""
     if sys.__stdout__ is None:
-        raise BridgeError(what="standard output is closed: what is printed nowhere would be read by nobody")
+        raise BridgeError(what="standard output is closed: nobody would read what is printed")
 
 
 def is_taken(patience_s: float) -> bool:
-    """Wait until all that was printed is taken; raises BrokenPipeError if the reader of a pipe does not take it."""
+    """Wait until all output is taken, and return True; raises BrokenPipeError if a pipe's reader does not take it.
+
+    `patience_s` is how long the reader may read nothing at all, in seconds.
+    """
     if not pipes.is_taken(sys.stdout.fileno(), patience_s):
         raise BrokenPipeError
     return True

@@ -1,4 +1,4 @@
-"""What `send --wait-read` says once it has waited: where each copy is, and the exit code."""
+"""The receipts of `send --wait-read`: where each copy is after the wait, and the exit code."""
 
 import sys
 
@@ -14,7 +14,10 @@ _NOTHING_CAME = 3
 
 
 def wait(where: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, loaded: Settings) -> int:
-    """Wait, say on standard error where each copy is, and return the exit code."""
+    """Wait until all copies are read or malformed, at most `timeout_s` s; print on standard error where each is.
+
+    Returns the exit code: 0 if all are read, 1 if any is malformed, else 3.
+    """
     places = await_read(where, sent, sender, timeout_s, loaded)
     if sys.stderr is not None:
         sys.stderr.write("".join(_receipt(place, len(sent) > 1) for place in places))

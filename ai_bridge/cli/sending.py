@@ -1,4 +1,4 @@
-"""What `send` does, however its words were parsed; imports nothing that a fast start cannot afford."""
+"""The work of `send`, with or without click; imports only modules that load fast."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ class BadBatchLine(BridgeError):
 
 
 class Request:
-    """The words of one `send`, by the names of its options."""
+    """The options and arguments of one `send`, by their names; None if not given."""
 
     __slots__ = (
         "agent",
@@ -70,9 +70,9 @@ class Request:
 
 
 def run(request: Request, out: "TextIO | None") -> int:
-    """Send, and print the ID of each message once it is durable; wait for the receipts, if that is asked for.
+    """Send, print the ID of each message once it is durable, and wait for receipts if the request asks for them.
 
-    Returns the exit code; raises `BridgeError`.
+    `out` is standard output, None if it is closed. Returns the exit code; raises `BridgeError` or OSError.
     """
     nudge.attach()
     where = find_mailboxes(request.mailboxes, by_client=bool(clients_variable()))
@@ -97,14 +97,14 @@ def run(request: Request, out: "TextIO | None") -> int:
 
 
 def _is_person() -> bool:
-    """Tell whether a person runs this command: with standard error on a terminal, and in no client's shell."""
+    """Tell whether a person runs this command: standard error is a terminal, and the shell is no client's."""
     if not os.isatty(2):
         return False
     return not clients_variable()
 
 
 def _tell(out: "TextIO | None", sent: list[Sent], as_json: bool) -> None:
-    """Print what was sent; where the output takes nothing, what was sent stays sent."""
+    """Print the IDs of what was sent; if that fails, the refusal names them, because the messages stay sent."""
     if out is None:
         return
     try:
@@ -126,7 +126,7 @@ def _line(sent: Sent, as_json: bool) -> str:
 def _draft(
     where: Mailboxes, sender: str, request: Request, body: str, line: "dict[str, Any] | None" = None
 ) -> "Wanted":
-    """Return the draft the request asks for, and its references; a batch's line may say otherwise."""
+    """Return the draft of the request, and its references to files; the fields of a batch's `line` come first."""
     words = line or {}
     in_reply_to, thread, hops = _reply(where, sender, words.get("reply_to", request.reply_to))
     subject = words.get("subject", request.subject)
@@ -152,7 +152,7 @@ def _reply(where: Mailboxes, sender: str, id_: "str | None") -> "tuple[str | Non
 
 
 def _decide(where: Mailboxes, sender: str, request: Request, drafts: list[Draft]) -> None:
-    """Make each draft one that opens a decision, if that is asked for."""
+    """Change each draft into one that opens a decision, if the request asks for that."""
     if request.decide is None:
         if request.voters is not None:
             raise BridgeError(what="--voters goes with --decide majority or --decide unanimous")
@@ -164,7 +164,7 @@ def _decide(where: Mailboxes, sender: str, request: Request, drafts: list[Draft]
 
 
 def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded: "Settings") -> list[Draft]:
-    """Put the excerpts into the drafts; attach what does not fit, once nothing is left that would be refused."""
+    """Change the drafts to hold their excerpts; once all are checked, store what does not fit as attachments."""
     drafts = [draft for draft, _ in wanted]
     if not any(references for _, references in wanted):
         return drafts
@@ -195,7 +195,7 @@ def _body(request: Request, limit: int) -> str:
 
 
 def _raw(path: str | None, limit: int) -> bytes:
-    """Return at most one byte more than the limit from the file, or from standard input."""
+    """Return the bytes of the file, or of standard input if `path` is None or `-`; at most `limit` + 1 of them."""
     if path is None or path == "-":
         if sys.stdin is None:
             return b""
@@ -225,7 +225,7 @@ _BATCH_TEXTS = ("body", "subject", "to", "reply_to")
 
 
 def _drafts(where: Mailboxes, sender: str, request: Request, limit: int) -> "list[Wanted]":
-    """Read JSON Lines, each an object with `body` and, if it likes, `subject`, `to`, `reply_to` and `context`."""
+    """Read JSON Lines: objects with `body` and, optionally, `subject`, `to`, `reply_to` and `context`."""
     raw = _raw(request.file, _BATCH_BYTES)
     if len(raw) > _BATCH_BYTES:
         raise TooLarge(what="the batch", size=f"more than {_BATCH_BYTES}", limit=_BATCH_BYTES)
@@ -266,7 +266,7 @@ def _may_hold(key: str, value: object) -> bool:
 
 
 def seconds(text: str) -> float | None:
-    """Return the seconds to wait that `text` tells, None where it is no number of at least 0."""
+    """Return the number of seconds in `text`, None if it is no number of at least 0."""
     try:
         number = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Standard error that costs nothing: if it takes no more, what was written is dropped and the command goes on."""
+"""Standard error that never fails: if it takes no more, the output is dropped and the command goes on."""
 
 import io
 import os
@@ -8,10 +8,10 @@ _STANDARD = range(3)
 
 
 class _Forgiving(io.RawIOBase):
-    """Descriptor 2, and every write to it is a success."""
+    """Descriptor 2, to which every write succeeds."""
 
     def write(self, data: "bytes | memoryview") -> int:  # type: ignore[override]
-        """Write what the descriptor takes; a full disk, a pipe that nobody reads and the like are passed over."""
+        """Write what the descriptor takes; ignore a full disk, a pipe that nobody reads and the like."""
         try:
             return os.write(2, data)
         except OSError:
@@ -28,10 +28,10 @@ class _Forgiving(io.RawIOBase):
 
 
 def make_forgiving() -> None:
-    """Have nothing that is printed on standard error fail, neither now nor when the interpreter ends.
+    """Replace `sys.stderr`, so that no output to it fails, neither now nor when the interpreter ends.
 
-    A standard descriptor that was closed becomes the null device. Otherwise the next file that is opened would get
-    its number, and what is printed would be written into that file.
+    Each closed standard descriptor (0 to 2) becomes the null device. Otherwise the next file that is opened would
+    get its number, and output would be written into that file.
     """
     for fd in _STANDARD:
         try:

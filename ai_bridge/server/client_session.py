@@ -1,4 +1,4 @@
-"""One client's session: its name, taken at its first use, and the messages whose reply it has not taken yet."""
+"""One client's session: its name, and the messages in replies that the client has not taken yet."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _DEFAULT_LIMIT = 100
 
 
 def late_text(where: Mailboxes, agent: str, sender: str | None) -> str:
-    """Say, after a blank, what is on its way to the agent and is not moved; '' if nothing is."""
+    """Return a blank and a sentence about mail to the agent that no router has moved yet; '' if there is none."""
     found = delay(where, agent, sender)
     return f" {found}." if found else ""
 
@@ -46,7 +46,7 @@ class SessionEnded(BridgeError):
 
 
 class Caller:
-    """Who calls: what the client calls itself (`client`) and this session (`key`), '' where it does not say."""
+    """The caller: the client's name for itself (`client`) and for this session (`key`), '' if it gives none."""
 
     __slots__ = ("client", "key")
 
@@ -56,7 +56,7 @@ class Caller:
 
 
 class Session:
-    """What the tools of one server act on; `where` and `agent` are its options."""
+    """The session on which the tools of one server act; `where` and `agent` are its options, None if not given."""
 
     def __init__(self, where: str | None, agent: str | None) -> None:
         self._where = where
@@ -70,15 +70,16 @@ class Session:
         self._told: Told | None = None
         self.shown = Shown()
         self.activity = Turn()
-        self.turn = anyio.Lock()  # reads asked for at once are answered one after the other
+        self.turn = anyio.Lock()  # simultaneous reads are answered one after the other
 
     # --- who and where ----------------------------------------------------------------------------------
 
     @property
     def mailboxes(self) -> Mailboxes:
-        """The mailboxes, found anew until the session has its name there: a share may be mounted later.
+        """The mailboxes; each use reads the disk. Raises `BridgeError` if they are gone or not adopted.
 
-        From then on the session stays with them, and refuses while they are gone. The user's own need not exist.
+        Until the session has its name, each use searches for them again, because a share may be mounted later.
+        From then on the session stays with them. If none are found, they are the user's own, which need not exist.
         """
         if self._name is not None:
             return Mailboxes(self._named_in).check()
@@ -89,10 +90,14 @@ class Session:
 
     @property
     def settings(self) -> Settings:
+        """The settings in force, read from the disk at each use; raises `BridgeError`."""
         return settings.load(self.mailboxes.path)
 
     def who(self, caller: Caller) -> Name:
-        """Return the session's name, taken at its first use, with an outbox to send from; raises `BridgeError`."""
+        """Return the session's name, taken at its first use; raises `BridgeError` (`SessionEnded` after `leave`).
+
+        It holds the name's lock from then on. It also makes the outbox, and writes the agent's card and presence.
+        """
         where = self.mailboxes
         with self._naming:
             if self._has_left:
@@ -115,7 +120,7 @@ class Session:
         try:
             cards.introduce(where, self._name.address, caller.client, identity.project())
             presence.announce(where)
-        except (BridgeError, OSError) as trouble:  # nobody is kept from reading by a card
+        except (BridgeError, OSError) as trouble:  # a card that cannot be written keeps nobody from reading
             print(f"no card was written: {trouble}", file=sys.stderr)
 
     def _give_name_back(self) -> None:
@@ -126,18 +131,18 @@ class Session:
                 presence.announce(Mailboxes(self._named_in))
 
     def leave(self) -> None:
-        """Give the name, for good, to whoever comes next, before what is still at work here has ended."""
+        """Release the name for good, so that the next session can take it while calls are still at work here."""
         with self._naming:
             self._has_left = True
             self._give_name_back()
 
     def announce(self) -> None:
-        """Say that this session is alive, where another machine may want to know; harmless before its first use."""
+        """Write for other machines that this session is alive; does nothing before the session has its name."""
         if self._name is not None and self._name.is_held:
             presence.announce(self.mailboxes)
 
     def peers(self, caller: Caller) -> list[str]:
-        """Return the agents whose mail may be read here: all but the session's own; none where none is known."""
+        """Return the other agents, whose mail may be read here; none if there are no mailboxes."""
         where = self.mailboxes
         if not tree.is_mailboxes(where.path):
             return []
@@ -145,7 +150,7 @@ class Session:
         return [agent for agent in where.agents() if agent != own]
 
     def _own_address(self, where: Mailboxes, caller: Caller) -> str | None:
-        """Return the session's address, or before its first use the one it will ask for; None where none is known."""
+        """Return the session's address, or before its first use the one it will ask for; None if none is known."""
         if self._name is not None:
             return self._name.address
         try:
@@ -156,7 +161,11 @@ class Session:
     # --- reading ----------------------------------------------------------------------------------------
 
     def read(self, request: str | int, caller: Caller, sender: str | None, words: dict[str, Any]) -> str:
-        """Return the reply to a read; what it shows is acknowledged by `settle`, once the client has it."""
+        """Return the text that answers a read from `sender` (None: from all); `words` are the tool's arguments.
+
+        Fetching may deliver mail on the disk. In mode auto, `settle` acknowledges the messages shown once the client
+        has the reply; until then the session keeps the agent's reader lock. Raises `BridgeError` or OSError.
+        """
         me, where = self.who(caller).address, self.mailboxes
         loaded = settings.load(where.path)
         if sender is not None:
@@ -181,16 +190,16 @@ class Session:
     def show(
         self, request: str | int, caller: Caller, seen: list[Waiting], named: list[Waiting] | None = None
     ) -> None:
-        """Have the messages that the reply to this request tells of count as told once the client has it.
+        """Remember, once the client has the reply to this request, that the session was told of the messages `seen`.
 
-        Those whose IDs it names are what the session means by these IDs from then on.
+        From then on the session means the messages `named` by their IDs.
         """
         told = self.told(caller)
         if seen or named:
             self._give(request, Hand(None, [], lambda taken: told.add(seen) if taken else None, named))
 
     def view(self, caller: Caller) -> View:
-        """Return what the session may mean by an ID."""
+        """Return which messages the session may mean by an ID: its own, and those it was shown."""
         return View(self._own_address(self.mailboxes, caller) or "", self.shown)
 
     def _give(self, request: str | int, hand: Hand) -> None:
@@ -198,7 +207,7 @@ class Session:
             self._hands[str(request)] = hand
 
     def unread(self) -> list[Waiting]:
-        """Return what is unread for this session's agent, but for what a reply that is on its way shows."""
+        """Return the agent's unread messages, except those in a reply on its way; may deliver mail."""
         name = self._name
         if name is None:  # the session has ended meanwhile
             return []
@@ -207,10 +216,10 @@ class Session:
         found = fetch.fetch(self.mailboxes, name.address, self.settings)
         return [one for one in found if one.path not in shown]
 
-    # --- telling ----------------------------------------------------------------------------------------
+    # --- notices ----------------------------------------------------------------------------------------
 
     def told(self, caller: Caller) -> Told:
-        """Return what this session was told of."""
+        """Return the memory of the messages that this session was told of, kept in the state directory."""
         me, key = self.who(caller).address, self._key(caller)
         if self._told is None or not self._told.is_of(me, key):
             self._told = Told(self.mailboxes, me, key)
@@ -220,9 +229,9 @@ class Session:
         return caller.key or identity.session_key(caller.client) or processes.own_key()
 
     def check(self, request: str | int, caller: Caller, event: str) -> str:
-        """Return what a hook for `event` answers, as JSON: mail the session was not told of, or nothing.
+        """Return the answer to a hook for `event`, as JSON: mail that the session was not told of, if there is any.
 
-        What is shown whole is acknowledged, and what is told of remembered, once the client has the answer.
+        Once the client has the answer, messages shown whole are acknowledged, and those only named are remembered.
         """
         me = self.who(caller).address
         self.activity.note(event)
@@ -234,15 +243,18 @@ class Session:
 
     @property
     def waiting(self) -> bool:
-        """Whether any messages wait for their reply to be taken."""
+        """Whether any reply that holds messages is still on its way to the client."""
         return bool(self._hands)
 
     def awaits(self, request: str | int) -> bool:
-        """Tell whether messages wait for the reply to this request to be taken."""
+        """Tell whether the reply to this request holds messages and is still on its way."""
         return str(request) in self._hands
 
     def settle(self, request: str | int | None, taken: bool) -> None:
-        """Acknowledge what a reply showed, if the client took it; harmless for any other request."""
+        """Acknowledge the messages that a reply showed if it was `taken`, else leave them unread.
+
+        Releases the reader lock. Does nothing for any other request, or the second time.
+        """
         with self._mutex:
             hand = self._hands.get(str(request))
             if hand is None or hand.is_settled:
@@ -258,7 +270,7 @@ class Session:
                 del self._hands[str(request)]
 
     def close(self) -> None:
-        """Give everything back unread, and the name to whoever comes next."""
+        """Leave all messages that wait unread, and release the name for the next session."""
         for request in list(self._hands):
             self.settle(request, taken=False)
         self.leave()

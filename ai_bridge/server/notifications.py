@@ -1,4 +1,4 @@
-"""How this server reaches its own session: by a watch of its inbox, by hooks that ask, by notifications."""
+"""How this server reaches its own session: it watches the inbox, answers hooks, and sends notifications."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _NOTIFY_S = 5.0
 
 
 class Reaching:
-    """What reaches one server's session; begun at the first list of tools or the first call."""
+    """The means to reach one server's session; they begin at the first list of tools or the first call."""
 
     def __init__(self, session: Session) -> None:
         self.bus = InMemorySubscriptionBus()
-        self.listed: list[str] | None = None  # whose mail the client was told it can read
+        self.listed: list[str] | None = None  # agents whose mail the client can read, as it last heard
         self._session = session
         self._caller: Caller | None = None
         self._connection: Any = None
@@ -45,7 +45,10 @@ class Reaching:
     # --- on the event loop ------------------------------------------------------------------------------
 
     def begin(self, connection: Any, caller: Caller) -> None:
-        """Note who is connected and by what, and begin to watch; harmless again and again."""
+        """Remember the caller and its connection, and start the thread that watches; harmless to repeat.
+
+        Must run on the event loop, which the thread uses to notify the client.
+        """
         self._connection, self._loop = connection, asyncio.get_running_loop()
         before, known = self._wants_mail(), self._caller or caller
         self._caller = Caller(caller.client or known.client, caller.key or known.key)
@@ -56,17 +59,17 @@ class Reaching:
             self._interrupt()
 
     def subscribe(self, wanted: bool) -> None:
-        """Note whether the client subscribes to the inbox; to subscribe twice is to subscribe once."""
+        """Remember whether the client subscribes to the inbox; a second subscription changes nothing."""
         self._subscribed = wanted
         self._interrupt()
 
     @property
     def _is_listened_to(self) -> bool:
-        """Whether the client has a subscription to the inbox, of either era."""
+        """Whether the client has a subscription to the inbox, in either protocol era."""
         return self._subscribed or self._streams > 0
 
     async def listen(self, handler: Any, context: Any, words: types.SubscriptionsListenRequestParams) -> Any:
-        """Serve one stream of subscriptions; mail is watched for while one asks for the inbox."""
+        """Serve one stream of subscriptions; the inbox is watched while at least one stream asks for it."""
         by = 1 if INBOX in (words.notifications.resource_subscriptions or ()) else 0
         self._streams += by
         self._interrupt()
@@ -77,7 +80,7 @@ class Reaching:
             self._interrupt()
 
     def end(self) -> None:
-        """Stop watching; what is being told may still be told."""
+        """Stop watching; a notice that is being given may still arrive."""
         self._ended.set()
         self._interrupt()
 
@@ -96,13 +99,13 @@ class Reaching:
                 self._ended.wait(_RETRY_S)
 
     def _say(self, trouble: str) -> None:
-        """Say it once on standard error, however often it is tried again, and nothing while ending."""
+        """Print a trouble on standard error, but not the same one twice in a row, and nothing while ending."""
         if trouble != self._said and not self._ended.is_set():
             print(trouble, file=sys.stderr)
         self._said = trouble
 
     def _take_name(self) -> None:
-        """Take the session's name before its first use, where it is certain that there is a session."""
+        """Take the session's name before its first use, if the client is certain to be a session."""
         if self._caller is not None and _ways(self._caller).is_session():
             self._session.who(self._caller)
 
@@ -110,7 +113,7 @@ class Reaching:
         return bool(self._means())
 
     def _means(self) -> list[Means]:
-        """Return what may reach the session now, the best first."""
+        """Return the means that can reach the session now, the best first."""
         if self._caller is None:
             return []
         ways, key = _ways(self._caller), self._caller.key
@@ -146,7 +149,7 @@ class Reaching:
                 wake.wait(_AGENTS_SWEEP_S)
 
     def _look_for_agents(self) -> None:
-        """Say so where the tools are others than were listed."""
+        """Notify the client if its list of tools is out of date."""
         if self.listed is None or self._caller is None:
             return
         agents = self._session.peers(self._caller)
@@ -161,15 +164,15 @@ class Reaching:
         self._announce(self._inbox_changed())
 
     def _announce(self, saying: Coroutine[Any, Any, None]) -> None:
-        """Have it said on the event loop; raises `NotReached` where the connection takes nothing."""
+        """Run a notification on the event loop and await it; raises `NotReached` if the connection takes nothing."""
         assert self._loop is not None
         try:
             asyncio.run_coroutine_threadsafe(saying, self._loop).result(_NOTIFY_S)
-        except (Exception, CancelledError) as trouble:  # whatever it was, nobody was told
+        except (Exception, CancelledError) as trouble:  # whatever it was, the client heard nothing
             raise NotReached(client="this client", why=str(trouble)) from None
 
     async def _inbox_changed(self) -> None:
-        """Say it in both eras: a client hears what it subscribed to, and nothing of the other."""
+        """Notify in both protocol eras; a client hears only the one in which it subscribed."""
         await self._connection.send_resource_updated(INBOX)
         await self.bus.publish(ResourceUpdated(uri=INBOX))
 

@@ -1,4 +1,4 @@
-"""What the tools that neither read nor wait answer: one core call each, as a text."""
+"""The tools that neither read nor wait: each makes one core call and returns a text."""
 
 from __future__ import annotations
 
@@ -58,28 +58,28 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
         raise BridgeError(what='voters go with decide: say decide="majority" or decide="unanimous"')
     check_subject(draft.subject)
     limits.check(where, me, [draft], loaded)
-    if paths:  # nothing is left by now that would be refused
+    if paths:  # every refusal has been raised by now
         draft.body, draft.extra[context.HEADER] = attachments.with_context(
             where.outbox(me), body, paths, loaded, project.folder(), by_model=True
         )
     sent = compose_and_drop(where, me, [draft], loaded.max_message_bytes)[0]
     session.shown.note([(me, sent.id)])
     more = (
-        f'\nThe decision is open: peer_status(thread="{sent.id}") tells how it stands.' if "decide" in words else ""
+        f'\nThe decision is open: peer_status(thread="{sent.id}") shows how it stands.' if "decide" in words else ""
     )
     return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{_holding(where, me, sent.recipients)}{more}"
 
 
 def _answering(session: Session, caller: Caller, id_: str | None) -> tuple[str | None, str | None, int | None]:
-    """Return `In-Reply-To`, `Thread` and `Hops` of a message that answers the one of that ID, if one is given."""
+    """Return `In-Reply-To`, `Thread` and `Hops` for an answer to the message of that ID; three None without an ID."""
     return threads.reply_headers(session.mailboxes, id_, session.view(caller)) if id_ else (None, None, None)
 
 
 def _holding(where: Mailboxes, me: str, recipients: list[str]) -> str:
-    """Say whose cards hold mail from me, as far as they can be read now."""
+    """Return a line with the recipients whose cards hold mail from me, as far as their cards can be read; else ''."""
     cards, holding = policy.Policies(CardFiles(where)), []
     for one in recipients:
-        with suppress(OSError):  # it is sent all the same, and its router looks again
+        with suppress(OSError):  # it is sent anyway, and the router checks the card again
             holding += [one] if cards.verdict(one, me) == policy.HOLD else []
     return f"\nHeld for {', '.join(holding)} until a person lets it pass: tell your user." if holding else ""
 
@@ -114,7 +114,7 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
     )
     found = search.find(where, query)
     if thread is not None and not found.places:
-        trace.find(where, thread)  # which says so where there is no such message
+        trace.find(where, thread)  # raises if there is no such message
     text, shown = rendering.history(found, _asked(words, peer), _budget(session, caller))
     session.shown.note(shown)
     return text
@@ -125,7 +125,7 @@ def _budget(session: Session, caller: Caller) -> int:
 
 
 def _asked(words: Words, peer: str | None) -> str:
-    """Say in words which messages were asked for."""
+    """Describe in words which messages the caller asked for."""
     parts = [f"from or to {peer}" if peer else ""]
     parts += [f"in the thread {printable(words['thread'])}" if "thread" in words else ""]
     parts += [f"with {abridge(printable(words['query']), _ASKED)}" if "query" in words else ""]
@@ -146,7 +146,7 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
         f"You are {me.address} ({me.why}).\nMailboxes: {printable(where.path)}\n"
         f"Router: {report.router or 'none running; your reads deliver your mail'}\n"
         f"Unread for you: {report.unread.count}.{late} Sent by you: {report.dropped.count} waiting for delivery, "
-        f"{report.malformed.count} malformed, {report.held.count} held for a person's word."
+        f"{report.malformed.count} malformed, {report.held.count} held for a person's approval."
     )
 
 

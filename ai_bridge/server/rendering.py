@@ -1,4 +1,4 @@
-"""Past mail, agents and decisions as a model reads them: within a budget, and what is left out is said."""
+"""Past mail, agents and decisions as texts for a model: within a budget, with a note of what is left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LINE = 300
 
 
 class _Entry:
-    """One message with all its places: its head, its body, and the file in which all of it lies."""
+    """One message with all its places: its head, its body, and the path of a file that holds it whole."""
 
     def __init__(self, places: list[Place], message: Message) -> None:
         first = places[0]
@@ -42,9 +42,10 @@ class _Entry:
 
 
 def history(found: Found, what: str, max_chars: int) -> tuple[str, list[tuple[str, str]]]:
-    """Return past messages, newest last, long ones cut so that all keep within `max_chars` characters together.
+    """Return a text of past messages, newest last, and the (sender, ID) of each message that it shows.
 
-    With them comes the sender and the ID of each that is shown.
+    Long bodies are cut, so that the text has at most about `max_chars` characters. `what` describes the messages
+    that were asked for.
     """
     entries = _entries(found.places)
     if not entries:
@@ -59,7 +60,7 @@ def history(found: Found, what: str, max_chars: int) -> tuple[str, list[tuple[st
 
 
 def _entries(places: list[Place]) -> list[_Entry]:
-    """Return what there is of each message; one whose file went away just now is left out."""
+    """Return an entry per message; a message that cannot be read, perhaps because its file moved, is left out."""
     entries = []
     for copies in by_message(places):
         try:
@@ -70,7 +71,7 @@ def _entries(places: list[Place]) -> list[_Entry]:
 
 
 def _fitting(entries: list[_Entry], max_chars: int) -> tuple[list[_Entry], int]:
-    """Return the newest entries that fit with at least the beginning of each body, and the characters a body gets."""
+    """Return the newest entries that fit with at least the beginning of each body, and the characters per body."""
     overhead = 160
     left, kept = max_chars - 400, 0
     for entry in reversed(entries):
@@ -83,7 +84,7 @@ def _fitting(entries: list[_Entry], max_chars: int) -> tuple[list[_Entry], int]:
 
 
 def _share(wanted: list[int], room: int) -> int:
-    """Return the most that each may have so that all together keep within `room`."""
+    """Return the limit per body with which the bodies of the `wanted` lengths fit in `room` characters together."""
     left = len(wanted)
     for length in sorted(wanted):
         if length > room // left:
@@ -100,14 +101,14 @@ def _incomplete(found: Found) -> str:
 
 
 def agents(peers: list[Peer], me: str, max_chars: int) -> str:
-    """Return a line an agent, those online first, saying how many more there are than fit."""
+    """Return one line per agent, in the given order, and how many more there are if not all fit in `max_chars`."""
     awake = sum(peer.is_online for peer in peers)
     lines, room = [f"{counted(len(peers), 'agent')}, {awake} online."], max_chars - 200
     for number, peer in enumerate(peers):
         line = shorten(_line(peer, me), _LINE)
         room -= len(line) + 1
         if room < 0:
-            lines.append(f"{len(peers) - number} more, none of which fits here: `ai-bridge peers` lists all.")
+            lines.append(f"{len(peers) - number} more that do not fit here: `ai-bridge peers` lists all.")
             break
         lines.append(line)
     return "\n".join(lines)
@@ -124,7 +125,7 @@ def _line(peer: Peer, me: str) -> str:
 
 
 def tally(decision: Decision) -> str:
-    """Return how a decision stands."""
+    """Return how a decision stands: its rule, the count, one line per voter, and the votes that are missing."""
     lines = [
         f"Decision {decision.id}: {decision.state}. {printable(shorten(decision.opening.subject, 120))}",
         f"Opened by {decision.opener}; {decision.rule}: {decision.needed} of {decision.of} must approve; "
@@ -140,11 +141,11 @@ def tally(decision: Decision) -> str:
 
 
 def _note(decision: Decision, voter: str) -> str:
-    """Return what is to be said of a voter who did not simply vote."""
+    """Return a note about a voter who did not simply vote; '' if there is nothing to note."""
     if voter == decision.opener and decision.votes[voter].message.id == decision.id:
         return "proposes, which counts as [LGTM]"
     if voter in decision.votes:
         return ""
     if voter in decision.untagged:
         return "answered, but no line begins with [LGTM] or [CONTINUE]"
-    return "is asked if the others come to no end" if voter in decision.reserve else ""
+    return "is asked if the others do not decide" if voter in decision.reserve else ""

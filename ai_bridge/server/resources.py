@@ -1,4 +1,4 @@
-"""The inbox as a resource, for clients that subscribe to it: reading it acknowledges nothing."""
+"""The inbox as a resource, for clients that subscribe to it; reading the resource acknowledges nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RESOURCE = types.Resource(
 
 
 def handlers(session: Session, reaching: Reaching) -> dict[str, Any]:
-    """Return what the SDK's server is to call, by its own names."""
+    """Return the handlers of resource requests, by the names of the parameters of the SDK's server."""
     listening = ListenHandler(reaching.bus)
 
     async def listed(_: Context, __: types.PaginatedRequestParams | None) -> types.ListResourcesResult:

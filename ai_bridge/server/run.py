@@ -1,4 +1,4 @@
-"""The server's life: start without touching anything, serve both protocol eras, end cleanly on EOF or a signal."""
+"""Run the server: start without touching the disk, serve both protocol eras, end cleanly on EOF or a signal."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ai_bridge.server.instructions import INSTRUCTIONS
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.tool_calls import Context, caller
 
-# How long the last reply may lie unread once the client has nothing more to say.
+# How long the client has to read the last reply after its input has ended.
 _LAST_REPLY_S = 1.0
 
 
 def build(session: Session, reaching: Reaching) -> Server[Any]:
-    """Return the SDK's server with our tools."""
+    """Return the SDK's server with our tools, resources and instructions."""
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         try:
@@ -44,13 +44,13 @@ def build(session: Session, reaching: Reaching) -> Server[Any]:
         return await tool_calls.call(session, context, params.name, params.arguments or {})
 
     async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
-        """A cancelled request is never answered: what its reply would have shown stays unread."""
+        """Leave the messages of a cancelled request unread: its reply is never sent."""
         if ctx.method == "notifications/cancelled":
             session.settle((ctx.params or {}).get("requestId"), taken=False)
         return await call_next(ctx)
 
     async def offer(ctx: Context, call_next: CallNext) -> HandlerResult:
-        """What is offered at first depends on the client that asks."""
+        """Fit the capabilities that the server offers to the client that connects."""
         result = await call_next(ctx)
         if ctx.method in ("initialize", "server/discover") and isinstance(result, dict):
             _fit(result, clients.by_own_name(_client_name(ctx.params or {})))
@@ -69,22 +69,25 @@ def build(session: Session, reaching: Reaching) -> Server[Any]:
 
 
 def _client_name(words: Mapping[str, Any]) -> str:
-    """Return what the client that opens a connection calls itself, in either era."""
+    """Return the name that a client gives itself when it connects, in either protocol era; '' if it gives none."""
     told = words.get("clientInfo") or (words.get("_meta") or {}).get("io.modelcontextprotocol/clientInfo") or {}
     return str(told.get("name", ""))
 
 
 def _fit(offered: dict[str, Any], client: Client) -> None:
-    """Offer no resources to a client that passes their updates over.
+    """Remove the resources from `offered` if the client ignores their updates.
 
-    For a server with resources some clients add tools of their own to every request.
+    Some clients add tools of their own to every request when a server has resources.
     """
     if client.ignores_updates:
         offered["capabilities"].pop("resources", None)
 
 
 def main(where: str | None, agent: str | None) -> None:
-    """Serve one client over standard input and output until it leaves or a signal comes."""
+    """Serve one client over standard input and output until it leaves or a signal comes.
+
+    `where` and `agent` are the options --mailboxes and --agent; None if not given.
+    """
     nudge.begin()
     anyio.run(_serve, Session(where, agent))
 
@@ -109,7 +112,7 @@ async def _serve(session: Session) -> None:
 
 
 async def _announce(session: Session) -> None:
-    """Say now and then, for other machines, that this session is alive; one alone has nothing to say."""
+    """Write at each heartbeat, for other machines, that this session is alive."""
     while True:
         await anyio.sleep(HEARTBEAT_S)
         with suppress(Exception):  # whatever it was, the session goes on

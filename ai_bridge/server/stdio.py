@@ -1,7 +1,7 @@
-"""Standard input and output as pipes, by which the server knows when the client has taken a reply.
+"""Standard input and output as pipes, so that the server knows when the client has taken a reply.
 
-The library's own streams make two thread hops a call and tell when a reply was handed to the kernel; here the
-kernel is asked how much of it still lies in the pipe. Standard input and output themselves are put aside, so
+The library's own streams make two thread hops per call, and know only when the kernel got a reply. This module
+asks the kernel how much of the reply is still in the pipe. It also moves the two ends to private descriptors, so
 that a stray print or a child process cannot break the protocol.
 """
 
@@ -25,7 +25,7 @@ from ai_bridge.system.pipes import unread_bytes
 
 _MAX_LINE = 64 * 1024 * 1024
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0002, 0.02
-# How long a client that says no more is still answered: `printf … | ai-bridge mcp` gets its replies.
+# How long the server still answers after the input ends: `printf … | ai-bridge mcp` gets its replies.
 _LAST_ANSWERS_S = 4.0
 
 
@@ -41,7 +41,10 @@ async def streams(session: Session, gone: Callable[[], None]) -> AsyncIterator[t
 
 
 def _put_aside() -> tuple[int, int]:
-    """Move the client's two ends to private descriptors; what remains reads nothing and writes to stderr."""
+    """Move the client's two ends to private descriptors, and return these (input, output).
+
+    Descriptor 0 then reads nothing, and descriptor 1 writes to standard error.
+    """
     fd_in, fd_out = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
@@ -65,7 +68,7 @@ async def _open(fd_in: int, fd_out: int, session: Session, gone: Callable[[], No
 
 
 def _is_pipe(fd: int) -> bool:
-    """Tell whether the descriptor is one that asyncio can wait for: a pipe, a socket or a terminal."""
+    """Tell whether asyncio can wait for the descriptor: it is a pipe, a socket or a terminal."""
     mode = os.fstat(fd).st_mode
     return sys.platform != "win32" and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(fd))
 
@@ -88,13 +91,13 @@ async def _writer(fd: int) -> asyncio.StreamWriter:
 
 
 class Asked:
-    """The requests that were read and not answered yet."""
+    """The requests that the server has read and not answered yet."""
 
     def __init__(self) -> None:
         self._open: set[str] = set()
 
     def note(self, line: str, is_answer: bool) -> None:
-        """Take note of a line that was read, or of one that was written."""
+        """Add the request in a line that was read, or, if `is_answer`, remove the one that a written line answers."""
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
@@ -109,21 +112,21 @@ class Asked:
         (self._open.discard if is_answer else self._open.add)(str(found["id"]))
 
     async def settled(self) -> None:
-        """Wait, within bounds, until all are answered."""
+        """Wait until all requests are answered, but at most `_LAST_ANSWERS_S` seconds."""
         with anyio.move_on_after(_LAST_ANSWERS_S):
             while self._open:
                 await anyio.sleep(_LAST_LOOK_S)
 
 
 def _is_wait(request: dict[str, Any]) -> bool:
-    """Tell whether a request is a wait for mail, or a subscription: a client that says no more has ended both."""
+    """Tell whether a request waits for mail or subscribes: the end of the input ends both."""
     words = request.get("params")
     is_wait = isinstance(words, dict) and words.get("name") == "peer_wait"
     return is_wait or request.get("method") == "subscriptions/listen"
 
 
 def _mended(line: str) -> str:
-    """Return a line with `?` for half a character (a lone surrogate): the SDK would leave the request unanswered."""
+    """Return the line with `?` in place of each lone surrogate, because the SDK would not answer such a request."""
     if "\\ud" not in line.lower():
         return line
     try:
@@ -133,7 +136,7 @@ def _mended(line: str) -> str:
 
 
 class _PipeIn:
-    """The client's lines. At their end the requests still open are answered before the server hears of it."""
+    """The client's lines. At their end, the server hears of it only after the open requests are answered."""
 
     def __init__(self, reader: Any, asked: Asked) -> None:
         self._reader = reader
@@ -148,7 +151,7 @@ class _PipeIn:
         except OSError:  # a terminal that hung up, a connection that was reset
             line = b""
         except ValueError:
-            print(f"a line of more than {_MAX_LINE} bytes was passed over", file=sys.stderr)
+            print(f"a line of more than {_MAX_LINE} bytes was ignored", file=sys.stderr)
             return "\n"
         if not line:
             await self._asked.settled()
@@ -164,20 +167,22 @@ class _PipeOut:
     def __init__(
         self, writer: asyncio.StreamWriter, fd: int, session: Session, asked: Asked, gone: Callable[[], None]
     ) -> None:
-        writer.transport.set_write_buffer_limits(high=0)  # so that a drain waits until the kernel has everything
+        writer.transport.set_write_buffer_limits(high=0)  # so that a drain waits until the kernel has it all
         self._writer = writer
         self._fd = os.dup(fd)  # the writer closes its own, and another file may get that number
         self._session = session
         self._asked = asked
         self._gone = gone
         self._text = ""
-        # Where one socket is both ends, the reader may be told of a reset, and then the kernel says no more of it.
+        # If one socket is both ends, a reset may reach the reader first, and the kernel then reports it no more.
         self.was_reset: Callable[[], bool] = lambda: False
 
     async def write(self, text: str) -> None:
+        """Keep the text for the next `flush`."""
         self._text += text
 
     async def flush(self) -> None:
+        """Write the kept text; if it answers with mail, wait for the client to read it, and settle the mail."""
         text, self._text = self._text, ""
         request = _answered(text, self._session)
         taken = False
@@ -195,7 +200,7 @@ class _PipeOut:
             await anyio.to_thread.run_sync(self._session.settle, request, taken)
 
     async def _taken(self) -> bool:
-        """Wait until the client has read all that was written; False where it left without."""
+        """Wait until the client has read all that was written; False if it left before."""
         pause = _FIRST_LOOK_S
         while (left := unread_bytes(self._fd)) > 0:
             if self._writer.transport.is_closing():
@@ -208,7 +213,7 @@ class _PipeOut:
 
 
 class _FileOut:
-    """Standard output that is no pipe: taken is what was written and flushed."""
+    """Standard output that is no pipe; a reply counts as taken once it is written and flushed."""
 
     def __init__(self, fd: int, session: Session, asked: Asked) -> None:
         self._asked = asked
@@ -232,7 +237,7 @@ class _FileOut:
 
 
 def _answered(text: str, session: Session) -> str | int | None:
-    """Return the request this line answers with mail; an error that answers it gives the mail back."""
+    """Return the request that this line answers with mail, else None; after an error the mail stays unread."""
     if not session.waiting:
         return None
     line = json.loads(text)

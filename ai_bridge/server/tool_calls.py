@@ -1,4 +1,7 @@
-"""The tool calls: check the arguments, one core call, a text. A mistake the model can mend is a tool error."""
+"""The tool calls: each checks its arguments, makes one core call and returns a text.
+
+A mistake that the model can fix becomes a tool error.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,9 @@ Context = ServerRequestContext[Any, Any]
 
 _DEFAULT_WAIT_S = 240.0
 _SETTLE_PATIENCE_S, _LOOK_S = 2.0, 0.0002
-# Arguments that hold IDs: they mean messages the session was shown.
+# Arguments that hold IDs of messages that the session was shown.
 _IDS = ("ids", "id", "reply_to")
-# Characters of what a schema says of a wrong value, which it repeats.
+# Characters of the schema's message about a wrong value: the message repeats that value.
 _REPEATED = 200
 
 
@@ -43,7 +46,7 @@ class NoSuchTool(BridgeError):
 
 
 def caller(context: Context) -> Caller:
-    """Return who calls, as far as the client tells."""
+    """Return the caller, as far as the client gives its name and its thread."""
     params = context.session.client_params
     meta = context.meta or {}
     keys = [meta.get(client.request_key) for client in clients.ALL if client.request_key]
@@ -52,7 +55,7 @@ def caller(context: Context) -> Caller:
 
 
 async def call(session: Session, context: Context, tool: str, words: Words) -> types.CallToolResult:
-    """Answer one tool call."""
+    """Answer one tool call; a refusal or an error of the disk becomes a tool error with one sentence."""
     try:
         answer = await _answerer(session, context, tool)
         _check(tool, words)
@@ -64,7 +67,7 @@ async def call(session: Session, context: Context, tool: str, words: Words) -> t
 
 
 async def _answerer(session: Session, context: Context, tool: str) -> Callable[[Words], Awaitable[str]]:
-    """Return what answers calls of the tool; raises `NoSuchTool`."""
+    """Return the function that answers calls of the tool; raises `NoSuchTool`."""
     if tool in PLAIN:
         return partial(_plain, tool, session, caller(context))
     if tool == "peer_wait":
@@ -84,7 +87,7 @@ def _text(text: str, is_error: bool = False) -> types.CallToolResult:
 
 
 def _check(tool: str, words: Words) -> None:
-    """Refuse arguments that are not of the tool's schema, in the schema's words."""
+    """Refuse arguments that do not match the tool's schema, in the schema's words; raises `BadArguments`."""
     from jsonschema import Draft202012Validator
 
     for error in Draft202012Validator(tools.schema(tool)).iter_errors(words):
@@ -97,7 +100,12 @@ def _check(tool: str, words: Words) -> None:
 
 
 async def read(session: Session, context: Context, sender: str | None, words: Words) -> str:
-    """Read, all or what one agent sent."""
+    """Return the reply to a read of all unread mail, or of that from `sender` if it is given.
+
+    First it waits until earlier replies are settled; simultaneous reads are answered one after the other. If the
+    reply marks mail as read, the session keeps the agent's reader lock until the client has taken the reply.
+    Raises `BridgeError` or OSError.
+    """
     sender = sender or words.get("sender")
     async with session.turn:
         await _settled(session)
@@ -110,7 +118,7 @@ async def _check_mail(session: Session, context: Context, words: Words) -> str:
 
 
 async def _given(session: Session, context: Context, give: Callable[[str | int, Caller], str]) -> str:
-    """Return a reply that shows or tells of mail; cancelled before it is on its way, it showed and told nothing."""
+    """Return the reply that `give` makes; if the call is cancelled before the reply leaves, its mail stays unread."""
     request = context.request_id
     assert request is not None
     try:
@@ -123,7 +131,7 @@ async def _given(session: Session, context: Context, give: Callable[[str | int, 
 
 
 async def _settled(session: Session) -> None:
-    """Wait, within bounds, until what this session was shown before is acknowledged: its client has the reply."""
+    """Wait until the mail in earlier replies is acknowledged, but at most `_SETTLE_PATIENCE_S` seconds."""
     with anyio.move_on_after(_SETTLE_PATIENCE_S):
         while session.waiting:
             await anyio.sleep(_LOOK_S)
@@ -151,7 +159,7 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
 
     waiting = partial(fetch.wait, where, me, loaded, timeout_s, sender, wake, each_sweep)
     try:
-        # A limiter of its own: however many wait, they take no thread from the other tools.
+        # It has a limiter of its own, so that calls that wait take no thread from the other tools.
         found = await anyio.to_thread.run_sync(waiting, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
     finally:
         stop.set()

@@ -1,4 +1,4 @@
-"""The tools as a client is told of them; together they stay within a budget of tokens."""
+"""The definitions of the tools, as a client lists them; together they stay within a budget of tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ai_bridge.message.address import tool_part
 from ai_bridge.message.votes import RULES
 
 _READING: dict[str, Any] = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": 100, "description": "at most so many messages"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 100, "description": "at most this many messages"},
     "peek": {"type": "boolean", "description": "leave them unread"},
     "max_chars": {"type": "integer", "minimum": 1000, "description": "budget of the reply (default 20000)"},
     "acknowledge": {
@@ -19,7 +19,7 @@ _READING: dict[str, Any] = {
         "description": "manual: unread until acknowledge_messages",
     },
 }
-# Hints that say what a client assumes without them are left out.
+# Hints are left out if a client assumes the same without them.
 _LOOKS = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
 _MARKS = types.ToolAnnotations(destructive_hint=False, open_world_hint=False)
 _PREFIX, _SUFFIX = "read_", "_messages"
@@ -28,20 +28,20 @@ _MOST_READING = 10
 
 
 def reading_tool(agent: str) -> str:
-    """Return the name of the tool that reads what `agent` sent."""
+    """Return the name of the tool that reads mail from `agent`."""
     return f"{_PREFIX}{tool_part(agent)}{_SUFFIX}"
 
 
 def agent_of(tool: str, agents: list[str]) -> str | None:
-    """Return the agent whose mail the tool reads, or None where it is no such tool."""
+    """Return the agent, one of `agents`, whose mail the tool reads; None if it is no such tool."""
     return next((agent for agent in agents if reading_tool(agent) == tool), None)
 
 
 def tools(agents: list[str]) -> list[types.Tool]:
     """Return the definitions for one reader whose peers are `agents`.
 
-    Of more than `_MOST_READING` agents the first have a tool of their own in the list, those without a project before
-    the others; each can be called for all, and peer_read(sender=…) reads from any.
+    At most `_MOST_READING` agents have a reading tool in the list; those without a project come first. The reading
+    tools of the others can be called all the same, and peer_read(sender=…) reads from any agent.
     """
     # `a@b` and `a_b` share a tool's name: the first has it.
     by_name = {reading_tool(agent): agent for agent in reversed(agents)}
@@ -51,17 +51,17 @@ def tools(agents: list[str]) -> list[types.Tool]:
 
 
 def schema(tool: str) -> dict[str, Any]:
-    """Return the input schema of a tool, by its name."""
+    """Return the input schema of a tool by its name; that of a reading tool if the name is no fixed one."""
     return next((entry.input_schema for entry in _FIXED if entry.name == tool), _object(_READING))
 
 
 def _reading(agent: str) -> types.Tool:
-    description = f"Read unread mail from {agent}; arguments as of peer_read."
+    description = f"Read unread mail from {agent}; arguments as for peer_read."
     return _tool(reading_tool(agent), description, _undescribed(_READING), _MARKS)
 
 
 def _undescribed(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return properties without what another tool, which has the same, says of them."""
+    """Return the properties without their descriptions, which another tool with the same properties gives."""
     return {name: {key: said[key] for key in said if key != "description"} for name, said in properties.items()}
 
 
@@ -103,7 +103,7 @@ _FIXED = (
                 "enum": list(RULES),
                 "description": "ask for a decision: answers begin a line with [LGTM] or [CONTINUE]",
             },
-            "voters": {**_TEXTS, "description": "who decides with you (default: to); one not in to judges a split"},
+            "voters": {**_TEXTS, "description": "who votes with you (default: to); one not in 'to' judges a split"},
         },
         _MARKS,
         "to",
@@ -133,7 +133,7 @@ _FIXED = (
     _tool("peer_list", "List the agents: who is online, what they work on, their unread mail.", {}, _LOOKS),
     _tool(
         "peer_history",
-        "Past mail, newest last: yours, or a peer's, a thread's, or all that holds the words of query.",
+        "Past mail, newest last: yours, or a peer's, a thread's, or all that contains the words of query.",
         {
             "peer": {**_TEXT, "description": "address"},
             "thread": {**_TEXT, "description": "ID of any of its messages"},

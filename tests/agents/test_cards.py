@@ -1,4 +1,4 @@
-"""Cards: written at first contact, changed by people, and read without trusting whoever wrote them."""
+"""Cards: written at first contact, changed by people, and read without trust in their writers."""
 
 from __future__ import annotations
 

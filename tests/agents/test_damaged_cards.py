@@ -1,4 +1,4 @@
-"""A damaged card holds its agent's mail, one that cannot be read now delays it; neither touches anybody else's."""
+"""A damaged card holds its agent's mail, and an unreadable one delays it; neither affects another agent's mail."""
 
 from __future__ import annotations
 

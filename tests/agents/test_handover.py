@@ -1,4 +1,4 @@
-"""An agent moves to another machine: given, asked for or taken; and never do two machines believe they have it."""
+"""An agent moves to another machine: given, asked for or taken; two machines never both believe that they have it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who am I: the option, then the environment, then the connected client, and always why."""
+"""Identity: the option comes first, then the environment, then the connected client; the reason is always given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A card says whose mail is accepted, held or refused; a damaged one holds everybody's."""
+"""A card says whose mail is accepted, held or refused; a damaged card holds everybody's mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presence: on this machine by held locks, on others by pages whose changes are seen here."""
+"""Presence: by held locks on this machine, and by pages on others, whose changes are seen here."""
 
 from __future__ import annotations
 

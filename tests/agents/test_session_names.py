@@ -1,4 +1,4 @@
-"""The name of a session: kept while it lives, given to the same session again, never taken from another."""
+"""The name of a session: kept while it lives, given to the same session again, and never taken from another."""
 
 from __future__ import annotations
 

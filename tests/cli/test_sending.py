@@ -1,4 +1,4 @@
-"""send through the real command, with and without click: what it prints, refuses and leaves in the outbox."""
+"""send through the real command, with and without click: its output, its refusals, and the files in the outbox."""
 
 from __future__ import annotations
 

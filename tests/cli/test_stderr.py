@@ -1,4 +1,4 @@
-"""Standard error that takes nothing: no command fails for it, and each has the exit code it has otherwise."""
+"""Standard error that takes nothing: no command fails because of it, and each keeps its usual exit code."""
 
 from __future__ import annotations
 

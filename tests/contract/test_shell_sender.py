@@ -1,4 +1,4 @@
-"""`send.sh` beside a neighbour who may write its outbox, and on a full disk: nothing is opened through a link."""
+"""`send.sh` beside another user who may write its outbox, and on a full disk: it opens nothing through a link."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every way in promises: the same drop, the same refusals, nothing half done."""
+"""The promises of every way to send: the same drop, the same refusals, nothing half done."""
 
 from __future__ import annotations
 

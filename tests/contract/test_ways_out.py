@@ -1,4 +1,4 @@
-"""What every way out promises: exact, in order, acknowledged once taken, and nothing stands in its way."""
+"""The promises of every way to read: exact, in order, acknowledged once taken, and no file blocks the next."""
 
 from __future__ import annotations
 

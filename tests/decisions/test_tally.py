@@ -1,4 +1,4 @@
-"""Decisions: opened by a message, voted on by answers, counted from the files alone, and judged where split."""
+"""Decisions: a message opens one, answers vote, the files alone give the count, and a judge ends a split."""
 
 from __future__ import annotations
 

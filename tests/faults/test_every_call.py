@@ -1,4 +1,4 @@
-"""The process dies before or after each single call that changes the disk: nothing is lost, nothing is half."""
+"""The process dies before or after each single call that changes the disk: nothing is lost or half done."""
 
 from __future__ import annotations
 

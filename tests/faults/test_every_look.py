@@ -1,4 +1,4 @@
-"""Each call by which a command looks at the disk fails once: at most a sentence comes of it, and nothing is lost."""
+"""Each call by which a command looks at the disk fails once: the command reports it at most, and nothing is lost."""
 
 from __future__ import annotations
 

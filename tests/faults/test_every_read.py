@@ -1,4 +1,4 @@
-"""Any look at the disk may fail once, with any error: valid mail then waits, and comes where it always comes."""
+"""Any look at the disk may fail once, with any error: valid mail then waits, and arrives where it always does."""
 
 from __future__ import annotations
 

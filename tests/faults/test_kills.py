@@ -1,4 +1,4 @@
-"""kill -9 of router, reader and sender at any moment: every accepted message is read, whole, at least once."""
+"""kill -9 of router, reader and sender at any moment: every accepted message is read whole at least once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor: each client's state told truly, with the command that fixes it; looking changes nothing."""
+"""The doctor: it reports each client's true state and the command that fixes it, and it changes nothing."""
 
 from __future__ import annotations
 

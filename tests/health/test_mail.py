@@ -1,4 +1,4 @@
-"""How the mail stands: counts, ages and routers as they are, a level for them, and for each finding its remedy."""
+"""How the mail stands: true counts, ages and routers, a level for them, and a remedy for each finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What health and doctor tell of the disk, of Syncthing, of other machines and of clocks, and what fixes it."""
+"""health and doctor report the state of the disk, Syncthing, other machines and clocks, and how to fix it."""
 
 from __future__ import annotations
 

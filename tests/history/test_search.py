@@ -1,4 +1,4 @@
-"""All mail is found by who, thread and words, as a plain walk over the files would, whatever becomes of the index."""
+"""Search by agent, thread and words finds what a plain walk over the files would, whatever happens to the index."""
 
 from __future__ import annotations
 

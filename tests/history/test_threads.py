@@ -1,4 +1,4 @@
-"""How deep a message is: told by `Hops`, else counted along what it answers; and no header can make that go wrong."""
+"""The depth of a message: given by `Hops`, else counted along the answers; no header can make it wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is unread for me: brought in by the router at work or by a pass of my own, without waiting long for either."""
+"""Unread mail: a router at work brings it in, or the reader's own pass does; neither makes the reader wait long."""
 
 from __future__ import annotations
 

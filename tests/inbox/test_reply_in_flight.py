@@ -1,4 +1,4 @@
-"""A reply on its way: acknowledged once it was taken, else unread, and in each case the next reader may read."""
+"""A reply on its way: its mail is acknowledged once taken, else stays unread; then the next reader may read."""
 
 from __future__ import annotations
 

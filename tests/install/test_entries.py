@@ -1,4 +1,4 @@
-"""entries: what is registered, and what is known again as ours, moved or changed."""
+"""entries: the entries that we register, and how we recognise them after they were moved or changed."""
 
 from __future__ import annotations
 

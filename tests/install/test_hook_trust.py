@@ -1,4 +1,4 @@
-"""The trust for our hooks in Codex CLI's settings: given where a person says so, and for ours alone."""
+"""The trust for our hooks in Codex CLI's settings: given only if a person agrees, and for our hooks alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""install and uninstall: what stands where a client reads is shown, kept, asked about, and left as it was found."""
+"""install and uninstall: text that a client already has is shown, kept, asked about, and left as it was found."""
 
 from __future__ import annotations
 

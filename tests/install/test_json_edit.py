@@ -1,4 +1,4 @@
-"""merge: what is put in or taken out of JSON text is all that changes."""
+"""json_edit: an edit changes nothing in JSON text except what it adds or removes."""
 
 from __future__ import annotations
 

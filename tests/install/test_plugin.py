@@ -1,4 +1,4 @@
-"""plugin: two folders to hand on, each what its client accepts, from the same source as install."""
+"""plugin: two folders to hand on, each in its client's format, from the same source as install."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""registered: what a client has of ours is told from its files, whole, in part or broken."""
+"""registered: our parts in a client's files are recognised, complete, partial or broken."""
 
 from __future__ import annotations
 

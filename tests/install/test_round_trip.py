@@ -1,4 +1,4 @@
-"""install and uninstall on whatever file: what was there is there, and byte for byte again afterwards."""
+"""install and uninstall on any file: existing text stays, and afterwards the file is byte for byte as before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""toml_file: our table in a TOML file, and every comment beside it where it was."""
+"""toml_file: our table in a TOML file, while every comment beside it stays in its place."""
 
 from __future__ import annotations
 

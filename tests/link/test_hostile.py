@@ -1,4 +1,4 @@
-"""A third team, `evil`, with the permissions that are printed for a team and a client of its own making."""
+"""A third, hostile team, `evil`, with the permissions that are printed for a team and a client of its own."""
 
 from __future__ import annotations
 

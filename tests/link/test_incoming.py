@@ -1,4 +1,4 @@
-"""What comes over a link while the disk refuses a look: it comes again, and is not refused for good."""
+"""Mail over a link while the disk refuses a look: it comes again, and is not refused for good."""
 
 from __future__ import annotations
 

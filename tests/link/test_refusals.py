@@ -1,4 +1,4 @@
-"""What a link refuses: wrong credentials, servers that cannot serve it, and what no honest team would send."""
+"""Refusals of a link: wrong credentials, servers that cannot serve it, and messages that no honest team sends."""
 
 from __future__ import annotations
 

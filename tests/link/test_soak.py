@@ -1,4 +1,4 @@
-"""Messages both ways while server and routers are killed, and the server is away: none lost, none read twice."""
+"""Messages both ways while server and routers are killed and the server is away: none lost, none read twice."""
 
 from __future__ import annotations
 

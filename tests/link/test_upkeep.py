@@ -1,4 +1,4 @@
-"""What the server lost before another team took it is sent again; a team that is merely offline raises no alarm."""
+"""Mail that the server lost before another team took it is sent again; a team that is offline raises no alarm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks that differ or jump are found, small differences are not, and nothing else depends on them."""
+"""Clocks that differ or jump are found, small differences are ignored, and nothing else depends on clocks."""
 
 from __future__ import annotations
 

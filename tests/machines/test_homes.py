@@ -1,4 +1,4 @@
-"""Homes: one machine moves an agent's mail, and only there it is read; an old card is not believed."""
+"""Homes: one machine moves an agent's mail, and it is read only there; an old card is not believed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other machines, as their pages tell; how fresh a page is tells what is seen here alone."""
+"""The other machines, as their pages report; how fresh a page is depends only on what this machine sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A machine's ID: one for good, whoever asks first, and one of a kind."""
+"""A machine's ID: unique, the same for good, and the same for all who ask first at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mailboxes that somebody else made: nothing of them is obeyed, moved or shown before this user adopts them."""
+"""Mailboxes that somebody else made: nothing in them is obeyed, moved or shown before this user adopts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attachments: durable and whole under the name of their content, never replaced, and never believed unread."""
+"""Attachments: durable and whole under the name of their content, never replaced, and checked before use."""
 
 from __future__ import annotations
 

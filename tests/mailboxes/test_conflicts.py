@@ -1,4 +1,4 @@
-"""Every sync tool's conflict copies are known by their names, and set aside; a person's own files are mail."""
+"""Every sync tool's conflict copies are recognised by name and set aside; a person's own files are mail."""
 
 from __future__ import annotations
 

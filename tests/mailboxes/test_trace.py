@@ -1,4 +1,4 @@
-"""Where a message is: found in every state by its ID or its file's name, in history, and put back by hand."""
+"""Where a message is: found in every state by its ID or file name, in history, and restored by hand."""
 
 from __future__ import annotations
 

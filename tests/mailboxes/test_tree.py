@@ -1,4 +1,4 @@
-"""The tree: found in its order, never made up, its agents those that have an outbox, its local state elsewhere."""
+"""The tree: found in a fixed order, never invented; each agent has an outbox, and local state is elsewhere."""
 
 from __future__ import annotations
 

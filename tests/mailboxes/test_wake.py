@@ -1,4 +1,4 @@
-"""Wake: whatever may be an arrival ends the wait, whatever the kernel can do; nothing is left running."""
+"""Wake: anything that may be an arrival ends the wait, whatever the kernel can do; nothing is left running."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Context: excerpts shown within a budget or attached, in a form no content can forge, and told in one header."""
+"""Context: excerpts shown within a budget or attached, in a form that no content forges, and listed in one header."""
 
 from __future__ import annotations
 

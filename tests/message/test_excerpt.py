@@ -1,4 +1,4 @@
-"""Excerpts: exactly the lines that were named, never a file that was not, and what git knows of it."""
+"""Excerpts: exactly the named lines, never a file that was not named, and its git commit."""
 
 from __future__ import annotations
 

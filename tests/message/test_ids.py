@@ -1,4 +1,4 @@
-"""IDs of one sender grow, whatever its clock does and whichever process composes."""
+"""The IDs of one sender always increase, whatever its clock does and whichever process composes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parsing and formatting: byte-exact both ways, and each fault refused with its own sentence."""
+"""Parsing and formatting: byte-exact both ways, and each fault is refused with its own sentence."""
 
 from __future__ import annotations
 

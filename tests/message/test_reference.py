@@ -1,4 +1,4 @@
-"""An ID means one message: the caller's, where several senders used it; else the command asks for `SENDER/ID`."""
+"""An ID means one message: the caller's own if several senders used it; else the command asks for `SENDER/ID`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A vote is a tag that begins a line; in doubt nobody is taken to approve."""
+"""A vote is a tag that begins a line; if in doubt, it is no approval."""
 
 from __future__ import annotations
 

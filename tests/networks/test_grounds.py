@@ -1,4 +1,4 @@
-"""Whatever joins two hosts, and however badly: all that was accepted is read, once, and nothing else is."""
+"""However two hosts are joined, and however badly: all accepted mail is read once, and nothing else is."""
 
 from __future__ import annotations
 

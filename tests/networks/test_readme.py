@@ -1,4 +1,4 @@
-"""The README's four commands, run as they are written there on two fresh machines, make mail go between them."""
+"""The README's four commands, run exactly as written on two fresh machines, make mail go between them."""
 
 from __future__ import annotations
 

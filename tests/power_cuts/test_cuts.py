@@ -1,4 +1,4 @@
-"""What a command has answered is there after a power cut, on the file systems that write the latest."""
+"""A power cut destroys nothing that a command has confirmed, even on the file systems that write the latest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a session works is what its last hook tells, and for no longer than it may be believed."""
+"""The last hook of a session says whether the session works, and is believed only for a limited time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wait --new`: in a session's background it ends when there is news for the session, with one line, once."""
+"""`wait --new`: in a session's background it ends once there is news for the session, with one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a hook is answered: nothing, a notice, or the mail itself; and what becomes of it, taken or not."""
+"""A hook's answer: nothing, a notice, or the mail itself; and what happens to that mail, taken or not."""
 
 from __future__ import annotations
 

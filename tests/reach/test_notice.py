@@ -1,4 +1,4 @@
-"""The notice tells who wrote and how to read, and nothing that another agent wrote."""
+"""The notice names the senders and how to read, and contains nothing that another agent wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session was told of it is told once, whoever tells; and what nobody told of is told again."""
+"""A session is told of each message once, whichever process tells it; a message it was not told of comes again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A watch tells its session of what comes: once, a burst at once, and as long as anything may reach it."""
+"""A watch tells its session of new mail: once, a burst together, and as long as any means may reach it."""
 
 from __future__ import annotations
 

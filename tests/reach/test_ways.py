@@ -1,4 +1,4 @@
-"""Each client's ways: by what its session is known and reached from its own server, and what its hooks answer."""
+"""Each client's means: how its sessions are known and reached from their own server, and what its hooks answer."""
 
 from __future__ import annotations
 

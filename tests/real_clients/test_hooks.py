@@ -1,4 +1,4 @@
-"""Hooks: mail comes before a model that is at work, by its client's own means and without a word of the person."""
+"""Hooks: mail reaches a model at work by its client's own means, without any input from the person."""
 
 from __future__ import annotations
 

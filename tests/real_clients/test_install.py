@@ -1,4 +1,4 @@
-"""What we register leaves no trace when it goes, also where the client has written its files anew in between."""
+"""After uninstall nothing of ours remains, even if the client has rewritten its files in between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Installing the clients: once, within a time, and where it fails a line says why."""
+"""Installing the clients: once, within a time limit; if that fails, a line gives the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An idle session is woken by mail, nobody typing; and by nothing else."""
+"""Mail wakes an idle session although nobody types; nothing else wakes it."""
 
 from __future__ import annotations
 

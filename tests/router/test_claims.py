@@ -1,4 +1,4 @@
-"""Claims: a lost answer is no lost message, and what another claimed is never given back."""
+"""Claims: a lost answer does not lose a message, and a message that another router claimed is never given back."""
 
 from __future__ import annotations
 

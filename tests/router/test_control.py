@@ -1,4 +1,4 @@
-"""Start, stop and recover real routers by their locks, and the unit by which systemd runs one."""
+"""Start, stop and recover real routers by their locks, and by the unit with which systemd runs one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The router process: it serves until told to stop, whatever dies, comes late, fails or goes away meanwhile."""
+"""The router process: it serves until it is stopped, whatever dies, comes late, fails or goes away meanwhile."""
 
 from __future__ import annotations
 

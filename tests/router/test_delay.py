@@ -1,4 +1,4 @@
-"""Mail that a router at work does not move: whoever looks is told so, and no other mail is called late."""
+"""Mail that a router at work does not move: readers hear of it, and no other mail is called late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was dropped another way meets the same limits at the router: it is held, its sender told, a person decides."""
+"""A file dropped by other means meets the same limits at the router: held, its sender informed, a person decides."""
 
 from __future__ import annotations
 

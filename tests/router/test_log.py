@@ -1,4 +1,4 @@
-"""The router's log: a line a record that no name can forge, JSON on request, and a file that rotates."""
+"""The router's log: one line per record that no name can forge, JSON on request, and a file that rotates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a dead router held is released, three times at most, and what killed it is set aside."""
+"""Messages that a dead router had claimed are released, at most three times; one that kills routers is set aside."""
 
 from __future__ import annotations
 

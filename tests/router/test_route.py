@@ -1,4 +1,4 @@
-"""One pass: claim, check, deliver or reject, and nothing a file is or holds stops the next one."""
+"""One pass: claim, check, deliver or reject; no file and no content stops the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sync tool brings back is met where it lies: it is not shown again, and nothing of it is lost."""
+"""Files that a sync tool brings back are handled in place: none is shown again, and none is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person allowed is read as it was written; a damaged file allows nothing, whatever is in it."""
+"""A person's allowances are read as they were written; a damaged file allows nothing, whatever it holds."""
 
 from __future__ import annotations
 

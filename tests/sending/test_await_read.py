@@ -1,4 +1,4 @@
-"""Receipts: the wait ends once every copy is read or malformed, is woken by that, and tells where each is."""
+"""Receipts: the wait ends once every copy is read or malformed, wakes on that, and reports where each copy is."""
 
 from __future__ import annotations
 

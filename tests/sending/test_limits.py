@@ -1,4 +1,4 @@
-"""Before a send: two agents that answer each other at once come to an end, and a card's refusal is heard at once."""
+"""Before a send: two agents that answer each other at once are stopped, and a refusal by a card comes at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mail between two agents is counted for an hour, by direction, and a damaged file counts anew."""
+"""Mail between two agents is counted for an hour, by direction; after damage to the file the count starts again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A reply keeps within `max_chars`; what does not fit is said, with how to get it, and loses nothing."""
+"""A reply stays within `max_chars`; it says what does not fit and how to get it, and nothing is lost."""
 
 from __future__ import annotations
 

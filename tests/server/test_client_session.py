@@ -1,4 +1,4 @@
-"""Several sessions of one agent, several requests of one session: each message is shown once, ordinarily."""
+"""Several sessions of one agent, several requests of one session: each message is normally shown once."""
 
 from __future__ import annotations
 

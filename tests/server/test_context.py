@@ -1,4 +1,4 @@
-"""A model sends files of its project, and of folders that its user opened in a file of the user's own; no others."""
+"""A model sends files of its project, and of folders that its user opened in the user's own settings; no others."""
 
 from __future__ import annotations
 

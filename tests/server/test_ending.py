@@ -1,4 +1,4 @@
-"""The server ends cleanly whenever and however its client leaves."""
+"""The server ends cleanly, whenever and however its client leaves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who a session is: by option, environment or the client's name, known at its first use and not before."""
+"""The identity of a session: by option, environment or client name, decided at its first use and not before."""
 
 from __future__ import annotations
 

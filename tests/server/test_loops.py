@@ -1,4 +1,4 @@
-"""Two sessions that answer each other at once come to an end by themselves, and the model is told why."""
+"""Two sessions that answer each other at once are stopped, and the model learns why."""
 
 from __future__ import annotations
 

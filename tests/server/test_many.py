@@ -1,6 +1,6 @@
 """Many agents: they find each other, talk, share context and decide together, through servers of their own.
 
-The first part has a test for each tool of the older bridge between machines: what it did, this one does.
+The first part has one test for each tool of the older bridge between machines: this bridge does the same.
 """
 
 from __future__ import annotations

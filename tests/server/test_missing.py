@@ -1,4 +1,4 @@
-"""Mailboxes that are not there when the server starts, or go away: said in a sentence, and no restart needed."""
+"""Mailboxes that do not exist yet or go away: the server says so in a sentence, and needs no restart."""
 
 from __future__ import annotations
 

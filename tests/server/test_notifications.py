@@ -1,4 +1,4 @@
-"""The server reaches its own session by the client's own means: a socket, or a queue; idle at once, working later."""
+"""The server reaches its own session by the client's own means, a socket or a queue: at once if idle, else later."""
 
 from __future__ import annotations
 

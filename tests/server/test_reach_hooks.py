@@ -1,4 +1,4 @@
-"""check_mail, by which a client's hooks ask: what it answers, and that what was seen in any way is not told again."""
+"""check_mail, the tool that a client's hooks call: its answers, and that a session never hears of seen mail again."""
 
 from __future__ import annotations
 

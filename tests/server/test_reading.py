@@ -1,4 +1,4 @@
-"""What a read shows: the exact body in a fence it cannot close, whose it is, and only what was asked for."""
+"""A read shows the exact body in a fence that the body cannot close, its sender, and only what was asked for."""
 
 from __future__ import annotations
 

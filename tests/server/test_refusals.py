@@ -1,4 +1,4 @@
-"""What the server does not take is a tool error with one sentence that helps, and changes nothing."""
+"""A call that the server refuses is a tool error with one helpful sentence, and changes nothing."""
 
 from __future__ import annotations
 

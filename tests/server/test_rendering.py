@@ -1,4 +1,4 @@
-"""peer_list and peer_status: who there is, where a message is and why, and how the mail stands."""
+"""peer_list and peer_status: the agents, where a message is and why, and how the mail stands."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_without_an_id_the_status_says_who_i_am_and_how_the_mail_stands(
         "You are claude (from the client's name, claude-code).",
         f"Mailboxes: {where.path}",
         "Router: none running; your reads deliver your mail",
-        "Unread for you: 2. Sent by you: 1 waiting for delivery, 1 malformed, 0 held for a person's word.",
+        "Unread for you: 2. Sent by you: 1 waiting for delivery, 1 malformed, 0 held for a person's approval.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The inbox as a resource, in both eras: who subscribes is told of mail, and who lists tools, of new agents."""
+"""The inbox as a resource, in both eras: subscribers hear of new mail, and clients that list tools of new agents."""
 
 from __future__ import annotations
 

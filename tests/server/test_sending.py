@@ -1,4 +1,4 @@
-"""peer_send: what is dropped, for whom, as whose answer."""
+"""peer_send: which message is dropped, for which recipients, and what it answers."""
 
 from __future__ import annotations
 

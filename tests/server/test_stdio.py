@@ -1,4 +1,4 @@
-"""The server's two ends: files, a shell's pipeline, one socket, a terminal; and nothing else gets in between."""
+"""The server's two ends: files, a shell's pipeline, one socket, a terminal; no other output gets in between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client is told of the tools: which there are, how they are described, and what a reply is made of."""
+"""The tools that a client lists: their names, their descriptions, and the form of a reply."""
 
 from __future__ import annotations
 

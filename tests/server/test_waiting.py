@@ -1,4 +1,4 @@
-"""peer_wait: returns when there is mail, is woken rather than polls, and leaves nothing behind when it ends."""
+"""peer_wait: it returns once there is mail, wakes instead of polling, and leaves nothing behind at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model reads of a refusal: tools by their names, a command only for its user, and little of a wrong value."""
+"""Refusals for a model: they name tools, give commands only for its user, and repeat little of a wrong value."""
 
 from __future__ import annotations
 

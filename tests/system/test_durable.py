@@ -1,4 +1,4 @@
-"""The one module that changes the disk: whole or absent, never replacing, whatever call fails."""
+"""The one module that changes the disk: whole or absent, never replacing, whichever call fails."""
 
 from __future__ import annotations
 

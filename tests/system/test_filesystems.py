@@ -1,4 +1,4 @@
-"""What mailboxes lie on is read off the kernel's table; a share that is not mounted is refused, and outlived."""
+"""The file system of the mailboxes, from the kernel's table; a share that is not mounted is refused until it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Locks: one holder at a time, freed by its death, and its text believed only while it is held."""
+"""Locks: one holder at a time, freed by its death, and its text is believed only while it is held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what was written was taken: asked of the kernel, for pipes and sockets, and never taken for granted."""
+"""Whether the reader took the output: asked of the kernel, for pipes and sockets, and never assumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The processes around this one: by keys that no later process has, and the program that starts from anywhere."""
+"""The processes around this one: keys that no later process has, and a program that starts from any directory."""
 
 from __future__ import annotations
 

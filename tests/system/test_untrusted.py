@@ -1,4 +1,4 @@
-"""Reading: a file server that replaced a file says so, and the new one is read; what it forgot it is asked for."""
+"""Reading: a file that its file server replaced is opened again, and a stale directory is asked for again."""
 
 from __future__ import annotations
 

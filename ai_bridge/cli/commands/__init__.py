@@ -1,1 +1,1 @@
-"""The commands, in one module per subject; `cli/main` has the table of their names."""
+"""The commands, one module per subject; `cli/main.py` has the table of their names."""

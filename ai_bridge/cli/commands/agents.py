@@ -1,4 +1,4 @@
-"""The commands for the address book: peers, card."""
+"""The commands of the address book: peers, card."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATIENCE_S = 60.0
 @click.command()
 @common()
 def peers(where: Mailboxes, agent: str | None, as_json: bool) -> None:
-    """All agents: who is online, which client and project, where, and how much is unread."""
+    """List all agents: whether each is online, its client and project, its machine, and how much is unread."""
     found = all_peers(where)
     if as_json:
         echo_json(peer.as_json() for peer in found)
@@ -52,13 +52,13 @@ def _line(peer: Peer) -> str:
     shell_complete=complete_agents,
 )
 @click.option("--to", metavar="HOME", help="move-home: the machine, by its ID or label (else this one).")
-@click.option("--force", is_flag=True, help="move-home: take the agent although its home says nothing: it is gone.")
+@click.option("--force", is_flag=True, help="move-home: take the agent even if its home, now gone, does not answer.")
 @click.option(
     "--timeout",
     type=click.FloatRange(0),
     default=_PATIENCE_S,
     metavar="S",
-    help="move-home: wait so long for its home to give it away (exit code 3).",
+    help="move-home: wait this many seconds for its home to give it away (exit code 3).",
 )
 @common()
 def card(
@@ -70,7 +70,7 @@ def card(
     timeout: float,
     as_json: bool,
 ) -> None:
-    """Show or change what others know of an agent: me, or ADDRESS.
+    """Show or change what others know of an agent, me or ADDRESS.
 
     `card set description="reviews Python" text="..."` sets fields (display, client, project, description, since,
     accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in your editor.

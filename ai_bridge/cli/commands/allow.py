@@ -1,4 +1,4 @@
-"""The command by which a person lets mail go on: allow."""
+"""The command allow, by which a person approves mail."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ai_bridge.text import printable
 
 @click.command()
 @click.argument("subject", metavar="THREAD|ADDRESS")
-@common(agent_help="Only what is held for this agent.")
+@common(agent_help="Only mail that is held for this agent.")
 def allow(where: Mailboxes, agent: str | None, subject: str, as_json: bool) -> None:
-    """Let a thread go on, named by the ID of any message of it, or an agent's mail so far, named by its address.
+    """Let a thread go on, named by the ID of any of its messages, or an agent's mail so far, named by its address.
 
-    Its budgets begin anew, and what was held of it goes back on its way.
+    Its budgets begin again, and its held mail goes back on its way.
     """
     person.refuse_clients("this")
     only = None if agent is None else where.known(agent)

@@ -1,4 +1,4 @@
-"""Two agents talk on throw-away mailboxes, each step done by the real commands and checked with its own eyes."""
+"""Two agents talk on throw-away mailboxes: the real commands do each step, and the demo checks each result."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _ANSWER = "Well done. Phase 2: the tests.\n"
 
 
 class Unseen(Exception):
-    """A step that was expected was not seen."""
+    """An expected step was not seen."""
 
 
 def run() -> int:
-    """Play the demo; 0 only if every step was seen."""
+    """Play the demo in a temporary directory; return the exit code, 0 only if every step was seen."""
     with tempfile.TemporaryDirectory(prefix="ai-bridge-demo-", ignore_cleanup_errors=True) as home:
         return _play(home)
 
@@ -41,7 +41,7 @@ def _play(home: str) -> int:
     where = Mailboxes(os.path.join(home, "mailboxes"))
     os.environ["AI_BRIDGE_MAILBOXES"] = where.path
     os.environ["AI_BRIDGE_STATE"] = os.path.join(home, "state")
-    os.environ["XDG_CONFIG_HOME"] = os.path.join(home, "config")  # where it is noted that they are adopted
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(home, "config")  # the list of adopted mailboxes is there
     os.environ.pop("AI_BRIDGE_AGENT", None)
     try:
         with _routers(where):
@@ -56,7 +56,7 @@ def _play(home: str) -> int:
 
 
 def _first_cause(trouble: BaseException) -> BaseException:
-    """Return what a task group was ended by."""
+    """Return the first error in an exception group, or the error itself."""
     return _first_cause(trouble.exceptions[0]) if isinstance(trouble, BaseExceptionGroup) else trouble
 
 
@@ -135,7 +135,7 @@ async def _wait(client: Client) -> None:
 
 
 def _pipe(body: str, *words: str) -> str:
-    """Send through a real shell-like pipe: a process of its own, the body on its standard input."""
+    """Send with a process of its own that reads the body from a pipe, as in a shell; return the ID."""
     started = time.perf_counter()
     id_ = _command(*words, body=body)
     click.echo(f"  accepted {id_} after {(time.perf_counter() - started) * 1000:.0f} ms (process start included)")
@@ -143,7 +143,7 @@ def _pipe(body: str, *words: str) -> str:
 
 
 def _follow(where: Mailboxes, id_: str, state: str) -> None:
-    """Wait, within bounds, until the message is in that state; say where its file is."""
+    """Wait, at most `_PATIENCE_S` seconds, until the message is in that state, and print where its file is."""
     started = time.perf_counter()
     while time.perf_counter() - started < _PATIENCE_S:
         place = trace.find(where, id_)[0]

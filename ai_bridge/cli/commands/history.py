@@ -1,4 +1,4 @@
-"""The commands for past mail, found through the index: history, search, decisions."""
+"""The commands that search past mail through the index: history, search, decisions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ai_bridge.message.votes import APPROVE, OBJECT
 from ai_bridge.text import printable, shorten
 
 _LIMIT = click.option(
-    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many, the newest."
+    "--limit", type=click.IntRange(1), default=20, show_default=True, help="At most this many, the newest."
 )
 _BEFORE = click.option("--before", metavar="ID", help="Only messages older than this one.")
 
 
 @click.command()
 @click.argument("peer", metavar="[ADDRESS]", required=False, shell_complete=complete_agents)
-@click.option("--thread", metavar="ID", help="All messages of the thread this one is of.")
+@click.option("--thread", metavar="ID", help="All messages of the thread to which this message belongs.")
 @_LIMIT
 @_BEFORE
 @common()
@@ -38,13 +38,13 @@ def history(
     before: str | None,
     as_json: bool,
 ) -> None:
-    """Past messages from and to me, newest last; with ADDRESS those between the two of us."""
+    """Show past messages from and to me, newest last; with ADDRESS, those between that agent and me."""
     me = None if thread else where.known(identity.who(where, agent).address)
     if peer is not None:
         peer = resolve_writer(where, peer)
     found = index.find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before))
     if thread is not None and not found.places:
-        trace.find(where, thread)  # which says so where there is no such message
+        trace.find(where, thread)  # raises if there is no such message
     _print(found, as_json)
 
 
@@ -65,9 +65,9 @@ def search(
     before: str | None,
     as_json: bool,
 ) -> None:
-    """Find messages, of all agents, whose subject or body has all the words, newest last.
+    """Find messages of all agents whose subject or body contains all the words, newest last.
 
-    A word that ends in * stands for all words that begin so; several words quoted as one are a phrase.
+    A word that ends in * stands for all words that begin with it. Words quoted together are a phrase.
     """
     if peer is not None:
         peer = resolve_writer(where, peer)
@@ -87,7 +87,7 @@ def _print(found: Found, as_json: bool) -> None:
 @click.argument("thread", metavar="[THREAD]", required=False)
 @common()
 def decisions(where: Mailboxes, agent: str | None, thread: str | None, as_json: bool) -> None:
-    """How decisions stand: all of them, newest last, or the one of a thread with every vote."""
+    """Show how decisions stand: all of them, newest last, or the decision of a thread with every vote."""
     found = tally.decisions(where) if thread is None else [tally.tally(where, thread)]
     if as_json:
         echo_json(decision.as_json() for decision in found)

@@ -1,4 +1,4 @@
-"""The command that joins mailboxes of different teams: link."""
+"""The command link, which joins the mailboxes of different teams."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.address import split_list
 from ai_bridge.text import printable
 
-_UNSEEN = "whether the server flushes each message to its disk (`sync_interval: always`) cannot be seen from here"
+_UNSEEN = "nobody can see from here whether the server flushes each message to its disk (`sync_interval: always`)"
 
 
 @click.command()
 @click.argument("url", required=False)
-@click.option("--as", "team", metavar="TEAM", help="What other teams call this one.")
+@click.option("--as", "team", metavar="TEAM", help="The name by which other teams know this one.")
 @click.option("--creds", metavar="FILE", default="", help="A file of NATS credentials, readable by you alone.")
 @click.option("--tls-ca", metavar="FILE", default="", help="The authority that signed the server's certificate.")
-@click.option("--take-over", is_flag=True, help="Take the team's name from mailboxes that are no more.")
+@click.option("--take-over", is_flag=True, help="Take the team's name from mailboxes that no longer exist.")
 @click.option("--remove", is_flag=True, help="End the link.")
 @click.option(
-    "--permissions", metavar="TEAM", help="Print the server's account of TEAM (AIBRIDGE: the administrator's)."
+    "--permissions", metavar="TEAM", help="Print the account of TEAM for the server (AIBRIDGE: the administrator's)."
 )
-@click.option("--make-streams", metavar="TEAM,…", help="As the server's administrator: make what these teams need.")
-@click.option("--replicas", type=click.IntRange(1, 5), default=1, help="Servers of a cluster to store streams on.")
+@click.option("--make-streams", metavar="TEAM,…", help="As the server's administrator: make these teams' streams.")
+@click.option("--replicas", type=click.IntRange(1, 5), default=1, help="How many servers of a cluster keep a stream.")
 @common()
 def link(
     where: str | None,
@@ -57,14 +57,14 @@ def link(
     elif url is None:
         _show(state.state(find_mailboxes(where)), as_json)
     elif team is None:
-        raise click.UsageError("say as which team: `ai-bridge link URL --as TEAM`")
+        raise click.UsageError("name your team: `ai-bridge link URL --as TEAM`")
     else:
         _make(find_mailboxes(where), Link(team, url, *files), take_over)
 
 
 def _make_streams(url: str | None, teams: list[str], files: list[str], replicas: int) -> None:
     if url is None or not teams:
-        raise click.UsageError("say where, and for which teams: `ai-bridge link URL --make-streams TEAM,TEAM`")
+        raise click.UsageError("name the server and the teams: `ai-bridge link URL --make-streams TEAM,TEAM`")
     place = Link(teams[0], url, *files)
     notes = joining.make_streams(place, teams, replicas)
     click.echo(f"{place.shown_url} is ready for {', '.join(teams)}")

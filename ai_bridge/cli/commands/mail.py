@@ -21,12 +21,12 @@ from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import reference
 from ai_bridge.text import counted, printable
 
-# How long the reader of a pipe may read nothing at all: it may hand each line to a model, and wait for the answer.
+# How long the reader of a pipe may read nothing at all: it may give each line to a model, and wait for the answer.
 _READ_S = 600.0
 
 
 class NotRead(BridgeError):
-    """Messages that were printed into a pipe were not read there."""
+    """The reader of a pipe did not read all messages that were printed into it."""
 
     sentence = "standard output was not read to its end: {count} stayed unread; run `ai-bridge read` again"
 
@@ -48,7 +48,7 @@ class NotRead(BridgeError):
     type=click.FloatRange(0),
     callback=check_number,
     metavar="S",
-    help="Then wait until all have read it; exit code 3 after so many seconds, 1 where it is malformed.",
+    help="Then wait until all have read it; exit code 3 after this many seconds, 1 if it is malformed.",
 )
 @click.option("--allow-empty", is_flag=True, help="Send even an empty body.")
 @common()
@@ -67,13 +67,13 @@ def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
 @click.option(
     "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
 )
-@click.option("--limit", type=click.IntRange(1), help="At most so many messages.")
+@click.option("--limit", type=click.IntRange(1), help="At most this many messages.")
 @click.option("--peek", is_flag=True, help="Leave them unread.")
 @common()
 def read(
     where: Mailboxes, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool
 ) -> None:
-    """Print what is unread for me; each message is acknowledged once the file, terminal or pipe's reader took it."""
+    """Print my unread mail; each message is acknowledged once the file, terminal or pipe's reader has taken it."""
     check_output()
     me, loaded = who_reads(where, agent)
     sender = sender_meant(where, sender)
@@ -89,9 +89,10 @@ def read(
 
 
 def _print_all(waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
-    """Print the messages one after the other; False if any cannot be read. Raises `NotRead`.
+    """Print the messages one after the other, and acknowledge them unless `peek`; raises `NotRead`.
 
-    The lines around them hold a word no body can know: no message can pass for two.
+    Returns False if any message cannot be read. The lines between messages hold a random word that no body can
+    know, so that one message cannot pass for two.
     """
     is_whole, mark, last = True, secrets.token_hex(4), len(waiting)
     for number, one in enumerate(waiting, 1):
@@ -107,7 +108,7 @@ def _print_all(waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
 
 
 def _print_one(waiting: Waiting, head: str, foot: str, peek: bool, as_json: bool) -> bool:
-    """Print one message and acknowledge it; False if it cannot be read or acknowledged.
+    """Print one message, and acknowledge it unless `peek`; False if it cannot be read or acknowledged.
 
     Raises BrokenPipeError if standard output is a pipe and its reader does not take the message.
     """

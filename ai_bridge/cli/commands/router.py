@@ -1,4 +1,4 @@
-"""The commands of an operator: router, start, stop, restart, status, health, logs, install-service."""
+"""The commands for operators: router, start, stop, restart, status, health, logs, install-service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _operator = common("Only this agent's router (default: all agents').")
 @click.option("--once", is_flag=True, help="Make one pass and end.")
 @click.option("--poll", is_flag=True, help="Look at directory times instead of waiting for events.")
 @click.option("--log", metavar="FILE", help="Log to a file that rotates (default: standard error).")
-@click.option("--verbose", is_flag=True, help="Log what is left for later, too.")
+@click.option("--verbose", is_flag=True, help="Also log files that are left for later.")
 @_operator
 def router(
     where: Mailboxes, agent: str | None, as_json: bool, once: bool, poll: bool, log: str | None, verbose: bool
@@ -50,7 +50,7 @@ def router(
 @click.option("--poll", is_flag=True, help="Look at directory times instead of waiting for events.")
 @_operator
 def start(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> None:
-    """Start a router in the background; returns once it serves."""
+    """Start a router in the background; return once it serves."""
     _start(where, agent, as_json, poll)
 
 
@@ -67,7 +67,7 @@ def _start(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> No
 @click.command()
 @_operator
 def stop(where: Mailboxes, agent: str | None, as_json: bool) -> None:
-    """Stop the routers; each finishes the message in hand."""
+    """Stop the routers; each finishes its current message first."""
     stopped = control.stop(where, where.known(agent) if agent else None)
     if as_json:
         echo_json({"pid": router.holder.pid, "agents": router.agents} for router in stopped)
@@ -90,7 +90,7 @@ def restart(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> N
 @click.command()
 @_operator
 def status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
-    """Which routers run, and what waits for whom."""
+    """Show which routers run, and how much mail waits for each agent."""
     reports = _reports(where, agent)
     if as_json:
         echo_json(report.as_json() for report in reports)
@@ -105,7 +105,7 @@ def status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 @click.command()
 @_operator
 def health(where: Mailboxes, agent: str | None, as_json: bool) -> None:
-    """How the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
+    """Report how the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
     reports = _reports(where, agent)
     around = surroundings.examine(where, settings.load(where.path))
     level = max(health_.level(reports), surroundings.level(around))
@@ -157,10 +157,10 @@ def _reports(where: Mailboxes, agent: str | None) -> list[AgentHealth]:
 
 @click.command()
 @click.option("-n", "--lines", type=click.IntRange(1), default=40, show_default=True, help="How many lines.")
-@click.option("-f", "--follow", is_flag=True, help="Go on printing what is logged, until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing new lines until Ctrl-C.")
 @_operator
 def logs(where: Mailboxes, agent: str | None, as_json: bool, lines: int, follow: bool) -> None:
-    """The last lines of the router's log (JSON Lines, where it was started with --json)."""
+    """Print the last lines of the router's log (JSON Lines if it was started with --json)."""
     path = control.log_file(where, where.known(agent) if agent else None)
     if not os.path.exists(path) and not follow:
         click.echo(f"nothing is logged yet in {printable(path)}", err=True)

@@ -1,4 +1,4 @@
-"""The commands that set up and connect: init, config, mcp, demo."""
+"""The commands that set up and connect: init, config, mcp, hook, demo."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _DEFAULT_AGENTS = ("claude", "gemini")
 @click.argument("addresses", metavar="[ADDRESS]...", nargs=-1)
 @common()
 def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_json: bool) -> None:
-    """Make the mailboxes, with the agents claude and gemini unless others are named; again: add what is missing.
+    """Make the mailboxes, with the agents claude and gemini unless others are named, or add what is missing.
 
-    Without --mailboxes or AI_BRIDGE_MAILBOXES: those found from here upwards, else ./mailboxes. Mailboxes that
-    somebody else made are adopted: from then on their mail is moved and read.
+    Without --mailboxes or AI_BRIDGE_MAILBOXES, it takes the mailboxes found from here upwards, else ./mailboxes.
+    It adopts mailboxes that somebody else made: from then on their mail is moved and read.
     """
     chosen = _chosen(where)
     is_named = find.named(where) is not None
@@ -49,7 +49,7 @@ def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_js
 
 
 def _chosen(where: str | None) -> Mailboxes:
-    """Return the mailboxes to make or to complete; only a directory that is new, empty or ours is taken."""
+    """Return the mailboxes to make or complete; raises `BridgeError` if the directory holds other things."""
     named = find.named(where)
     if not named:
         named = find.nearest(os.getcwd()) or os.path.join(os.getcwd(), "mailboxes")
@@ -61,15 +61,15 @@ def _chosen(where: str | None) -> Mailboxes:
 
 
 def _default_agents(chosen: Mailboxes) -> list[str]:
-    """Return the agents to make if none is named: to mailboxes that have others, none is added."""
+    """Return the agents to make if none is named; mailboxes that already have agents get no new ones."""
     there = chosen.agents() if tree.is_mailboxes(chosen.path) else []
     return [name for name in _DEFAULT_AGENTS if name in there] if there else list(_DEFAULT_AGENTS)
 
 
 def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
-    """Tell whether this command adopts the mailboxes: a client's shell adopts only those that it makes.
+    """Tell whether this command may adopt the mailboxes: a client's shell adopts only mailboxes that it makes.
 
-    Raises `ForPersons` if they exist, and were found or lie in the project.
+    In a client's shell it raises `ForPersons` if they exist, and were found or are in the project.
     """
     if not person.clients_variable() or is_new or find.is_adopted(chosen.path):
         return True
@@ -80,7 +80,10 @@ def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
 
 
 def _adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> None:
-    """Adopt the mailboxes; if the list cannot be written, mailboxes that are named each time do without."""
+    """Adopt the mailboxes. If the user's list cannot be written, warn, because mailboxes that are named need no list.
+
+    Raises `BridgeError` instead of the warning if they were not named.
+    """
     try:
         if adoption.adopt(chosen.path) and not is_new:
             click.echo(f"adopted {printable(chosen.path)}: its mail is moved and read from now on", err=True)
@@ -93,20 +96,20 @@ def _adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> None:
 
 
 def _is_new(path: str) -> bool:
-    """Tell whether there is nothing in the directory that could be obeyed: no outbox, no card, no settings."""
+    """Tell whether the directory holds nothing that ai-bridge would obey: no outbox, no card, no settings."""
     names = os.listdir(path) if os.path.isdir(path) else []
     return all(name in tree.HARMLESS or filesystems.is_mark(name) for name in names)
 
 
 def _is_empty(path: str) -> bool:
-    """Tell whether there is nothing in a directory but what a sync tool put there."""
+    """Tell whether a directory holds nothing but the marks of sync tools."""
     return all(filesystems.is_mark(name) for name in os.listdir(path))
 
 
 @click.command()
 @common()
 def config(where: Mailboxes, agent: str | None, as_json: bool) -> None:
-    """Each setting, its value and where it came from."""
+    """Show each setting, its value and its origin."""
     loaded = settings.load(where.path)
     for name, setting in settings.SETTINGS.items():
         value, origin = getattr(loaded, name), loaded.origins[name]
@@ -120,7 +123,7 @@ def config(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 
 
 def _as_toml(value: object) -> object:
-    """Return a value as it is written in a settings file; a text stands as it is."""
+    """Return a value as a settings file writes it; a text or number is returned unchanged."""
     if isinstance(value, bool):
         return str(value).lower()
     return printable(json.dumps(list(value), ensure_ascii=False)) if isinstance(value, list | tuple) else value
@@ -129,7 +132,7 @@ def _as_toml(value: object) -> object:
 @click.command()
 @common()
 def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
-    """Run the STDIO MCP server, for a client to start."""
+    """Run the STDIO MCP server; a client starts it."""
     from ai_bridge.server.run import main
 
     main(where, agent)
@@ -139,7 +142,7 @@ def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
 @click.argument("client", type=click.Choice([one.name for one in clients.with_hook_commands()]))
 @common()
 def hook(where: str | None, agent: str | None, client: str, as_json: bool) -> None:
-    """Answer a hook of CLIENT: what it is given comes on standard input, and new mail goes to standard output."""
+    """Answer a hook of CLIENT: read its event from standard input, and write new mail to standard output."""
     from ai_bridge.cli.commands.hook import run
 
     raise click.exceptions.Exit(run(client, where, agent))
@@ -148,7 +151,7 @@ def hook(where: str | None, agent: str | None, client: str, as_json: bool) -> No
 @click.command()
 @common()
 def demo(where: str | None, agent: str | None, as_json: bool) -> None:
-    """Two agents talk on throw-away mailboxes; exit 0 only if every step was seen."""
+    """Let two agents talk on throw-away mailboxes; exit 0 only if every step was seen."""
     from ai_bridge.cli.commands.demo import run
 
     raise click.exceptions.Exit(run())

@@ -1,4 +1,4 @@
-"""The commands that look and change nothing: list, show, status."""
+"""The commands that change nothing: list, show, status."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ai_bridge.text import counted, printable
 @click.command("list")
 @common()
 def list_(where: Mailboxes, agent: str | None, as_json: bool) -> None:
-    """What awaits me: unread, dropped for me but not yet delivered, and held for a person's word."""
+    """List what awaits me: unread mail, mail that is not yet delivered, and mail held for a person's approval."""
     me = where.known(identity.who(where, agent).address)
     dropped, held = (
         [Place(box, state, name, me) for box in where.outboxes() for name in box.names(state, me)]
@@ -42,7 +42,7 @@ def list_(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 @click.option("--raw", is_flag=True, help="The file's exact bytes.")
 @common()
 def show(where: Mailboxes, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
-    """Show one message, by ID, SENDER/ID or file's name, in whatever state; or an attachment's bytes, by its hash."""
+    """Show one message in any state, by ID, SENDER/ID or file name; or an attachment's bytes, by its hash."""
     try:
         place = trace.find(where, id_, view(where, agent))[0]
     except NoSuchMessage:
@@ -66,7 +66,7 @@ def _tell_attachments(outbox: Outbox, message: Message) -> None:
 
 
 def _is_attachment_shown(where: Mailboxes, text: str, as_json: bool) -> bool:
-    """Show the attachment of that hash; False where the text is no hash."""
+    """Print the attachment with that hash; False if the text is no hash."""
     from ai_bridge.mailboxes import attachments
 
     if not context.is_hash(text):
@@ -84,7 +84,7 @@ def _is_attachment_shown(where: Mailboxes, text: str, as_json: bool) -> bool:
 @click.argument("id_", metavar="[ID]", required=False)
 @common()
 def status(where: Mailboxes, agent: str | None, id_: str | None, as_json: bool) -> None:
-    """Where a message is, for each recipient; without an ID, who I am, my router and what waits."""
+    """Show where a message is, for each recipient; without an ID, show who I am, my router and what waits."""
     if id_ is None:
         _own_status(where, agent, as_json)
         return
@@ -99,7 +99,7 @@ def status(where: Mailboxes, agent: str | None, id_: str | None, as_json: bool) 
 
 
 def place_status(where: Mailboxes, place: Place) -> dict[str, object]:
-    """Return where one recipient's copy of a message is, as programs read it."""
+    """Return where one recipient's copy of a message is, as the JSON object for programs."""
     reason = mail.why(where, place)
     return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at, "reason": reason}
 
@@ -120,7 +120,7 @@ def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
     click.echo(f"mailboxes: {printable(where.path)}")
     click.echo(f"I am: {me.address} ({me.why})")
     click.echo(f"router: {router}")
-    more = f", {waiting} held for a person's word (`ai-bridge list`)" if waiting else ""
+    more = f", {waiting} held for a person's approval (`ai-bridge list`)" if waiting else ""
     late = f"; {report.delay}" if report.delay else ""
     click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{more}{late}")
     held = f", {report.held.count} held" if report.held.count else ""

@@ -1,4 +1,4 @@
-"""The command sync: have Syncthing keep the mailboxes in step with other machines, and see how that stands."""
+"""The command sync: let Syncthing keep the mailboxes in step with other machines, and report its state."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ai_bridge.text import printable
 @click.command()
 @click.argument("verb", metavar="[setup|status]", type=click.Choice(["setup", "status"]), default="status")
 @click.option("--with", "devices", metavar="DEVICE", multiple=True, help="setup: another machine's device ID.")
-@click.option("--address", "addresses", metavar="URL", multiple=True, help="setup: where it is (else it is found).")
-@click.option("--folder", metavar="ID", help="setup: the ID of the folder, alike on all machines.")
-@click.option("--syncthing-home", "home", metavar="DIR", help="setup: where Syncthing keeps its settings.")
+@click.option("--address", "addresses", metavar="URL", multiple=True, help="setup: its address (else it is found).")
+@click.option("--folder", metavar="ID", help="setup: the folder's ID, the same on all machines.")
+@click.option("--syncthing-home", "home", metavar="DIR", help="setup: the directory of Syncthing's settings.")
 @common()
 def sync(
     where: Mailboxes,
@@ -27,7 +27,7 @@ def sync(
     home: str | None,
     as_json: bool,
 ) -> None:
-    """Set Syncthing up for the mailboxes, or say how its link stands (exit code 1 where something is wrong)."""
+    """Set Syncthing up for the mailboxes, or show how its link stands (exit code 1 if something is wrong)."""
     if verb == "setup":
         syncthing = api.found(home)
         done = setup.set_up(where, syncthing, list(devices), list(addresses), folder or setup.default_folder(where))

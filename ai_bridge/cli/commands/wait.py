@@ -1,4 +1,4 @@
-"""The command that waits for mail."""
+"""The command wait, which waits for mail."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 
 _NOTHING_CAME = 3
-# How long a line may lie in a pipe unread; meanwhile nobody else tells the session of mail.
+# How long a line may stay unread in a pipe; meanwhile nothing else tells the session of mail.
 _TOLD_S = 5.0
 
 
 class NotTold(BridgeError):
-    """The line that tells a session of its mail was not read."""
+    """Nobody read the line that tells a session of its mail."""
 
     sentence = "standard output was not read: the session was told of no mail; run `ai-bridge wait --new` again"
 
@@ -35,17 +35,17 @@ class NotTold(BridgeError):
     type=click.FloatRange(0),
     callback=check_number,
     metavar="S",
-    help="Give up after so many seconds (exit code 3).",
+    help="Give up after this many seconds (exit code 3).",
 )
 @click.option(
     "--from", "sender", metavar="ADDRESS", help="Only mail from this agent.", shell_complete=complete_agents
 )
-@click.option("--new", is_flag=True, help="Wait for mail this session was not told of, and tell of it in a line.")
+@click.option("--new", is_flag=True, help="Wait for mail this session was not told of, and print a line for it.")
 @common()
 def wait(
     where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool
 ) -> None:
-    """Wait until something is unread for me, and print a line for each message; acknowledges nothing."""
+    """Wait until I have unread mail, and print one line per message; this acknowledges nothing."""
     me, loaded = who_reads(where, agent)
     sender = sender_meant(where, sender)
     if new:
@@ -60,7 +60,10 @@ def wait(
 def _wait_for_news(
     where: Mailboxes, me: str, loaded: settings.Settings, timeout: float | None, sender: str | None, as_json: bool
 ) -> None:
-    """Wait as a shell in a session's background does, whose end wakes the model: told once, and a burst at once."""
+    """Wait as a background shell of a session, whose end wakes the model.
+
+    It prints one line for a whole burst of mail, and the session is told of each message only once.
+    """
     from ai_bridge.reach import background_wait
     from ai_bridge.reach.notice import notice
 

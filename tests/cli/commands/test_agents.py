@@ -1,4 +1,4 @@
-"""peers and card: who there is, and what others know of them."""
+"""peers and card: the agents, and what others know of them."""
 
 from __future__ import annotations
 

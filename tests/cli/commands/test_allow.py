@@ -1,4 +1,4 @@
-"""`ai-bridge allow` and what the other commands say of held mail; who may say that a person speaks."""
+"""`ai-bridge allow`, what the other commands say about held mail, and which callers count as a person."""
 
 from __future__ import annotations
 

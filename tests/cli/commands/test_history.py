@@ -1,4 +1,4 @@
-"""history, search and decisions: what was said and decided, as people and as programs see it."""
+"""history, search and decisions: past mail and past decisions, as people and as programs see them."""
 
 from __future__ import annotations
 

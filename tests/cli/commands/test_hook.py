@@ -1,4 +1,4 @@
-"""`ai-bridge hook gemini`: what the client's hooks are answered, for the session they belong to and for no other."""
+"""`ai-bridge hook gemini`: it answers the client's hooks for the session they belong to, and for no other."""
 
 from __future__ import annotations
 

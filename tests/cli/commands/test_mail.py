@@ -1,4 +1,4 @@
-"""send --batch, read, wait, acknowledge and restore through the real command: what they print, take and leave."""
+"""send --batch, read, wait, acknowledge and restore through the real command: output, moves and what stays behind."""
 
 from __future__ import annotations
 

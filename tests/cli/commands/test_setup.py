@@ -1,4 +1,4 @@
-"""init, config, mcp and demo, and what all commands share: help, completion, and refusals one can act upon."""
+"""init, config, mcp and demo, and the machinery of all commands: help, completion, and refusals that help."""
 
 from __future__ import annotations
 

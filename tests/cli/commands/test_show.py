@@ -1,4 +1,4 @@
-"""list, show, history and status through the real command: true, harmless to a terminal, and without effect."""
+"""list, show, history and status through the real command: true, harmless to a terminal, and without side effects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Syncthing's API is found where its settings say, and whatever answers there is an error with a sentence."""
+"""Syncthing's API is found from its settings; whatever else answers there gives an error with a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nudge: Syncthing is asked to look at once, and nothing rests on its answer."""
+"""Nudge: it asks Syncthing to scan at once, and nothing depends on the answer."""
 
 from __future__ import annotations
 

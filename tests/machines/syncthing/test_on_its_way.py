@@ -1,4 +1,4 @@
-"""A message waits for an earlier one of its sender that is on its way, whatever the tool brings first."""
+"""A message waits for an earlier one of its sender that is on its way, in whatever order the tool brings them."""
 
 from __future__ import annotations
 

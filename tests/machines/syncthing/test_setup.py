@@ -1,4 +1,4 @@
-"""`ai-bridge sync setup` against the real Syncthing, twice, and what the link then says."""
+"""`ai-bridge sync setup` against the real Syncthing, twice, and the report of the link afterwards."""
 
 from __future__ import annotations
 
