@@ -30,7 +30,7 @@ def registration(one: Registration) -> Iterator[Finding]:
 
 def _trust(one: Registration) -> Finding:
     """Tell whether the hooks run: Codex CLI asks the person first."""
-    trust = install.codex_trust(one.scope) if one.client == "codex" else {}
+    trust = install.trust_states(one.client, one.scope)
     if waiting := [event for event, state in trust.items() if state != "trusted"]:
         found = f"Codex CLI passes over those it was not told to trust: {', '.join(waiting)}"
         mend = f"{mending('codex', one.scope)} --trust-hooks"
