@@ -1,134 +1,56 @@
-"""Every refusal, with the one sentence that says what, where and what to do, and its exit code.
+"""The refusals that more than one module raises; every other one is beside the code that raises it.
 
-A refusal carries facts as keyword arguments; its class holds the sentence they are put into, and where that names
-commands another one for models. Only the faces (command line, MCP server) print it.
+A refusal carries facts as keyword arguments. Its class holds the exit code and the sentence that they are put into
+(what happened, where, what to do), with another one for models if it names commands. Only the faces print it.
 """
 
 import errno
 
-from ai_bridge.refusal import BridgeError as BridgeError
+from ai_bridge.text import abridge, printable
 
-# --- where things are ------------------------------------------------------------------------------
-
-
-class NoMailboxes(BridgeError):
-    sentence = (
-        "no mailboxes found from {start} upwards nor in {user}: "
-        "run `ai-bridge init` here, or name them with --mailboxes DIR"
-    )
-    for_model = "no mailboxes found from {start} upwards nor in {user}: tell your user to run `ai-bridge init` there"
+# Characters of one fact that a person is shown, more than a path has, and a model.
+_PERSONS, _MODELS = 8192, 200
+# Facts of these names are sentences of this program's own: a person is shown all of one, a model so many characters.
+_SENTENCES, _SENTENCE = ("what", "why"), 1000
 
 
-class NotMailboxes(BridgeError):
-    sentence = (
-        "{path} is not a mailboxes directory (no README.md and no outbox in it): "
-        "if it is a share, mount it; if it is new, run `ai-bridge init --mailboxes {path}`"
-    )
-    for_model = (
-        "{path} is not a mailboxes directory: tell your user to mount it, if it is a share, "
-        "or to run `ai-bridge init --mailboxes {path}`"
-    )
+class BridgeError(Exception):
+    """A refusal: nothing was changed, or what was begun has been undone.
+
+    `sentence` is for people and may name commands. `for_model`, if there is one, says the same to a model: it names
+    tools, and a command only where the model is to tell its user of it. A fact may be a refusal itself.
+    """
+
+    exit_code = 1
+    sentence = "{what}"
+    for_model = ""
+
+    def __init__(self, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(self.sentence.format(**{name: _for_person(name, fact) for name, fact in facts.items()}))
+
+    def to_model(self) -> str:
+        """Return the sentence as a model is to read it."""
+        sentence = self.for_model or self.sentence
+        return sentence.format(**{name: _for_model(name, fact) for name, fact in self.facts.items()})
 
 
-class NoAgents(BridgeError):
-    sentence = "{path} has no agents yet: run `ai-bridge init`"
-    for_model = "{path} has no agents yet: tell your user to run `ai-bridge init`"
+def _for_person(name: str, fact: object) -> object:
+    if not isinstance(fact, str):
+        return fact
+    return printable(fact) if name in _SENTENCES else abridge(printable(fact), _PERSONS)
 
 
-class NoIdentity(BridgeError):
-    sentence = "it is not known which agent you are: give --agent ADDRESS or set AI_BRIDGE_AGENT (known: {known})"
-    for_model = "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT (known: {known})"
-
-
-class BadSetting(BridgeError):
-    sentence = "setting {key} in {origin} is {value}, but must be {wanted}"
-    for_model = sentence + ": tell your user"
-
-
-class UnknownSetting(BridgeError):
-    sentence = "there is no setting {key} (in {origin}){hint}"
-    for_model = sentence + ": tell your user"
-
-
-class BadSettingsFile(BridgeError):
-    sentence = "{path} cannot be read as TOML: {why}"
-    for_model = sentence + ": tell your user"
-
-
-# --- addresses --------------------------------------------------------------------------------------
-
-
-class BadAddress(BridgeError):
-    sentence = (
-        "{address!r} is not an address: an address is name or name@project, "
-        "each a lower-case letter followed by at most 31 of a-z, 0-9, _ and -"
-    )
-
-
-class UnknownAgent(BridgeError):
-    sentence = "there is no agent {address}{hint}; known: {known} (add one with `ai-bridge init {address}`)"
-    for_model = "there is no agent {address}{hint}; known: {known} (peer_list() tells more of them)"
-
-
-class NobodyElse(BridgeError):
-    sentence = "To: * reaches nobody: {sender} is the only agent (add one with `ai-bridge init ADDRESS`)"
-    for_model = "To: * reaches nobody: {sender} is the only agent; tell your user to run `ai-bridge init ADDRESS`"
-
-
-class ReservedAddress(BridgeError):
-    sentence = "{address} only writes notices: it reads no mail and nobody sends in its name"
-
-
-# --- the text of a message: each of these makes a dropped file malformed ----------------------------
+def _for_model(name: str, fact: object) -> object:
+    if isinstance(fact, BridgeError):
+        return fact.to_model()
+    return abridge(printable(fact), _SENTENCE if name in _SENTENCES else _MODELS) if isinstance(fact, str) else fact
 
 
 class Malformed(BridgeError):
     """What was dropped is not a message that can be delivered."""
 
     sentence = "{what}"
-
-
-class NotUtf8(Malformed):
-    sentence = "the text is not UTF-8: byte {byte} at offset {offset} does not belong there; save it as UTF-8"
-
-
-class NoBlankLine(Malformed):
-    sentence = "no blank line ends the headers: put an empty line between the headers and the body"
-
-
-class BadHeaderLine(Malformed):
-    sentence = "header line {number} is not `Name: value`: {line!r}"
-
-
-class CrlfHeaders(Malformed):
-    sentence = "the header lines end in CR LF: save the headers with plain line feeds (the body may hold any)"
-
-
-class ControlCharacter(Malformed):
-    sentence = "header {name} holds the control character {code}: remove it"
-
-
-class DuplicateHeader(Malformed):
-    sentence = "header {name} stands there twice: keep one"
-
-
-class MissingHeader(Malformed):
-    sentence = "the required header {name} is missing: add a line `{name}: …`"
-
-
-class BadId(Malformed):
-    sentence = (
-        "{id!r} is not a message ID: it begins with a letter or digit "
-        "and holds at most 128 of letters, digits, `@`, `.`, `_` and `-`"
-    )
-
-
-class BadHeaderAddress(Malformed):
-    sentence = "header {name} holds {address!r}, which is not an address (name or name@project, lower case)"
-
-
-class ForgedSender(Malformed):
-    sentence = "From is {sender}, but the file lies in the outbox of {owner}: only {owner} sends from there"
 
 
 class Undeliverable(Malformed):
@@ -152,39 +74,13 @@ class TooLarge(Malformed):
     )
 
 
-class NotAFile(Malformed):
-    sentence = "{name} is {kind}, not a regular file: only regular files are delivered"
-
-
-class ReleasedTooOften(Malformed):
-    sentence = "the router died {times} times while it held this message: restore it once the cause is found"
-
-
-# --- sending ----------------------------------------------------------------------------------------
-
-
 class EmptyBody(BridgeError):
     sentence = "the body is empty: pipe text in or name a --file, or say --allow-empty"
     for_model = "the body is empty: say what the other agent should know"
 
 
-class BadSubject(BridgeError):
-    sentence = "the subject holds {what}: a subject is one line of text"
-
-
 class BadText(BridgeError):
     sentence = "{what} is not UTF-8 text (byte {offset}): convert it first, or send a file's path instead"
-
-
-class BadBatchLine(BridgeError):
-    sentence = "line {number} of the batch {why}; nothing was sent"
-
-
-class PartlySent(BridgeError):
-    sentence = "{id} was dropped for {done} and not for {missing}: {why}"
-
-
-# --- looking things up ------------------------------------------------------------------------------
 
 
 class NoSuchMessage(BridgeError):
@@ -192,50 +88,9 @@ class NoSuchMessage(BridgeError):
     for_model = "there is no message {id}{where}: peer_history() shows the IDs"
 
 
-class CannotRestore(BridgeError):
-    sentence = (
-        "{id} is {state}, not read or malformed: there is nothing to restore (a person's `allow` is for held mail)"
-    )
-
-
-class NameTaken(BridgeError):
-    sentence = "{name} cannot be restored: a message of that name is {state}; deal with that one first"
-
-
-class NotUnread(BridgeError):
-    sentence = "{ids} {verb} not unread for {agent}: nothing was acknowledged"
-
-
-# --- routers and locks ------------------------------------------------------------------------------
-
-
 class RouterRunning(BridgeError):
     sentence = "{agent} already has a router: {holder}; stop it with `{stop}`"
 
-
-class ReaderBusy(BridgeError):
-    sentence = "another session is reading {agent}'s mail just now ({holder}): try again in a moment"
-
-
-class RouterFailed(BridgeError):
-    sentence = "the router did not start: {why}; see {log}"
-
-
-class RouterServesAll(BridgeError):
-    sentence = "{agent} is served by the router of all agents ({holder}): stop that with `ai-collab stop`"
-
-
-class RouterStays(BridgeError):
-    sentence = (
-        "the router ({holder}) did not end within {seconds} s: it may be finishing a slow disk operation; try again"
-    )
-
-
-class UnitDiffers(BridgeError):
-    sentence = "{path} exists with other content: look at it, then use --force to replace it"
-
-
-# --- the disk ---------------------------------------------------------------------------------------
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full; free some space and try again",

@@ -5,10 +5,10 @@ Where no settings file exists nothing is parsed, and reading the settings costs 
 
 import os
 
-from ai_bridge.errors import BadSetting, BadSettingsFile, BridgeError, Malformed, UnknownSetting, disk_error
-from ai_bridge.message import address
+from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.system import untrusted
 from ai_bridge.system.directories import config_base
+from ai_bridge.text import hint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,21 @@ if TYPE_CHECKING:
 
 FILE_NAME = "settings.toml"
 _BYTES = 1_048_576
+
+
+class BadSetting(BridgeError):
+    sentence = "setting {key} in {origin} is {value}, but must be {wanted}"
+    for_model = sentence + ": tell your user"
+
+
+class UnknownSetting(BridgeError):
+    sentence = "there is no setting {key} (in {origin}){hint}"
+    for_model = sentence + ": tell your user"
+
+
+class BadSettingsFile(BridgeError):
+    sentence = "{path} cannot be read as TOML: {why}"
+    for_model = sentence + ": tell your user"
 
 
 class NotForShared(BridgeError):
@@ -193,7 +208,7 @@ class Settings:
         """Set one value; raises `UnknownSetting` or `BadSetting`, and `NotForShared` if a `shared` file may not."""
         setting = SETTINGS.get(name)
         if setting is None:
-            raise UnknownSetting(key=name, origin=origin, hint=address.hint(name, SETTINGS))
+            raise UnknownSetting(key=name, origin=origin, hint=hint(name, SETTINGS))
         if not setting.accepts(value):
             raise BadSetting(key=name, origin=origin, value=repr(value), wanted=setting.wanted)
         if shared and setting.is_loosened_by(value):

@@ -1,6 +1,8 @@
 """Text from strangers, made safe to show to a person; the files themselves are never altered."""
 
-import time
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _JOINER = "\u200d"
 # These choose how the character before them is drawn: as text, or as an emoji.
@@ -65,11 +67,6 @@ def _is_symbol(ch: str) -> bool:
     return ch != "" and unicodedata.category(ch) in ("So", "Sm", "Sk")
 
 
-def stamp(seconds: float) -> str:
-    """Return seconds since the epoch as an RFC 3339 time in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
 def shorten(text: str, width: int) -> str:
     """Return `text` in at most `width` characters, the last of them an ellipsis where it was cut."""
     return text if len(text) <= width else text[: width - 1] + "…"
@@ -86,3 +83,11 @@ def abridge(text: str, width: int) -> str:
 def counted(number: int, noun: str) -> str:
     """Return `1 message`, `2 messages`: the number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def hint(word: str, known: "Iterable[str]") -> str:
+    """Return ` (did you mean X?)` for the known word nearest to `word`, or nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""

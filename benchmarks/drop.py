@@ -9,8 +9,9 @@ from pathlib import Path
 
 import common
 
-from ai_bridge.mailboxes.compose import Draft, send, send_batch
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send, send_batch
 
 _SOME = 25
 _BATCH = 100

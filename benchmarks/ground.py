@@ -9,8 +9,9 @@ import common
 import tree
 from common import ms
 
-from ai_bridge.mailboxes.compose import Draft, Sent, send
+from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send
 
 Row = list[str]
 HEADINGS = ["what", "many", "two agents", "ratio", "target"]

@@ -18,8 +18,9 @@ from pathlib import Path
 import common
 from common import percentiles
 
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send
 from ai_bridge.system import durable
 
 _WARM_UP = 20

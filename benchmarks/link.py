@@ -20,9 +20,10 @@ from pathlib import Path
 import common
 from common import percentiles
 
-from ai_bridge.mailboxes.compose import Draft, send, send_batch
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send, send_batch
 
 _TEAMS = ("north", "south")
 _PATIENCE_S = 60.0

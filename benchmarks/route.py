@@ -11,10 +11,11 @@ from pathlib import Path
 import common
 
 from ai_bridge import settings
-from ai_bridge.mailboxes.compose import Draft, send_batch
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.route import Router
+from ai_bridge.sending.send import send_batch
 from ai_bridge.system import durable
 
 _numbers = count()

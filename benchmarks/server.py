@@ -14,9 +14,10 @@ from pipe_client import PipeClient
 
 from ai_bridge import settings
 from ai_bridge.inbox.fetch import wait
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
+from ai_bridge.sending.send import send
 
 # Calls of one kind in a round, and rounds that do not count.
 _SOME = 10

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
-import struct
 import subprocess
-import sys
-import termios
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ai_bridge import settings as settings_
-from ai_bridge.mailboxes.compose import Draft, send
-from ai_bridge.mailboxes.outbox import STATES
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.router.recover import recover
-from ai_bridge.router.route import Router
-from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
+from tests.support import started
+from tests.support.machine import On, state_of
+from tests.support.session_ends import Queue, SessionSocket
 
 # Whoever runs the tests in the background has it ignored, and so would every process a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-ROOT = Path(__file__).resolve().parent.parent
-LIMIT = 1_048_576
+# Tests with one of these marks start every process for real.
+REAL_STARTS = ("real_start", "faults", "clients", "cuts", "machines")
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +33,20 @@ def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("AI_BRIDGE_PAIR_PER_HOUR", "0")  # many tests send more; those of the guard say otherwise
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _templates() -> Iterator[None]:
+    """End the processes that others are forked from."""
+    yield
+    started.end()
+
+
+@pytest.fixture(autouse=True)
+def _forked_starts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have processes that only run `ai-bridge` forked from a template, unless the test is about their start."""
+    if not any(request.node.get_closest_marker(name) for name in REAL_STARTS):
+        monkeypatch.setattr(subprocess, "Popen", started.Popen)
 
 
 @pytest.fixture
@@ -56,11 +63,6 @@ def settings(where: Mailboxes) -> Settings:
     return settings_.load(where.path, {"settle_s": 0.0})
 
 
-# Two machines, and a third, as their cards and pages name them.
-LAPTOP, TOWER, MINI = "laptop-aaaaaaaa", "tower-bbbbbbbb", "mini-cccccccc"
-On = Callable[[str], str]
-
-
 @pytest.fixture
 def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> On:
     """Make this process one of another machine, from now on: one with a state directory of its own."""
@@ -70,75 +72,6 @@ def on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> On:
         return machine
 
     return become
-
-
-def state_of(base: Path, machine: str) -> Path:
-    """Return the state directory of a machine of that ID."""
-    state = base / f"state of {machine}"
-    if not state.exists():
-        state.mkdir(parents=True)
-        (state / "home").write_text(f"{machine}\n")
-    return state
-
-
-def settle_on(where: Mailboxes, machine: str, *agents: str, epoch: int = 1, **fields: object) -> None:
-    """Write the cards of agents that live on that machine."""
-    where.make(list(agents))
-    for agent in agents:
-        said = {"name": agent, "home": machine, **({"epoch": epoch} if epoch > 1 else {}), **fields}
-        lines = "".join(f"{name}: {value}\n" for name, value in said.items())
-        replaced = Path(where.path, "agents", f".{agent}.new")
-        replaced.write_text(f"---\n{lines}---\n")
-        replaced.rename(replaced.with_name(f"{agent}.md"))
-
-
-def post(where: Mailboxes, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: str) -> str:
-    """Send a message; returns its ID."""
-    return send(where, sender, Draft([to], body, **words), LIMIT).id
-
-
-def route(where: Mailboxes, settings: Settings, serves: set[str] | None = None) -> list[Step]:
-    """Run recovery and passes until nothing moves; returns the steps that did something."""
-    router = Router(where, serves or set(where.agents()), settings)
-    done = list(recover(router))
-    while steps := [step for step in router.one_pass() if step.verb not in ("leave", "retry")]:
-        done += steps
-    return done
-
-
-def states(where: Mailboxes, owner: str) -> dict[str, list[str]]:
-    """Return the message files of an outbox by state, leaving out states that hold none."""
-    outbox = where.outbox(owner)
-    found = {state: outbox.names(state) for state in STATES}
-    return {state: names for state, names in found.items() if names}
-
-
-def command(*words: str, body: str | bytes = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `ai-bridge` as a process of its own; returns its exit code and what it printed."""
-    raw = body.encode() if isinstance(body, str) else body
-    done = subprocess.run(
-        [sys.executable, "-m", "ai_bridge", *words],
-        input=raw,
-        capture_output=True,
-        timeout=60,
-        env={**os.environ, **environment},
-        check=False,
-    )
-    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait, within bounds, until the condition holds; fails the test where it does not."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "this did not come about in time"
-        time.sleep(0.005)
-
-
-def waiting_bytes(fd: int) -> int:
-    """Return how many bytes lie in the pipe whose end for reading this is."""
-    count: int = struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0]
-    return count
 
 
 @pytest.fixture
@@ -153,3 +86,17 @@ def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
+
+
+@pytest.fixture
+def session_socket() -> Iterator[SessionSocket]:
+    """The socket of a session that listens."""
+    made = SessionSocket()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Queue:
+    """A `codex` that takes what is queued; not in the PATH yet."""
+    return Queue(tmp_path / "codex-bin")

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from ai_bridge import errors, settings
-from ai_bridge.agents.identity import VARIABLES
+from ai_bridge.agents.identity import VARIABLES, NoIdentity
+from ai_bridge.agents.resolve import NobodyElse
 from ai_bridge.cli import fast_send
 from ai_bridge.cli.main import bridge, collab
+from ai_bridge.mailboxes.compose import BadSubject
 from ai_bridge.mailboxes.outbox import DIRECTORIES, MOVES, STATES
-from ai_bridge.mailboxes.tree import README
+from ai_bridge.mailboxes.tree import README, ReservedAddress
 from ai_bridge.message import headers
 from ai_bridge.server.tools import tools
-from tests.conftest import ROOT
+from tests.support.checkout import ROOT
 
 READ_ME = (ROOT / "README.md").read_text()
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 FORMAT = (ROOT / "docs/format.md").read_text()
 PAGES = sorted(path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
@@ -93,6 +98,39 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert (page.parent / target).exists(), target
 
 
+def _packages() -> list[str]:
+    """Return the packages from the bottom up, as the contract of the layers orders them, each with those in it."""
+    (contract,) = [one for one in CONTRACTS if one["type"] == "layers"]
+    found = []
+    for layer in reversed(contract["layers"]):
+        for name in layer.split(" | "):
+            parts = sorted((ROOT / "ai_bridge" / name).rglob("__init__.py"))
+            found += [str(part.parent.relative_to(ROOT / "ai_bridge")) for part in parts]
+    return found
+
+
+def _sentence(package: str) -> str:
+    """Return what a package says of itself: the first paragraph of its docstring."""
+    doc = ast.get_docstring(ast.parse((ROOT / "ai_bridge" / package / "__init__.py").read_text()))
+    assert doc
+    return doc.partition("\n\n")[0].replace("\n", " ")
+
+
+def test_the_flow_lists_every_package_in_its_order_with_its_own_sentence() -> None:
+    listed = re.findall(r"^\| `([\w/]+)/` \| (.*) \|$", (ROOT / "docs/flow.md").read_text(), re.MULTILINE)
+    assert listed == [(package, _sentence(package)) for package in _packages()]
+
+
+@pytest.mark.parametrize("package", _packages())
+def test_a_package_says_which_names_to_call_and_they_exist(package: str) -> None:
+    doc = ast.get_docstring(ast.parse((ROOT / "ai_bridge" / package / "__init__.py").read_text())) or ""
+    for name, attribute in re.findall(r"`(\w+)\.(\w+)`", doc):
+        module = ROOT / "ai_bridge" / package / f"{name}.py"
+        assert re.search(
+            rf"^(def|class|async def) {attribute}\b|^{attribute}\b.* =", module.read_text(), re.MULTILINE
+        )
+
+
 def test_the_readmes_commands_exist_and_are_executable() -> None:
     for script in re.findall(r"\./(management/[\w-]+\.sh)", READ_ME):
         assert os.access(ROOT / script, os.X_OK)
@@ -114,11 +152,11 @@ def test_the_shells_and_the_programs_sentences_agree() -> None:
     shell = (ROOT / "management/send.sh").read_text()
     for refusal in (
         errors.EmptyBody(),
-        errors.BadSubject(what="a line break"),
-        errors.ReservedAddress(address="postmaster"),
-        str(errors.NoIdentity(known="")).partition("--agent")[0],
+        BadSubject(what="a line break"),
+        ReservedAddress(address="postmaster"),
+        str(NoIdentity(known="")).partition("--agent")[0],
         str(errors.TooLarge(what="", size="", limit="$limit")).partition(", ")[2],
-        str(errors.NobodyElse(sender="$from")).replace("`", "\\`"),
+        str(NobodyElse(sender="$from")).replace("`", "\\`"),
     ):
         assert str(refusal) in shell
 

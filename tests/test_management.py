@@ -14,8 +14,10 @@ import pytest
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import control
-from tests.cli.test_sending import refused
-from tests.conftest import ROOT, post, states, until
+from tests.support.checkout import ROOT
+from tests.support.command import refused
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ import pytest
 
 from ai_bridge import settings as settings_
 from ai_bridge.inbox.fetch import fetch
-from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.compose import drop
+from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, MOVES, PROCESSING, READ, UNREAD, file_name
+from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.system import libc, settled
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 CORE = """
     errors text address headers message votes handler durable reading locks lease settings outbox mailboxes home page
@@ -81,7 +81,7 @@ def test_messages_are_sent_routed_read_and_restored(where: Mailboxes) -> None:
     assert _hand_over(where) == [(ids[0], "one"), (ids[1], "two")]
     assert states(where, "claude") == {READ: names, DROPPED: [file_name(ids[1], "codex")]}
     assert os.listdir(where.outbox("claude").temporary) == []
-    trace.restore(where, ids[0])
+    put_back(where, ids[0])
     assert _hand_over(where) == [(ids[0], "one")]
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import settings as settings_
-from ai_bridge.errors import BadSetting, BadSettingsFile, UnknownSetting
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.settings import SETTINGS, Settings
+from ai_bridge.settings import SETTINGS, BadSetting, BadSettingsFile, Settings, UnknownSetting
 
 
 def _shared(where: Mailboxes, text: str) -> str:

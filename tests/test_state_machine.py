@@ -13,15 +13,17 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes import trace, unread
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD
+from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import route
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
+from ai_bridge.sending.send import send
 from ai_bridge.system import durable, libc
-from tests.conftest import LIMIT
-from tests.faults.disk import FaultyOs
+from tests.support.disk import FaultyOs
+from tests.support.mail import LIMIT
 
 AGENTS = ["claude", "codex", "gemini"]
 agents = st.sampled_from(AGENTS)
@@ -93,7 +95,7 @@ class Mail(RuleBasedStateMachine):
     @rule(message=consumes(accepted))
     def restore(self, message: tuple[str, str]) -> None:
         if any(place.state in ("read", MALFORMED) for place in trace.find(self.where, message[0])):
-            trace.restore(self.where, message[0])
+            put_back(self.where, message[0])
 
     @invariant()
     def each_message_is_in_exactly_one_state(self) -> None:

@@ -14,16 +14,20 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.errors import DiskError
-from ai_bridge.health.mail import CRITICAL, examine, level
+from ai_bridge.health.finding import WRONG
+from ai_bridge.health.mail import examine, level
 from ai_bridge.inbox import fetch
-from ai_bridge.mailboxes import trace, unread
+from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
+from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
-from tests.conftest import ROOT, command, post, route, states
+from tests.support.checkout import ROOT
+from tests.support.command import command
+from tests.support.mail import post, route, states
 
 EVERYONE = {"claude", "codex", "gemini"}
 
@@ -64,8 +68,8 @@ def test_one_spoiled_outbox_stops_nobody_elses_mail(
 def test_health_names_a_directory_that_cannot_be_listed(where: Mailboxes, settings: Settings) -> None:
     _file_for_directory(UNREAD)(where.outbox("claude"))
     reports = examine(where, settings, ["claude"])
-    assert level(reports) == CRITICAL
-    assert ".unread cannot be listed" in reports[0].findings[0][1]
+    assert level(reports) == WRONG
+    assert ".unread cannot be listed" in reports[0].findings[0].sentence
 
 
 @pytest.mark.parametrize("name", ["evil\n² foo.txt", "\udcff.txt", "-rf.txt", "a" * 251 + ".txt", "ü" * 125 + ".txt"])
@@ -152,7 +156,7 @@ def test_a_reason_written_after_a_restore_is_kept(where: Mailboxes, settings: Se
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Outbox, "move", move_and_be_rejected_at_once)
-        trace.restore(where, "x.txt")
+        put_back(where, "x.txt")
     assert Path(outbox.file(MALFORMED, "x.txt") + REASON).exists()
 
 

@@ -16,8 +16,9 @@ from ai_bridge.mailboxes.outbox import MALFORMED
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.text import printable
-from tests.conftest import command, post, route
-from tests.server.wire import hello
+from tests.support.command import command
+from tests.support.mail import post, route
+from tests.support.wire import hello
 
 # Unicode's property Default_Ignorable_Code_Point, and the separators and controls of direction among it.
 IGNORABLE = (

@@ -9,11 +9,11 @@ from typing import Any
 
 from ai_bridge.agents import cards
 from ai_bridge.agents.cards import BadCard, Card
-from ai_bridge.agents.policy import ENDING
 from ai_bridge.errors import DiskError
+from ai_bridge.mailboxes import card_files
 from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
 from ai_bridge.message.address import is_address
-from ai_bridge.system import durable
+from ai_bridge.system import state_files
 
 
 def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
@@ -32,8 +32,7 @@ def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
             now[name] = entry
     if now != before:
         with suppress(OSError):
-            durable.make_directory(os.path.dirname(memory))
-            durable.replace_own(memory, json.dumps(now).encode(), flush=False)
+            state_files.remember(memory, json.dumps(now).encode(), flush=False)
     return {name: Card(name, entry[1]) for name, entry in now.items() if entry[1] is not None}
 
 
@@ -51,8 +50,8 @@ def _marks(folder: str) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            name = entry.name.removesuffix(ENDING)
-            if entry.name.endswith(ENDING) and is_address(name):
+            name = entry.name.removesuffix(card_files.ENDING)
+            if entry.name.endswith(card_files.ENDING) and is_address(name):
                 with suppress(FileNotFoundError):
                     found[name] = _mark(entry.path)
     return found
@@ -60,12 +59,11 @@ def _marks(folder: str) -> dict[str, list[int]]:
 
 def _mark(path: str) -> list[int]:
     try:
-        status = os.lstat(path)
+        return [*state_files.mark(path, follow=False)]
     except FileNotFoundError:
         raise
     except OSError:
         return []
-    return [status.st_ino, status.st_size, status.st_mtime_ns]
 
 
 def _fields_or_none(mailboxes: Mailboxes, address: str) -> dict[str, str] | None:

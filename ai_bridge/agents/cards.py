@@ -8,16 +8,15 @@ from contextlib import suppress
 from typing import Any
 
 from ai_bridge.agents import policy
-from ai_bridge.agents.policy import CARD_BYTES, ENDING, entries, is_entry
-from ai_bridge.errors import BridgeError, NotAFile, TooLarge, disk_error
+from ai_bridge.agents.policy import entries, is_entry
+from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines import home_lines, homes, this_machine
-from ai_bridge.machines.syncthing import nudge
-from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.mailboxes import card_files, changes
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import headers
 from ai_bridge.message.address import checked, name_from
-from ai_bridge.system import durable, front_matter, untrusted
+from ai_bridge.system import durable, front_matter, state_files, times
 from ai_bridge.system.locks import Lock
-from ai_bridge.text import stamp
 
 # Which machine it lives on, and how it is reached: written by the program alone.
 WRITTEN = ("home", "epoch", "next", "link", "remote", "gone")
@@ -80,20 +79,21 @@ def display(address: str, project: str) -> str:
 
 def card_path(mailboxes: Mailboxes, address: str) -> str:
     """Return where the card of an agent lies."""
-    return os.path.join(mailboxes.path, AGENTS, checked(address) + ENDING)
+    return card_files.path_of(mailboxes, checked(address))
 
 
 def load(mailboxes: Mailboxes, address: str) -> Card:
     """Return the card of an agent, an empty one where there is none; raises `BadCard` or `DiskError`."""
     path = card_path(mailboxes, address)
     try:
-        metadata, text = front_matter.parse(untrusted.read_file(path, CARD_BYTES))
+        file = card_files.read(path)
+        if file.wrong:
+            raise BadCard(path=path, why=file.wrong, agent=address)
+        metadata, text = front_matter.parse(file.raw)
     except FileNotFoundError:
         return Card(address, {})
     except OSError as error:
         raise disk_error(path, error) from None
-    except (TooLarge, NotAFile) as trouble:
-        raise BadCard(path=path, why=policy.wrong_with(trouble), agent=address) from None
     except ValueError as trouble:
         raise BadCard(path=path, why=str(trouble), agent=address) from None
     return _card(address, metadata, text)
@@ -104,8 +104,8 @@ def as_text(mailboxes: Mailboxes, address: str) -> str:
 
     A card that is too long is cut. Raises OSError.
     """
-    with suppress(FileNotFoundError, NotAFile):
-        if raw := untrusted.read_start(card_path(mailboxes, address), CARD_BYTES).strip(b"\0"):
+    with suppress(FileNotFoundError):
+        if raw := card_files.read(card_path(mailboxes, address)).raw.strip(b"\0"):
             return raw.decode("utf-8", "replace")
     return front_matter.format_page({"name": address, "description": "..."}, "What this agent works on.").decode()
 
@@ -132,9 +132,8 @@ def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
             card.fields = {"name": address} | card.fields | home_lines.fields(homes.Homes(mailboxes).claim(address))
             _save(mailboxes, card)
     except (ValueError, BadField) as trouble:
-        kept = mailboxes.state_file("rejected", address + ENDING)
-        durable.make_directory(os.path.dirname(kept))
-        durable.replace_own(kept, text.encode("utf-8", "surrogateescape"))
+        kept = mailboxes.state_file("rejected", address + card_files.ENDING)
+        state_files.remember(kept, text.encode("utf-8", "surrogateescape"))
         raise BadField(why=f"{trouble}; nothing was changed, what you wrote is in {kept}") from None
 
 
@@ -210,7 +209,7 @@ def _project(address: str, folder: str) -> str:
 
 def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:
     said = {name: value for name, value in card.fields.items() if value}
-    since = stamp(time.time())
+    since = times.format_utc(time.time())
     first = {"display": display(card.address, said.get("project") or known["project"]), "since": since}
     return dict.fromkeys(FIELDS, "") | {"name": card.address} | known | first | said
 
@@ -220,12 +219,13 @@ def _save(mailboxes: Mailboxes, card: Card) -> None:
     raw = front_matter.format_page(
         {name: value for name, value in card.fields.items() if value} | card.rest, card.text
     )
-    if len(raw) > CARD_BYTES:
-        raise BadField(why=f"the card would be {len(raw)} bytes, over the limit of {CARD_BYTES}: say it shorter")
+    if len(raw) > card_files.CARD_BYTES:
+        limit = card_files.CARD_BYTES
+        raise BadField(why=f"the card would be {len(raw)} bytes, over the limit of {limit}: say it shorter")
     path = card_path(mailboxes, card.address)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw)
-    nudge.note(mailboxes.path, path)
+    changes.report(mailboxes.path, path)
 
 
 def _check_field(name: str, value: str) -> None:

@@ -7,7 +7,6 @@ force rests on a person's word that its machine is off.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -20,7 +19,7 @@ from ai_bridge.machines.home_lines import Claim
 from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing import status
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.system import durable
+from ai_bridge.system import durable, state_files
 from ai_bridge.system.locks import Lock, holder
 
 _LOOK_S = 0.1
@@ -152,8 +151,7 @@ def _refuse(mailboxes: Mailboxes, agent: str) -> None:
 
 def _ask(mailboxes: Mailboxes, agent: str, now: str, timeout_s: float) -> None:
     path = mailboxes.state_file(homes.WANTED, agent)
-    durable.make_directory(os.path.dirname(path))
-    durable.replace_own(path, b"")
+    state_files.remember(path, b"")
     if not _comes(mailboxes, agent, this_machine.here(), timeout_s, is_asked=True):
         raise NotGiven(agent=agent, home=now, seconds=f"{timeout_s:g}")
     durable.remove(path, flush=True)
@@ -177,7 +175,7 @@ def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float, is_asked
 
 def _machine(mailboxes: Mailboxes, name: str) -> str:
     """Return the ID of the machine called so: by its whole ID, or by the label it begins with where that is one's."""
-    known = presence_pages.known(mailboxes)
+    known = presence.known_machines(mailboxes)
     meant = [one for one in known if name in (one, one.rpartition("-")[0])]
     if len(meant) != 1:
         raise UnknownHome(name=name, known=", ".join(sorted(known)))

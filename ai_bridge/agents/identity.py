@@ -6,10 +6,11 @@ A client without a record in the table has its own name as its address.
 import os
 
 from ai_bridge import clients
-from ai_bridge.errors import Malformed, NoIdentity
-from ai_bridge.mailboxes.tree import Mailboxes, user_wide
+from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes.find import user_wide
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, processes, untrusted
+from ai_bridge.system import processes, state_files
 from ai_bridge.text import abridge, printable
 
 # Characters of a client's name that are repeated.
@@ -18,6 +19,11 @@ VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 # Between a session that is a process and a command of its model are a shell, and perhaps a script; further up may be
 # another session.
 _STEPS = 3
+
+
+class NoIdentity(BridgeError):
+    sentence = "it is not known which agent you are: give --agent ADDRESS or set AI_BRIDGE_AGENT (known: {known})"
+    for_model = "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT (known: {known})"
 
 
 class Identity:
@@ -143,10 +149,7 @@ def remembered(mailboxes: Mailboxes, key: str) -> str | None:
     """Return the name the session with that key had last, if it had one."""
     if not key:
         return None
-    try:
-        name = untrusted.read_file(_memory(mailboxes, key), 256).decode("ascii", "replace").strip()
-    except (OSError, Malformed):
-        return None
+    name = state_files.recall(_memory(mailboxes, key), 256).decode("ascii", "replace").strip()
     return name if address.is_address(name) else None
 
 
@@ -156,8 +159,7 @@ def remember(mailboxes: Mailboxes, key: str, name: str) -> None:
         return
     path = _memory(mailboxes, key)
     try:
-        durable.make_directory(os.path.dirname(path))
-        durable.replace_own(path, name.encode(), flush=False)
+        state_files.remember(path, name.encode(), flush=False)
     except OSError:
         return
 

@@ -8,7 +8,7 @@ from ai_bridge.agents.other_teams import GONE
 from ai_bridge.agents.presence import Presence
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import inboxes
-from ai_bridge.text import stamp
+from ai_bridge.system import times
 
 
 class Peer:
@@ -48,8 +48,8 @@ class Peer:
             "home": self.home or None,
             "description": self.card.get("description") or None,
             "online": self.is_online,
-            "since": stamp(here.since) if here and here.online and here.since else None,
-            "last_seen": stamp(here.seen) if here and here.seen else None,
+            "since": times.format_utc(here.since) if here and here.online and here.since else None,
+            "last_seen": times.format_utc(here.seen) if here and here.seen else None,
             "unread": self.unread,
         }
 
@@ -58,8 +58,8 @@ def when(peer: Peer) -> str:
     """Return whether the agent is online, or when it was last seen."""
     here = peer.presence
     if here is not None and here.online:
-        return f"online since {stamp(here.since)}" if here.since else "online"
-    return f"last seen {stamp(here.seen)}" if here is not None and here.seen else "never seen"
+        return f"online since {times.format_utc(here.since)}" if here.since else "online"
+    return f"last seen {times.format_utc(here.seen)}" if here is not None and here.seen else "never seen"
 
 
 def peers(mailboxes: Mailboxes) -> list[Peer]:

@@ -5,23 +5,19 @@ is missing accepts. A damaged one holds everybody's mail, for it may have said s
 nothing yet. Cards as this program writes them are not parsed as YAML where they speak of nothing.
 """
 
-import os
-
-from ai_bridge.errors import Malformed, NotAFile, TooLarge
-from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.errors import Malformed
+from ai_bridge.mailboxes import card_files
+from ai_bridge.mailboxes.card_files import CardFile, CardFiles
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.address import EVERYONE, is_address
-from ai_bridge.system import untrusted
+from ai_bridge.system import front_matter
 
 FIELDS = ACCEPT, HOLD, REFUSE = ("accept", "hold", "refuse")
-ENDING = ".md"
-CARD_BYTES = 16_384
-_BORDER = "---"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     # By field the senders it names.
     Rules = dict[str, list[str]]
-    Mark = tuple[int, int, int]
 
 
 class RefusedByCard(Malformed):
@@ -52,9 +48,10 @@ def verdict(rules: "Rules", sender: str) -> str:
 def refuses(mailboxes: Mailboxes, recipient: str, sender: str) -> bool:
     """Tell whether the recipient's card refuses mail from `sender`; a router asks again what cannot be read now."""
     try:
-        found = _policy(_card(mailboxes, recipient), (REFUSE,), is_quick=True)
+        card = card_files.read(card_files.path_of(mailboxes, recipient))
     except OSError:
         return False
+    found = _policy(card) if REFUSE.encode() in card.raw else Policy({})
     return bool(found.rules) and verdict(found.rules, sender) == REFUSE
 
 
@@ -69,13 +66,12 @@ class Policy:
 
 
 class Policies:
-    """The policies of all recipients; a card is looked at once until `look_again`, and read when it has changed."""
+    """The policies of all recipients; a card is looked at once until `look_again`."""
 
-    __slots__ = ("_known", "_looked", "_mailboxes")
+    __slots__ = ("_cards", "_looked")
 
-    def __init__(self, mailboxes: Mailboxes) -> None:
-        self._mailboxes = mailboxes
-        self._known: dict[str, tuple[Mark, Policy]] = {}
+    def __init__(self, cards: CardFiles) -> None:
+        self._cards = cards
         self._looked: dict[str, Policy] = {}
 
     def verdict(self, recipient: str, sender: str) -> str:
@@ -86,7 +82,7 @@ class Policies:
         return verdict(found.rules, sender) if found.rules else ACCEPT
 
     def damage(self, recipient: str) -> str:
-        """Return what is wrong with the recipient's card, '' where nothing is or there is none; raises OSError."""
+        """Return what is wrong with the recipient's card, '' if nothing is or there is none; raises OSError."""
         return self._of(recipient).damage
 
     def look_again(self) -> None:
@@ -100,67 +96,18 @@ class Policies:
         return found
 
     def _look(self, recipient: str) -> Policy:
-        path = _card(self._mailboxes, recipient)
         try:
-            found = os.lstat(path)
+            return self._cards.card_of(recipient).meaning(_policy)
         except FileNotFoundError:
             return Policy({})
-        mark = (found.st_ino, found.st_size, found.st_mtime_ns)
-        known = self._known.get(recipient)
-        if known is None or known[0] != mark:
-            known = self._known[recipient] = (mark, _policy(path, (HOLD, REFUSE)))
-        return known[1]
 
 
-def _card(mailboxes: Mailboxes, agent: str) -> str:
-    return os.path.join(mailboxes.path, AGENTS, agent + ENDING)
-
-
-def _policy(path: str, words: tuple[str, ...], is_quick: bool = False) -> Policy:
-    """Return what a card says, nothing where none of the words stands in it; raises OSError.
-
-    A quick look does not ask whether such a card is damaged.
-    """
+def _policy(card: CardFile) -> Policy:
+    """Return what a card says of mail: nothing if it is whole and neither holds nor refuses."""
+    if card.wrong or (not any(word.encode() in card.raw for word in (HOLD, REFUSE)) and card.is_plain()):
+        return Policy({}, card.wrong)
     try:
-        raw = untrusted.read_file(path, CARD_BYTES)
-    except FileNotFoundError:
-        return Policy({})
-    except (TooLarge, NotAFile) as trouble:
-        return Policy({}, wrong_with(trouble))
-    if not any(word.encode() in raw for word in words) and (is_quick or _is_plain(raw)):
-        return Policy({})
-    from ai_bridge.system import front_matter
-
-    try:
-        fields, _ = front_matter.parse(raw)
+        fields, _ = front_matter.parse(card.raw)
     except ValueError as trouble:
         return Policy({}, str(trouble))
     return Policy({field: entries(fields.get(field)) for field in FIELDS})
-
-
-def wrong_with(refusal: TooLarge | NotAFile) -> str:
-    """Return, in words about a card, why `reading` refuses its file."""
-    if isinstance(refusal, TooLarge):
-        return f"it has {refusal.facts['size']} bytes, and may have {CARD_BYTES}"
-    return f"it is {refusal.facts['kind']}, not a regular file"
-
-
-def _is_plain(raw: bytes) -> bool:
-    """Tell, without a parser of YAML, that a card is whole: lines `name: value` between two lines `---`.
-
-    Any other card is parsed. Source of the signs: YAML 1.2, 7.3.3, plain scalars.
-    """
-    try:
-        lines = raw.decode("utf-8").split("\n")
-    except UnicodeDecodeError:
-        return False
-    if lines[0] != _BORDER or _BORDER not in lines[1:]:
-        return False
-    fields = lines[1 : lines.index(_BORDER, 1)]
-    return bool(fields) and all(_is_plain_line(line) for line in fields)
-
-
-def _is_plain_line(line: str) -> bool:
-    name, colon, value = line.partition(": ")
-    is_scalar = value[:1].isalnum() and value.isprintable() and not value.endswith((":", " "))
-    return bool(colon) and name.isidentifier() and is_scalar and ": " not in value and " #" not in value

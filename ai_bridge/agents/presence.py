@@ -8,24 +8,17 @@ by the changes seen here, never by comparing two machines' clocks.
 import os
 import time
 
-from ai_bridge.errors import BridgeError
-from ai_bridge.machines import homes, presence_pages
-from ai_bridge.machines import this_machine as home
-from ai_bridge.machines.syncthing import nudge
+from ai_bridge.machines import homes, presence_pages, this_machine
+from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, front_matter, times, untrusted
 from ai_bridge.system.locks import Holder, Lock, holder
-from ai_bridge.text import stamp
 
 SESSION = "session"
 # Of the agents that are not online a page tells the latest only.
 _SEEN = 200
 _TEXT = "Which agents have a session on this machine. Only this machine writes this page; it is of no use to edit it."
-
-
-class AmbiguousAgent(BridgeError):
-    sentence = "{name} may be any of {agents}{online}: give the whole address"
 
 
 class Presence:
@@ -60,30 +53,16 @@ def online(mailboxes: Mailboxes) -> set[str]:
     return {agent for agent, presence in all_presences(mailboxes).items() if presence.online}
 
 
-def resolve(mailboxes: Mailboxes, name: str) -> str:
-    """Return the known agent that `name` means: itself, or for `mini` the one `mini@…` online, or the only one.
-
-    Raises `AmbiguousAgent` where there are several, and what `Mailboxes.known` raises where there is none.
-    """
-    if not address.is_address(name) or "@" in name or mailboxes.outbox(name).is_there():
-        return mailboxes.known(name)
-    meant = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
-    if len(meant) > 1:
-        everywhere = online(mailboxes)
-        awake = [agent for agent in meant if agent in everywhere]
-        if len(awake) != 1:
-            told = f" (online: {', '.join(awake)})" if awake else " (none is online)"
-            raise AmbiguousAgent(name=name, agents=", ".join(meant), online=told)
-        meant = awake
-    return meant[0] if meant else mailboxes.known(name)
-
-
-def resolve_writer(mailboxes: Mailboxes, name: str) -> str:
-    """Return who is meant by `name` where the postmaster may be meant, too; raises as `resolve` does."""
-    return name if name == address.POSTMASTER else resolve(mailboxes, name)
-
-
 # --- this machine ---------------------------------------------------------------------------------------
+
+
+def known_machines(mailboxes: Mailboxes) -> set[str]:
+    """Return the IDs of all machines that are known: this one, those with a page, and those that agents live on."""
+    from ai_bridge.agents import address_book  # a parser of cards, which most that ask who is online can do without
+
+    named = {card.get("home") for card in address_book.load_all(mailboxes).values()}
+    homed = {one for one in named if this_machine.is_home(one)}
+    return homed | {this_machine.here(), *presence_pages.pages(mailboxes)}
 
 
 def session(mailboxes: Mailboxes, agent: str) -> Holder | None:
@@ -93,15 +72,13 @@ def session(mailboxes: Mailboxes, agent: str) -> Holder | None:
 
 def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
     """Return the presence of the agents that have, or had, a session on this machine, or read from its shell."""
-    me, found = home.here(), {}
+    me, found = this_machine.here(), {}
     for role, name in _lock_names(mailboxes):
         path = mailboxes.lock_file(role, name)
         held = holder(path) if role == SESSION else None
         seen = presence_pages.modified(path)
         if held is not None:
-            found[name] = Presence(
-                me, True, presence_pages.seconds(held.since), time.time(), held.serves.partition(" ")[2]
-            )
+            found[name] = Presence(me, True, times.parse_utc(held.since), time.time(), held.serves.partition(" ")[2])
         elif name not in found:
             found[name] = Presence(me, False, 0.0, seen)
         elif not found[name].online:
@@ -125,10 +102,10 @@ def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
     found: dict[str, Presence] = {}
     for name in presence_pages.pages(mailboxes):
         raw, said = presence_pages.read_page(mailboxes, name)
-        fresh = bool(raw) and presence_pages.is_fresh(mailboxes, name, raw, presence_pages.seconds(said.get("at")))
+        fresh = bool(raw) and presence_pages.is_fresh(mailboxes, name, raw, times.parse_utc(said.get("at")))
         for agent, since in _times(said.get("online")):
             if agent not in found or not found[agent].online:
-                seen = time.time() if fresh else presence_pages.seconds(said.get("at"))
+                seen = time.time() if fresh else times.parse_utc(said.get("at"))
                 found[agent] = Presence(name, fresh, since, seen)
         for agent, seen in _times(said.get("seen")):
             if agent not in found or (not found[agent].online and found[agent].seen < seen):
@@ -156,13 +133,13 @@ def announce(mailboxes: Mailboxes, is_up: bool = False) -> bool:
 
 
 def _has_others(mailboxes: Mailboxes) -> bool:
-    return bool(presence_pages.pages(mailboxes) or presence_pages.known(mailboxes) - {home.here()})
+    return bool(presence_pages.pages(mailboxes) or known_machines(mailboxes) - {this_machine.here()})
 
 
 def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
-    me, now = home.here(), time.time()
+    me, now = this_machine.here(), time.time()
     path, here = presence_pages.page_path(mailboxes, me), _here(mailboxes)
-    awake = {agent: stamp(one.since) for agent, one in sorted(here.items()) if one.online}
+    awake = {agent: times.format_utc(one.since) for agent, one in sorted(here.items()) if one.online}
     said = presence_pages.read_page(mailboxes, me)[1]
     wanted = dict.fromkeys(homes.wanted(mailboxes), "asked for")
     is_news = (said.get("online") or {}) != awake or (said.get("wants") or {}) != wanted
@@ -170,15 +147,13 @@ def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
         not (awake or is_up) or 0 <= now - presence_pages.modified(path) < presence_pages.HEARTBEAT_S
     ):
         return False
-    from ai_bridge.system import front_matter
-
     latest = sorted((agent for agent in here if agent not in awake), key=lambda agent: -here[agent].seen)[:_SEEN]
-    seen = {agent: stamp(here[agent].seen) for agent in latest}
-    said = {"host": me, "at": stamp(now), "online": awake, "seen": seen}
+    seen = {agent: times.format_utc(here[agent].seen) for agent in latest}
+    said = {"host": me, "at": times.format_utc(now), "online": awake, "seen": seen}
     raw = front_matter.format_page(said | ({"wants": wanted} if wanted else {}), _TEXT)
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, raw, flush=False)
-    nudge.note(mailboxes.path, path)
+    changes.report(mailboxes.path, path)
     return True
 
 
@@ -186,4 +161,4 @@ def _times(said: object) -> list[tuple[str, float]]:
     """Return the agents and times of one part of a page, leaving out what is neither."""
     entries = said.items() if isinstance(said, dict) else ()
     named = [(agent, at) for agent, at in entries if isinstance(agent, str) and address.is_address(agent)]
-    return [(agent, presence_pages.seconds(at)) for agent, at in named]
+    return [(agent, times.parse_utc(at)) for agent, at in named]

@@ -1,1 +1,4 @@
-"""The command line: thin commands over the core, with a fast path for `send`."""
+"""The command line: what all commands share, and a fast path for `send`.
+
+The commands themselves are in `commands`. Call `entry.ai_bridge`.
+"""

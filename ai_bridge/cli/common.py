@@ -16,8 +16,9 @@ from click.shell_completion import CompletionItem
 from ai_bridge.agents import identity, person
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.syncthing import nudge
-from ai_bridge.mailboxes import adoption, tree
+from ai_bridge.mailboxes import adoption, find
 from ai_bridge.mailboxes.adoption import NotAdopted
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.reference import View
 from ai_bridge.text import printable
@@ -81,6 +82,7 @@ class LazyGroup(click.Group):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
+        nudge.attach()
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -129,8 +131,8 @@ def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailbox
     by_client = bool(person.clients_variable())
     looking = _OPERATE if by_client else (*_OPERATE, *_SHOW)  # a client's shell shows a model what it prints
     is_looking = ctx.command.name in looking
-    where = tree.find(value, only_to_look=is_looking, by_client=by_client)
-    if is_looking and not (tree.named(value) or tree.is_adopted(where.path)):
+    where = find_mailboxes(value, only_to_look=is_looking, by_client=by_client)
+    if is_looking and not (find.named(value) or find.is_adopted(where.path)):
         click.echo(f"warning: {NotAdopted(path=where.path)}", err=True)
     return where
 
@@ -141,10 +143,10 @@ def _adopted(chosen: str | None) -> Mailboxes:
     A client's shell adopts nothing, and what is named is not remembered.
     """
     by_client = bool(person.clients_variable())
-    if tree.named(chosen) or by_client:
-        return tree.find(chosen, by_client=by_client)
-    where = tree.find(chosen, only_to_look=True)
-    if not tree.is_adopted(where.path) and adoption.adopt(where.path):
+    if find.named(chosen) or by_client:
+        return find_mailboxes(chosen, by_client=by_client)
+    where = find_mailboxes(chosen, only_to_look=True)
+    if not find.is_adopted(where.path) and adoption.adopt(where.path):
         click.echo(f"adopted {printable(where.path)}: its mail is moved and read from now on", err=True)
     return where
 
@@ -152,7 +154,7 @@ def _adopted(chosen: str | None) -> Mailboxes:
 def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Complete an address with the agents of the mailboxes in reach."""
     try:
-        agents = tree.find(ctx.params.get("where"), only_to_look=True).agents()
+        agents = find_mailboxes(ctx.params.get("where"), only_to_look=True).agents()
     except (BridgeError, OSError):
         return []
     return [agent for agent in agents if agent.startswith(incomplete)]

@@ -7,7 +7,8 @@ import sys
 import click
 
 from ai_bridge import settings
-from ai_bridge.agents import identity, presence
+from ai_bridge.agents import identity
+from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -22,8 +23,8 @@ def who_reads(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settin
 
 
 def sender_meant(where: Mailboxes, sender: str | None) -> str | None:
-    """Return the agent that --from means; raises what `presence.resolve` does."""
-    return None if sender is None else presence.resolve_writer(where, sender)
+    """Return the agent that --from means; raises what `resolve_writer` does."""
+    return None if sender is None else resolve_writer(where, sender)
 
 
 def tell_delay(where: Mailboxes, me: str, sender: str | None) -> None:

@@ -6,10 +6,10 @@ import sys
 from ai_bridge import settings
 from ai_bridge.agents import identity
 from ai_bridge.agents.person import clients_variable
-from ai_bridge.errors import BadBatchLine, BadText, BridgeError, TooLarge, disk_error
+from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.machines.syncthing import nudge
-from ai_bridge.mailboxes import tree as mailboxes
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, send_batch
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.sending import limits
 from ai_bridge.system import untrusted
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     Wanted = tuple[Draft, list[str]]
 
 _INTERRUPTED = 130
+
+
+class BadBatchLine(BridgeError):
+    sentence = "line {number} of the batch {why}; nothing was sent"
 
 
 class Request:
@@ -70,7 +74,8 @@ def run(request: Request, out: "TextIO | None") -> int:
 
     Returns the exit code; raises `BridgeError`.
     """
-    where = mailboxes.find(request.mailboxes, by_client=bool(clients_variable()))
+    nudge.attach()
+    where = find_mailboxes(request.mailboxes, by_client=bool(clients_variable()))
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     loaded = settings.load(where.path)
     limit = loaded.max_message_bytes
@@ -82,7 +87,7 @@ def run(request: Request, out: "TextIO | None") -> int:
     drafts = [draft for draft, _ in wanted]
     _decide(where, sender, request, drafts)
     limits.check(where, sender, drafts, loaded, _is_person())
-    sent = send_batch(where, sender, _with_context(where, sender, wanted, loaded), limit)
+    sent = compose_and_drop(where, sender, _with_context(where, sender, wanted, loaded), limit)
     try:
         _tell(out, sent, bool(request.json))
         nudge.flush()
@@ -140,7 +145,7 @@ def _draft(
 def _reply(where: Mailboxes, sender: str, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
     if not id_:
         return None, None, None
-    from ai_bridge.mailboxes.trace import reply_headers
+    from ai_bridge.history.threads import reply_headers
     from ai_bridge.message.reference import View
 
     return reply_headers(where, id_, View(sender))

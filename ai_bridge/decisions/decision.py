@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ai_bridge.decisions.votes import APPROVE, MAJORITY, OBJECT, RULE_HEADER, UNANIMOUS, voters_of
 from ai_bridge.message.message import Message
+from ai_bridge.message.votes import APPROVE, MAJORITY, OBJECT, RULE_HEADER, UNANIMOUS, voters_of
 
 OPEN, APPROVED, REJECTED, DISPUTED = "open", "approved", "rejected", "disputed"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ai_bridge.agents import other_teams, presence
 from ai_bridge.decisions import tally
 from ai_bridge.decisions.decision import DISPUTED, OPEN, Decision
-from ai_bridge.decisions.votes import JUDGE, MAJORITY, OBJECT, RULE_HEADER, RULES, voters_of
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import compose
 from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, file_name
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import Message, is_id, parse
+from ai_bridge.message.votes import JUDGE, MAJORITY, OBJECT, RULE_HEADER, RULES, voters_of
 from ai_bridge.system import untrusted
 from ai_bridge.text import shorten
 
@@ -44,7 +44,7 @@ def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str
         return None
     if not (judges := _judges(mailboxes, decision)):
         return None
-    return compose.send(mailboxes, decision.opener, _request(decision, judges), limit)
+    return compose.compose_and_drop(mailboxes, decision.opener, [_request(decision, judges)], limit)[0]
 
 
 def _was_asked(mailboxes: Mailboxes, voter: str, thread: str, opener: str) -> bool:

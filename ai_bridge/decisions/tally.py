@@ -8,8 +8,16 @@ from the files alone, so there is nothing to keep in step.
 from __future__ import annotations
 
 from ai_bridge.agents import presence
+from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.decisions.decision import Decision, Vote
-from ai_bridge.decisions.votes import (
+from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
+from ai_bridge.history import search
+from ai_bridge.mailboxes.compose import Draft
+from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.address import EVERYONE, split_list
+from ai_bridge.message.message import Message, stamp_of
+from ai_bridge.message.votes import (
     JUDGE,
     MAJORITY,
     RULE_HEADER,
@@ -19,13 +27,6 @@ from ai_bridge.decisions.votes import (
     vote_of,
     voters_of,
 )
-from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
-from ai_bridge.history import search
-from ai_bridge.mailboxes.compose import Draft, resolve
-from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.message.address import EVERYONE, split_list
-from ai_bridge.message.message import Message, stamp_of
 
 
 class NoDecision(BridgeError):
@@ -81,9 +82,9 @@ def begin(mailboxes: Mailboxes, sender: str, draft: Draft, rule: str, voters: li
     """
     if rule not in RULES:
         raise BadRule(rule=rule)
-    recipients = resolve(mailboxes, sender, draft.recipients)
+    recipients = resolve_recipients(mailboxes, sender, draft.recipients)
     if voters is not None:
-        entitled = resolve(mailboxes, sender, voters)
+        entitled = resolve_recipients(mailboxes, sender, voters)
     elif any(EVERYONE in split_list(text) for text in draft.recipients):
         awake = presence.online(mailboxes)
         entitled = [agent for agent in recipients if agent in awake] or recipients

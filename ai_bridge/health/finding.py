@@ -1,26 +1,41 @@
-"""What a check finds: how well it is, and the one command that mends it."""
+"""What a check finds: one kind of finding, and one scale of levels, for all that `health` and `doctor` report."""
 
 from __future__ import annotations
 
-OK, NOTE, WRONG = LEVELS = ("ok", "note", "wrong")
+from collections.abc import Iterable
+
+# The scale. `doctor` and `health` show the same levels in their own words; those of `health` are also its exit codes.
+OK, NOTE, WRONG = range(3)
+DOCTOR_WORDS = ("ok", "note", "wrong")
+HEALTH_WORDS = ("healthy", "warning", "critical")
 
 
 class Finding:
-    """One check of a client: its `level`, what was found, and the command that mends it ('' where none is needed)."""
+    """One thing that was looked at.
 
-    __slots__ = ("check", "client", "found", "level", "mend")
+    `where` names what was looked at ("hooks", ".processing"). `level` is OK, NOTE or WRONG. `what` is the sentence
+    that says what was found. `fix` is the command that fixes it, or "" if none is needed or known.
+    """
 
-    def __init__(self, client: str, check: str, level: str, found: str, mend: str = "") -> None:
-        self.client = client
-        self.check = check
+    __slots__ = ("fix", "level", "what", "where")
+
+    def __init__(self, where: str, level: int, what: str, fix: str = "") -> None:
+        self.where = where
         self.level = level
-        self.found = found
-        self.mend = mend
+        self.what = what
+        self.fix = fix
 
-    def as_json(self) -> dict[str, str]:
-        return {name: getattr(self, name) for name in ("client", "check", "level", "found", "mend")}
+    @property
+    def sentence(self) -> str:
+        """`what`, with the command that fixes it unless `what` names that command."""
+        return self.what if not self.fix or f"`{self.fix}`" in self.what else f"{self.what}; `{self.fix}`"
 
 
-def mending(client: str, scope: str = "user") -> str:
-    """Return the command that registers a client anew."""
+def worst(findings: Iterable[Finding]) -> int:
+    """Return the highest level among the findings, OK if there are none."""
+    return max((finding.level for finding in findings), default=OK)
+
+
+def install_command(client: str, scope: str = "user") -> str:
+    """Return the command that registers a client again."""
     return f"ai-bridge install {client}" + (f" --scope {scope}" if scope != "user" else "")

@@ -7,7 +7,7 @@ import shlex
 import stat
 from collections.abc import Iterator
 
-from ai_bridge.health.facts import NOTE, WRONG, Fact
+from ai_bridge.health.finding import NOTE, WRONG, Finding
 from ai_bridge.mailboxes.outbox import ATTACHED, INSIDE, SUFFIX
 from ai_bridge.mailboxes.tree import AGENTS, HARMLESS, Mailboxes
 from ai_bridge.system import filesystems, git
@@ -20,26 +20,26 @@ _WITHOUT_OWNERS = frozenset(
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def examine(where: Mailboxes) -> list[Fact]:
-    """Return what a person should know of it, with the command that ends it."""
+def examine(where: Mailboxes) -> list[Finding]:
+    """Return a finding for each of them, with the command that ends it."""
     return [*_tracked(where), *_links(where), *_owners(where)]
 
 
-def _tracked(where: Mailboxes) -> list[Fact]:
+def _tracked(where: Mailboxes) -> list[Finding]:
     """Find what git tracks in the tree: a pull could change it, or add mail beside it."""
     names = [name for name in git.tracked(where.path) if name not in HARMLESS]
     if not names:
         return []
     said = f"git tracks {counted(len(names), 'file')} in the mailboxes, such as {names[0]}: a pull could add mail"
-    return [Fact("git", NOTE, said, f"git -C {shlex.quote(where.path)} rm -r --cached .")]
+    return [Finding("git", NOTE, said, f"git -C {shlex.quote(where.path)} rm -r --cached .")]
 
 
-def _links(where: Mailboxes) -> Iterator[Fact]:
+def _links(where: Mailboxes) -> Iterator[Finding]:
     """Find links in the place of an outbox or of one of its directories: mail there is neither moved nor shown."""
     for path in _directories(where):
         if os.path.islink(path):
             said = f"{path} is a symbolic link, which is never followed"
-            yield Fact("link", WRONG, said, f"rm {shlex.quote(path)}")
+            yield Finding("link", WRONG, said, f"rm {shlex.quote(path)}")
 
 
 def _directories(where: Mailboxes) -> Iterator[str]:
@@ -51,24 +51,24 @@ def _directories(where: Mailboxes) -> Iterator[str]:
                 yield from (os.path.join(outbox, inner) for inner in (*INSIDE, ATTACHED))
 
 
-def _owners(where: Mailboxes) -> list[Fact]:
+def _owners(where: Mailboxes) -> list[Finding]:
     """Find directories that another user owns, or may write: whoever can write them can forge mail and cards."""
     kind, _, name = filesystems.file_system(where.path).type.partition(".")
     if os.name == "nt" or kind in _WITHOUT_OWNERS or kind == "fuseblk" or (kind == "fuse" and name):
         return []
     outboxes = [outbox.path for outbox in where.outboxes()]
-    return [fact for path in (where.path, os.path.join(where.path, AGENTS), *outboxes) if (fact := _owner(path))]
+    return [found for path in (where.path, os.path.join(where.path, AGENTS), *outboxes) if (found := _owner(path))]
 
 
-def _owner(path: str) -> Fact | None:
+def _owner(path: str) -> Finding | None:
     try:
         found = os.lstat(path)
     except OSError:
         return None
     if found.st_uid not in (os.geteuid(), 0):
         said = f"{path} belongs to the user {found.st_uid}, who can forge mail and cards there"
-        return Fact("owner", NOTE, said, f"sudo chown $(id -u) {shlex.quote(path)}")
+        return Finding("owner", NOTE, said, f"sudo chown $(id -u) {shlex.quote(path)}")
     if found.st_mode & _OTHERS_WRITE:
         said = f"other users may write {path} (mode {stat.S_IMODE(found.st_mode):o}) and forge mail there"
-        return Fact("owner", NOTE, said, f"chmod go-w {shlex.quote(path)}")
+        return Finding("owner", NOTE, said, f"chmod go-w {shlex.quote(path)}")
     return None

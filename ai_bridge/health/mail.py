@@ -1,104 +1,27 @@
-"""How the mail stands: for each agent its router, its outbox and its inbox, as data with a level."""
+"""How the mail stands: the health of each agent, with a finding for all that a person should look at."""
 
-import os
 import time
-from calendar import timegm
-from time import strptime
 
 from ai_bridge.agents.policy import Policies
 from ai_bridge.errors import DiskError, disk_error
+from ai_bridge.health.agent_health import AgentHealth
+from ai_bridge.health.finding import NOTE, OK, WRONG, worst
 from ai_bridge.link import state as link_state
 from ai_bridge.machines.homes import Homes
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, Outbox, label
+from ai_bridge.mailboxes.card_files import CardFiles
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox, label
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.mailboxes.unread import Waiting, inboxes
-from ai_bridge.message import address, message
-from ai_bridge.router.delay import Delay, age, age_of, delay_of, delays, idle_s
+from ai_bridge.mailboxes.unread import inboxes
+from ai_bridge.message import address
+from ai_bridge.router.delay import delay_of, delays, idle_s
+from ai_bridge.router.served import router_of
 from ai_bridge.settings import Settings
-from ai_bridge.system import untrusted
-from ai_bridge.system.locks import Holder, holder
+from ai_bridge.system import times
 
-HEALTHY, WARNING, CRITICAL = range(3)
-LEVELS = ("healthy", "warning", "critical")
 # A router at work looks at everything once a sweep, and at what comes at once. One that has moved nothing for so many
 # sweeps, and for so many seconds, while mail waits, does not work.
 _SWEEPS, _STALLED_S = 2, 2.0
-
-
-class Waits:
-    """How many files wait in one place, and the age of the oldest in seconds (0 where none waits)."""
-
-    __slots__ = ("count", "oldest_s")
-
-    def __init__(self, paths: list[str], now: float) -> None:
-        self.count = len(paths)
-        self.oldest_s = round(max((age_of(path, now) for path in paths), default=0.0), 1)
-
-    def as_json(self) -> dict[str, float]:
-        return {"count": self.count, "oldest_s": self.oldest_s}
-
-
-class AgentHealth:
-    """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
-
-    `home` is the machine it lives on, '' where that is this one; `abroad` counts what waits in its outbox for agents
-    on each other machine. `delay` is what is on its way to it although a router is at work, None if nothing is.
-    """
-
-    __slots__ = (
-        *("abroad", "agent", "delay", "dropped", "findings", "held", "home"),
-        *("malformed", "processing", "router", "unread"),
-    )
-
-    def __init__(self, agent: str, router: Holder | None, outbox: Outbox, inbox: list[Waiting], now: float) -> None:
-        self.agent = agent
-        self.router = router
-        self.home = ""
-        self.abroad: dict[str, int] = {}
-        self.delay: Delay | None = None
-        self.dropped = _waits(outbox, DROPPED, now)
-        self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))
-        self.processing = _waits(outbox, PROCESSING, now)
-        self.held = _waits(outbox, HELD, now)
-        self.malformed = _waits(outbox, MALFORMED, now)
-        self.unread = Waits([waiting.path for waiting in inbox], now)
-        self.findings: list[tuple[int, str]] = []
-        for state in STATES:
-            try:
-                with os.scandir(untrusted.real_directory(outbox.directory(state))) as entries:
-                    if state != READ:  # of past mail, which may be a million messages, not even the first
-                        next(entries, None)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                self.find(
-                    CRITICAL, f"{outbox.directory(state)} cannot be listed: {error.strerror}; mend or remove it"
-                )
-
-    def find(self, level: int, sentence: str) -> None:
-        self.findings.append((level, sentence))
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "agent": self.agent,
-            "router": self.router.pid if self.router else None,
-            "dropped": self.dropped.as_json(),
-            "processing": self.processing.as_json(),
-            "held": self.held.as_json(),
-            "malformed": self.malformed.as_json(),
-            "unread": self.unread.as_json(),
-            "level": LEVELS[max((level for level, _ in self.findings), default=HEALTHY)],
-            "findings": [sentence for _, sentence in self.findings],
-            **({"home": self.home} if self.home else {}),
-            **({"delay": self.delay.as_json()} if self.delay else {}),
-        }
-
-
-def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
-    """Return the router at work for the agent; a reader making a pass is none."""
-    found = holder(mailboxes.lock_file("router", agent))
-    return found if found and found.role == "router" else None
 
 
 def why(mailboxes: Mailboxes, place: Place) -> str | None:
@@ -111,7 +34,7 @@ def why(mailboxes: Mailboxes, place: Place) -> str | None:
         return there
     if place.state not in (DROPPED, PROCESSING) or not agent:
         return place.reason
-    if place.state == DROPPED and (trouble := _card_trouble(Policies(mailboxes), agent)):
+    if place.state == DROPPED and (trouble := _card_trouble(Policies(CardFiles(mailboxes)), agent)):
         return f"it waits, for {trouble}"
     if (router := router_of(mailboxes, agent)) is not None:
         late = delay_of(place.path, router)
@@ -124,10 +47,11 @@ def why(mailboxes: Mailboxes, place: Place) -> str | None:
 
 
 def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list[AgentHealth]:
-    """Return the health of each agent, with a finding for whatever a person should look at."""
+    """Return the health of each agent, with its findings; reads the disk and takes no lock."""
     now = time.time()
     reports = []
-    waiting, homes, policies = inboxes(mailboxes), Homes(mailboxes), Policies(mailboxes)
+    waiting, cards = inboxes(mailboxes), CardFiles(mailboxes)
+    homes, policies = Homes(mailboxes, cards), Policies(cards)
     late = delays(mailboxes)
     unmoved_s = idle_s(mailboxes) if late else 0.0
     for agent in agents:
@@ -170,20 +94,22 @@ def _card_trouble(policies: Policies, agent: str) -> str:
 
 
 def _judge_card(report: AgentHealth, policies: Policies, homes: Homes) -> None:
-    """Say what is wrong with the agent's card, and the command that repairs it."""
+    """Add a finding if the agent's card cannot be read or is damaged."""
     agent = report.agent
     if trouble := _card_trouble(policies, agent):
-        report.find(WARNING, f"its mail waits, for {trouble}")
+        report.add("card", NOTE, f"its mail waits, for {trouble}")
     elif damage := policies.damage(agent):
-        repair = f"its card is damaged ({damage}): `ai-bridge card edit {agent}` repairs it"
+        fix = f"ai-bridge card edit {agent}"
+        what = f"its card is damaged ({damage}): `{fix}` repairs it"
         if homes.of(agent) or not homes.are_shared():
-            report.find(WARNING, f"{repair}; until then its mail is held")
+            what += "; until then its mail is held"
         else:
-            report.find(WARNING, f"{repair}, then `ai-bridge init {agent}` where it is to live; its mail waits")
+            what += f", then `ai-bridge init {agent}` where it is to live; its mail waits"
+        report.add("card", NOTE, what, fix)
 
 
 def _note_abroad(report: AgentHealth, outbox: Outbox, homes: Homes) -> None:
-    """Count what waits for agents on other machines, which no router here will take."""
+    """Count in `report.abroad` what waits for agents on other machines, which no router here will take."""
     for name in outbox.visible(DROPPED):
         recipient = label(name)[1]
         if address.is_address(recipient) and (there := _machine_of(homes, recipient)):
@@ -191,61 +117,55 @@ def _note_abroad(report: AgentHealth, outbox: Outbox, homes: Homes) -> None:
 
 
 def _judge(report: AgentHealth, settings: Settings) -> None:
-    """Put what is not well into words: what, since when, and the command that mends it."""
+    """Add findings about the router, and about what waits in each place."""
     if report.router is None and not report.home:
-        report.find(
-            WARNING, f"no router: mail moves only when someone reads; `ai-collab start --agent {report.agent}`"
-        )
+        fix = f"ai-collab start --agent {report.agent}"
+        report.add("router", NOTE, "no router: mail moves only when someone reads", fix)
+    _judge_processing(report, settings)
+    _judge_outbox(report, settings)
+    if report.held.count:
+        fix = f"ai-bridge allow {report.agent}"
+        what = f"{report.held.count} held for a person's word, each with its reason beside it in .held"
+        report.add(".held", OK, f"{what}; to let all go on: `{fix}`", fix)
+    if report.malformed.count:
+        what = f"{report.malformed.count} malformed; each has its reason beside it in .malformed"
+        report.add(".malformed", NOTE, what)
+
+
+def _judge_processing(report: AgentHealth, settings: Settings) -> None:
+    """Add a finding if a claim is stuck."""
     if report.processing.oldest_s > settings.stuck_s:
-        report.find(
-            CRITICAL,
-            f"{report.processing.count} stuck in .processing for {age(report.processing.oldest_s)}; "
-            "a restarted router releases them: `ai-collab restart`",
-        )
+        fix = "ai-collab restart"
+        what = f"{report.processing.count} stuck in .processing for {times.age(report.processing.oldest_s)}"
+        report.add(".processing", WRONG, f"{what}; a restarted router releases them: `{fix}`", fix)
+
+
+def _judge_outbox(report: AgentHealth, settings: Settings) -> None:
+    """Add findings about what waits for other machines, and about mail that no router here picks up."""
     if report.abroad:
         waits = ", ".join(f"{count} for {there}" for there, count in sorted(report.abroad.items()))
-        report.find(HEALTHY, f"{waits} to take when it is there")
+        report.add("outbox", OK, f"{waits} to take when it is there")
     here = report.dropped.count - sum(report.abroad.values())
     if here and report.dropped.oldest_s > settings.stuck_s:
-        report.find(
-            CRITICAL,
-            f"{here} not picked up for {age(report.dropped.oldest_s)}; "
-            "start the recipients' routers: `ai-collab start`",
-        )
-    if report.held.count:
-        report.find(
-            HEALTHY,
-            f"{report.held.count} held for a person's word, each with its reason beside it in .held; "
-            f"to let all go on: `ai-bridge allow {report.agent}`",
-        )
-    if report.malformed.count:
-        report.find(WARNING, f"{report.malformed.count} malformed; each has its reason beside it in .malformed")
+        fix = "ai-collab start"
+        what = f"{here} not picked up for {times.age(report.dropped.oldest_s)}"
+        report.add("outbox", WRONG, f"{what}; start the recipients' routers: `{fix}`", fix)
 
 
 def _judge_delay(report: AgentHealth, unmoved_s: float, settings: Settings) -> None:
-    """Warn of a router that holds its lock and moves nothing; one that is busy with other mail moves that."""
+    """Add a finding about mail on its way: NOTE if its router moves nothing at all, OK if it moves other mail."""
     patience_s = min(max(_SWEEPS * settings.sweep_s, _STALLED_S), settings.stuck_s)
     if report.delay is None:
         return
     if min(report.delay.seconds, unmoved_s) >= patience_s:
-        report.find(WARNING, f"{report.delay}; `ai-collab restart` puts another in its place")
+        fix = "ai-collab restart"
+        report.add("router", NOTE, f"{report.delay}; `{fix}` puts another in its place", fix)
     else:
-        report.find(HEALTHY, str(report.delay))
+        report.add("router", OK, str(report.delay))
 
 
 def level(reports: list[AgentHealth]) -> int:
-    """Return the worst level found: 0 healthy, 1 warning, 2 critical; no agent at all is critical."""
+    """Return the worst level found; no agent at all is WRONG."""
     if not reports:
-        return CRITICAL
-    return max((found for report in reports for found, _ in report.findings), default=HEALTHY)
-
-
-def _waits(outbox: Outbox, state: str, now: float) -> Waits:
-    return Waits([outbox.file(state, name) for name in outbox.visible(state)], now)
-
-
-def _oldest_composed(outbox: Outbox, now: float) -> float:
-    """Return the age of the oldest dropped message by its ID: one that is claimed and given back keeps it."""
-    names = [name for name in outbox.visible(DROPPED) if message.is_own_id(label(name)[0])]
-    stamp = message.stamp_of(label(names[0])[0]) if names else ""
-    return round(max(0.0, now - timegm(strptime(stamp[:14], "%Y%m%d%H%M%S"))), 1) if stamp else 0.0
+        return WRONG
+    return worst(finding for report in reports for finding in report.findings)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from ai_bridge import install
-from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, mending
+from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.switches import read
 from ai_bridge.install import Registration
 
@@ -14,18 +14,18 @@ from ai_bridge.install import Registration
 def registration(one: Registration) -> Iterator[Finding]:
     """Look at one registration: its program, its approval, its hooks, its skill."""
     assert one.server is not None
-    mend = mending(one.client, one.scope)
+    fix = install_command(one.client, one.scope)
     if not os.access(one.server.command, os.X_OK):
-        yield Finding(one.client, "registered", WRONG, f"{one.server.command} is not there any more", mend)
+        yield Finding("registered", WRONG, f"{one.server.command} is not there any more", fix)
     else:
-        yield Finding(one.client, "registered", OK, f"for the {one.scope}: {one.server.command}")
+        yield Finding("registered", OK, f"for the {one.scope}: {one.server.command}")
     yield from _approval(one)
     if missing := [event for event in one.wanted_hooks if event not in one.hooks]:
-        yield Finding(one.client, "hooks", WRONG, f"none on {', '.join(missing)}", mend)
+        yield Finding("hooks", WRONG, f"none on {', '.join(missing)}", fix)
     else:
         yield _trust(one)
     if one.skill == "absent":
-        yield Finding(one.client, "skill", NOTE, "the advisor skill is not there", mend)
+        yield Finding("skill", NOTE, "the advisor skill is not there", fix)
 
 
 def _trust(one: Registration) -> Finding:
@@ -33,9 +33,9 @@ def _trust(one: Registration) -> Finding:
     trust = install.trust_states(one.client, one.scope)
     if waiting := [event for event, state in trust.items() if state != "trusted"]:
         found = f"Codex CLI passes over those it was not told to trust: {', '.join(waiting)}"
-        mend = f"{mending('codex', one.scope)} --trust-hooks"
-        return Finding("codex", "hooks", WRONG, f"{found} (or start codex once, and say that you trust them)", mend)
-    return Finding(one.client, "hooks", OK, ", ".join(one.hooks))
+        fix = f"{install_command('codex', one.scope)} --trust-hooks"
+        return Finding("hooks", WRONG, f"{found} (or start codex once, and say that you trust them)", fix)
+    return Finding("hooks", OK, ", ".join(one.hooks))
 
 
 def _approval(one: Registration) -> Iterator[Finding]:
@@ -45,10 +45,10 @@ def _approval(one: Registration) -> Iterator[Finding]:
     directory = os.path.dirname(one.files[-1].path if one.client != "claude" else one.files[1].path)
     directory = directory if one.client == "claude" else os.path.dirname(directory)
     if _APPROVED[one.client](directory):
-        yield Finding(one.client, "approved", OK, directory)
+        yield Finding("approved", OK, directory)
     else:
         found = f"{one.client} asks once, in {directory}, whether it may use what the project registers"
-        yield Finding(one.client, "approved", NOTE, found, f"cd {directory} && {one.client}")
+        yield Finding("approved", NOTE, found, f"cd {directory} && {one.client}")
 
 
 def _claude_approved(directory: str) -> bool:

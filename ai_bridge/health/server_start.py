@@ -9,7 +9,7 @@ import subprocess
 import time
 from typing import Any
 
-from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, mending
+from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.switches import at
 from ai_bridge.install import Registration
 
@@ -31,12 +31,12 @@ def started(one: Registration) -> Finding:
     try:
         tools = _tools(words, environment)
     except (OSError, ValueError) as trouble:
-        return Finding(one.client, "server", WRONG, f"{' '.join(words)}: {trouble}", " ".join(words))
+        return Finding("server", WRONG, f"{' '.join(words)}: {trouble}", " ".join(words))
     took_ms = (time.monotonic() - began) * 1000
     said = f"{len(tools)} tools after {took_ms:.0f} ms"
     if "peer_read" not in tools:
-        return Finding(one.client, "server", WRONG, f"{said}, and peer_read is not among them", mending(one.client))
-    return Finding(one.client, "server", OK if took_ms < SLOW_MS else NOTE, said)
+        return Finding("server", WRONG, f"{said}, and peer_read is not among them", install_command(one.client))
+    return Finding("server", OK if took_ms < SLOW_MS else NOTE, said)
 
 
 def _tools(words: list[str], environment: dict[str, str]) -> list[str]:

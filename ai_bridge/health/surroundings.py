@@ -1,12 +1,13 @@
-"""What the mailboxes lie on and how the other machines are: what a person should know of it, and what mends it."""
+"""What surrounds the mailboxes: their disk, a sync tool, other machines, clocks and links."""
 
 from __future__ import annotations
 
 import os
 import shlex
 
+from ai_bridge.agents import presence
 from ai_bridge.health import intrusions
-from ai_bridge.health.facts import NOTE, OK, WRONG, Fact
+from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, worst
 from ai_bridge.link import state as link_state
 from ai_bridge.machines import clocks, presence_pages, this_machine
 from ai_bridge.machines.syncthing import status
@@ -17,25 +18,30 @@ from ai_bridge.system import filesystems, untrusted
 from ai_bridge.system.directories import state_base
 
 
-def examine(where: Mailboxes, settings: Settings) -> list[Fact]:
-    """Return what is worth knowing; of mailboxes on one machine alone that is next to nothing."""
-    ignored = [Fact("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
+def examine(where: Mailboxes, settings: Settings) -> list[Finding]:
+    """Return what a person should know; mailboxes on one machine alone give few findings or none."""
+    ignored = [Finding("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
     around = [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
     return [*intrusions.examine(where), *ignored, *around, *_links(where)]
 
 
-def _disk(where: Mailboxes, settings: Settings) -> list[Fact]:
+def level(found: list[Finding]) -> int:
+    """Return the worst level of these findings, NOTE at most: mail still moves, whatever surrounds it."""
+    return min(worst(found), NOTE)
+
+
+def _disk(where: Mailboxes, settings: Settings) -> list[Finding]:
     found = []
     lies_on = filesystems.file_system(where.path)
     if lies_on.is_network:
         said = f"the mailboxes lie on {lies_on}: looked at every {settings.poll_s:g} s (setting poll_s)"
         if lies_on.type == "fuse.sshfs":
             said += "; mounted without `-o dir_cache=no` it shows others' mail only after 20 s"
-        found.append(Fact("share", OK, said))
+        found.append(Finding("share", OK, said))
     own = filesystems.file_system(_existing(state_base()))
     if own.is_network:
         said = f"the state directory {state_base()} lies on {own}, and its locks may not reach other machines"
-        found.append(Fact("state", WRONG, said, "export AI_BRIDGE_STATE=/var/tmp/ai-bridge-state"))
+        found.append(Finding("state", WRONG, said, "export AI_BRIDGE_STATE=/var/tmp/ai-bridge-state"))
     return found
 
 
@@ -46,41 +52,41 @@ def _existing(path: str) -> str:
     return path
 
 
-def _sync(where: Mailboxes) -> list[Fact]:
+def _sync(where: Mailboxes) -> list[Finding]:
     found = status.look(where)
     if found is not None:
-        facts = [Fact("sync", OK, str(found))] if not found.troubles else []
-        return facts + [Fact("sync", WRONG, trouble, "ai-bridge sync") for trouble in found.troubles]
+        well = [Finding("sync", OK, str(found))] if not found.troubles else []
+        return well + [Finding("sync", WRONG, trouble, "ai-bridge sync") for trouble in found.troubles]
     tool = filesystems.sync_tool(where.path)
     if not tool:
         return []
-    mend = "ai-bridge sync setup" if tool == "Syncthing" else ""
+    fix = "ai-bridge sync setup" if tool == "Syncthing" else ""
     said = f"{tool} keeps the mailboxes in step, and is not asked to hurry"
-    return [Fact("sync", NOTE if mend else OK, said, mend)]
+    return [Finding("sync", NOTE if fix else OK, said, fix)]
 
 
-def _machines(where: Mailboxes) -> list[Fact]:
+def _machines(where: Mailboxes) -> list[Finding]:
     """Name the other machines; one that is silent is no trouble: its mail waits."""
-    others = sorted(presence_pages.known(where) - {this_machine.here()})
+    others = sorted(presence.known_machines(where) - {this_machine.here()})
     if not others:
         return []
     fresh = presence_pages.fresh(where)
     told = ", ".join(f"{name} ({'there' if name in fresh else 'silent'})" for name in others)
-    return [Fact("machines", OK, f"this is {this_machine.here()}; others: {told}")]
+    return [Finding("machines", OK, f"this is {this_machine.here()}; others: {told}")]
 
 
-def _clocks(where: Mailboxes) -> list[Fact]:
+def _clocks(where: Mailboxes) -> list[Finding]:
     found = []
     for name, seconds in clocks.notable(where).items():
         if name == clocks.HERE:
             said = f"this machine's clock jumped by {seconds:+.0f} s within a day"
         else:
             said = f"the clock of {name} is about {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
-        found.append(Fact("clock", NOTE, f"{said}; no mail depends on it", "timedatectl set-ntp true"))
+        found.append(Finding("clock", NOTE, f"{said}; no mail depends on it", "timedatectl set-ntp true"))
     return found
 
 
-def _copies(where: Mailboxes) -> list[Fact]:
+def _copies(where: Mailboxes) -> list[Finding]:
     """Name cards and pages that two machines wrote: the tool kept both, and one is in force."""
     found = []
     for folder in (AGENTS, presence_pages.FOLDER):
@@ -89,19 +95,19 @@ def _copies(where: Mailboxes) -> list[Fact]:
             if conflicts.original(name):
                 path = os.path.join(directory, name)
                 said = f"{path} is a conflict copy of {conflicts.original(name)}, which is in force"
-                found.append(Fact("copy", NOTE, said, f"rm {shlex.quote(path)}"))
+                found.append(Finding("copy", NOTE, said, f"rm {shlex.quote(path)}"))
     return found
 
 
-def _links(where: Mailboxes) -> list[Fact]:
+def _links(where: Mailboxes) -> list[Finding]:
     found = []
     for one in link_state.state(where):
         what, place = f"link {one.link.team}", one.link.shown_url
         if one.connected:
             waits = f"{one.to_send} to send, {one.sent or 0} sent and not taken, {one.to_receive or 0} to receive"
-            found.append(Fact(what, OK, f"connected to {place} since {one.since}; {waits}"))
+            found.append(Finding(what, OK, f"connected to {place} since {one.since}; {waits}"))
         else:
             said = f"not connected to {place}: {one.trouble or 'it is just starting'}; {one.to_send} to send"
-            found.append(Fact(what, WRONG, said, "ai-bridge link"))
-        found += [Fact(what, NOTE, note) for note in one.notes]
+            found.append(Finding(what, WRONG, said, "ai-bridge link"))
+        found += [Finding(what, NOTE, note) for note in one.notes]
     return found

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from ai_bridge.health.finding import NOTE, WRONG, Finding, mending
+from ai_bridge.health.finding import NOTE, WRONG, Finding, install_command
 from ai_bridge.install import Registration
 from ai_bridge.mailboxes import tree
 from ai_bridge.message.address import is_address
@@ -23,16 +23,16 @@ def switches(one: Registration) -> Iterator[Finding]:
     documents = [document for file in one.files[1:] if (document := read(file.path))]
     for is_off, words in _OFF[one.client]:
         if any(is_off(document) for document in documents):
-            yield Finding(one.client, "switch", WRONG, f"{words} ({path}, or beside it)", f"$EDITOR {path}")
+            yield Finding("switch", WRONG, f"{words} ({path}, or beside it)", f"$EDITOR {path}")
     where, agent = one.server.env.get("AI_BRIDGE_MAILBOXES"), one.server.env.get("AI_BRIDGE_AGENT")
     if where is not None and not tree.is_mailboxes(where):
-        mend = f"ai-bridge init --mailboxes {where}"
-        yield Finding(one.client, "mailboxes", WRONG, f"it names {where}, where there are no mailboxes", mend)
+        fix = f"ai-bridge init --mailboxes {where}"
+        yield Finding("mailboxes", WRONG, f"it names {where}, where there are no mailboxes", fix)
     if agent is not None and not is_address(agent):
-        yield Finding(one.client, "agent", WRONG, f"{agent} is no address", mending(one.client, one.scope))
+        yield Finding("agent", WRONG, f"{agent} is no address", install_command(one.client, one.scope))
     elif not one.current and one.skill == "ours" and set(one.hooks) == set(one.wanted_hooks):
-        found = f"not as install writes it now; {mending(one.client, one.scope)} --dry-run shows the difference"
-        yield Finding(one.client, "current", NOTE, found, mending(one.client, one.scope))
+        fix = install_command(one.client, one.scope)
+        yield Finding("current", NOTE, f"not as install writes it now; {fix} --dry-run shows the difference", fix)
 
 
 def read(path: str) -> dict[str, Any]:

@@ -10,10 +10,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
-from ai_bridge.system import durable
+from ai_bridge.system import durable, state_files
 from ai_bridge.system.locks import Lock
 
 # Seconds that a writer may be waited for, and that SQLite waits for what others do to the file.
@@ -123,7 +123,7 @@ class Cache:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """Open the database, which must be there, for the length of a block."""
-        address = f"{Path(self._path).as_uri()}?mode=rw"
+        address = f"file:{quote(self._path)}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S)) as connection:
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
@@ -147,9 +147,8 @@ class Cache:
                     connection.executescript(self._schema)
         return True
 
-    def _identity(self) -> tuple[int, int, int] | None:
+    def _identity(self) -> state_files.Mark | None:
         try:
-            found = os.stat(self._path)
+            return state_files.mark(self._path)
         except OSError:
             return None
-        return found.st_ino, found.st_size, found.st_mtime_ns

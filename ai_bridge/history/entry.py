@@ -7,10 +7,10 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import NamedTuple
 
-from ai_bridge.decisions.votes import RULE_HEADER, RULES
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, label
 from ai_bridge.message import address, headers, message
+from ai_bridge.message.votes import RULE_HEADER, RULES
 from ai_bridge.system import untrusted
 
 # In the order of a message's way: what moves on while one looks is met again.

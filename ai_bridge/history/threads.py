@@ -6,10 +6,12 @@ An agent's message that answers nothing has no `Hops` and counts as 0; a person'
 import os
 
 from ai_bridge.errors import Malformed
+from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD, file_name
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
 from ai_bridge.message.message import Message, format_message, is_id, is_own_id, parse
+from ai_bridge.message.reference import View
 from ai_bridge.system import untrusted
 
 HEADER = "Hops"
@@ -72,6 +74,12 @@ def of(mailboxes: Mailboxes, message: Message) -> int:
         message = original
         least = max(least, answers + _claimed(message))
     return max(answers, least) if known is None else answers + known
+
+
+def reply_headers(mailboxes: Mailboxes, id_: str, view: View | None = None) -> tuple[str, str, int]:
+    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message; raises what `trace.find` does."""
+    original = trace.find(mailboxes, id_, view)[0].load()
+    return original.id, original.thread or original.id, of(mailboxes, original) + 1
 
 
 def _claimed(message: Message) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 
 from ai_bridge import clients
-from ai_bridge.decisions.votes import RULE_HEADER
 from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes.attachments import paths_of
 from ai_bridge.mailboxes.outbox import Outbox
-from ai_bridge.mailboxes.trace import is_notice
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.message.context import attachments
+from ai_bridge.message.address import is_notice
 from ai_bridge.message.message import Message, stamp_of
+from ai_bridge.message.votes import RULE_HEADER
 from ai_bridge.text import counted, printable, shorten
 
 AUTO, MANUAL, PEEK = "auto", "manual", "peek"
@@ -148,7 +148,7 @@ def origin(sender: str, message: Message) -> str:
 
 def shown_headers(outbox: Outbox, message: Message) -> list[str]:
     """Return the lines of the headers worth showing, and of the files here that are attached."""
-    attached = [f"Attached: {printable(path)}" for path in attachments(outbox, message)]
+    attached = [f"Attached: {printable(path)}" for path in paths_of(outbox, message)]
     lines = [f"{name}: {value}" for name in _SHOWN_HEADERS if (value := _shown(name, message))]
     return [*lines, *([_HOW_TO_VOTE] if message.get(RULE_HEADER) else []), *attached]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from ai_bridge.mailboxes.unread import Waiting
@@ -31,20 +30,24 @@ class Hand:
         self.then = then
         self.is_settled = False
 
-    def settle(self, taken: bool) -> None:
-        """Acknowledge the messages if the reply was taken; then let others read."""
+    def settle(self, taken: bool) -> list[str]:
+        """Acknowledge the messages if the reply was taken; then let others read.
+
+        Returns a sentence for each message that the disk refused to move: it stays unread and is shown again.
+        """
         try:
-            for one in self.shown if taken else []:
-                _acknowledge(one)
+            refused = [sentence for one in self.shown if taken and (sentence := _acknowledge(one))]
             self.then(taken)
         finally:
             if self.lock is not None:
                 self.lock.release()
+        return refused
 
 
-def _acknowledge(one: Waiting) -> None:
-    """Acknowledge a message that was shown; where the disk refuses, it is shown again."""
+def _acknowledge(one: Waiting) -> str:
+    """Acknowledge a message that was shown; returns why not, or ''."""
     try:
         one.acknowledge()
     except OSError as error:
-        print(f"not acknowledged: {printable(one.path)}: {error.strerror}", file=sys.stderr)
+        return f"not acknowledged: {printable(one.path)}: {error.strerror}"
+    return ""

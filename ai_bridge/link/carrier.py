@@ -15,17 +15,17 @@ from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.link import config
 from ai_bridge.link.broker.connection import Server
 from ai_bridge.link.config import Link
-from ai_bridge.link.flows import Flows, log
+from ai_bridge.link.flows import Flows
 from ai_bridge.link.state import LOCK, Report
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.message import message
-from ai_bridge.router.log import LOGGER
+from ai_bridge.router.log import LOGGER, log_step
 from ai_bridge.router.recover import recover
 from ai_bridge.settings import Settings
+from ai_bridge.system import times
 from ai_bridge.system.locks import Lock
 from ai_bridge.system.signals import signals_blocked
-from ai_bridge.text import stamp
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 # A connection that held so long was a good one: the next pause is a short one again.
@@ -109,7 +109,7 @@ class Carrier:
         try:
             self._flows.outgoing.look()
             for step in recover(self._flows.outgoing, counted=False):
-                log(step)
+                log_step(step, "link: ")
             self._flows.incoming.adopt()
         except (BridgeError, OSError) as trouble:
             LOGGER.error("recovery of the link failed: %s", trouble)
@@ -151,7 +151,7 @@ class Carrier:
     async def _session(self, server: Server) -> None:
         """Run all flows until one fails, the connection is lost, or the link is over; raises why."""
         flows = [*self._flows.all(server), self._tell()]
-        self._report.say(since=stamp(time.time()), trouble="")
+        self._report.say(since=times.format_utc(time.time()), trouble="")
         tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(flow) for flow in (*flows, self._ended.wait())]
         try:
             done, _ = await asyncio.wait([*tasks, server.lost], return_when=asyncio.FIRST_COMPLETED)

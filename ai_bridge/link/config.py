@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, state_files, untrusted
 
 _FOLDER = "links"
 _ENDING = ".json"
@@ -117,9 +117,8 @@ def store(mailboxes: Mailboxes, link: Link) -> None:
             what=f"these mailboxes are linked to {before.shown_url} as {before.team}: `ai-bridge link --remove` first"
         )
     path = link.file(mailboxes, _ENDING)
-    durable.make_directory(os.path.dirname(path))
     said = {field: getattr(link, field) for field in _FIELDS}
-    durable.replace_own(path, json.dumps(said).encode())
+    state_files.remember(path, json.dumps(said).encode())
 
 
 def remove(mailboxes: Mailboxes, link: Link) -> None:

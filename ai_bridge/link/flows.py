@@ -26,7 +26,7 @@ from ai_bridge.link.remote_agents import Book
 from ai_bridge.link.upkeep import Upkeep
 from ai_bridge.mailboxes.outbox import DIRECTORIES, DROPPED, MALFORMED, READ, Outbox
 from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
-from ai_bridge.router.log import LOGGER
+from ai_bridge.router.log import LOGGER, log_step
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
 
@@ -93,14 +93,14 @@ class Flows:
             if step.verb in ("leave", "retry"):
                 self._again_soon()
             else:
-                log(step)
+                log_step(step, "link: ")
 
     async def _send_batch(self, server: Server, parcels: list[Parcel]) -> None:
         """Publish a batch and deliver what the stream took; raises `Trouble` where it did not take all."""
         troubles = await self._published(server, parcels)
         for parcel, trouble in zip(parcels, troubles, strict=True):
             if trouble is None:
-                log(self.outgoing.accepted(parcel))
+                log_step(self.outgoing.accepted(parcel), "link: ")
         left = [parcel for parcel, trouble in zip(parcels, troubles, strict=True) if trouble is not None]
         self.outgoing.give_back(left)
         if left:
@@ -256,10 +256,3 @@ class Flows:
         if sentence not in self._said:
             LOGGER.log(level, "%s", sentence)
         self._said.add(sentence)
-
-
-def log(step: Step) -> None:
-    fields = {"verb": step.verb, "sender": step.outbox.owner, "file": step.name, "why": step.why}
-    text = f"link: {step.verb} {step.outbox.owner}/{step.name}" + (f": {step.why}" if step.why else "")
-    level = logging.WARNING if step.verb in ("reject", "hold", "release") else logging.INFO
-    LOGGER.log(level, "%s", text, extra=fields)

@@ -20,7 +20,7 @@ from ai_bridge.router.route import Router
 from ai_bridge.router.set_aside import take_back
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import state_files, untrusted
 
 # Messages published at once.
 _BATCH = 200
@@ -219,5 +219,4 @@ class _Returned:
         """Count one more, on the disk first: it is the thousand latest that are remembered."""
         self._times[name] = self._times.pop(name, 0) + 1
         self._times = dict(list(self._times.items())[-1000:])
-        durable.make_directory(os.path.dirname(self._path))
-        durable.replace_own(self._path, json.dumps(self._times).encode("ascii"))
+        state_files.remember(self._path, json.dumps(self._times).encode("ascii"))

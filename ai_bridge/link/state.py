@@ -1,17 +1,16 @@
 """How a link stands, for whoever asks: said by the process that carries it, in a file of the state directory."""
 
 import json
-import os
 from contextlib import suppress
 
 from ai_bridge.agents import cards, other_teams
-from ai_bridge.errors import BridgeError, Malformed
+from ai_bridge.errors import BridgeError
 from ai_bridge.link import arrived, config
 from ai_bridge.link.config import Link
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, label
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import state_files
 from ai_bridge.system.locks import Holder, holder
 
 LOCK = "link"
@@ -124,8 +123,8 @@ def _waiting(mailboxes: Mailboxes, others: set[str]) -> int:
 
 
 def _said(path: str) -> dict[str, object]:
-    with suppress(OSError, Malformed, ValueError, RecursionError):
-        found = json.loads(untrusted.read_file(path, _BYTES))
+    with suppress(ValueError, RecursionError):
+        found = json.loads(state_files.recall(path, _BYTES))
         if isinstance(found, dict):
             return found
     return {}
@@ -144,5 +143,4 @@ class Report:
         if said == self._said:
             return
         self._said = said
-        durable.make_directory(os.path.dirname(self._path))
-        durable.replace_own(self._path, json.dumps(said).encode(), flush=False)
+        state_files.remember(self._path, json.dumps(said).encode(), flush=False)

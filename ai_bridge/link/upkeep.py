@@ -13,7 +13,7 @@ from ai_bridge.link.broker.connection import Server
 from ai_bridge.link.outgoing import Outgoing
 from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.router.log import LOGGER
-from ai_bridge.text import stamp
+from ai_bridge.system import times
 
 # Messages asked for at once.
 _PORTION = 500
@@ -69,7 +69,7 @@ class Upkeep:
             return
         (refusal,) = await server.publish(wire.MAIL, [(parcel.subject, parcel.raw, parcel.headers)])
         if refusal is None:
-            self._note(key_of(outbox.owner, name), f"it was sent again at {stamp(time.time())}")
+            self._note(key_of(outbox.owner, name), f"it was sent again at {times.format_utc(time.time())}")
 
     def _is_lost(self, key: str, is_held: bool | None) -> bool:
         if is_held is None:

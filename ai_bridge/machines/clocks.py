@@ -7,13 +7,12 @@ is the difference of the clocks, give or take the way. A clock that jumps is kno
 from __future__ import annotations
 
 import json
-import os
 import time
 from contextlib import suppress
 
 from ai_bridge.machines import presence_pages
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.system import durable
+from ai_bridge.system import state_files
 
 # Seconds: a page may be that long on its way, and that much is no jump.
 TOLERANCE_S, _JUMP_S = 30.0, 2.0
@@ -74,5 +73,4 @@ def _save(mailboxes: Mailboxes, found: dict[str, float]) -> None:
     path, now = mailboxes.state_file(_FILE), time.time()
     said = _load(mailboxes) | {name: (seconds, now) for name, seconds in found.items()}
     with suppress(OSError):
-        durable.make_directory(os.path.dirname(path))
-        durable.replace_own(path, json.dumps(said).encode(), flush=False)
+        state_files.remember(path, json.dumps(said).encode(), flush=False)

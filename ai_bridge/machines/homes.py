@@ -6,15 +6,14 @@ person's word where that machine is gone; each time the epoch grows by one, and 
 a lower epoch is an old one that a sync tool brought back.
 """
 
-import os
-
-from ai_bridge.agents.policy import CARD_BYTES, ENDING, Policies
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.home_lines import FIRST, Claim, number, parsed
-from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.mailboxes import card_files
+from ai_bridge.mailboxes.card_files import CardFile, CardFiles
+from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable, filesystems, untrusted
+from ai_bridge.system import durable, filesystems, state_files, untrusted
 
 FOLDER = "homes"
 # The agents this machine asks for.
@@ -23,8 +22,6 @@ WANTED = "wanted"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    Mark = tuple[int, int, int]
 
 
 class LivesElsewhere(BridgeError):
@@ -77,15 +74,15 @@ class NobodyHere(BridgeError):
 
 
 class Homes:
-    """Where each agent lives; a card is read when it has changed."""
+    """Where each agent lives, as its card says; a card is read when it has changed."""
 
     __slots__ = ("_cards", "_mailboxes", "_shared", "stale")
 
-    def __init__(self, mailboxes: Mailboxes) -> None:
+    def __init__(self, mailboxes: Mailboxes, cards: CardFiles | None = None) -> None:
         self._mailboxes = mailboxes
         # The agents whose card says less than this machine, which wrote it or is to write it, knows.
         self.stale: set[str] = set()
-        self._cards: dict[str, tuple[Mark, Claim]] = {}
+        self._cards = cards or CardFiles(mailboxes)
         self._shared: bool | None = None
 
     def look(self, agents: "Iterable[str]") -> list[str]:
@@ -143,7 +140,7 @@ class Homes:
 
     def _nowhere(self, agent: str) -> LivesNowhere:
         try:
-            damage = Policies(self._mailboxes).damage(agent)
+            damage = self._cards.card_of(agent).meaning(CardFile.damage)
         except OSError:
             damage = ""
         return HomeLost(agent=agent, damage=damage) if damage else LivesNowhere(agent=agent)
@@ -189,18 +186,16 @@ class Homes:
             return None
 
     def _card(self, agent: str) -> Claim:
-        path = os.path.join(self._mailboxes.path, AGENTS, agent + ENDING)
         try:
-            found = os.lstat(path)
-            mark = (found.st_ino, found.st_size, found.st_mtime_ns)
-            known = self._cards.get(agent)
-            if known is None or known[0] != mark:
-                known = self._cards[agent] = (mark, parsed(untrusted.read_start(path, CARD_BYTES)))
-        except (FileNotFoundError, Malformed):
+            return self._cards.card_of(agent).meaning(_claim)
+        except FileNotFoundError:
             return Claim()
         except OSError as error:
-            raise disk_error(path, error) from None
-        return known[1]
+            raise disk_error(card_files.path_of(self._mailboxes, agent), error) from None
+
+
+def _claim(card: CardFile) -> Claim:
+    return parsed(card.raw)
 
 
 # --- what this machine has heard of ---------------------------------------------------------------------
@@ -228,8 +223,7 @@ def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
     """Note an epoch; raises `DiskError`."""
     path = mailboxes.state_file(FOLDER, agent)
     try:
-        durable.make_directory(os.path.dirname(path))
-        durable.replace_own(path, f"{said.epoch} {said.home}\n".encode())
+        state_files.remember(path, f"{said.epoch} {said.home}\n".encode())
     except OSError as error:
         raise disk_error(path, error) from None
 

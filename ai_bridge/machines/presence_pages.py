@@ -5,13 +5,12 @@ Whether a page is fresh is judged by the changes seen here, never by comparing t
 
 import os
 import time
-from calendar import timegm
 from contextlib import suppress
 
 from ai_bridge.errors import Malformed
 from ai_bridge.machines import this_machine
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, front_matter, state_files, times, untrusted
 
 FOLDER = "presence"
 HEARTBEAT_S = 25.0
@@ -24,20 +23,12 @@ _PAGE_BYTES = 1_048_576
 _parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
 
 
-def known(mailboxes: Mailboxes) -> set[str]:
-    """Return the IDs of all machines that are known of: this one, those with a page, and those agents live on."""
-    from ai_bridge.agents import address_book
-
-    homes = {card.get("home") for card in address_book.load_all(mailboxes).values()}
-    return {one for one in homes if this_machine.is_home(one)} | {this_machine.here(), *pages(mailboxes)}
-
-
 def fresh(mailboxes: Mailboxes) -> set[str]:
     """Return the other machines whose page changed a short while ago, as seen here."""
     found = set()
     for name in pages(mailboxes):
         raw, said = read_page(mailboxes, name)
-        if raw and is_fresh(mailboxes, name, raw, seconds(said.get("at"))):
+        if raw and is_fresh(mailboxes, name, raw, times.parse_utc(said.get("at"))):
             found.add(name)
     return found
 
@@ -47,7 +38,7 @@ def stated(mailboxes: Mailboxes) -> dict[str, tuple[str, float]]:
     found = {}
     for name in pages(mailboxes):
         said = read_page(mailboxes, name)[1]
-        found[name] = (str(said.get("at")), seconds(said.get("at")))
+        found[name] = (str(said.get("at")), times.parse_utc(said.get("at")))
     return found
 
 
@@ -60,7 +51,7 @@ def asked(mailboxes: Mailboxes) -> dict[str, str]:
     for name in pages(mailboxes):
         raw, said = read_page(mailboxes, name)
         agents = _asked_by(said)
-        if agents and is_fresh(mailboxes, name, raw, seconds(said.get("at"))):
+        if agents and is_fresh(mailboxes, name, raw, times.parse_utc(said.get("at"))):
             for agent in agents:
                 found.setdefault(agent, name)
     return found
@@ -92,8 +83,6 @@ def read_page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]
 
 
 def _said(raw: bytes) -> dict[str, object]:
-    from ai_bridge.system import front_matter  # YAML is met only where there is another machine
-
     try:
         return front_matter.parse(raw)[0]
     except ValueError:
@@ -113,14 +102,10 @@ def is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool
     import hashlib
 
     memory, digest = mailboxes.state_file("seen", name), hashlib.sha256(raw).hexdigest().encode()
-    try:
-        known = untrusted.read_file(memory, 256)
-    except (OSError, Malformed):
-        known = b""
+    known = state_files.recall(memory, 256)
     if known != digest:
         with suppress(OSError):
-            durable.make_directory(os.path.dirname(memory))
-            durable.replace_own(memory, digest, flush=False)
+            state_files.remember(memory, digest, flush=False)
             if not known:
                 durable.set_written(memory, int(min(stated, time.time()) * 1_000_000_000))
     return 0 <= time.time() - (modified(memory) or stated) < OFFLINE_S
@@ -130,12 +115,4 @@ def modified(path: str) -> float:
     try:
         return os.stat(path).st_mtime
     except OSError:
-        return 0.0
-
-
-def seconds(text: object) -> float:
-    """Return the seconds since the epoch of an RFC 3339 time in UTC, 0 where it is none."""
-    try:
-        return float(timegm(time.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")))
-    except ValueError:
         return 0.0

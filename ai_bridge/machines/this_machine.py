@@ -7,7 +7,7 @@ for each: which is whose tells the system's own machine ID, where there is one.
 import os
 
 from ai_bridge.message import address
-from ai_bridge.system import durable
+from ai_bridge.system import durable, state_files
 from ai_bridge.system.directories import state_base
 
 _FILE = "home"
@@ -16,7 +16,7 @@ _LABEL = 20
 _RANDOM = 8
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
-Mark = tuple[int, int, int] | None
+Mark = state_files.Mark | None
 
 # By its file: what tells when that changes, and the ID. A process keeps its ID where the file is removed under it.
 _known: dict[str, tuple[Mark, str]] = {}
@@ -38,10 +38,9 @@ def here() -> str:
 
 def _mark(path: str) -> Mark:
     try:
-        found = os.stat(path)
+        return state_files.mark(path)
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _read_or_make(path: str, before: str) -> str:

@@ -7,21 +7,23 @@ import hashlib
 import os
 import re
 
-from ai_bridge.errors import BridgeError, NotAFile, disk_error
+from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import context
+from ai_bridge.message.context import WANTED
+from ai_bridge.message.message import Message
+from ai_bridge.settings import Settings
 from ai_bridge.system import durable, untrusted
+from ai_bridge.system.untrusted import NotAFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 LARGEST_BYTES = 1_000_000_000  # the most that max_attachment_bytes can be
 
-_PLAIN_ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}")
 _NAME = re.compile(r"([0-9a-f]{64})(?:\.[A-Za-z0-9]{1,8})?")
-# Fewer than eight digits are as likely to be mistyped as meant.
-_WANTED = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})", re.IGNORECASE)
 
 
 class NoSuchAttachment(BridgeError):
@@ -36,20 +38,30 @@ class AlteredAttachment(BridgeError):
     sentence = "{path} no longer holds what was attached: remove it, and have its sender send it again"
 
 
-def digest(raw: bytes) -> str:
-    """Return the SHA-256 of a content, in hexadecimal."""
-    return hashlib.sha256(raw).hexdigest()
+def with_context(
+    outbox: Outbox,
+    body: str,
+    references: "Iterable[str]",
+    settings: Settings,
+    folder: str | None = None,
+    by_model: bool = False,
+) -> tuple[str, str]:
+    """Return the body with an excerpt for each of `references`, and the value of the header `Context`.
+
+    What does not fit is attached, durably. `folder` is the project folder, if not that of the working directory.
+    It changes the disk. Raises what `context.prepare` and `store` do.
+    """
+    prepared = context.prepare(body, references, settings, folder, by_model)
+    store(outbox, prepared.attached)
+    return prepared.body, prepared.header
 
 
-def file_name(hash_: str, path: str) -> str:
-    """Return the name of an attachment: the hash of its content, and the ending of its file where that is plain."""
-    ending = os.path.splitext(path)[1]
-    return hash_ + (ending if _PLAIN_ENDING.fullmatch(ending) else "")
-
-
-def is_hash(text: str) -> bool:
-    """Tell whether `text` may be asked for: a whole hash, or at least the first eight digits of one."""
-    return _WANTED.fullmatch(text) is not None
+def paths_of(outbox: Outbox, message: Message) -> list[str]:
+    """Return the paths of a message's attachments in its sender's outbox, as far as they are on this machine."""
+    told = context.entries(message.get(context.HEADER) or "")
+    names = [context.file_name(one.sha256, one.path) for one in told if one.sha256]
+    paths = [os.path.join(outbox.attached, name) for name in dict.fromkeys(names)][: context.MAX_REFERENCES]
+    return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
 
 
 def store(outbox: Outbox, contents: "Mapping[str, bytes]") -> None:
@@ -111,7 +123,7 @@ def find(mailboxes: Mailboxes, text: str) -> str:
 
 def _named(mailboxes: Mailboxes, text: str) -> dict[str, list[str]]:
     """Return the paths of all attachments that `text` may mean, by their hashes."""
-    wanted = _WANTED.fullmatch(text)
+    wanted = WANTED.fullmatch(text)
     found: dict[str, list[str]] = {}
     for outbox in mailboxes.outboxes() if wanted else []:
         for name in sorted(untrusted.listed(outbox.attached)):

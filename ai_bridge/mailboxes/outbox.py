@@ -6,9 +6,9 @@ The table is that of docs/format.md; a move is one rename that never replaces a 
 import os
 import stat
 
-from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import changes
 from ai_bridge.message import message
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, times, untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Outbox:
             if states[1] not in (UNREAD, READ) or not durable.move_onto_reservation(source, target):
                 raise
             moved = True
-        nudge.note(os.path.dirname(self.path), source, target)
+        changes.report(os.path.dirname(self.path), source, target)
         return moved
 
     def release(self, name: str) -> str:
@@ -219,12 +219,9 @@ def label(name: str) -> tuple[str, str]:
 
 def written(path: str) -> str:
     """Return a file's time of writing in the form of `message.stamp_of`, '' where there is no file."""
-    import time
-
     try:
         nanoseconds = os.lstat(path).st_mtime_ns
     except OSError:
         return ""
     # Whoever writes a file may give it any time: those beyond our calendar count as its ends.
-    seconds, rest = divmod(min(max(nanoseconds, 0), _LAST_NS), 1_000_000_000)
-    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest // 1000:06d}"
+    return times.format_stamp(min(max(nanoseconds, 0), _LAST_NS))

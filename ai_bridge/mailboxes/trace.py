@@ -2,8 +2,7 @@
 
 import os
 
-from ai_bridge.errors import CannotRestore, Malformed, NameTaken, NoSuchMessage
-from ai_bridge.history import threads
+from ai_bridge.errors import Malformed, NoSuchMessage
 from ai_bridge.mailboxes.outbox import (
     DROPPED,
     HELD,
@@ -21,12 +20,10 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, message, reference
 from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
-from ai_bridge.system import durable, untrusted
-from ai_bridge.text import stamp
+from ai_bridge.system import times, untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import TypeVar
 
     Moved = TypeVar("Moved")
@@ -58,7 +55,7 @@ class Place:
             changed = os.lstat(self.path).st_ctime
         except OSError:
             return ""
-        return stamp(changed)
+        return times.format_utc(changed)
 
     @property
     def reason(self) -> str | None:
@@ -191,50 +188,3 @@ def _by_content(outbox: Outbox, id_: str) -> list[Place]:
                 place.id, place.recipient = found.id, ", ".join(found.recipients)
                 places.append(place)
     return places
-
-
-def restore(mailboxes: Mailboxes, id_: str, view: View | None = None) -> list[Place]:
-    """Put a read message back to unread, a malformed one back where it was dropped, durably; returns the places.
-
-    Raises what `find` does, or `CannotRestore`. A malformed file that has not been mended is rejected again.
-    """
-    places = find(mailboxes, id_, view)
-    restorable = [place for place in places if place.state in (READ, MALFORMED)]
-    if not restorable:
-        raise CannotRestore(id=id_, state=places[0].state)
-    for place in restorable:
-        _put_back(place)
-        before, place.state = place.state, UNREAD if place.state == READ else DROPPED
-        place.outbox.flush(place.state, before)
-    return restorable
-
-
-def _put_back(place: Place) -> None:
-    try:
-        without_reason(place, lambda: place.outbox.move(f"restore {place.state}", place.name))
-    except FileExistsError:
-        raise NameTaken(name=place.name, state=UNREAD if place.state == READ else DROPPED) from None
-
-
-def without_reason(place: Place, move: "Callable[[], Moved]") -> "Moved":
-    """Make a move; a reason goes first, for a router may write a new one as soon as the file is back."""
-    reason = place.reason
-    if reason is not None:
-        durable.remove(place.path + REASON)
-    try:
-        return move()
-    except OSError:
-        if reason is not None:
-            durable.replace_own(place.path + REASON, f"{reason}\n".encode())
-        raise
-
-
-def reply_headers(mailboxes: Mailboxes, id_: str, view: View | None = None) -> tuple[str, str, int]:
-    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message; raises what `find` does."""
-    original = find(mailboxes, id_, view)[0].load()
-    return original.id, original.thread or original.id, threads.of(mailboxes, original) + 1
-
-
-def is_notice(sender: str) -> bool:
-    """Tell whether mail from `sender` is an automatic notice, which nobody answers."""
-    return sender == address.POSTMASTER

@@ -2,22 +2,13 @@
 
 import os
 
-from ai_bridge.errors import (
-    BridgeError,
-    Malformed,
-    NoAgents,
-    NoMailboxes,
-    NotMailboxes,
-    ReservedAddress,
-    UnknownAgent,
-    disk_error,
-)
+from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.mailboxes import adoption
 from ai_bridge.mailboxes.outbox import SUFFIX, Outbox
 from ai_bridge.message import address
 from ai_bridge.system import durable, filesystems, untrusted
-from ai_bridge.system.directories import memory_of, state_base, user_base
-from ai_bridge.system.paths import upwards
+from ai_bridge.system.directories import memory_of, state_base
+from ai_bridge.text import hint
 
 README = "README.md"
 # What a tree holds that nothing in it obeys: a project may commit these.
@@ -27,8 +18,31 @@ AGENTS = "agents"
 _OWN = (AGENTS, "allowed", "presence")
 _TITLE = b"# Mailboxes"
 _TITLE_BYTES = 64
-# The second is where the older system kept its outboxes.
-_FOLDERS = ("mailboxes", ".server")
+
+
+class NotMailboxes(BridgeError):
+    sentence = (
+        "{path} is not a mailboxes directory (no README.md and no outbox in it): "
+        "if it is a share, mount it; if it is new, run `ai-bridge init --mailboxes {path}`"
+    )
+    for_model = (
+        "{path} is not a mailboxes directory: tell your user to mount it, if it is a share, "
+        "or to run `ai-bridge init --mailboxes {path}`"
+    )
+
+
+class NoAgents(BridgeError):
+    sentence = "{path} has no agents yet: run `ai-bridge init`"
+    for_model = "{path} has no agents yet: tell your user to run `ai-bridge init`"
+
+
+class UnknownAgent(BridgeError):
+    sentence = "there is no agent {address}{hint}; known: {known} (add one with `ai-bridge init {address}`)"
+    for_model = "there is no agent {address}{hint}; known: {known} (peer_list() tells more of them)"
+
+
+class ReservedAddress(BridgeError):
+    sentence = "{address} only writes notices: it reads no mail and nobody sends in its name"
 
 
 class Mailboxes:
@@ -155,7 +169,7 @@ class Mailboxes:
             return
         if not agents:
             raise NoAgents(path=self.path)
-        if not (suggestion := address.hint(name, agents)):
+        if not (suggestion := hint(name, agents)):
             address.checked(name)
         raise UnknownAgent(address=name, hint=suggestion, known=", ".join(agents))
 
@@ -190,62 +204,3 @@ def is_mailboxes(path: str) -> bool:
     except (OSError, Malformed):
         return False
     return start.split(b"\n")[0].strip() == _TITLE
-
-
-def user_wide() -> str:
-    """Return the path of the user's own mailboxes, used where no project has any."""
-    return os.path.join(user_base("XDG_DATA_HOME", ".local", "share"), "ai-bridge", "mailboxes")
-
-
-def find(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Mailboxes:
-    """Return the mailboxes: as chosen, by `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
-
-    Those that are named are trusted by this process; those that are found must be adopted, unless the caller is
-    `only_to_look`. If a client started the process, a name may be the project's own word: then what lies in the
-    project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or `NotAdopted`.
-    """
-    if chosen == "":
-        raise BridgeError(what="--mailboxes names nothing: give the directory's path")
-    given = named(chosen)
-    path = given or _found()
-    where = Mailboxes(path).settle()
-    if by_client and (not os.path.isabs(path) or adoption.is_in_project(path)):
-        is_trusted = adoption.is_adopted(path)
-    else:
-        is_trusted = given is not None or is_adopted(path)
-    if not (is_trusted or only_to_look):
-        raise adoption.NotAdopted(path=where.path)
-    return where
-
-
-def named(chosen: str | None) -> str | None:
-    """Return the path that an option or `AI_BRIDGE_MAILBOXES` names; None if the mailboxes are to be found."""
-    return chosen or os.environ.get("AI_BRIDGE_MAILBOXES") or None
-
-
-def _found() -> str:
-    start = _working_directory()
-    found = nearest(start) or user_wide()
-    if not is_mailboxes(found):
-        raise NoMailboxes(start=start, user=found)
-    return found
-
-
-def is_adopted(path: str) -> bool:
-    """Tell whether the user trusts the mailboxes at `path` for good: their own ones, and those they adopted."""
-    return os.path.realpath(path) == os.path.realpath(user_wide()) or adoption.is_adopted(path)
-
-
-def _working_directory() -> str:
-    try:
-        return os.getcwd()
-    except FileNotFoundError:
-        raise BridgeError(
-            what="the working directory was deleted: change to another, or give --mailboxes DIR"
-        ) from None
-
-
-def nearest(start: str) -> str | None:
-    """Return the path of the nearest mailboxes from a directory upwards; None where there are none."""
-    candidates = (os.path.join(directory, name) for directory in upwards(start) for name in _FOLDERS)
-    return next(filter(is_mailboxes, candidates), None)

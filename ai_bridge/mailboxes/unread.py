@@ -2,7 +2,7 @@
 
 import os
 
-from ai_bridge.errors import Malformed, NotUnread, ReaderBusy
+from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes.outbox import READ, UNREAD, Outbox, file_name, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import message, reference
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PATIENCE_S = 2.0
+
+
+class NotUnread(BridgeError):
+    sentence = "{ids} {verb} not unread for {agent}: nothing was acknowledged"
+
+
+class ReaderBusy(BridgeError):
+    sentence = "another session is reading {agent}'s mail just now ({holder}): try again in a moment"
 
 
 class Waiting:

@@ -1,10 +1,6 @@
-"""Addresses: `name` or `name@project`, who they may reach, and the nearest known one to a mistyped one."""
+"""Addresses: `name` or `name@project`, and the two that are nobody's: the postmaster, and `*` for everyone."""
 
-from ai_bridge.errors import BadAddress
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from ai_bridge.errors import BridgeError
 
 POSTMASTER = "postmaster"
 EVERYONE = "*"
@@ -13,6 +9,13 @@ _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz")
 _REST = _FIRST | frozenset("0123456789_-")
 # Characters of a name, and of a project.
 MAX_PART = 32
+
+
+class BadAddress(BridgeError):
+    sentence = (
+        "{address!r} is not an address: an address is name or name@project, "
+        "each a lower-case letter followed by at most 31 of a-z, 0-9, _ and -"
+    )
 
 
 def is_address(text: str) -> bool:
@@ -38,14 +41,6 @@ def split_list(text: str) -> list[str]:
     return list(dict.fromkeys(entry for entry in entries if entry))
 
 
-def hint(word: str, known: "Iterable[str]") -> str:
-    """Return ` (did you mean X?)` for the known word nearest to `word`, or nothing."""
-    import difflib
-
-    near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
 def tool_part(address: str) -> str:
     """Return the address as it stands in a tool's name: `claude@web` becomes `claude_web`."""
     return address.replace("@", "_")
@@ -55,3 +50,8 @@ def name_from(text: str) -> str:
     """Return the nearest legal name part to any text (a folder's name, a client's name), or an empty one."""
     cleaned = "".join(ch if ch in _REST else "-" for ch in text.lower()).lstrip("-_0123456789").rstrip("-_")
     return cleaned[:MAX_PART]
+
+
+def is_notice(sender: str) -> bool:
+    """Tell whether mail from `sender` is an automatic notice, which nobody answers."""
+    return sender == POSTMASTER

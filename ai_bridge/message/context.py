@@ -1,21 +1,18 @@
-"""Excerpts sent with a message: shown in its body within a budget, attached where they do not fit.
+"""Excerpts sent with a message: shown in its body within a budget, and named in its header `Context`.
 
-An attachment is a file in the sender's outbox, named after its content; it is durable before the message that
-names it is dropped, and whoever fetches it gets that content or a refusal. The grammar of the header `Context` is
-in docs/format.md.
+An excerpt that does not fit is for `mailboxes/attachments` to attach, under a name made of the hash of its content.
+The grammar of the header is in docs/format.md.
 """
 
+import hashlib
 import os
 import re
 from itertools import islice
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ai_bridge.errors import BridgeError, TooLarge
-from ai_bridge.mailboxes import attachments as attachment
-from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.message import excerpt
 from ai_bridge.message.excerpt import Excerpt
-from ai_bridge.message.message import Message
 from ai_bridge.settings import Settings
 from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
@@ -31,6 +28,9 @@ _PREVIEW_LINES, _PREVIEW_WIDTH = 10, 200
 
 _NAMED = re.compile(r"([^:]+)(?::([0-9]{1,12})-([0-9]{1,12}))?")
 _COMMIT = re.compile(r"([0-9a-f]{7,64})(\+?)")
+_PLAIN_ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}")
+# Fewer than eight digits are as likely to be mistyped as meant.
+WANTED = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})", re.IGNORECASE)
 _HASH = re.compile(r"sha256:([0-9a-f]{64})")
 
 
@@ -66,24 +66,6 @@ class Prepared:
         self.attached = attached
 
 
-def with_context(
-    outbox: Outbox,
-    body: str,
-    references: "Iterable[str]",
-    settings: Settings,
-    folder: str | None = None,
-    by_model: bool = False,
-) -> tuple[str, str]:
-    """Return the body with an excerpt for each of `references`, and the value of the header `Context`.
-
-    What does not fit is attached, durably. `folder` is the project folder, if not that of the working directory.
-    Raises what `prepare` and `attachment.store` do.
-    """
-    prepared = prepare(body, references, settings, folder, by_model)
-    attachment.store(outbox, prepared.attached)
-    return prepared.body, prepared.header
-
-
 def prepare(
     body: str, references: "Iterable[str]", settings: Settings, folder: str | None = None, by_model: bool = False
 ) -> Prepared:
@@ -97,9 +79,9 @@ def prepare(
     excerpts = _loaded(list(dict.fromkeys(references)), folder, settings.max_attachment_bytes, opened)
     blocks, told, attached = [], [], {}
     for one, (lines, is_whole) in zip(excerpts, _shared_out(excerpts, settings.context_chars), strict=True):
-        hash_ = None if is_whole else attachment.digest(one.raw)
+        hash_ = None if is_whole else digest(one.raw)
         if hash_:
-            attached[attachment.file_name(hash_, one.path)] = one.raw
+            attached[file_name(hash_, one.path)] = one.raw
         blocks.append(_block(one, lines, hash_))
         told.append(_entry(one, hash_))
     whole = "\n".join([*([body.removesuffix("\n") + "\n"] if body else []), *blocks])
@@ -239,12 +221,20 @@ def _unquoted(text: str) -> str:
         return ""
 
 
-# --- what is attached ------------------------------------------------------------------------------------
+# --- the names of what is attached -------------------------------------------------------------------------
 
 
-def attachments(outbox: Outbox, message: Message) -> list[str]:
-    """Return the paths of a message's attachments in its sender's outbox, as far as they are on this machine."""
-    told = entries(message.get(HEADER) or "")
-    names = [attachment.file_name(one.sha256, one.path) for one in told if one.sha256]
-    paths = [os.path.join(outbox.attached, name) for name in dict.fromkeys(names)][:MAX_REFERENCES]
-    return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
+def digest(raw: bytes) -> str:
+    """Return the SHA-256 of a content, in hexadecimal."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def file_name(hash_: str, path: str) -> str:
+    """Return the name of an attachment: the hash of its content, and the ending of its file where that is plain."""
+    ending = os.path.splitext(path)[1]
+    return hash_ + (ending if _PLAIN_ENDING.fullmatch(ending) else "")
+
+
+def is_hash(text: str) -> bool:
+    """Tell whether `text` may be asked for: a whole hash, or at least the first eight digits of one."""
+    return WANTED.fullmatch(text) is not None

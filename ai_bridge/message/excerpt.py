@@ -9,9 +9,10 @@ import os
 import re
 
 from ai_bridge import settings
-from ai_bridge.errors import BridgeError, NotAFile, TooLarge, disk_error
+from ai_bridge.errors import BridgeError, TooLarge, disk_error
 from ai_bridge.system import git, untrusted
 from ai_bridge.system.paths import is_within, upwards
+from ai_bridge.system.untrusted import NotAFile
 from ai_bridge.text import counted
 
 TYPE_CHECKING = False

@@ -12,8 +12,12 @@ from typing import Any
 from frontmatter import Post
 from frontmatter.default_handlers import BaseHandler
 
-from ai_bridge.errors import Malformed, NoBlankLine
+from ai_bridge.errors import Malformed
 from ai_bridge.message import headers
+
+
+class NoBlankLine(Malformed):
+    sentence = "no blank line ends the headers: put an empty line between the headers and the body"
 
 
 class MailHandler(BaseHandler):

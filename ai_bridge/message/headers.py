@@ -4,12 +4,28 @@ Only `\\n` ends a line. `str.splitlines()` would also split on eight other chara
 could smuggle in a second `From:`. The grammar is in docs/format.md.
 """
 
-from ai_bridge.errors import BadHeaderLine, ControlCharacter, CrlfHeaders, DuplicateHeader
+from ai_bridge.errors import Malformed
 
 REQUIRED = ("ID", "From", "To", "Subject")
 OURS = (*REQUIRED, "Date", "In-Reply-To", "Thread", "Context", "Hops", "Decide", "Voters", "Auto-Submitted")
 
 _NAME_CHARACTERS = frozenset(chr(code) for code in range(33, 127) if chr(code) != ":")
+
+
+class BadHeaderLine(Malformed):
+    sentence = "header line {number} is not `Name: value`: {line!r}"
+
+
+class CrlfHeaders(Malformed):
+    sentence = "the header lines end in CR LF: save the headers with plain line feeds (the body may hold any)"
+
+
+class ControlCharacter(Malformed):
+    sentence = "header {name} holds the control character {code}: remove it"
+
+
+class DuplicateHeader(Malformed):
+    sentence = "header {name} stands there twice: keep one"
 
 
 def load(block: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ was a day ahead or more was wrong, and is not waited for by other processes.
 import os
 import time
 
-from ai_bridge.system import durable
+from ai_bridge.system import durable, times
 from ai_bridge.system.directories import memory_of
 
 _DAY_US = 86_400_000_000
@@ -33,10 +33,9 @@ class Issue:
         """Return the date (RFC 3339) and the ID `<sender>-<YYYYMMDD>-<HHMMSS>-<microseconds>-<random>`."""
         global _last_us
         _last_us = max(time.time_ns() // 1000, _last_us + 1)
-        seconds, micro = divmod(_last_us, 1_000_000)
-        utc = time.gmtime(seconds)
-        written = time.strftime("%Y-%m-%dT%H:%M:%S", utc) + f".{micro:06d}Z"
-        return written, f"{self._sender}-{time.strftime('%Y%m%d-%H%M%S', utc)}-{micro:06d}-{_random()}"
+        stamp = times.format_stamp(_last_us * 1000)
+        id_ = f"{self._sender}-{stamp[:8]}-{stamp[8:14]}-{stamp[14:]}-{_random()}"
+        return times.stamp_to_date(stamp), id_
 
     def save(self) -> None:
         """Note the last ID; where the disk refuses, other processes go by the clock."""

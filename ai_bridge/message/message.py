@@ -1,11 +1,30 @@
 """The message: headers and a body, parsed from and formatted to the exact bytes of its file."""
 
-from ai_bridge.errors import BadHeaderAddress, BadId, MissingHeader, NotUtf8
+from ai_bridge.errors import Malformed
 from ai_bridge.message import address, headers
 
 _ID_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _ID_REST = _ID_FIRST | frozenset("@._-")
 _MAX_ID = 128
+
+
+class NotUtf8(Malformed):
+    sentence = "the text is not UTF-8: byte {byte} at offset {offset} does not belong there; save it as UTF-8"
+
+
+class MissingHeader(Malformed):
+    sentence = "the required header {name} is missing: add a line `{name}: …`"
+
+
+class BadId(Malformed):
+    sentence = (
+        "{id!r} is not a message ID: it begins with a letter or digit "
+        "and holds at most 128 of letters, digits, `@`, `.`, `_` and `-`"
+    )
+
+
+class BadHeaderAddress(Malformed):
+    sentence = "header {name} holds {address!r}, which is not an address (name or name@project, lower case)"
 
 
 class Message:

@@ -14,7 +14,7 @@ from ai_bridge.agents.identity import digest
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import state_files, untrusted
 from ai_bridge.system.locks import Lock
 
 # Whoever tells just now may tell of all this: it is not worth a client's waiting.
@@ -134,8 +134,7 @@ class Told:
     def _is_written(self, memory: _Memory) -> bool:
         lines = [f"{name}\t{came}\t{how}" for name, (came, how) in sorted(memory.items())]
         try:
-            durable.make_directory(os.path.dirname(self._path))
-            durable.replace_own(self._path, "\0".join(lines).encode("utf-8", "surrogateescape"), flush=False)
+            state_files.remember(self._path, "\0".join(lines).encode("utf-8", "surrogateescape"), flush=False)
         except OSError:
             return False
         return True
@@ -147,8 +146,7 @@ class Told:
     def _written(self) -> _Memory:
         """Return what the disk tells, read again only where it was written anew."""
         try:
-            status = os.stat(self._path)
-            mark = (status.st_ino, status.st_size, status.st_mtime_ns)
+            mark = state_files.mark(self._path)
             if self._read[0] != mark:
                 self._read = (mark, _parsed(untrusted.read_file(self._path, _LIMIT)))
         except (OSError, Malformed):

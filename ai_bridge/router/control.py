@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TextIO
 
-from ai_bridge.errors import RouterFailed, RouterRunning, RouterServesAll, RouterStays
-from ai_bridge.health.mail import router_of
+from ai_bridge.errors import BridgeError, RouterRunning
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.router.served import ALL
+from ai_bridge.router.served import ALL, router_of
 from ai_bridge.system import durable
 from ai_bridge.system.directories import state_base
 from ai_bridge.system.locks import Holder
@@ -23,6 +22,20 @@ _START_S = 20.0
 _STOP_S = 20.0
 _LOOK_S = 0.01
 _FOLLOW_S = 0.3
+
+
+class RouterFailed(BridgeError):
+    sentence = "the router did not start: {why}; see {log}"
+
+
+class RouterServesAll(BridgeError):
+    sentence = "{agent} is served by the router of all agents ({holder}): stop that with `ai-collab stop`"
+
+
+class RouterStays(BridgeError):
+    sentence = (
+        "the router ({holder}) did not end within {seconds} s: it may be finishing a slow disk operation; try again"
+    )
 
 
 class RunningRouter:

@@ -1,15 +1,12 @@
 """The router process: locks, recovery, a pass at every wake and sweep, and an end on SIGTERM that is clean."""
 
-import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from ai_bridge.agents import presence
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.link import config as link_config
 from ai_bridge.machines.clocks import Clocks
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox
@@ -17,7 +14,8 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
 from ai_bridge.message import message
 from ai_bridge.router import strays
-from ai_bridge.router.log import LOGGER
+from ai_bridge.router.companions import Companion
+from ai_bridge.router.log import LOGGER, log_step
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.router.served import RouterLocks
@@ -25,19 +23,21 @@ from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
 from ai_bridge.system import filesystems
 
-if TYPE_CHECKING:
-    from ai_bridge.link.carrier import Carrier
-
-_LEVELS = dict.fromkeys(("reject", "hold", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
 _AGAIN = ("leave", "retry")
 # How long the router rests after the disk refused a move.
 _RETRY_S = 0.25
 
 
 class Daemon:
-    """The router of one agent, or of all that have no other."""
+    """The router of one agent, or of all that have no other; `companions` work beside it."""
 
-    def __init__(self, mailboxes: Mailboxes, settings: Settings, only: str | None = None) -> None:
+    def __init__(
+        self,
+        mailboxes: Mailboxes,
+        settings: Settings,
+        only: str | None = None,
+        companions: Sequence[Companion] = (),
+    ) -> None:
         self.mailboxes = mailboxes
         self.settings = settings
         self._locks = RouterLocks(mailboxes, only)
@@ -47,9 +47,7 @@ class Daemon:
         self._wake: Wake | None = None
         self._left: set[tuple[str, str]] = set()
         self._sweep_at = 0.0
-        self._carries = only is None
-        self._link: Carrier | None = None
-        self._link_trouble = ""
+        self._companions = companions
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -62,14 +60,14 @@ class Daemon:
                 LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
                 message.load_parser()
                 self._locks.mark_ready()
-                self._see_to_link()
+                self._tend_companions()
                 hints: list[Outbox] | None = None
                 while not self._stopping:
                     self._guarded_pass(hints)
                     hints = self._rest(anew=hints is None)
         finally:
-            if self._link is not None:
-                self._link.stop()
+            for companion in self._companions:
+                companion.stop()
             LOGGER.info("router of %s stopped", self._names())
             self._locks.release()
 
@@ -79,7 +77,7 @@ class Daemon:
         try:
             steps = list(self._router.one_pass())
             for step in steps:
-                _log(step)
+                log_step(step)
             return steps
         finally:
             self._locks.release()
@@ -107,26 +105,9 @@ class Daemon:
             LOGGER.error("who is served could not be looked up: %s", trouble)
             return []
 
-    def _see_to_link(self) -> None:
-        """Carry the link of these mailboxes, where there is one that no process carries; trouble is logged once."""
-        if not self._carries or (self._link is not None and self._link.is_alive):
-            return
-        try:
-            if (found := link_config.load(self.mailboxes)) is None:
-                return
-            from ai_bridge.link.carrier import Carrier
-
-            carrier = Carrier(self.mailboxes, self.settings, found)
-            self._link = carrier if carrier.start() else None
-        except ImportError:
-            self._note_link(str(link_config.NotInstalled()))
-        except (BridgeError, OSError) as trouble:
-            self._note_link(str(trouble))
-
-    def _note_link(self, trouble: str) -> None:
-        if trouble != self._link_trouble:
-            LOGGER.error("%s", trouble)
-        self._link_trouble = trouble
+    def _tend_companions(self) -> None:
+        for companion in self._companions:
+            companion.tend()
 
     def _names(self) -> str:
         return ", ".join(sorted(self._locks.agents))
@@ -152,7 +133,7 @@ class Daemon:
         hints = self.mailboxes.outboxes_of(self._wake.changed) if time.monotonic() < self._sweep_at else None
         if hints is None:
             self._take_more()
-            self._see_to_link()
+            self._tend_companions()
         return hints
 
     def _guarded_pass(self, hints: list[Outbox] | None) -> None:
@@ -187,7 +168,7 @@ class Daemon:
         for step in self._steps(hints):
             key, idle = (step.name, step.why), False
             if key not in self._left and key not in left:  # an outbox that a wake hints at is looked at twice
-                _log(step)
+                log_step(step)
             if step.verb in _AGAIN:
                 left.add(key)
             refused |= step.verb == "retry"
@@ -221,7 +202,7 @@ class Daemon:
     def _recover(self) -> None:
         try:
             for step in recover(self._router):
-                _log(step)
+                log_step(step)
         except (BridgeError, OSError) as trouble:
             LOGGER.error("recovery failed: %s", trouble)
 
@@ -231,9 +212,3 @@ class Daemon:
         except (BridgeError, OSError):  # the pass says what is wrong
             outboxes = []
         return [self.mailboxes.path, *(outbox.directory(DROPPED) for outbox in outboxes)]
-
-
-def _log(step: Step) -> None:
-    fields = {"verb": step.verb, "sender": step.outbox.owner, "file": step.name, "why": step.why}
-    text = f"{step.verb} {step.outbox.owner}/{step.name}" + (f": {step.why}" if step.why else "")
-    LOGGER.log(_LEVELS.get(step.verb, logging.INFO), "%s", text, extra=fields)

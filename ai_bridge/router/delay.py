@@ -6,6 +6,7 @@ import time
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.address import is_address
+from ai_bridge.system import times
 from ai_bridge.system.locks import Holder, holder
 from ai_bridge.text import counted
 
@@ -30,7 +31,7 @@ class Delay:
     def unmoved(self) -> str:
         """Who has not moved them, and for how long."""
         it = "it" if self.count == 1 else "the oldest"
-        return f"the {self.holder.role} (pid {self.holder.pid}) has not moved {it} for {age(self.seconds)}"
+        return f"the {self.holder.role} (pid {self.holder.pid}) has not moved {it} for {times.age(self.seconds)}"
 
     def __str__(self) -> str:
         way = "its way" if self.count == 1 else "their way"
@@ -98,11 +99,3 @@ def age_of(path: str, now: float) -> float:
         return max(0.0, now - os.lstat(path).st_ctime)
     except OSError:
         return 0.0
-
-
-def age(seconds: float) -> str:
-    """Return a time span as people say it: `12 s`, `5 min`, `3 h`, `2 d`."""
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"

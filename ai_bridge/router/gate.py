@@ -9,6 +9,7 @@ from ai_bridge.agents import policy
 from ai_bridge.agents.policy import HOLD, REFUSE, RefusedByCard
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.history import threads
+from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.outbox import PROCESSING, UNREAD, Outbox, file_name
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
@@ -23,11 +24,11 @@ class Gate:
 
     __slots__ = ("_allowed", "_mailboxes", "_policies", "_settings", "_traffic")
 
-    def __init__(self, mailboxes: Mailboxes, settings: Settings) -> None:
+    def __init__(self, mailboxes: Mailboxes, settings: Settings, cards: CardFiles) -> None:
         self._mailboxes = mailboxes
         self._settings = settings
         self._allowed: dict[str, str] = {}
-        self._policies = policy.Policies(mailboxes)
+        self._policies = policy.Policies(cards)
         limit = settings.pair_per_hour
         self._traffic = traffic.Traffic(mailboxes, limit) if limit else None
 

@@ -4,14 +4,19 @@ import json
 import logging
 import os
 import sys
-import time
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
+from typing import TYPE_CHECKING
 
+from ai_bridge.system import times
 from ai_bridge.text import printable
+
+if TYPE_CHECKING:
+    from ai_bridge.router.step import Step
 
 LOGGER = logging.getLogger("ai_bridge")
 _BACKUPS = 3
+_LEVELS = dict.fromkeys(("reject", "hold", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
 _FIELDS = ("verb", "sender", "file", "why")
 
 
@@ -47,7 +52,7 @@ class _OwnFile(RotatingFileHandler):
 
 
 def _stamp(record: logging.LogRecord) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z"
+    return times.format_utc(record.created, f"{int(record.msecs):03d}")
 
 
 def open_log(path: str | None, as_json: bool, max_bytes: int, verbose: bool = False) -> None:
@@ -63,3 +68,10 @@ def open_log(path: str | None, as_json: bool, max_bytes: int, verbose: bool = Fa
     LOGGER.handlers[:] = [handler]
     LOGGER.setLevel(logging.DEBUG if verbose else logging.INFO)
     LOGGER.propagate = False
+
+
+def log_step(step: "Step", prefix: str = "") -> None:
+    """Log a step: a warning if somebody should know, and only with `--verbose` if it is left for the next pass."""
+    fields = {"verb": step.verb, "sender": step.outbox.owner, "file": step.name, "why": step.why}
+    text = f"{prefix}{step.verb} {step.outbox.owner}/{step.name}" + (f": {step.why}" if step.why else "")
+    LOGGER.log(_LEVELS.get(step.verb, logging.INFO), "%s", text, extra=fields)

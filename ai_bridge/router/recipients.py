@@ -1,10 +1,10 @@
 """Whom a dropped message is for, where that is not plainly known agents: `*`, a short name, or nobody there is."""
 
-from ai_bridge.agents.presence import AmbiguousAgent
-from ai_bridge.errors import BadAddress, NoAgents, NobodyElse, ReservedAddress, Undeliverable, UnknownAgent
-from ai_bridge.mailboxes import compose
+from ai_bridge.agents.resolve import AmbiguousAgent, NobodyElse, resolve_recipients
+from ai_bridge.errors import Undeliverable
 from ai_bridge.mailboxes.outbox import Outbox, file_name
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, NoAgents, ReservedAddress, UnknownAgent
+from ai_bridge.message.address import BadAddress
 from ai_bridge.message.message import Message
 
 # These find fault with the message itself. Any other refusal is of the moment: then the message waits.
@@ -15,7 +15,7 @@ def meant(mailboxes: Mailboxes, outbox: Outbox, parsed: Message, agents: set[str
     """Return the known agents a message is for; raises `Undeliverable`, or another `BridgeError` of the moment."""
     entries = [_begun(outbox, parsed.id, entry, agents) or entry for entry in parsed.recipients]
     try:
-        return compose.resolve(mailboxes, outbox.owner, entries)
+        return resolve_recipients(mailboxes, outbox.owner, entries)
     except _FAULTS as refusal:
         raise Undeliverable(why=str(refusal)) from None
 

@@ -5,12 +5,12 @@ import os
 import time
 from contextlib import suppress
 
-from ai_bridge.errors import Malformed, ReleasedTooOften, disk_error
+from ai_bridge.errors import Malformed, disk_error
 from ai_bridge.mailboxes.outbox import PROCESSING, Outbox
 from ai_bridge.message import message
 from ai_bridge.router.route import Router
 from ai_bridge.router.step import Step
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, state_files, untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 MAX_RELEASES = 3
 _STALE_TEMPORARY_S = 86_400
+
+
+class ReleasedTooOften(Malformed):
+    sentence = "the router died {times} times while it held this message: restore it once the cause is found"
 
 
 def recover(router: Router, counted: bool = True) -> "Iterator[Step]":
@@ -80,8 +84,7 @@ class _ReleaseCounts:
         before, self._counts = self._counts, {key: self._counts.get(key, 0) + 1 for key in keys}
         if before == self._counts:
             return
-        durable.make_directory(os.path.dirname(self._path))
-        durable.replace_own(self._path, json.dumps(self._counts).encode("ascii"))
+        state_files.remember(self._path, json.dumps(self._counts).encode("ascii"))
 
 
 def _tidy(outbox: Outbox) -> None:

@@ -8,15 +8,17 @@ import os
 import time
 
 from ai_bridge.agents.policy import RefusedByCard
-from ai_bridge.decisions.votes import check_opening, vote_of
-from ai_bridge.errors import BridgeError, ConflictCopy, ForgedSender, IdReused, Malformed, disk_error
+from ai_bridge.errors import BridgeError, ConflictCopy, IdReused, Malformed, disk_error
 from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing.on_its_way import Coming
-from ai_bridge.mailboxes import compose, conflicts
+from ai_bridge.mailboxes import conflicts
+from ai_bridge.mailboxes.card_files import CardFiles
+from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, message
 from ai_bridge.message.message import Message
+from ai_bridge.message.votes import check_opening, vote_of
 from ai_bridge.router import recipients
 from ai_bridge.router.claims import Claims
 from ai_bridge.router.gate import Gate
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
 _RESERVED_S = 60.0
 
 
+class ForgedSender(Malformed):
+    sentence = "From is {sender}, but the file lies in the outbox of {owner}: only {owner} sends from there"
+
+
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
@@ -46,8 +52,9 @@ class Router:
         self.settings = settings
         self.agents: set[str] = set()
         self._claims = Claims()
-        self._gate = Gate(mailboxes, settings)
-        self._homes = Homes(mailboxes)
+        cards = CardFiles(mailboxes)
+        self._gate = Gate(mailboxes, settings, cards)
+        self._homes = Homes(mailboxes, cards)
         self._coming = Coming(mailboxes)
         # There the kernel knows only its own writers, and grants no leases.
         self.is_network = file_system(mailboxes.path).is_network
@@ -227,7 +234,7 @@ class Router:
         for recipient, copy in zip(to, copies, strict=True):
             raw = message.format_message(parsed.readdressed(recipient))
             try:
-                compose.drop(outbox, copy, raw, written_ns)
+                drop(outbox, copy, raw, written_ns)
             except FileExistsError:
                 if not self._holds(outbox.file(DROPPED, copy), raw):
                     return self.reject(outbox, name, IdReused(id=parsed.id, recipient=recipient))

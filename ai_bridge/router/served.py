@@ -9,7 +9,7 @@ from ai_bridge.machines import this_machine
 from ai_bridge.machines.homes import Homes, NobodyHere
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.log import LOGGER
-from ai_bridge.system.locks import Lock, holder
+from ai_bridge.system.locks import Holder, Lock, holder
 
 ALL = "*"
 _PROBE_PATIENCE_S = 0.1
@@ -17,6 +17,12 @@ _PROBE_PATIENCE_S = 0.1
 _READER_PATIENCE_S = 5.0
 # Descriptors left free for the work itself where there are more agents than descriptors.
 _SPARE_DESCRIPTORS = 16
+
+
+def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
+    """Return the router at work for the agent, if there is one; a reader that makes a pass is none."""
+    found = holder(mailboxes.lock_file("router", agent))
+    return found if found and found.role == "router" else None
 
 
 class RouterLocks:
@@ -43,7 +49,7 @@ class RouterLocks:
         self._mend()
         for agent in wanted:
             if not self._take(agent, _PROBE_PATIENCE_S if patient else 0.0):
-                patient = patient and not self._is_routers(agent) and self._take(agent, _READER_PATIENCE_S)
+                patient = patient and not router_of(self.mailboxes, agent) and self._take(agent, _READER_PATIENCE_S)
         if not self._held:
             self._refuse()
 
@@ -127,10 +133,6 @@ class RouterLocks:
             for other in list(self._held)[-_SPARE_DESCRIPTORS:]:
                 self._held.pop(other).release()
         self._log_once(f"{agent} is not served: {disk_error(self.mailboxes.lock_file('router', agent), error)}")
-
-    def _is_routers(self, agent: str) -> bool:
-        found = holder(self.mailboxes.lock_file("router", agent))
-        return found is not None and found.role == "router"
 
     def _refuse(self) -> None:
         if self._troubles:

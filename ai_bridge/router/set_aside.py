@@ -63,7 +63,7 @@ def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str, wh
     mailboxes.outbox(address.POSTMASTER).make()
     subject = f"{what}: {shorten(printable(name), 120)}"
     draft = compose.Draft([outbox.owner], body, subject, extra={"Auto-Submitted": "auto-generated"})
-    compose.post(mailboxes, address.POSTMASTER, [draft], _NOTICE_BYTES)
+    compose.compose_and_drop(mailboxes, address.POSTMASTER, [draft], _NOTICE_BYTES)
 
 
 def _rejected_words(name: str) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ai_bridge.errors import UnitDiffers
+from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import durable
 from ai_bridge.system.directories import state_base
@@ -24,6 +24,10 @@ NoNewPrivileges=yes
 [Install]
 WantedBy=default.target
 """
+
+
+class UnitDiffers(BridgeError):
+    sentence = "{path} exists with other content: look at it, then use --force to replace it"
 
 
 def unit(mailboxes: Mailboxes, only: str | None) -> tuple[str, str]:

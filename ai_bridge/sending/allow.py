@@ -12,6 +12,7 @@ from ai_bridge.history import search
 from ai_bridge.history import threads as hops
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, Outbox, label
+from ai_bridge.mailboxes.restore import without_reason
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, reference
@@ -19,6 +20,7 @@ from ai_bridge.message.message import Message, is_id
 from ai_bridge.message.reference import View
 from ai_bridge.sending import allowances
 from ai_bridge.sending.allowances import Allowance
+from ai_bridge.system import times
 
 # A message composed in the future, by a clock that is ahead, is let go on if it is not more than a day.
 _AHEAD_NS = 86_400_000_000_000
@@ -132,13 +134,13 @@ def _allowance(mailboxes: Mailboxes, held: Held, reached: int = 0, among: set[st
     """Return the allowance of mail composed until now, or until the latest held message whose clock is ahead."""
     now = time.time_ns()
     composed = [allowances.composed(mailboxes, place.outbox, HELD, place.name) for place, _ in held]
-    latest = max([stamp for stamp in composed if stamp <= allowances.stamp(now + _AHEAD_NS)], default="")
-    return Allowance(allowances.stamp(now), max(latest, allowances.stamp(now)), reached, among)
+    latest = max([stamp for stamp in composed if stamp <= times.format_stamp(now + _AHEAD_NS)], default="")
+    return Allowance(times.format_stamp(now), max(latest, times.format_stamp(now)), reached, among)
 
 
 def _let_go(place: Place) -> bool:
     """Put a held file back where it was dropped; False where another was first."""
-    name = trace.without_reason(place, lambda: place.outbox.move_to_free("allow", place.name))
+    name = without_reason(place, lambda: place.outbox.move_to_free("allow", place.name))
     if name:
         place.name, place.state = name, DROPPED
     return bool(name)

@@ -14,13 +14,12 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import headers
 from ai_bridge.message.address import split_list
 from ai_bridge.message.message import is_id
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, times, untrusted
 
 FOLDER = "allowed"
 _THREAD, _AGENT = ".thread", ".agent"
 # Room for the addresses of thousands of agents.
 _BYTES = 262_144
-_DIGITS = 20
 # What was allowed by a clock that is further ahead than this, an hour, is not believed until that time has come.
 _AHEAD_NS = 3_600_000_000_000
 
@@ -47,9 +46,7 @@ class Allowance:
     @property
     def seconds(self) -> float:
         """When it was allowed, in seconds since the epoch."""
-        from calendar import timegm
-
-        return timegm(time.strptime(self.at[:14], "%Y%m%d%H%M%S")) + int(self.at[14:]) / 1e6
+        return times.parse_stamp(self.at)
 
 
 def of_thread(mailboxes: Mailboxes, thread: str) -> Allowance | None:
@@ -82,18 +79,12 @@ def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str
     return outbox.order(state, name)[0]
 
 
-def stamp(nanoseconds: int) -> str:
-    """Return a time since the epoch in the form of `message.stamp_of`."""
-    seconds, rest = divmod(nanoseconds, 1_000_000_000)
-    return time.strftime("%Y%m%d%H%M%S", time.gmtime(seconds)) + f"{rest // 1000:06d}"
-
-
 def _path(mailboxes: Mailboxes, subject: str, ending: str) -> str:
     return os.path.join(mailboxes.path, FOLDER, subject + ending)
 
 
 def _write(path: str, allowance: Allowance) -> None:
-    text = f"At: {_date(allowance.at)}\nUntil: {_date(allowance.until)}\n"
+    text = f"At: {times.stamp_to_date(allowance.at)}\nUntil: {times.stamp_to_date(allowance.until)}\n"
     if allowance.hops:
         text += f"Hops: {allowance.hops}\n"
     if allowance.among is not None:
@@ -105,25 +96,10 @@ def _write(path: str, allowance: Allowance) -> None:
 def _read(path: str) -> Allowance | None:
     try:
         found = headers.load(untrusted.read_file(path, _BYTES).decode("ascii").strip("\n"))
-        at, hops = _stamp(found["At"]), int(found.get("Hops", "0"))
-        if at > stamp(time.time_ns() + _AHEAD_NS):
+        at, hops = times.date_to_stamp(found["At"]), int(found.get("Hops", "0"))
+        if at > times.format_stamp(time.time_ns() + _AHEAD_NS):
             return None
         among = set(split_list(found["Among"])) if "Among" in found else None
-        return Allowance(at, _stamp(found.get("Until", found["At"])), hops, among)
+        return Allowance(at, times.date_to_stamp(found.get("Until", found["At"])), hops, among)
     except (FileNotFoundError, NotADirectoryError, Malformed, ValueError, KeyError):
         return None
-
-
-def _date(stamp: str) -> str:
-    """Return a time as RFC 3339."""
-    day, hour = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}", f"{stamp[8:10]}:{stamp[10:12]}:{stamp[12:14]}"
-    return f"{day}T{hour}.{stamp[14:]}Z"
-
-
-def _stamp(date: str) -> str:
-    """Return the time that RFC 3339 tells; raises ValueError where it tells none, or one that is not UTC."""
-    digits = "".join(ch for ch in date if ch in "0123456789")
-    time.strptime(date[:19], "%Y-%m-%dT%H:%M:%S")
-    if not date.endswith("Z") or len(digits) > _DIGITS:
-        raise ValueError(date)
-    return digits.ljust(_DIGITS, "0")

@@ -8,8 +8,9 @@ import os
 import time
 
 from ai_bridge.agents import policy
+from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.errors import BridgeError, Malformed
-from ai_bridge.mailboxes.compose import Draft, resolve
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
@@ -95,7 +96,7 @@ def check(
 
 
 def _willing(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
-    found = resolve(mailboxes, sender, wanted)
+    found = resolve_recipients(mailboxes, sender, wanted)
     refusing = [recipient for recipient in found if policy.refuses(mailboxes, recipient, sender)]
     is_to_all = any(address.EVERYONE in address.split_list(text) for text in wanted)
     if refusing and (not is_to_all or len(refusing) == len(found)):

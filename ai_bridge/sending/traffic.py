@@ -9,7 +9,7 @@ import time
 
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import state_files, untrusted
 from ai_bridge.system.directories import state_base
 
 SPAN_S = 3600
@@ -73,8 +73,7 @@ class Traffic:
         for direction in changed:
             try:
                 path = _path(self._mailboxes, *direction)
-                durable.make_directory(os.path.dirname(path))
                 raw = "".join(f"{second}\n" for second in times[direction]).encode("ascii")
-                durable.replace_own(path, raw, flush=False)
+                state_files.remember(path, raw, flush=False)
             except OSError:
                 continue

@@ -1,1 +1,4 @@
-"""The STDIO MCP server: one, symmetric, for every agent."""
+"""The STDIO MCP server, one for every agent: it parses a tool call, makes one core call, and shows the result.
+
+Call `run.main`.
+"""

@@ -11,13 +11,16 @@ import anyio
 
 from ai_bridge import clients, settings
 from ai_bridge.agents import cards, identity, presence, session_names
+from ai_bridge.agents.identity import NoIdentity
+from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.agents.session_names import Name
-from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes
+from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import fetch, framing
 from ai_bridge.inbox.reply_in_flight import Hand
 from ai_bridge.machines.homes import Homes
-from ai_bridge.mailboxes import tree as mailboxes
+from ai_bridge.mailboxes import find, tree
 from ai_bridge.mailboxes import unread as inbox
+from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.reference import Shown, View
@@ -80,9 +83,9 @@ class Session:
         if self._name is not None:
             return Mailboxes(self._named_in).check()
         try:
-            return mailboxes.find(self._where, by_client=True)
+            return find_mailboxes(self._where, by_client=True)
         except NoMailboxes:
-            return Mailboxes(mailboxes.user_wide())
+            return Mailboxes(find.user_wide())
 
     @property
     def settings(self) -> Settings:
@@ -136,7 +139,7 @@ class Session:
     def peers(self, caller: Caller) -> list[str]:
         """Return the agents whose mail may be read here: all but the session's own; none where none is known."""
         where = self.mailboxes
-        if not mailboxes.is_mailboxes(where.path):
+        if not tree.is_mailboxes(where.path):
             return []
         own = self._own_address(where, caller)
         return [agent for agent in where.agents() if agent != own]
@@ -157,7 +160,7 @@ class Session:
         me, where = self.who(caller).address, self.mailboxes
         loaded = settings.load(where.path)
         if sender is not None:
-            sender = presence.resolve_writer(where, sender)
+            sender = resolve_writer(where, sender)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
         lock = inbox.hold(where, me)
         try:
@@ -246,7 +249,8 @@ class Session:
                 return
             hand.is_settled = True
         try:
-            hand.settle(taken)
+            for sentence in hand.settle(taken):
+                print(sentence, file=sys.stderr)
             if taken:
                 self.shown.note((one.sender, one.id) for one in hand.named)
         finally:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge.agents import policy, presence
+from ai_bridge.agents import policy
 from ai_bridge.agents.peers import peers
+from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.clients import project
 from ai_bridge.decisions import tally
 from ai_bridge.errors import BridgeError, EmptyBody
 from ai_bridge.health import mail
-from ai_bridge.history import search
+from ai_bridge.history import search, threads
 from ai_bridge.history.search import Query
 from ai_bridge.inbox import framing
-from ai_bridge.mailboxes import trace, unread
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, check_subject, send
+from ai_bridge.mailboxes import attachments, trace, unread
+from ai_bridge.mailboxes.card_files import CardFiles
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, check_subject, compose_and_drop
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import context
 from ai_bridge.sending import limits
@@ -57,10 +59,10 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
     check_subject(draft.subject)
     limits.check(where, me, [draft], loaded)
     if paths:  # nothing is left by now that would be refused
-        draft.body, draft.extra[context.HEADER] = context.with_context(
+        draft.body, draft.extra[context.HEADER] = attachments.with_context(
             where.outbox(me), body, paths, loaded, project.folder(), by_model=True
         )
-    sent = send(where, me, draft, loaded.max_message_bytes)
+    sent = compose_and_drop(where, me, [draft], loaded.max_message_bytes)[0]
     session.shown.note([(me, sent.id)])
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") tells how it stands.' if "decide" in words else ""
@@ -70,12 +72,12 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
 
 def _answering(session: Session, caller: Caller, id_: str | None) -> tuple[str | None, str | None, int | None]:
     """Return `In-Reply-To`, `Thread` and `Hops` of a message that answers the one of that ID, if one is given."""
-    return trace.reply_headers(session.mailboxes, id_, session.view(caller)) if id_ else (None, None, None)
+    return threads.reply_headers(session.mailboxes, id_, session.view(caller)) if id_ else (None, None, None)
 
 
 def _holding(where: Mailboxes, me: str, recipients: list[str]) -> str:
     """Say whose cards hold mail from me, as far as they can be read now."""
-    cards, holding = policy.Policies(where), []
+    cards, holding = policy.Policies(CardFiles(where)), []
     for one in recipients:
         with suppress(OSError):  # it is sent all the same, and its router looks again
             holding += [one] if cards.verdict(one, me) == policy.HOLD else []
@@ -100,7 +102,7 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
     me, where = session.who(caller).address, session.mailboxes
     peer, thread, text = words.get("peer"), words.get("thread"), words.get("query", "")
     if peer is not None:
-        peer = presence.resolve_writer(where, peer)
+        peer = resolve_writer(where, peer)
     everybodys = thread is not None or "query" in words
     query = Query(
         agent=None if everybodys else me,

@@ -15,7 +15,7 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 
 from ai_bridge import clients
-from ai_bridge.agents import presence
+from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
@@ -135,7 +135,7 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
     timeout_s, sender = float(words.get("timeout_s", _DEFAULT_WAIT_S)), words.get("sender")
     where, loaded = session.mailboxes, session.settings
     if sender is not None:
-        sender = await anyio.to_thread.run_sync(presence.resolve_writer, where, sender)
+        sender = await anyio.to_thread.run_sync(resolve_writer, where, sender)
     stop = threading.Event()
     wake = fetch.open_wake(where, loaded)
     started = anyio.current_time()

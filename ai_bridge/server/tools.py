@@ -6,8 +6,8 @@ from typing import Any
 
 import mcp_types as types
 
-from ai_bridge.decisions.votes import RULES
 from ai_bridge.message.address import tool_part
+from ai_bridge.message.votes import RULES
 
 _READING: dict[str, Any] = {
     "limit": {"type": "integer", "minimum": 1, "maximum": 100, "description": "at most so many messages"},

@@ -7,8 +7,8 @@ what lay there before. Source of the types: the mount table of the kernel (proc(
 import os
 import sys
 
-from ai_bridge.errors import BridgeError, Malformed
-from ai_bridge.system import durable, untrusted
+from ai_bridge.errors import BridgeError
+from ai_bridge.system import state_files, untrusted
 from ai_bridge.system.paths import is_within, upwards
 
 _MOUNTS = "/proc/self/mountinfo"
@@ -160,8 +160,7 @@ def note_share(path: str, memory: str) -> None:
     """Note in the file `memory` that the directory lies on a share, if it does; raises OSError."""
     found = file_system(path)
     if found.is_network and str(found) != _noted(memory):
-        durable.make_directory(os.path.dirname(memory))
-        durable.replace_own(memory, str(found).encode("utf-8", "surrogateescape"))
+        state_files.remember(memory, str(found).encode("utf-8", "surrogateescape"))
 
 
 def check_mounted(path: str, memory: str) -> None:
@@ -175,7 +174,4 @@ def check_mounted(path: str, memory: str) -> None:
 
 
 def _noted(memory: str) -> str:
-    try:
-        return untrusted.read_file(memory, 4096).decode("utf-8", "surrogateescape").strip()
-    except (OSError, Malformed):
-        return ""
+    return state_files.recall(memory, 4096).decode("utf-8", "surrogateescape").strip()

@@ -1,54 +1,18 @@
-"""Pages people and programs both write: YAML front matter and free text, read without trusting whoever wrote them.
+"""Pages that people and programs both write: YAML front matter and free text, read without trusting their writers.
 
-libyaml is known to crash on hostile text, and an alias to expand without end: so the loader is pure Python, knows
-no aliases and no types but text, lists and mappings. Limit the size of what is parsed; depth is Python's to limit.
+The libraries are imported by the first page that is parsed or written: most commands meet none.
 """
 
-from __future__ import annotations
-
-from typing import Any
-
-import frontmatter
-import yaml
-from frontmatter.default_handlers import YAMLHandler
-
-_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map", None)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
-class _Loader(yaml.SafeLoader):
-    """Mappings, lists and text, nothing else: `since: 2026-11-22` is text, an alias is refused."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as the library declares it
-    yaml_constructors = {tag: yaml.SafeLoader.yaml_constructors[tag] for tag in _TAGS}  # noqa: RUF012 - as above
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not allowed")
-        return super().compose_node(parent, index)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes text as the loader reads it, without quotes where YAML itself needs none."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as the library declares it
-
-
-class _Handler(YAMLHandler):
-    def load(self, fm: str, **_: object) -> Any:
-        return yaml.load(fm, Loader=_Loader)
-
-    def export(self, metadata: dict[str, object], **_: object) -> str:
-        return yaml.dump(metadata, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000).strip()
-
-
-_HANDLER = _Handler()
-
-
-def parse(raw: bytes) -> tuple[dict[str, Any], str]:
+def parse(raw: bytes) -> "tuple[dict[str, Any], str]":
     """Return the front matter and the text of a page; raises ValueError with what is wrong."""
     try:
         text = raw.decode("utf-8").strip()
-        found = frontmatter.parse(text, handler=_HANDLER) if text.startswith("---") else ({}, text)
+        found = _parsed(text) if text.startswith("---") else ({}, text)
     except UnicodeDecodeError as error:
         raise ValueError(f"the text is not UTF-8 at byte {error.start}") from None
     except Exception as trouble:  # whatever a stranger's text makes the library stumble over
@@ -58,8 +22,20 @@ def parse(raw: bytes) -> tuple[dict[str, Any], str]:
     return found
 
 
-def format_page(metadata: dict[str, Any], text: str) -> bytes:
+def _parsed(text: str) -> "tuple[dict[str, Any], str]":
+    import frontmatter
+
+    from ai_bridge.system.yaml_handler import HANDLER
+
+    return frontmatter.parse(text, handler=HANDLER)
+
+
+def format_page(metadata: "dict[str, Any]", text: str) -> bytes:
     """Return the bytes of a page."""
-    post = frontmatter.Post(text, _HANDLER)
+    import frontmatter
+
+    from ai_bridge.system.yaml_handler import HANDLER
+
+    post = frontmatter.Post(text, HANDLER)
     post.metadata = metadata  # as arguments of the class some names would mean something else
     return f"{frontmatter.dumps(post)}\n".encode()

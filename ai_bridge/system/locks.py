@@ -6,8 +6,7 @@ The lock file's text says who holds it and is believed only while the lock is he
 import os
 import time
 
-from ai_bridge.system import durable
-from ai_bridge.text import stamp
+from ai_bridge.system import durable, times
 
 try:
     import fcntl
@@ -101,7 +100,7 @@ class Lock:
         """Write who holds the lock; only its holder may."""
         if self._fd is None:
             raise RuntimeError(f"{self.path} is not held")
-        since = stamp(time.time())
+        since = times.format_utc(time.time())
         state = "ready" if ready else "starting"
         with _named(self.path):
             durable.rewrite(self._fd, f"{os.getpid()} {role} {since} {state} {serves}\n".encode())

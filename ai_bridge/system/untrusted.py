@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 
-from ai_bridge.errors import NotAFile, TooLarge
+from ai_bridge.errors import Malformed, TooLarge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+class NotAFile(Malformed):
+    sentence = "{name} is {kind}, not a regular file: only regular files are delivered"
 
 
 def open_regular(path: str) -> tuple[int, os.stat_result]:

@@ -11,9 +11,10 @@ import pytest
 
 from ai_bridge.agents import address_book, cards
 from ai_bridge.agents.cards import BadCard, BadField
-from ai_bridge.errors import BadAddress, DiskError
+from ai_bridge.errors import DiskError
 from ai_bridge.machines import this_machine
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.address import BadAddress
 from ai_bridge.system import front_matter
 
 

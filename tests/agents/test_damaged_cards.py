@@ -15,16 +15,19 @@ from ai_bridge.agents import address_book, cards, policy
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import homes
 from ai_bridge.machines.home_lines import Claim
-from ai_bridge.mailboxes import compose
+from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
 from ai_bridge.sending import allowances, limits
+from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
-from tests.conftest import LAPTOP, LIMIT, TOWER, On, command, route, settle_on, states
-from tests.faults.disk import FaultyReads
+from tests.support.command import command
+from tests.support.disk import FaultyReads
+from tests.support.machine import LAPTOP, TOWER, On, settle_on
+from tests.support.mail import LIMIT, route, states
 
 PASSING = [errno.EIO, errno.EACCES, errno.ESTALE, errno.EMFILE, errno.ENOSPC]
 HAND = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nhello"
@@ -224,7 +227,7 @@ def test_a_send_goes_on_although_a_card_cannot_be_read(where: Mailboxes, setting
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)):
         draft = Draft([to], "hello")
         limits.check(where, "claude", [draft], settings)
-        sent = compose.send(where, "claude", draft, LIMIT)
+        sent = send(where, "claude", draft, LIMIT)
     wanted = {"*": ["codex", "gemini", "mini@web"], "mini": ["mini@web"]}.get(to, [to])
     assert sent.recipients == wanted
 
@@ -275,7 +278,7 @@ def test_health_says_whose_card_cannot_be_read_now(where: Mailboxes, settings: S
 
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)):
         reports = mail.examine(where, settings, where.agents())
-    said = {report.agent: " ".join(sentence for _, sentence in report.findings) for report in reports}
+    said = {report.agent: " ".join(finding.sentence for finding in report.findings) for report in reports}
     assert "its mail waits, for the card of gemini cannot be read now: " in said["gemini"]
     assert "card" not in said["claude"] + said["codex"]
 
@@ -340,7 +343,7 @@ def test_a_message_that_cannot_be_read_now_waits(where: Mailboxes, settings: Set
 
 def test_a_card_is_looked_at_again_after_it_could_not_be_read(where: Mailboxes) -> None:
     cards.change(where, "gemini", {"hold": "claude"})
-    policies = policy.Policies(where)
+    policies = policy.Policies(CardFiles(where))
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)), pytest.raises(OSError, match="Input/output"):
         policies.verdict("gemini", "claude")
     assert policies.verdict("gemini", "claude") == policy.HOLD

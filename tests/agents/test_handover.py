@@ -23,10 +23,12 @@ from ai_bridge.machines import homes, presence_pages
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.served import RouterLocks
-from ai_bridge.system import durable
+from ai_bridge.system import durable, times
 from ai_bridge.system.locks import Lock
-from tests.agents.test_presence import session
-from tests.conftest import LAPTOP, MINI, TOWER, On, command, settle_on, state_of, until
+from tests.support.command import command
+from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on, state_of
+from tests.support.presence import session
+from tests.support.wait import until
 
 AGENTS = ("claude", "gemini", "codex")
 
@@ -146,7 +148,7 @@ def test_who_gives_up_waiting_for_the_router_leaves_nothing_that_is_done_later(
 def test_what_has_not_reached_another_machine_keeps_its_agent_here(
     three: Mailboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.machines.syncthing.test_nudge import set_up
+    from tests.support.syncthing import set_up
 
     set_up(three, "http://127.0.0.1:1")  # where nobody listens
     with pytest.raises(NotInStep, match="claude stays here for now"):
@@ -270,7 +272,7 @@ def test_a_page_that_asks_for_every_agent_gets_those_that_are_free_and_asked_for
     settle_on(three, LAPTOP, "claude-2")
     wants = ["claude", "claude-2", "gemini", "codex", "nobody", "../../x", "*", ""]
     lines = "".join(f"  '{agent}': x\n" for agent in wants)
-    now = presence.stamp(time.time())
+    now = times.format_utc(time.time())
     path = Path(presence_pages.page_path(three, MINI))
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"---\nhost: {MINI}\nat: {now}\nwants:\n{lines}---\n")
@@ -285,7 +287,7 @@ def test_a_page_that_asks_for_every_agent_gets_those_that_are_free_and_asked_for
 def test_odd_wishes_harm_nobody(three: Mailboxes, wants: str) -> None:
     path = Path(presence_pages.page_path(three, MINI))
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f"---\nhost: x\nat: {presence.stamp(time.time())}\nwants: {wants}\n---\n")
+    path.write_text(f"---\nhost: x\nat: {times.format_utc(time.time())}\nwants: {wants}\n---\n")
     with router(three) as locks:
         locks.take_more()
         assert locks.agents <= {"claude"}

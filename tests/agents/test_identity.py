@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import clients
-from ai_bridge.agents.identity import who
+from ai_bridge.agents.identity import NoIdentity, who
 from ai_bridge.clients.record import Client
-from ai_bridge.errors import BadAddress, NoIdentity
-from ai_bridge.mailboxes.tree import Mailboxes, user_wide
+from ai_bridge.mailboxes.find import user_wide
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.address import BadAddress
 
 
 def _found(where: Mailboxes, option: str | None = None, client: str | None = None) -> tuple[str, str]:

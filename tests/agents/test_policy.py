@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ai_bridge.agents import cards, policy
 from ai_bridge.agents.cards import BadField
 from ai_bridge.agents.policy import ACCEPT, HOLD, REFUSE, Policies
+from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import front_matter
 
@@ -50,20 +51,20 @@ def test_who_is_named_goes_before_everybody_and_the_stricter_counts(
     where: Mailboxes, front: str, verdict: str
 ) -> None:
     _card(where, front)
-    assert Policies(where).verdict("gemini", "claude") == verdict
+    assert Policies(CardFiles(where)).verdict("gemini", "claude") == verdict
     assert policy.refuses(where, "gemini", "claude") is (verdict == REFUSE)
 
 
 def test_a_card_that_is_missing_accepts_and_one_that_is_too_long_or_no_file_holds(where: Mailboxes) -> None:
-    assert Policies(where).verdict("gemini", "claude") == ACCEPT
+    assert Policies(CardFiles(where)).verdict("gemini", "claude") == ACCEPT
     assert not policy.refuses(where, "gemini", "claude")
     path = _card(where, f"refuse: claude\ntext: {'x' * 20_000}")
-    assert Policies(where).verdict("gemini", "claude") == HOLD
-    assert Policies(where).damage("gemini") == "it has 20043 bytes, and may have 16384"
+    assert Policies(CardFiles(where)).verdict("gemini", "claude") == HOLD
+    assert Policies(CardFiles(where)).damage("gemini") == "it has 20043 bytes, and may have 16384"
     path.unlink()
     os.mkfifo(path)
-    assert Policies(where).verdict("gemini", "claude") == HOLD
-    assert Policies(where).damage("gemini") == "it is a FIFO, not a regular file"
+    assert Policies(CardFiles(where)).verdict("gemini", "claude") == HOLD
+    assert Policies(CardFiles(where)).damage("gemini") == "it is a FIFO, not a regular file"
     assert not policy.refuses(where, "gemini", "claude")
 
 
@@ -72,8 +73,8 @@ def test_a_card_that_is_missing_accepts_and_one_that_is_too_long_or_no_file_hold
 )
 def test_a_card_whose_content_is_damaged_holds_though_it_speaks_of_nothing(where: Mailboxes, raw: bytes) -> None:
     _card(where, "").write_bytes(raw)
-    assert Policies(where).verdict("gemini", "claude") == HOLD
-    assert Policies(where).damage("gemini")
+    assert Policies(CardFiles(where)).verdict("gemini", "claude") == HOLD
+    assert Policies(CardFiles(where)).damage("gemini")
 
 
 @given(
@@ -84,17 +85,17 @@ def test_a_card_whose_content_is_damaged_holds_though_it_speaks_of_nothing(where
 )
 def test_a_card_that_is_taken_for_whole_without_a_parser_is_whole(fields: list[tuple[str, str]]) -> None:
     raw = "".join(["---\n", *(f"{name}: {value}\n" for name, value in fields), "---\ntext\n"]).encode()
-    if policy._is_plain(raw):
+    if CardFile(raw).is_plain():
         assert front_matter.parse(raw)[0] == dict(fields)
 
 
 def test_a_card_as_the_program_writes_it_needs_no_parser(where: Mailboxes) -> None:
     cards.introduce(where, "gemini", "gemini-cli-mcp-client", "My Project")
-    assert policy._is_plain(Path(cards.card_path(where, "gemini")).read_bytes())
+    assert CardFile(Path(cards.card_path(where, "gemini")).read_bytes()).is_plain()
 
 
 def test_a_card_is_read_again_only_when_it_changed(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, policies, reads = _card(where, "hold: claude"), Policies(where), []
+    path, policies, reads = _card(where, "hold: claude"), Policies(CardFiles(where)), []
     real = policy._policy
     monkeypatch.setattr(policy, "_policy", lambda *words: (reads.append(words), real(*words))[1])
     assert [policies.verdict("gemini", who) for who in ("claude", "codex", "claude")] == [HOLD, ACCEPT, HOLD]
@@ -113,15 +114,15 @@ def test_a_card_is_read_again_only_when_it_changed(where: Mailboxes, monkeypatch
 
 def test_a_card_is_set_to_hold_and_back(where: Mailboxes) -> None:
     cards.change(where, "gemini", {"hold": "*", "accept": "codex"})
-    assert [Policies(where).verdict("gemini", who) for who in ("claude", "codex")] == [HOLD, ACCEPT]
+    assert [Policies(CardFiles(where)).verdict("gemini", who) for who in ("claude", "codex")] == [HOLD, ACCEPT]
     cards.change(where, "gemini", {"hold": ""})
-    assert Policies(where).verdict("gemini", "claude") == ACCEPT
+    assert Policies(CardFiles(where)).verdict("gemini", "claude") == ACCEPT
 
 
 def test_what_is_set_replaces_a_list(where: Mailboxes) -> None:
     _card(where, "hold: [claude, codex]")
     cards.change(where, "gemini", {"hold": "codex"})
-    assert [Policies(where).verdict("gemini", who) for who in ("claude", "codex")] == [ACCEPT, HOLD]
+    assert [Policies(CardFiles(where)).verdict("gemini", who) for who in ("claude", "codex")] == [ACCEPT, HOLD]
 
 
 @pytest.mark.parametrize("value", ["Claude", "claude; codex", "cla*", "@web"])

@@ -6,57 +6,23 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ai_bridge.agents import cards, presence
-from ai_bridge.agents.identity import Identity
 from ai_bridge.agents.peers import peers, when
-from ai_bridge.agents.presence import AmbiguousAgent
-from ai_bridge.agents.session_names import take
-from ai_bridge.errors import ReservedAddress, UnknownAgent
+from ai_bridge.agents.resolve import AmbiguousAgent, resolve_agent
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.presence_pages import HEARTBEAT_S, OFFLINE_S
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.settings import Settings
-from ai_bridge.system import front_matter
-from tests.conftest import post, route
+from ai_bridge.system import front_matter, times
+from tests.support.mail import post, route
+from tests.support.presence import AWAY, later, page_path, session, tell
 
-AWAY = "mini-abcd1234"
-
-
-@contextmanager
-def session(where: Mailboxes, agent: str, client: str = "test") -> Iterator[str]:
-    """Have a live session of an agent, of this process."""
-    name = take(where, Identity(agent, "for the test"), client)
-    try:
-        yield name.address
-    finally:
-        name.release()
-
-
-def page_path(where: Mailboxes, host: str = AWAY) -> Path:
-    return Path(where.path) / "presence" / f"{host}.md"
-
-
-def tell(where: Mailboxes, age_s: float = 0.0, host: str = AWAY, **parts: dict[str, str]) -> None:
-    """Write another machine's page, which says it is `age_s` seconds old."""
-    path = page_path(where, host)
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(front_matter.format_page({"host": host, "at": presence.stamp(time.time() - age_s), **parts}, ""))
-
-
-def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Let this process believe that it is later."""
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() + seconds)
-
-
-NOW = presence.stamp(time.time())
+NOW = times.format_utc(time.time())
 
 
 # --- this machine ---------------------------------------------------------------------------------------
@@ -117,23 +83,23 @@ def test_a_lock_file_of_no_address_is_nobody(where: Mailboxes) -> None:
 
 def test_a_name_means_itself_where_it_is_known(where: Mailboxes) -> None:
     where.make(["claude@web"])
-    assert presence.resolve(where, "claude") == "claude"
-    assert presence.resolve(where, "claude@web") == "claude@web"
+    assert resolve_agent(where, "claude") == "claude"
+    assert resolve_agent(where, "claude@web") == "claude@web"
 
 
 def test_a_short_name_means_the_only_one(where: Mailboxes) -> None:
     where.make(["mini@web"])
-    assert presence.resolve(where, "mini") == "mini@web"
+    assert resolve_agent(where, "mini") == "mini@web"
 
 
 def test_of_several_the_one_that_is_online_is_meant(where: Mailboxes) -> None:
     where.make(["mini@api", "mini@web", "minister@web"])
     with pytest.raises(AmbiguousAgent, match=r"any of mini@api, mini@web \(none is online\): give the whole"):
-        presence.resolve(where, "mini")
+        resolve_agent(where, "mini")
     with session(where, "mini@web"):
-        assert presence.resolve(where, "mini") == "mini@web"
+        assert resolve_agent(where, "mini") == "mini@web"
         with session(where, "mini@api"), pytest.raises(AmbiguousAgent, match=r"\(online: mini@api, mini@web\)"):
-            presence.resolve(where, "mini")
+            resolve_agent(where, "mini")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +108,7 @@ def test_of_several_the_one_that_is_online_is_meant(where: Mailboxes) -> None:
 )
 def test_a_name_nobody_has_is_refused(where: Mailboxes, name: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
-        presence.resolve(where, name)
+        resolve_agent(where, name)
 
 
 def test_mail_to_a_short_name_reaches_who_is_meant(where: Mailboxes, settings: Settings) -> None:
@@ -190,7 +156,7 @@ def test_a_page_of_another_machine_says_who_is_online_there(where: Mailboxes) ->
     tell(where, online={"mini@web": NOW}, seen={"old@web": "2026-01-02T03:04:05Z"})
     found = presence.all_presences(where)
     assert (found["mini@web"].online, found["mini@web"].home) == (True, AWAY)
-    assert (found["old@web"].online, presence.stamp(found["old@web"].seen)) == (False, "2026-01-02T03:04:05Z")
+    assert (found["old@web"].online, times.format_utc(found["old@web"].seen)) == (False, "2026-01-02T03:04:05Z")
 
 
 def test_a_page_that_does_not_change_is_offline_after_a_while(

@@ -11,9 +11,8 @@ import pytest
 
 from ai_bridge import clients
 from ai_bridge.agents import identity, session_names
-from ai_bridge.agents.identity import Identity
+from ai_bridge.agents.identity import Identity, NoIdentity
 from ai_bridge.agents.session_names import Name, TooManySessions
-from ai_bridge.errors import NoIdentity
 from ai_bridge.mailboxes.tree import Mailboxes
 
 WANTED = Identity("claude", "from the client's name, claude-code")

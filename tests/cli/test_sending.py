@@ -19,46 +19,17 @@ from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import message
 from ai_bridge.settings import Settings
-from tests.conftest import ROOT, command, post, route, states
+from tests.support.checkout import ROOT
+from tests.support.command import BY_CLICK, BY_ENTRY, command, refused, without_output
+from tests.support.mail import post, route, states
 
 OWN_ID = re.compile(r"(claude|gemini)-\d{8}-\d{6}-\d{6}-\w{4}")
-BY_CLICK = (sys.executable, "-c", "from ai_bridge.cli.main import bridge; bridge(prog_name='ai-bridge')")
-BY_ENTRY = (sys.executable, "-m", "ai_bridge")
 
 
 @pytest.fixture(autouse=True)
 def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-
-
-def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
-    """Check that a command was refused by one line which says all of `parts`."""
-    assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
-    for part in parts:
-        assert part in done.stderr
-
-
-def without_output(
-    output: str, *words: str, body: bytes = b"", way: tuple[str, ...] = BY_ENTRY
-) -> subprocess.CompletedProcess[str]:
-    """Run a command whose standard output is closed, on a full disk, or a pipe that nobody reads any more."""
-    script = '"$@" >&-' if output == "closed" else '"$@" >/dev/full' if output == "full" else '"$@"'
-    ours, theirs = os.pipe()
-    os.close(ours)
-    try:
-        done = subprocess.run(
-            ["sh", "-c", script, "sh", *way, *words],
-            input=body,
-            stdout=theirs,
-            stderr=subprocess.PIPE,
-            timeout=60,
-            check=False,
-        )
-    finally:
-        os.close(theirs)
-    return subprocess.CompletedProcess(done.args, done.returncode, "", done.stderr.decode())
 
 
 def _only(where: Mailboxes, owner: str = "claude") -> str:

@@ -10,8 +10,9 @@ import pytest
 from ai_bridge.health.mail import router_of
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.cli.test_sending import BY_ENTRY, without_output
-from tests.conftest import post, states, until
+from tests.support.command import BY_ENTRY, without_output
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 ERRORS = {"closed": "2>&-", "full": "2>/dev/full"}
 HOOK = b'{"hook_event_name": "BeforeAgent"}'

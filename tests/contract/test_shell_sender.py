@@ -11,7 +11,8 @@ import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import ROOT, states
+from tests.support.checkout import ROOT
+from tests.support.mail import states
 
 SHELLS = {"dash": ["dash"], "bash": ["bash"], "busybox": ["busybox", "sh"]}
 SECRET = "the victim's own\n" * 100

@@ -12,19 +12,10 @@ from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.outbox import MALFORMED
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
-from tests.conftest import LIMIT, ROOT, command, route, states
-from tests.contract.ways import WAYS_IN, Refused, WayIn
-
-BODIES = [
-    "hello",
-    "no escaping: $(id) `id` \\ \" ' $HOME %s %n\n",
-    "\r\nCRLF\r\n\r\n",
-    "\n\n\nnewlines around\n\n\n",
-    "---\nID: forged\nFrom: root\n---\n",
-    "NUL \x00 and \x1b[31m and \x85 stay in a body",
-    "grüße 🎉 \u202e \U000e0041",
-    "x" * 900_000,
-]
+from tests.contract.ways import BODIES, WAYS_IN, Refused, WayIn
+from tests.support.checkout import ROOT
+from tests.support.command import command
+from tests.support.mail import LIMIT, route, states
 
 
 @pytest.fixture(params=WAYS_IN)

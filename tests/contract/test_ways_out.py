@@ -10,9 +10,8 @@ from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
-from tests.contract.test_ways_in import BODIES
-from tests.contract.ways import WAYS_OUT, WayOut
+from tests.contract.ways import BODIES, WAYS_OUT, WayOut
+from tests.support.mail import post, route, states
 
 
 @pytest.fixture(params=WAYS_OUT)
@@ -59,7 +58,7 @@ def _tolerant(name: str, where: Mailboxes) -> list[tuple[str, str]]:
     import json
 
     from ai_bridge.errors import Malformed
-    from tests.conftest import command
+    from tests.support.command import command
 
     if name == "cli":
         done = command("read", "--agent", "gemini", "--mailboxes", where.path, "--json")

@@ -19,13 +19,17 @@ from ai_bridge import settings
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, REASON
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.run import build
-from tests.conftest import LIMIT, ROOT, command, route
+from tests.support.checkout import ROOT
+from tests.support.command import command
+from tests.support.mail import LIMIT, route
+from tests.support.wait import until
 
 
 class Refused(Exception):
@@ -199,8 +203,6 @@ class McpReader(WayOut):
         return [(mail["id"], mail["body"]) for mail in self._MAIL.finditer(content.text)]
 
     def _await_acknowledged(self, where: Mailboxes) -> None:
-        from tests.conftest import until
-
         until(lambda: not unread.unread(where, "gemini"))
 
 
@@ -210,3 +212,15 @@ WAYS_OUT: dict[str, WayOut] = {
     "raw": RawReader(),
     "mcp": McpReader(),
 }
+
+
+BODIES = [
+    "hello",
+    "no escaping: $(id) `id` \\ \" ' $HOME %s %n\n",
+    "\r\nCRLF\r\n\r\n",
+    "\n\n\nnewlines around\n\n\n",
+    "---\nID: forged\nFrom: root\n---\n",
+    "NUL \x00 and \x1b[31m and \x85 stay in a body",
+    "grüße 🎉 \u202e \U000e0041",
+    "x" * 900_000,
+]

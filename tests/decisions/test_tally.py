@@ -11,37 +11,23 @@ import pytest
 from ai_bridge.decisions import judge, tally
 from ai_bridge.decisions.decision import APPROVED, DISPUTED, OPEN, REJECTED, Decision, Vote
 from ai_bridge.decisions.tally import NoDecision, NoVoters, TooFewVoters
-from ai_bridge.decisions.votes import APPROVE, MAJORITY, OBJECT, UNANIMOUS
 from ai_bridge.errors import NoSuchMessage
-from ai_bridge.mailboxes import trace, unread
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import Message
+from ai_bridge.message.votes import APPROVE, MAJORITY, OBJECT, UNANIMOUS
+from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
-from tests.agents.test_presence import session
-from tests.conftest import LIMIT, post, route
-
-PROPOSAL = "Let us use SQLite for the index.\n"
+from tests.support.mail import LIMIT, post, route
+from tests.support.presence import session
+from tests.support.votes import answer, propose
 
 
 @pytest.fixture
 def where(where: Mailboxes) -> Mailboxes:
     where.make(["codex", "judy"])
     return where
-
-
-def propose(
-    where: Mailboxes, to: list[str], voters: list[str] | None = None, rule: str = MAJORITY, opener: str = "claude"
-) -> str:
-    """Open a decision; returns its ID."""
-    recipients, headers = tally.opening(opener, to, rule, voters or to)
-    return send(where, opener, Draft(recipients, PROPOSAL, "the index", extra=headers), LIMIT).id
-
-
-def answer(where: Mailboxes, thread: str, voter: str, body: str, to: str = "claude") -> str:
-    """Answer in the thread."""
-    in_reply_to, root, _ = trace.reply_headers(where, thread)
-    return send(where, voter, Draft([to], body, "re", in_reply_to, root), LIMIT).id
 
 
 def state(where: Mailboxes, thread: str) -> str:

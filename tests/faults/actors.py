@@ -12,8 +12,9 @@ import sys
 from ai_bridge import settings
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send
 
 
 def send_for_ever(where: Mailboxes) -> None:

@@ -11,17 +11,18 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.compose import Draft, send, send_batch
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, STATES, Outbox, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import parse
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.sending.allow import allow
+from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
-from tests.conftest import LIMIT, post, route
-from tests.faults.disk import ERRNOS, FaultyOs
+from tests.support.disk import ERRNOS, FaultyOs
+from tests.support.mail import LIMIT, post, route
 
 Act = Callable[[Mailboxes, Settings, int], object]
 EVERYONE = {"claude", "gemini", "codex"}

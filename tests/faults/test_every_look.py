@@ -21,7 +21,7 @@ from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.outbox import MALFORMED, READ, REASON, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 ERRNOS = (errno.EIO, errno.EACCES, errno.EMFILE, errno.ESTALE, errno.ENOSPC, errno.ENOMEM)
 BY_PATH = (

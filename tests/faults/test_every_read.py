@@ -14,15 +14,16 @@ import pytest
 from ai_bridge.agents import cards
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import fetch
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import MALFORMED, STATES, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.sending import limits
+from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
-from tests.conftest import LIMIT
-from tests.faults.disk import FaultyReads
+from tests.support.disk import FaultyReads
+from tests.support.mail import LIMIT
 
 EVERYONE = ["claude", "codex", "gemini", "mini@web"]
 ERRNOS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.ESTALE, errno.EMFILE)

@@ -14,7 +14,9 @@ import pytest
 
 from ai_bridge.mailboxes.outbox import MALFORMED
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import ROOT, states, until
+from tests.support.checkout import ROOT
+from tests.support.mail import states
+from tests.support.wait import until
 
 ACTORS = str(ROOT / "tests" / "faults" / "actors.py")
 

@@ -1,4 +1,4 @@
-"""The doctor: each client's state told truly, with the command that mends it; looking changes nothing."""
+"""The doctor: each client's state told truly, with the command that fixes it; looking changes nothing."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from ai_bridge import clients, install
 from ai_bridge.health import doctor, server_start
-from ai_bridge.health.doctor import NOTE, OK, WRONG, Finding
-from tests.conftest import command
+from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
+from tests.support.command import command
 
 CLIENTS = [client.name for client in clients.registrable()]
 
@@ -40,7 +40,7 @@ def register(client: str, scope: str = "user") -> None:
 
 
 def found(client: str) -> dict[str, Finding]:
-    return {finding.check: finding for finding in doctor.examine([client])}
+    return {finding.where: finding for finding in doctor.examine(client)}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -49,16 +49,16 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_client_that_is_not_there_is_no_fault() -> None:
     for client in CLIENTS:
-        (finding,) = doctor.examine([client])
-        assert (finding.check, finding.level, finding.mend) == ("installed", NOTE, "")
+        (finding,) = doctor.examine(client)
+        assert (finding.where, finding.level, finding.fix) == ("installed", NOTE, "")
     assert command("doctor").returncode == 0
 
 
 def test_one_that_is_there_and_not_registered_is_told_the_command(tmp_path: Path) -> None:
     put(tmp_path, "claude")
     looked = found("claude")
-    assert (looked["installed"].level, looked["installed"].found) == (OK, "1.2.3")
-    assert (looked["registered"].level, looked["registered"].mend) == (WRONG, "ai-bridge install claude")
+    assert (looked["installed"].level, looked["installed"].what) == (OK, "1.2.3")
+    assert (looked["registered"].level, looked["registered"].fix) == (WRONG, "ai-bridge install claude")
     assert command("doctor", "claude").returncode == 1
 
 
@@ -70,7 +70,7 @@ def test_after_install_all_is_well_but_what_only_a_person_can_do(client: str, tm
     wrong = {check for check, finding in looked.items() if finding.level != OK}
     assert wrong == ({"hooks", "reach"} if client == "codex" else set())
     assert set(looked) == {"installed", "registered", "hooks", "server", "reach"}
-    assert "tools after" in looked["server"].found
+    assert "tools after" in looked["server"].what
 
 
 def test_in_the_home_directory_the_persons_files_are_no_projects(
@@ -79,7 +79,7 @@ def test_in_the_home_directory_the_persons_files_are_no_projects(
     put(tmp_path, "gemini")
     register("gemini")
     monkeypatch.chdir(tmp_path / "home")
-    checks = [finding.check for finding in doctor.examine(["gemini"])]
+    checks = [finding.where for finding in doctor.examine("gemini")]
     assert checks == ["installed", "registered", "hooks", "server", "reach"]
 
 
@@ -88,7 +88,8 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
         put(tmp_path, client)
         register(client)
     before = files(tmp_path)
-    list(doctor.examine(list(CLIENTS)))
+    for client in CLIENTS:
+        list(doctor.examine(client))
     assert files(tmp_path) == before
 
 
@@ -104,8 +105,8 @@ def test_hooks_that_codex_was_not_told_to_trust_are_named(tmp_path: Path) -> Non
     register("codex")
     hooks = found("codex")["hooks"]
     assert hooks.level == WRONG
-    assert "Stop" in hooks.found
-    assert hooks.mend == "ai-bridge install codex --trust-hooks"
+    assert "Stop" in hooks.what
+    assert hooks.fix == "ai-bridge install codex --trust-hooks"
 
 
 def test_a_program_that_was_moved_is_named(tmp_path: Path) -> None:
@@ -115,8 +116,8 @@ def test_a_program_that_was_moved_is_named(tmp_path: Path) -> None:
     entry["mcpServers"]["ai-bridge"]["command"] = str(tmp_path / "gone" / "ai-bridge")
     path.write_text(json.dumps(entry))
     looked = found("claude")
-    assert (looked["registered"].level, looked["registered"].mend) == (WRONG, "ai-bridge install claude")
-    assert str(tmp_path / "gone") in looked["registered"].found
+    assert (looked["registered"].level, looked["registered"].fix) == (WRONG, "ai-bridge install claude")
+    assert str(tmp_path / "gone") in looked["registered"].what
     assert looked["server"].level == WRONG
 
 
@@ -126,7 +127,7 @@ def test_hooks_a_person_took_out_are_missed(tmp_path: Path) -> None:
     entry = json.loads(path.read_text())
     del entry["hooks"]["Stop"]
     path.write_text(json.dumps(entry))
-    assert (found("claude")["hooks"].level, found("claude")["hooks"].found) == (WRONG, "none on Stop")
+    assert (found("claude")["hooks"].level, found("claude")["hooks"].what) == (WRONG, "none on Stop")
 
 
 def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
@@ -136,7 +137,7 @@ def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
     path.write_text("{,}")
     looked = found("gemini")
     assert looked["files"].level == WRONG
-    assert str(path) in looked["files"].found
+    assert str(path) in looked["files"].what
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     entry["mcpServers"]["ai-bridge"]["args"] = ["mcp", "--nonsense"]
     path.write_text(json.dumps(entry))
     assert found("claude")["server"].level == WRONG
-    assert "--nonsense" in found("claude")["server"].found
+    assert "--nonsense" in found("claude")["server"].what
 
 
 def test_a_client_that_cannot_say_its_version_is_wrong(tmp_path: Path) -> None:
@@ -157,7 +158,7 @@ def test_a_client_that_cannot_say_its_version_is_wrong(tmp_path: Path) -> None:
 def test_an_old_codex_without_a_queue_is_told_to_update(tmp_path: Path) -> None:
     put(tmp_path, "codex", '[ "$1" = --version ] && echo codex-cli 0.1 || exit 2')
     register("codex")
-    assert (found("codex")["reach"].level, "update" in found("codex")["reach"].found) == (WRONG, True)
+    assert (found("codex")["reach"].level, "update" in found("codex")["reach"].what) == (WRONG, True)
 
 
 def test_settings_that_keep_gemini_from_waking_are_wrong(tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_what_a_project_registers_has_to_be_approved_once(tmp_path: Path) -> Non
     register("claude", "project")
     register("gemini", "project")
     for client in ("claude", "gemini"):
-        assert (found(client)["approved"].level, found(client)["approved"].mend.split()[-1]) == (NOTE, client)
+        assert (found(client)["approved"].level, found(client)["approved"].fix.split()[-1]) == (NOTE, client)
     project = str(tmp_path / "project")
     own = {"projects": {project: {"enabledMcpjsonServers": ["ai-bridge"]}}}
     (tmp_path / "home" / ".claude.json").write_text(json.dumps(own))
@@ -189,7 +190,7 @@ def test_json_has_an_object_a_check(tmp_path: Path) -> None:
     done = command("doctor", "--json", PATH=os.environ["PATH"])
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["client"] for line in lines] == ["claude", "claude", "gemini", "codex"]
-    assert set(lines[0]) == {"client", "check", "level", "found", "mend"}
+    assert set(lines[0]) == {"client", "check", "level", "found", "fix"}
 
 
 def change(path: Path, *keys: str, value: object) -> None:
@@ -219,7 +220,7 @@ def test_what_is_switched_off_is_no_success(
     change(tmp_path / "home" / file, *keys, value=value)
     switch = found(client)["switch"]
     assert switch.level == WRONG
-    assert keys[-1] in switch.found
+    assert keys[-1] in switch.what
     assert found(client)["reach"].level == NOTE
 
 
@@ -236,14 +237,14 @@ def test_hooks_that_were_altered_are_told_of(tmp_path: Path) -> None:
     register("claude")
     path = tmp_path / "home" / ".claude" / "settings.json"
     path.write_text(path.read_text().replace('"matcher": "*"', '"matcher": "NoSuchTool"'))
-    assert "--dry-run" in found("claude")["current"].found
+    assert "--dry-run" in found("claude")["current"].what
 
 
 def test_a_server_that_is_led_to_nowhere_is_wrong(tmp_path: Path) -> None:
     register("claude")
     path = tmp_path / "home" / ".claude.json"
     change(path, "mcpServers", "ai-bridge", "env", value={"AI_BRIDGE_MAILBOXES": str(tmp_path / "gone")})
-    assert found("claude")["mailboxes"].mend == f"ai-bridge init --mailboxes {tmp_path / 'gone'}"
+    assert found("claude")["mailboxes"].fix == f"ai-bridge init --mailboxes {tmp_path / 'gone'}"
     change(path, "mcpServers", "ai-bridge", "env", value={"AI_BRIDGE_AGENT": "NO ADDRESS"})
     assert found("claude")["agent"].level == WRONG
 

@@ -18,16 +18,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from ai_bridge.errors import NoSuchMessage, NotMailboxes
+from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import database, entry, indexer, search
 from ai_bridge.history.search import Found, Query
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD, Outbox, file_name
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.system import untrusted
 from ai_bridge.system.locks import Lock, holder
-from tests.conftest import ROOT, post, route, until
+from tests.support.checkout import ROOT
+from tests.support.mail import post, route
+from tests.support.wait import until
 
 AGENTS = ["claude", "gemini", "codex@web", "a-b_c"]
 WORDS = ["build", "Fehler", "naïve", "tests", "testing", "of", "the", "42"]

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from ai_bridge.errors import NotMailboxes
 from ai_bridge.inbox import fetch as fetch_
 from ai_bridge.inbox.fetch import bring_in, fetch, open_wake, wait
 from ai_bridge.mailboxes import wake as wake_
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock, holder
-from tests.conftest import post, states, until
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 LONG_S = 60.0
 

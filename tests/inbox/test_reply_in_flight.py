@@ -14,7 +14,7 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
-from tests.conftest import post, states
+from tests.support.mail import post, states
 
 
 @pytest.fixture
@@ -41,15 +41,15 @@ def test_what_was_taken_is_acknowledged_and_what_was_not_stays_unread(
 
 
 def test_a_message_the_disk_refuses_to_move_stays_unread_and_the_others_are_acknowledged(
-    where: Mailboxes, shown: list[Waiting], settings: Settings, lock: Lock, capsys: pytest.CaptureFixture[str]
+    where: Mailboxes, shown: list[Waiting], settings: Settings, lock: Lock
 ) -> None:
     where.make(["codex"])
     post(where, sender="codex")
     directory = Path(where.outbox("claude").directory(READ))
     directory.rmdir()
     directory.write_text("no directory")
-    Hand(lock, fetch(where, "gemini", settings)).settle(taken=True)
-    assert capsys.readouterr().err.count("not acknowledged") == len(shown)
+    refused = Hand(lock, fetch(where, "gemini", settings)).settle(taken=True)
+    assert [sentence.startswith("not acknowledged: ") for sentence in refused] == [True] * len(shown)
     assert len(list(Path(where.outbox("claude").directory(UNREAD)).iterdir())) == len(shown)
     assert [*states(where, "codex")] == [READ]
     assert not lock.held

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.clients import CLAUDE_CODE, CODEX_CLI, GEMINI_CLI
-from ai_bridge.errors import BadAddress, BridgeError
+from ai_bridge.errors import BridgeError
 from ai_bridge.install.entries import (
     Choice,
     Entry,
@@ -24,6 +24,7 @@ from ai_bridge.install.entries import (
     takes,
     tool_hooks,
 )
+from ai_bridge.message.address import BadAddress
 
 OURS: Entry = {"command": "/venv/bin/ai-bridge", "args": ["mcp"]}
 MODULE: Entry = {"command": "/usr/bin/python3", "args": ["-P", "-m", "ai_bridge", "mcp"]}

@@ -8,7 +8,7 @@ import pytest
 
 from ai_bridge import install
 from ai_bridge.install import Choice
-from tests.conftest import command
+from tests.support.command import command
 
 ORIGINALS = [
     "",

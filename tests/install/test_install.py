@@ -21,9 +21,9 @@ from ai_bridge.cli.main import bridge
 from ai_bridge.install import CannotChange, ChangedMeanwhile, Choice
 from ai_bridge.server.tools import tools
 from ai_bridge.system import durable
-from tests.cli.test_sending import refused
-from tests.conftest import ROOT, command
-from tests.faults.disk import FaultyOs
+from tests.support.checkout import ROOT
+from tests.support.command import command, refused
+from tests.support.disk import FaultyOs
 
 CLIENTS = [client.name for client in clients.registrable()]
 SHIPPED = ROOT / "ai_bridge/install/skills/advisor/SKILL.md"

@@ -10,26 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ai_bridge.install.json_edit import NotMergeable, append, get, parse, put, take
-
-# Characters that JSON text can hold and UTF-8 can write.
-_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | _TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXT, inner, max_size=3),
-    max_leaves=8,
-)
-OBJECTS = st.dictionaries(_TEXT, _VALUES, max_size=4)
-LAYOUTS: list[dict[str, Any]] = [
-    {},
-    {"separators": (",", ":")},
-    {"indent": 0},
-    {"indent": 2, "ensure_ascii": False},
-    {"indent": "\t"},
-    {"indent": 4, "separators": (" ,", " : ")},
-]
+from tests.install.layouts import LAYOUTS, OBJECTS, TEXT, VALUES
 
 
-@given(OBJECTS, st.sampled_from(LAYOUTS), _TEXT, _VALUES)
+@given(OBJECTS, st.sampled_from(LAYOUTS), TEXT, VALUES)
 def test_a_key_that_is_put_in_is_all_that_is_added_and_taken_out_again_leaves_the_text(
     before: dict[str, Any], layout: dict[str, Any], key: str, value: object
 ) -> None:
@@ -51,7 +35,7 @@ def test_a_key_that_is_taken_out_leaves_the_others_as_they_were(
     assert left == {other: value for other, value in before.items() if other != key}
 
 
-@given(OBJECTS, st.sampled_from(LAYOUTS), _VALUES)
+@given(OBJECTS, st.sampled_from(LAYOUTS), VALUES)
 def test_a_value_is_replaced_where_it_stands(before: dict[str, Any], layout: dict[str, Any], value: object) -> None:
     document = {"first": {"inner": [1, 2, 3]}, **before}
     changed = json.loads(put(json.dumps(document, **layout), ("first", "inner", 1), value))

@@ -10,8 +10,8 @@ import pytest
 from ai_bridge.clients import CLAUDE_CODE, GEMINI_CLI
 from ai_bridge.install.entries import is_hook
 from ai_bridge.system.processes import program
-from tests.cli.test_sending import refused
-from tests.conftest import ROOT, command
+from tests.support.checkout import ROOT
+from tests.support.command import command, refused
 
 
 @pytest.fixture

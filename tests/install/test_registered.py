@@ -10,7 +10,7 @@ import pytest
 from ai_bridge import clients, install
 from ai_bridge.install import SCOPES, Server
 from ai_bridge.system.processes import program
-from tests.conftest import command
+from tests.support.command import command
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from ai_bridge.install import Choice, agree, carry_out, planned
 from ai_bridge.install.content import Content
 from ai_bridge.install.pieces import pieces
 from ai_bridge.install.plan import Piece
-from tests.install.test_json_edit import LAYOUTS, OBJECTS
+from tests.install.layouts import LAYOUTS, OBJECTS
 
 CONTENTS = {
     f"{piece.client} {piece.what}": piece.content

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, until
-from tests.link.conftest import PROGRAM, Team, make_streams
 from tests.link.walled import ADMINISTRATOR, Walled, permissions
+from tests.support.checkout import ROOT
+from tests.support.nats_server import PROGRAM
+from tests.support.team import Team, make_streams
+from tests.support.wait import until
 
 pytest.importorskip("nats")
 

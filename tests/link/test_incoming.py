@@ -19,8 +19,8 @@ from ai_bridge.link.wire import SENDER
 from ai_bridge.mailboxes.outbox import DROPPED
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system.locks import Lock
-from tests.conftest import states
-from tests.faults.disk import FaultyReads
+from tests.support.disk import FaultyReads
+from tests.support.mail import states
 
 RAW = b"ID: m-1\nFrom: ann@south\nTo: claude\nSubject: s\n\nhello"
 

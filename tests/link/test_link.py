@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ai_bridge.mailboxes.compose import Draft, send_batch
-from tests.conftest import LIMIT, until
-from tests.link.conftest import NatsServer, Team
+from ai_bridge.mailboxes.compose import Draft
+from ai_bridge.sending.send import send_batch
+from tests.support.mail import LIMIT
+from tests.support.nats_server import NatsServer
+from tests.support.team import Team
+from tests.support.wait import until
 
 
 def send_many(team: Team, count: int) -> None:
@@ -157,11 +160,10 @@ def test_without_a_link_the_client_of_the_server_is_not_imported(tmp_path: Path)
     script = (
         "import sys\n"
         "from ai_bridge import settings\n"
-        "from ai_bridge.router.daemon import Daemon\n"
+        "from ai_bridge.link.keeper import Keeper\n"
         "from ai_bridge.mailboxes.tree import Mailboxes\n"
         "where = Mailboxes(sys.argv[1])\n"
-        "daemon = Daemon(where, settings.load(where.path))\n"
-        "daemon._see_to_link()\n"
+        "Keeper(where, settings.load(where.path)).tend()\n"
         "print([name for name in sys.modules if name.partition('.')[0] in ('nats', 'asyncio')])\n"
     )
     done = subprocess.run(

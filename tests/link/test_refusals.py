@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import until
-from tests.link.conftest import PROGRAM, NatsServer, Team, make_streams
+from tests.support.nats_server import PROGRAM, NatsServer
+from tests.support.team import Team, make_streams
+from tests.support.wait import until
 
 pytest.importorskip("nats")
 

@@ -11,10 +11,13 @@ from itertools import cycle
 
 import pytest
 
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.message.message import stamp_of
-from tests.conftest import LIMIT, until
-from tests.link.conftest import NatsServer, Team
+from ai_bridge.sending.send import send
+from tests.support.mail import LIMIT
+from tests.support.nats_server import NatsServer
+from tests.support.team import Team
+from tests.support.wait import until
 
 _IS_FULL = bool(os.environ.get("MACHINES_FULL"))
 MESSAGES = 1000 if _IS_FULL else 200

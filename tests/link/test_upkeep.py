@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import until
-from tests.link.conftest import NatsServer, Team, make_streams
+from tests.support.nats_server import NatsServer
+from tests.support.team import Team, make_streams
+from tests.support.wait import until
 
 pytest.importorskip("nats")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tests.link.conftest import NatsServer
+from tests.support.nats_server import NatsServer
 
 ADMINISTRATOR = "AIBRIDGE"
 

@@ -14,8 +14,9 @@ from ai_bridge.machines.clocks import HERE, Clocks, notable
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.settings import Settings
-from tests.agents.test_presence import later, tell
-from tests.conftest import MINI, TOWER, post
+from tests.support.machine import MINI, TOWER
+from tests.support.mail import post
+from tests.support.presence import later, tell
 
 Pass = Callable[[float], None]
 

@@ -26,7 +26,10 @@ from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.served import RouterLocks
 from ai_bridge.server.client_session import Caller, Session
 from ai_bridge.settings import Settings
-from tests.conftest import LAPTOP, MINI, TOWER, On, command, post, settle_on, state_of, states, until
+from tests.support.command import command
+from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on, state_of
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 HAND = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nhello"
 

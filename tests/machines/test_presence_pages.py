@@ -12,18 +12,18 @@ from ai_bridge.agents import presence
 from ai_bridge.machines import presence_pages, this_machine
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import front_matter
-from tests.agents.test_presence import later, session, tell
-from tests.conftest import LAPTOP, MINI, TOWER, On, settle_on
+from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on
+from tests.support.presence import later, session, tell
 
 
 def test_all_machines_are_known_by_their_pages_and_by_who_lives_there(where: Mailboxes, on: On) -> None:
     on(LAPTOP)
-    assert presence_pages.known(where) == {LAPTOP}
+    assert presence.known_machines(where) == {LAPTOP}
     settle_on(where, TOWER, "claude")
     tell(where, host=MINI)
     tell(where, host=LAPTOP)
     Path(where.path, "agents", "gemini.md").write_text("---\nname: gemini\nhome: ../../x\n---\n")
-    assert presence_pages.known(where) == {LAPTOP, TOWER, MINI}
+    assert presence.known_machines(where) == {LAPTOP, TOWER, MINI}
     assert presence_pages.pages(where) == [MINI]
 
 

@@ -13,11 +13,13 @@ import pytest
 
 from ai_bridge.mailboxes import adoption
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import ROOT, command, post
-from tests.server import wire
-from tests.server.conftest import CLAUDE
-from tests.server.conftest import command as server_command
-from tests.server.wire import Wire
+from tests.support import wire
+from tests.support.checkout import ROOT
+from tests.support.command import command
+from tests.support.mail import post
+from tests.support.server import CLAUDE
+from tests.support.server import command as server_command
+from tests.support.wire import Wire
 
 IN_ONE_LINE = "is not adopted: mailboxes that came with a repository could move your files"
 HOOK = '{"hook_event_name": "BeforeAgent"}'

@@ -13,14 +13,15 @@ from ai_bridge.errors import DiskError
 from ai_bridge.mailboxes import attachments
 from ai_bridge.mailboxes.attachments import AlteredAttachment, AmbiguousHash, NoSuchAttachment
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import context
 from ai_bridge.system import durable
-from tests.faults.disk import ERRNOS, FaultyOs
+from tests.support.disk import ERRNOS, FaultyOs
 
 
 def put(where: Mailboxes, raw: bytes, path: str = "f.py", owner: str = "claude") -> str:
     """Store one content; returns its hash."""
     hash_ = hashlib.sha256(raw).hexdigest()
-    attachments.store(where.outbox(owner), {attachments.file_name(hash_, path): raw})
+    attachments.store(where.outbox(owner), {context.file_name(hash_, path): raw})
     return hash_
 
 
@@ -49,7 +50,7 @@ def lying(where: Mailboxes, owner: str = "claude") -> dict[str, bytes]:
     ],
 )
 def test_an_attachment_keeps_the_ending_of_its_file_if_that_is_short_and_plain(path: str, ending: str) -> None:
-    assert attachments.file_name("0" * 64, path) == "0" * 64 + ending
+    assert context.file_name("0" * 64, path) == "0" * 64 + ending
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_an_attachment_keeps_the_ending_of_its_file_if_that_is_short_and_plain(p
     ],
 )
 def test_at_least_eight_digits_may_be_a_hash(text: str, may_be: bool) -> None:
-    assert attachments.is_hash(text) is may_be
+    assert context.is_hash(text) is may_be
 
 
 # --- storing ----------------------------------------------------------------------------------------------

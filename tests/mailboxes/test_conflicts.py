@@ -14,7 +14,8 @@ from ai_bridge.router import strays
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
-from tests.conftest import LAPTOP, TOWER, On, post, route, settle_on, states
+from tests.support.machine import LAPTOP, TOWER, On, settle_on
+from tests.support.mail import post, route, states
 
 # What each tool makes of `NAME.txt`.
 BY_WORD = {

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.errors import CannotRestore, NameTaken, NoSuchMessage
+from ai_bridge.errors import NoSuchMessage
+from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD
+from ai_bridge.mailboxes.restore import CannotRestore, NameTaken, put_back
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import address
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 TEXT = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nx"
 
@@ -93,7 +96,7 @@ def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Mail
 
 def test_a_read_message_is_unread_again(where: Mailboxes) -> None:
     _put(where, READ, "n1.gemini.txt")
-    (place,) = trace.restore(where, "n1")
+    (place,) = put_back(where, "n1")
     assert (place.state, os.path.isfile(place.path)) == (UNREAD, True)
     assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"]}
 
@@ -106,7 +109,7 @@ def test_a_mended_message_goes_on_and_one_that_was_not_is_rejected_again(
     route(where, settings)
     _put(where, MALFORMED, "mended.txt")
     for name in ("mended.txt", "not.txt"):
-        (place,) = trace.restore(where, name)
+        (place,) = put_back(where, name)
         assert (place.state, os.path.isfile(place.path)) == (DROPPED, True)
     assert os.listdir(where.outbox("claude").directory(MALFORMED)) == []
     route(where, settings)
@@ -117,7 +120,7 @@ def test_a_mended_message_goes_on_and_one_that_was_not_is_rejected_again(
 def test_what_is_under_way_is_not_restored(where: Mailboxes, state: str) -> None:
     _put(where, state, "n1.gemini.txt")
     with pytest.raises(CannotRestore, match=f"n1 is {state}, not read or malformed"):
-        trace.restore(where, "n1")
+        put_back(where, "n1")
     assert states(where, "claude") == {state: ["n1.gemini.txt"]}
 
 
@@ -125,7 +128,7 @@ def test_restoring_replaces_nothing(where: Mailboxes) -> None:
     _put(where, READ, "n1.gemini.txt")
     Path(_put(where, UNREAD, "n1.gemini.txt")).write_text("kept")
     with pytest.raises(NameTaken, match=r"n1\.gemini\.txt cannot be restored: a message of that name is unread"):
-        trace.restore(where, "n1")
+        put_back(where, "n1")
     assert Path(where.outbox("claude").file(UNREAD, "n1.gemini.txt")).read_text() == "kept"
 
 
@@ -135,10 +138,10 @@ def test_restoring_replaces_nothing(where: Mailboxes) -> None:
 def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Mailboxes) -> None:
     first = post(where, "x")
     second = post(where, "y", in_reply_to=first, thread="older")
-    assert trace.reply_headers(where, first) == (first, first, 1)
-    assert trace.reply_headers(where, second) == (second, "older", 2)
-    assert trace.is_notice("postmaster")
-    assert not trace.is_notice("claude")
+    assert threads.reply_headers(where, first) == (first, first, 1)
+    assert threads.reply_headers(where, second) == (second, "older", 2)
+    assert address.is_notice("postmaster")
+    assert not address.is_notice("claude")
 
 
 # --- what moves while it is looked at ----------------------------------------------------------------------

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.errors import BadAddress, NoAgents, NoMailboxes, NotMailboxes, ReservedAddress, UnknownAgent
 from ai_bridge.mailboxes import adoption
+from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes, user_wide
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes, find, is_mailboxes, user_wide
+from ai_bridge.mailboxes.tree import Mailboxes, NoAgents, NotMailboxes, ReservedAddress, UnknownAgent, is_mailboxes
+from ai_bridge.message.address import BadAddress
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 
 def _made(path: Path, *agents: str) -> str:
@@ -32,12 +33,12 @@ def test_the_option_goes_over_the_environment_and_that_over_what_is_near(
     deep = tmp_path / "project" / "src" / "deep"
     deep.mkdir(parents=True)
     monkeypatch.chdir(deep)
-    assert find().path == own
+    assert find_mailboxes().path == own
     _made(near)
-    assert find().path == str(near)
+    assert find_mailboxes().path == str(near)
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", _made(tmp_path / "named"))
-    assert find().path == str(tmp_path / "named")
-    assert find(_made(tmp_path / "chosen")).path == str(tmp_path / "chosen")
+    assert find_mailboxes().path == str(tmp_path / "named")
+    assert find_mailboxes(_made(tmp_path / "chosen")).path == str(tmp_path / "chosen")
 
 
 def test_a_directory_that_is_only_called_mailboxes_is_passed_by(
@@ -46,29 +47,29 @@ def test_a_directory_that_is_only_called_mailboxes_is_passed_by(
     outer = _made(tmp_path / "mailboxes")
     (tmp_path / "inner" / "mailboxes").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "inner")
-    assert find().path == outer
+    assert find_mailboxes().path == outer
 
 
 def test_what_was_named_is_believed_only_if_it_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _made(Path(user_wide()))
     with pytest.raises(NotMailboxes, match=f"{tmp_path}/missing is not a mailboxes directory"):
-        find(str(tmp_path / "missing"))
+        find_mailboxes(str(tmp_path / "missing"))
     (tmp_path / "unmounted").mkdir()
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", str(tmp_path / "unmounted"))
     with pytest.raises(NotMailboxes, match="if it is a share, mount it"):
-        find()
+        find_mailboxes()
 
 
 def test_where_none_is_found_both_places_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NoMailboxes, match=f"no mailboxes found from {tmp_path} upwards nor in {user_wide()}: run"):
-        find()
+        find_mailboxes()
 
 
 def test_a_relative_path_is_made_absolute_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _made(tmp_path / "here")
     monkeypatch.chdir(tmp_path)
-    found = find("here")
+    found = find_mailboxes("here")
     monkeypatch.chdir("/")
     assert found.check().path == str(tmp_path / "here")
 

@@ -14,13 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.errors import NotMailboxes
 from ai_bridge.mailboxes import wake as wake_
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
 from ai_bridge.system import directory_events
-from tests.conftest import until
+from tests.support.wait import until
 
 LONG_S = 60.0
 SHORT_S = 0.1
@@ -395,7 +394,7 @@ def test_on_a_network_file_system_events_of_this_machine_still_wake(watched: Pat
 
 def test_mailboxes_on_a_share_are_polled(where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ai_bridge import settings as settings_
-    from tests.system.test_filesystems import mounted, table
+    from tests.support.mounts import mounted, table
 
     loaded = settings_.load(where.path, {"poll_s": 0.01})
     with Wake.over(where, loaded, lambda: [where.path]):

@@ -21,7 +21,7 @@ from ai_bridge.message.context import TooManyReferences
 from ai_bridge.message.excerpt import Excerpt, LeadsOutside
 from ai_bridge.message.message import Message
 from ai_bridge.settings import Settings
-from tests.message.test_excerpt import commit, project  # noqa: F401
+from tests.support.project import commit
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -34,7 +34,7 @@ def budget(where: Mailboxes, chars: int) -> Settings:
 
 def added(where: Mailboxes, *references: str, body: str = "see", chars: int = 12_000) -> tuple[list[str], str]:
     """Return the lines that the context adds to a body, and the header."""
-    whole, header = context.with_context(where.outbox("claude"), body, references, budget(where, chars))
+    whole, header = attachments.with_context(where.outbox("claude"), body, references, budget(where, chars))
     assert whole.startswith(f"{body}\n\n")
     return whole.removeprefix(f"{body}\n\n").split("\n"), header
 
@@ -91,7 +91,7 @@ def test_each_line_is_shown_after_its_number(
 )
 def test_the_body_comes_first_unchanged_and_a_blank_line_between(where: Mailboxes, body: str, before: str) -> None:
     Path("f").write_text("a\n")
-    whole, _ = context.with_context(where.outbox("claude"), body, ["f", "f:1-1"], budget(where, 100))
+    whole, _ = attachments.with_context(where.outbox("claude"), body, ["f", "f:1-1"], budget(where, 100))
     assert whole == f"{before}--- context: f line 1 of 1 ---\n1 | a\n--- end of context: f ---\n"
 
 
@@ -249,7 +249,7 @@ def test_a_body_too_large_for_a_message_is_refused_before_anything_is_attached(w
     Path("g").write_text("y" * 5000)
     loaded = settings_.load(where.path, {"context_chars": 5000, "max_message_bytes": 1024})
     with pytest.raises(TooLarge, match=r"the body with its context is .* over the limit of 1024"):
-        context.with_context(where.outbox("claude"), "ü" * 500, ["f", "g"], loaded)
+        attachments.with_context(where.outbox("claude"), "ü" * 500, ["f", "g"], loaded)
     assert attached(where) == {}
 
 
@@ -258,10 +258,10 @@ def test_another_folder_may_be_the_project(where: Mailboxes, tmp_path: Path) -> 
     other.mkdir()
     (other / "f").write_text("x\n")
     Path("f").write_text("x\n")
-    _, header = context.with_context(where.outbox("claude"), "", [f"{other}/f"], budget(where, 99), str(other))
+    _, header = attachments.with_context(where.outbox("claude"), "", [f"{other}/f"], budget(where, 99), str(other))
     assert header == "f"
     with pytest.raises(LeadsOutside):
-        context.with_context(where.outbox("claude"), "", ["f"], budget(where, 99), str(other))
+        attachments.with_context(where.outbox("claude"), "", ["f"], budget(where, 99), str(other))
 
 
 def test_an_altered_attachment_is_neither_sent_again_nor_found(where: Mailboxes) -> None:
@@ -278,7 +278,7 @@ def test_an_altered_attachment_is_neither_sent_again_nor_found(where: Mailboxes)
 def test_nobody_becomes_an_agent_by_attaching(where: Mailboxes) -> None:
     Path("f").write_text("x\n")
     with pytest.raises(DiskError):
-        context.with_context(where.outbox("nobody"), "", ["f"], budget(where, 0))
+        attachments.with_context(where.outbox("nobody"), "", ["f"], budget(where, 0))
     assert where.agents() == ["claude", "gemini"]
 
 
@@ -359,12 +359,12 @@ def test_a_recipient_is_told_where_the_attachments_lie(where: Mailboxes) -> None
         Path(name).write_text(f"{name}\n" * (1 if name == "short" else 100))
     _, header = added(where, "a.py", "short", "b.md", chars=100)
     message = Message({"ID": "1", "From": "claude", "context": header}, "")
-    paths = context.attachments(where.outbox("claude"), message)
+    paths = attachments.paths_of(where.outbox("claude"), message)
     assert [Path(path).read_text()[:5] for path in paths] == ["a.py\n", "b.md\n"]
     os.unlink(paths[0])
-    assert context.attachments(where.outbox("claude"), message) == paths[1:]
-    assert context.attachments(where.outbox("gemini"), message) == []
-    assert context.attachments(where.outbox("claude"), Message({}, "")) == []
+    assert attachments.paths_of(where.outbox("claude"), message) == paths[1:]
+    assert attachments.paths_of(where.outbox("gemini"), message) == []
+    assert attachments.paths_of(where.outbox("claude"), Message({}, "")) == []
 
 
 def test_a_file_that_changes_between_two_sends_is_attached_as_it_was_each_time(where: Mailboxes) -> None:

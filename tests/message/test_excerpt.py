@@ -25,35 +25,9 @@ from ai_bridge.message.excerpt import (
     parse_reference,
 )
 from ai_bridge.system import git as git_
+from tests.support.project import commit, git
 
 LIMIT = 10_000
-
-
-def git(folder: Path, *words: str) -> str:
-    """Run git as nobody in particular, with no settings of the person's; returns what it printed."""
-    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    done = subprocess.run(
-        ["git", *identity, "-C", str(folder), *words], check=True, capture_output=True, text=True, env=environment
-    )
-    return done.stdout.strip()
-
-
-def commit(folder: Path) -> str:
-    """Commit all there is, in a repository made if need be; returns the first 12 digits."""
-    git(folder, "init", "-q")
-    git(folder, "add", "-A", "-f")
-    git(folder, "commit", "-q", "-m", "c")
-    return git(folder, "rev-parse", "HEAD")[:12]
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project folder without git, which is the working directory; returns its real path."""
-    folder = tmp_path.resolve() / "project"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def take(text: str, limit: int = LIMIT) -> Excerpt:

@@ -16,7 +16,7 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import ids, message
 from ai_bridge.message.ids import Issue
 from ai_bridge.system.directories import memory_of
-from tests.conftest import post
+from tests.support.mail import post
 
 DAY_S = 86_400.0
 
@@ -33,7 +33,8 @@ def memory(where: Mailboxes, sender: str = "claude") -> Path:
 def by_another_process(where: Mailboxes, sender: str = "claude") -> str:
     script = (
         "from ai_bridge.mailboxes.tree import Mailboxes\n"
-        "from ai_bridge.mailboxes.compose import Draft, send\n"
+        "from ai_bridge.mailboxes.compose import Draft\n"
+        "from ai_bridge.sending.send import send\n"
         f"print(send(Mailboxes({where.path!r}), {sender!r}, Draft(['gemini'], 'x'), 99999).id)"
     )
     return subprocess.run(

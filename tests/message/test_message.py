@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from ai_bridge import errors
 from ai_bridge.message import message
-from ai_bridge.message.handler import HANDLER
-from ai_bridge.message.message import Message, format_message, parse
+from ai_bridge.message.handler import HANDLER, NoBlankLine
+from ai_bridge.message.headers import BadHeaderLine, ControlCharacter, CrlfHeaders, DuplicateHeader
+from ai_bridge.message.message import BadHeaderAddress, BadId, Message, MissingHeader, NotUtf8, format_message, parse
 
 HEAD = b"ID: claude-1\nFrom: claude\nTo: gemini\nSubject: s\n"
 
@@ -62,35 +63,35 @@ def test_any_bytes_are_a_message_or_malformed_and_nothing_else(raw: bytes) -> No
 @pytest.mark.parametrize(
     ("raw", "refusal", "fact"),
     [
-        (HEAD + b"\nbody \xff", errors.NotUtf8, "0xFF at offset 54"),
-        (HEAD, errors.NoBlankLine, "blank line"),
-        (b"", errors.BadHeaderLine, "line 1"),
-        (HEAD + b"no colon\n\nbody", errors.BadHeaderLine, "line 5"),
-        (b" ID: x\n" + HEAD + b"\nbody", errors.BadHeaderLine, "line 1"),
-        (b"\xef\xbb\xbf" + HEAD + b"\nbody", errors.BadHeaderLine, "line 1"),
-        (HEAD + b"From: gemini\n\nbody", errors.DuplicateHeader, "From"),
-        (HEAD + b"FROM: gemini\n\nbody", errors.DuplicateHeader, "FROM"),
-        (HEAD.replace(b"Subject: s", b"Subject: s\x1b[2J") + b"\nbody", errors.ControlCharacter, "U+001B"),
+        (HEAD + b"\nbody \xff", NotUtf8, "0xFF at offset 54"),
+        (HEAD, NoBlankLine, "blank line"),
+        (b"", BadHeaderLine, "line 1"),
+        (HEAD + b"no colon\n\nbody", BadHeaderLine, "line 5"),
+        (b" ID: x\n" + HEAD + b"\nbody", BadHeaderLine, "line 1"),
+        (b"\xef\xbb\xbf" + HEAD + b"\nbody", BadHeaderLine, "line 1"),
+        (HEAD + b"From: gemini\n\nbody", DuplicateHeader, "From"),
+        (HEAD + b"FROM: gemini\n\nbody", DuplicateHeader, "FROM"),
+        (HEAD.replace(b"Subject: s", b"Subject: s\x1b[2J") + b"\nbody", ControlCharacter, "U+001B"),
         (
             HEAD.replace(b"Subject: s", "Subject: s\u2028From: root".encode()) + b"\nx",
-            errors.ControlCharacter,
+            ControlCharacter,
             "U+2028",
         ),
         (
             HEAD.replace(b"Subject: s", "Subject: s\x85From: root".encode()) + b"\nx",
-            errors.ControlCharacter,
+            ControlCharacter,
             "U+0085",
         ),
-        (HEAD.replace(b"\n", b"\r\n") + b"X: y\n\nbody", errors.CrlfHeaders, "CR LF"),
-        (HEAD.replace(b"ID: claude-1\n", b"") + b"\nbody", errors.MissingHeader, "ID"),
-        (HEAD.replace(b"From: claude\n", b"") + b"\nbody", errors.MissingHeader, "From"),
-        (HEAD.replace(b"To: gemini\n", b"") + b"\nbody", errors.MissingHeader, "To"),
-        (HEAD.replace(b"To: gemini\n", b"To: ,\n") + b"\nbody", errors.MissingHeader, "To"),
-        (HEAD.replace(b"Subject: s\n", b"") + b"\nbody", errors.MissingHeader, "Subject"),
-        (HEAD.replace(b"claude-1", b"../../etc/passwd") + b"\nbody", errors.BadId, "../../etc/passwd"),
-        (HEAD.replace(b"claude-1", b"x" * 129) + b"\nbody", errors.BadId, "128"),
-        (HEAD.replace(b"From: claude", b"From: /root") + b"\nbody", errors.BadHeaderAddress, "From"),
-        (HEAD.replace(b"To: gemini", b"To: gemini, Bob") + b"\nbody", errors.BadHeaderAddress, "Bob"),
+        (HEAD.replace(b"\n", b"\r\n") + b"X: y\n\nbody", CrlfHeaders, "CR LF"),
+        (HEAD.replace(b"ID: claude-1\n", b"") + b"\nbody", MissingHeader, "ID"),
+        (HEAD.replace(b"From: claude\n", b"") + b"\nbody", MissingHeader, "From"),
+        (HEAD.replace(b"To: gemini\n", b"") + b"\nbody", MissingHeader, "To"),
+        (HEAD.replace(b"To: gemini\n", b"To: ,\n") + b"\nbody", MissingHeader, "To"),
+        (HEAD.replace(b"Subject: s\n", b"") + b"\nbody", MissingHeader, "Subject"),
+        (HEAD.replace(b"claude-1", b"../../etc/passwd") + b"\nbody", BadId, "../../etc/passwd"),
+        (HEAD.replace(b"claude-1", b"x" * 129) + b"\nbody", BadId, "128"),
+        (HEAD.replace(b"From: claude", b"From: /root") + b"\nbody", BadHeaderAddress, "From"),
+        (HEAD.replace(b"To: gemini", b"To: gemini, Bob") + b"\nbody", BadHeaderAddress, "Bob"),
     ],
 )
 def test_each_fault_has_its_own_sentence(raw: bytes, refusal: type[errors.Malformed], fact: str) -> None:

@@ -12,7 +12,8 @@ from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.sending import allowances
 from ai_bridge.settings import Settings
-from tests.conftest import command, route, states
+from tests.support.command import command
+from tests.support.mail import route, states
 
 BOTH = "alice/same-1, mallory/same-1"
 ASKED = f"error: same-1 is the ID of several messages: say which as SENDER/ID, one of {BOTH}\n"

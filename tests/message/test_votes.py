@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ai_bridge.decisions.votes import APPROVE, OBJECT, vote_of
+from ai_bridge.message.votes import APPROVE, OBJECT, vote_of
 
 
 @pytest.mark.parametrize(

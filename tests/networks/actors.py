@@ -19,11 +19,12 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import fetch
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import REASON, STATES
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.address import POSTMASTER
+from ai_bridge.sending.send import send
 
 _PAUSE_S = 0.2
 _TURN_S = 5.0

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
 from tests.networks import software
 from tests.networks.guest import boot
 from tests.power_cuts.cases import CASES
 from tests.power_cuts.inside import CUT, KEPT, LOST
+from tests.support.checkout import ROOT
 
 pytestmark = [pytest.mark.cuts, pytest.mark.timeout(900)]
 _DISK_BYTES = 512 * 1024 * 1024

@@ -17,8 +17,9 @@ from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.reach.rings import Told
 from ai_bridge.settings import Settings
-from tests.cli.test_sending import without_output
-from tests.conftest import command, post, states, until, waiting_bytes
+from tests.support.command import command, without_output
+from tests.support.mail import post, states
+from tests.support.wait import until, waiting_bytes
 
 WORDS = ("wait", "--new", "--agent", "gemini")
 

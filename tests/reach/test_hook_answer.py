@@ -8,22 +8,21 @@ from typing import Any
 import pytest
 
 from ai_bridge.clients import CLAUDE_CODE, CODEX_CLI, GEMINI_CLI
-from ai_bridge.errors import ReaderBusy
 from ai_bridge.inbox import framing
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.inbox.reply_in_flight import Hand
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.mailboxes.unread import ReaderBusy, Waiting
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.hook_answer import NOTHING
 from ai_bridge.reach.rings import Told
 from ai_bridge.reach.ways import MARK, ways_of
 from ai_bridge.settings import FULL, NOTICE, OFF, Settings
 from ai_bridge.system.locks import holder
-from tests.conftest import post, states
-from tests.server.shown import bodies
+from tests.support.mail import post, states
+from tests.support.shown import bodies
 
 CLAUDE, GEMINI, CODEX = map(ways_of, (CLAUDE_CODE, GEMINI_CLI, CODEX_CLI))
 

@@ -8,7 +8,8 @@ from ai_bridge.reach.notice import notice
 from ai_bridge.reach.session_watch import COALESCE_S
 from ai_bridge.reach.ways import MARK
 from ai_bridge.settings import Settings
-from tests.conftest import post, until
+from tests.support.mail import post
+from tests.support.wait import until
 
 
 def test_it_names_who_wrote_says_whose_word_it_is_not_and_how_to_read(where: Mailboxes, settings: Settings) -> None:

@@ -20,7 +20,9 @@ from ai_bridge.reach import rings as told_
 from ai_bridge.reach.rings import Claim, Told
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import holder
-from tests.conftest import ROOT, post, until
+from tests.support.checkout import ROOT
+from tests.support.mail import post
+from tests.support.wait import until
 
 ROUNDS = 60
 # Claims what is new, as one of a session's processes: prints `have` for each claim, or `none`, when it is asked to.

@@ -20,7 +20,8 @@ from ai_bridge.reach.session_watch import Means, Watch
 from ai_bridge.reach.ways import NotReached
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import holder
-from tests.conftest import post, states, until
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 LONG_S = 3600.0
 

@@ -12,8 +12,8 @@ from ai_bridge.clients import CLAUDE_CODE, CODEX_CLI, GEMINI_CLI
 from ai_bridge.reach import codex as codex_
 from ai_bridge.reach.claude import SOCKET
 from ai_bridge.reach.ways import NotReached, Ways, ways_of
-from tests.conftest import until
-from tests.reach.ends import TOKEN, Queue, SessionSocket
+from tests.support.session_ends import TOKEN, Queue, SessionSocket
+from tests.support.wait import until
 
 CLAUDE, GEMINI, CODEX = map(ways_of, (CLAUDE_CODE, GEMINI_CLI, CODEX_CLI))
 NASTY = 'a "quoted" \\ line\nof $(several) \u2028 ü 🎉'

@@ -12,12 +12,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ai_bridge.mailboxes.compose import Draft, send_batch
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import LIMIT, until
+from ai_bridge.sending.send import send_batch
 from tests.real_clients.model import Model
 from tests.real_clients.terminal import Terminal
+from tests.support.mail import LIMIT
+from tests.support.wait import until
 
 PROGRAM = str(Path(sys.executable).parent / "ai-bridge")
 PATIENCE_S = 60.0

@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import until
 from tests.real_clients.dialects import Call
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import PATIENCE_S, Request
 from tests.real_clients.terminal import ENTER, Terminal
+from tests.support.wait import until
 
 _ASK_AGAIN_S = 3.0
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import until
 from tests.real_clients import software
+from tests.support.wait import until
 
 NPM = """#!/bin/sh
 echo ran >>{log}

@@ -16,7 +16,7 @@ from ai_bridge.router.claims import Claims
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
-from tests.conftest import post, states
+from tests.support.mail import post, states
 
 HAND = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nhello"
 LOST = sorted(durable._LOST_ANSWER)

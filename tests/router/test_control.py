@@ -11,15 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.errors import RouterFailed, RouterRunning, RouterServesAll, RouterStays
+from ai_bridge.errors import RouterRunning
 from ai_bridge.health.mail import router_of
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import control, systemd
+from ai_bridge.router.control import RouterFailed, RouterServesAll, RouterStays
 from ai_bridge.router.served import ALL
 from ai_bridge.system.locks import Holder, Lock
-from tests.cli.test_sending import BY_ENTRY, refused
-from tests.conftest import command, post, states, until
+from tests.support.command import BY_ENTRY, command, refused
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 Processes = list[subprocess.Popen[bytes]]
 Start = Callable[..., subprocess.Popen[bytes]]

@@ -28,7 +28,9 @@ from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
 from ai_bridge.system.locks import Lock, holder
-from tests.conftest import command, post, states, until
+from tests.support.command import command
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 NEVER_S = 3600.0
 SOON_S = 0.05

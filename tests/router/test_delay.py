@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.health import mail
+from ai_bridge.health.finding import NOTE, OK
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import delay
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
-from tests.cli.test_sending import BY_ENTRY
-from tests.conftest import command, post, states, until
+from tests.support.command import BY_ENTRY, command
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 LATE = r"1 message on its way; the router \(pid {pid}\) has not moved it for \d+ s"
 ME = ("--agent", "gemini")
@@ -92,11 +94,11 @@ def test_of_one_sender_only_what_is_asked_for_is_late(where: Mailboxes, stopped:
 
 
 def test_health_warns_of_a_router_that_moves_nothing(where: Mailboxes, stopped: subprocess.Popen[bytes]) -> None:
-    assert command("health").returncode == mail.HEALTHY
+    assert command("health").returncode == OK
     post(where)
     said: list[subprocess.CompletedProcess[str]] = []
     until(lambda: said.append(command("health", AI_BRIDGE_SWEEP_S="1")) or said[-1].returncode, 40)
-    assert said[-1].returncode == mail.WARNING
+    assert said[-1].returncode == NOTE
     assert re.search(f"gemini\n(  .*\n)*  warning: {_late(stopped)}; `ai-collab restart`", said[-1].stdout)
 
 
@@ -156,8 +158,8 @@ def test_a_router_that_is_busy_with_other_mail_is_no_alarm(
             os.utime(where.outbox("codex").directory(PROCESSING), (moved,) * 2)
             (report,) = mail.examine(where, settings, ["gemini"])
             assert report.delay is not None
-            assert any("has not moved it" in sentence for _, sentence in report.findings)
-            return any(level == mail.WARNING and "has not" in sentence for level, sentence in report.findings)
+            assert any("has not moved it" in finding.sentence for finding in report.findings)
+            return any(one.level == NOTE and "has not" in one.sentence for one in report.findings)
 
         assert warned(came - 1000)
         assert warned(came + 30 - 2 * settings.sweep_s)

@@ -11,10 +11,10 @@ import pytest
 
 from ai_bridge import settings
 from ai_bridge.agents import cards
-from ai_bridge.errors import CannotRestore
 from ai_bridge.history import search
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
+from ai_bridge.mailboxes.restore import CannotRestore, put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.router.route import Router
@@ -22,7 +22,7 @@ from ai_bridge.sending import allowances, traffic
 from ai_bridge.sending.allow import NothingOfThatName, allow
 from ai_bridge.sending.allowances import Allowance
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
+from tests.support.mail import post, route, states
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_what_a_card_holds_waits_and_who_is_accepted_comes_through(where: Mailbo
         "on, `ai-bridge allow claude` all so far"
     )
     with pytest.raises(CannotRestore, match=r"is held, not read or malformed"):
-        trace.restore(where, first)
+        put_back(where, first)
     assert [one.outbox.owner for one in search.find(where, search.Query(agent="claude")).places] == ["postmaster"]
 
 

@@ -13,7 +13,8 @@ import pytest
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.log import LOGGER, open_log
-from tests.conftest import command, post, states
+from tests.support.command import command
+from tests.support.mail import post, states
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 

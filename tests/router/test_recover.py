@@ -15,7 +15,7 @@ from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.recover import MAX_RELEASES, recover
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
-from tests.conftest import post, states
+from tests.support.mail import post, states
 
 
 def _claimed(where: Mailboxes, **words: str) -> str:

@@ -12,15 +12,16 @@ import pytest
 from ai_bridge import settings as settings_
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import route
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
-from tests.conftest import post, states
-from tests.conftest import route as run
-from tests.faults.disk import FaultyOs
+from tests.support.disk import FaultyOs
+from tests.support.mail import post, states
+from tests.support.mail import route as run
 
 TEXT = "ID: {id}\nFrom: {sender}\nTo: {to}\nSubject: s\n\n{body}"
 
@@ -313,8 +314,8 @@ def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(
 
 def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its outboxes lie in `.server`, some of their directories made only when first needed, and IDs are shorter."""
-    from ai_bridge.mailboxes import adoption, tree
-    from tests.conftest import command
+    from ai_bridge.mailboxes import adoption
+    from tests.support.command import command
 
     project = tmp_path / "project"
     for agent in ("claude", "gemini"):
@@ -323,7 +324,7 @@ def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.M
     old.write_text(TEXT.format(id="claude-20251007-123456", sender="claude", to="gemini", body="from then"))
     monkeypatch.chdir(project)
     adoption.adopt(str(project / ".server"))
-    found = tree.find()
+    found = find_mailboxes()
     run(found, settings_.load(found.path, {"settle_s": 0.0}))
     assert states(found, "claude") == {UNREAD: ["claude-20251007-123456.gemini.txt"]}
     assert "from then" in command("read", "--agent", "gemini").stdout

@@ -17,7 +17,9 @@ from ai_bridge.router import strays
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
-from tests.conftest import command, post, route, states, until
+from tests.support.command import command
+from tests.support.mail import post, route, states
+from tests.support.wait import until
 
 
 def read_one(where: Mailboxes, settings: Settings) -> tuple[str, bytes]:

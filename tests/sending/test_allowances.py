@@ -11,6 +11,7 @@ import pytest
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.sending import allowances
 from ai_bridge.sending.allowances import Allowance
+from ai_bridge.system import times
 
 AT, UNTIL = "20261122032405271828", "20261122040000000000"
 
@@ -78,6 +79,6 @@ def test_something_else_in_its_place_allows_nothing(where: Mailboxes) -> None:
 
 
 def test_what_a_clock_far_ahead_allowed_is_not_believed(where: Mailboxes) -> None:
-    ahead = allowances.stamp(time.time_ns() + 366 * 86_400_000_000_000)
+    ahead = times.format_stamp(time.time_ns() + 366 * 86_400_000_000_000)
     allowances.allow_agent(where, "claude", Allowance(ahead, ahead))
     assert allowances.of_agent(where, "claude") is None

@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 
 from ai_bridge import settings as settings_
-from ai_bridge.mailboxes.compose import Draft, Sent, send_batch
+from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, file_name
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.sending import await_read as receipt
 from ai_bridge.sending.await_read import await_read
+from ai_bridge.sending.send import send_batch
 from ai_bridge.settings import Settings
-from tests.conftest import LIMIT, route, until
+from tests.support.mail import LIMIT, route
+from tests.support.wait import until
 
 LONG_S = 60.0
 

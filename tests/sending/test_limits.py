@@ -9,18 +9,19 @@ import pytest
 from ai_bridge import settings
 from ai_bridge.agents import cards
 from ai_bridge.agents.policy import RefusedByCard
-from ai_bridge.errors import BridgeError, UnknownAgent
+from ai_bridge.errors import BridgeError
 from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.compose import Draft, Sent, send, send_batch
+from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.outbox import DROPPED, READ
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Mailboxes, UnknownAgent
 from ai_bridge.router.route import Router
 from ai_bridge.sending import limits, traffic
 from ai_bridge.sending.allow import allow
 from ai_bridge.sending.limits import NotSent
+from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
-from tests.conftest import LIMIT, post, route, states
+from tests.support.mail import LIMIT, post, route, states
 
 OTHER = {"claude": "gemini", "gemini": "claude"}
 
@@ -41,7 +42,7 @@ def _say(where: Mailboxes, loaded: Settings, sender: str, draft: Draft, by_perso
 
 
 def _answer(where: Mailboxes, loaded: Settings, sender: str, id_: str, by_person: bool = False) -> str:
-    in_reply_to, thread, depth = trace.reply_headers(where, id_)
+    in_reply_to, thread, depth = threads.reply_headers(where, id_)
     draft = Draft([OTHER[sender]], "and you?", "s", in_reply_to, thread, hops=depth)
     return _say(where, loaded, sender, draft, by_person).id
 

@@ -11,10 +11,11 @@ import pytest
 from ai_bridge.mailboxes.outbox import DROPPED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system.locks import Lock
-from tests.conftest import post, states, until
-from tests.server.conftest import CLAUDE, Ground, Serve
-from tests.server.shown import NOTHING, bodies, is_being_read
-from tests.server.wire import Wire
+from tests.support.mail import post, states
+from tests.support.server import CLAUDE, Ground, Serve
+from tests.support.shown import NOTHING, bodies, is_being_read
+from tests.support.wait import until
+from tests.support.wire import Wire
 
 # Larger than the buffer of a pipe (64 KB) and of a socket (some 200 KB).
 LARGE = "0123456789" * 100_000

@@ -10,10 +10,11 @@ import pytest
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import parse
-from tests.conftest import post, states, until
-from tests.server.conftest import CODEX, GEMINI, Ground
-from tests.server.shown import NOTHING, bodies, settle
-from tests.server.wire import Wire
+from tests.support.mail import post, states
+from tests.support.server import CODEX, GEMINI, Ground
+from tests.support.shown import NOTHING, bodies, settle
+from tests.support.wait import until
+from tests.support.wire import Wire
 
 LARGE = "0123456789" * 3000
 

@@ -10,10 +10,12 @@ import pytest
 
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import command, post, states, until
-from tests.server.conftest import Connect, said
-from tests.server.shown import NOTHING, bodies
-from tests.server.wire import Wire
+from tests.support.command import command
+from tests.support.mail import post, states
+from tests.support.server import Connect, said
+from tests.support.shown import NOTHING, bodies
+from tests.support.wait import until
+from tests.support.wire import Wire
 
 
 def read_to_the_end(server: Wire) -> list[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import command, states
-from tests.server.conftest import Ground, Serve
+from tests.support.command import command
+from tests.support.mail import states
+from tests.support.server import Ground, Serve
 
 SECRET = "what only the user knows"
 WAYS = pytest.mark.parametrize("way", ["peer_context", "peer_send", "shell"])

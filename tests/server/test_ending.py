@@ -8,8 +8,8 @@ import pytest
 
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system.locks import Lock
-from tests.server.conftest import Serve
-from tests.server.wire import Wire
+from tests.support.server import Serve
+from tests.support.wire import Wire
 
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 

@@ -6,8 +6,8 @@ from ai_bridge.agents import cards
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.sending.allow import allow
-from tests.server.conftest import Serve
-from tests.server.wire import Wire
+from tests.support.server import Serve
+from tests.support.wire import Wire
 
 
 def _id(reply: str) -> str:

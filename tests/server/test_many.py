@@ -19,10 +19,10 @@ from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states
-from tests.server.conftest import CLAUDE, CODEX, GEMINI, Connect, Ground, Serve, said
-from tests.server.shown import bodies
-from tests.server.wire import Wire
+from tests.support.mail import post, route, states
+from tests.support.server import CLAUDE, CODEX, GEMINI, Connect, Ground, Serve, said
+from tests.support.shown import bodies
+from tests.support.wire import Wire
 
 
 def id_in(text: str) -> str:

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import post
-from tests.server.conftest import Ground, Serve
-from tests.server.shown import NOTHING
-from tests.server.test_identity import EVERY_USE
-from tests.server.wire import Wire
+from tests.server.uses import EVERY_USE
+from tests.support.mail import post
+from tests.support.server import Ground, Serve
+from tests.support.shown import NOTHING
+from tests.support.wire import Wire
 
 
 def test_every_use_says_what_is_missing_and_works_once_it_is_made(serve: Serve, tmp_path: Path) -> None:

@@ -13,13 +13,12 @@ from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system.locks import holder
-from tests.conftest import post, states, until
-from tests.reach.ends import TOKEN, Queue, SessionSocket, queue, session_socket
-from tests.server.conftest import CODEX, GEMINI, Serve
-from tests.server.shown import bodies, hand_drop, settle
-from tests.server.wire import Wire
-
-__all__ = ["queue", "session_socket"]
+from tests.support.mail import post, states
+from tests.support.server import CODEX, GEMINI, Serve
+from tests.support.session_ends import TOKEN, Queue, SessionSocket
+from tests.support.shown import bodies, hand_drop, settle
+from tests.support.wait import until
+from tests.support.wire import Wire
 
 THREAD = "0199-thread"
 

@@ -10,9 +10,10 @@ import pytest
 
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import post, states, until
-from tests.server.shown import NOTHING, bodies, hand_unread
-from tests.server.wire import Wire
+from tests.support.mail import post, states
+from tests.support.shown import NOTHING, bodies, hand_unread
+from tests.support.wait import until
+from tests.support.wire import Wire
 
 # Sorts before every message sent now.
 OLD = "gemini-20200101-000000-000000-aaaa"

@@ -13,10 +13,11 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.reach.ways import MARK
 from ai_bridge.server.client_session import Caller, Session, SessionEnded
 from ai_bridge.system.locks import holder
-from tests.conftest import post, states, until
-from tests.server.conftest import GEMINI, Serve
-from tests.server.shown import bodies, is_being_read
-from tests.server.wire import Json, Wire
+from tests.support.mail import post, states
+from tests.support.server import GEMINI, Serve
+from tests.support.shown import bodies, is_being_read
+from tests.support.wait import until
+from tests.support.wire import Json, Wire
 
 NOTHING = "{}"
 

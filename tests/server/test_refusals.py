@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.server.test_identity import everything
-from tests.server.wire import Wire
+from tests.server.uses import everything
+from tests.support.wire import Wire
 
 HELLO = {"to": "gemini", "body": "hello"}
 

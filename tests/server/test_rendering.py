@@ -14,9 +14,10 @@ from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
-from tests.conftest import post, route, states, until
-from tests.server.shown import bodies, hand_drop, settle
-from tests.server.wire import Wire
+from tests.support.mail import post, route, states
+from tests.support.shown import bodies, hand_drop, settle
+from tests.support.wait import until
+from tests.support.wire import Wire
 
 
 @pytest.mark.usefixtures("router")

@@ -9,10 +9,11 @@ import pytest
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system.locks import holder
-from tests.conftest import post, states, until
-from tests.server.conftest import CLAUDE, CODEX, GEMINI, Serve
-from tests.server.shown import bodies, settle
-from tests.server.wire import MODERN, Json, Wire
+from tests.support.mail import post, states
+from tests.support.server import CLAUDE, CODEX, GEMINI, Serve
+from tests.support.shown import bodies, settle
+from tests.support.wait import until
+from tests.support.wire import MODERN, Json, Wire
 
 INBOX = "mail://inbox"
 OTHER = "a-client-of-tomorrow"

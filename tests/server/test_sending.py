@@ -8,11 +8,11 @@ from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import Message
-from tests.conftest import post, states
-from tests.server.conftest import Connect, said
-from tests.server.shown import bodies
-from tests.server.test_reading import NASTY
-from tests.server.wire import Wire
+from tests.server.bodies import NASTY
+from tests.support.mail import post, states
+from tests.support.server import Connect, said
+from tests.support.shown import bodies
+from tests.support.wire import Wire
 
 
 def sent(where: Mailboxes, reply: str) -> dict[str, Message]:

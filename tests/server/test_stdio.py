@@ -17,10 +17,11 @@ import pytest
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system.locks import Lock
-from tests.conftest import post, states, until
-from tests.server.conftest import CLAUDE, Ground, Serve, command
-from tests.server.shown import NOTHING, bodies, is_being_read
-from tests.server.wire import PATIENCE_S, Json, Wire, as_lines, hello, result_of
+from tests.support.mail import post, states
+from tests.support.server import CLAUDE, Ground, Serve, command
+from tests.support.shown import NOTHING, bodies, is_being_read
+from tests.support.wait import until
+from tests.support.wire import PATIENCE_S, Json, Wire, as_lines, hello, result_of
 
 CLIENT = {"name": "claude-code", "version": "1"}
 SCRIPT: list[Json] = [

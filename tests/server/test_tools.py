@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import post
-from tests.server.conftest import Connect, Serve
-from tests.server.wire import Wire
+from tests.support.mail import post
+from tests.support.server import Connect, Serve
+from tests.support.wire import Wire
 
 CHANGES_NOTHING = {"peer_wait", "peer_list", "peer_history", "peer_status"}
 FIXED = {"peer_read", "peer_send", "peer_context", "acknowledge_messages", "check_mail"} | CHANGES_NOTHING

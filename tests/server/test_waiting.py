@@ -15,10 +15,11 @@ from mcp.shared.dispatcher import ProgressFnT
 
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import post, states, until
-from tests.server.conftest import Connect, Serve, said
-from tests.server.shown import NOTHING, settle
-from tests.server.wire import PATIENCE_S, Wire
+from tests.support.mail import post, states
+from tests.support.server import Connect, Serve, said
+from tests.support.shown import NOTHING, settle
+from tests.support.wait import until
+from tests.support.wire import PATIENCE_S, Wire
 
 LONG = {"timeout_s": 3600}
 

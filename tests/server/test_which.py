@@ -10,9 +10,10 @@ import pytest
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import post, states, until
-from tests.server.conftest import Serve
-from tests.server.wire import Wire
+from tests.support.mail import post, states
+from tests.support.server import Serve
+from tests.support.wait import until
+from tests.support.wire import Wire
 
 SEVERAL = "error: same-1 is the ID of several messages: say which as SENDER/ID, one of alice/same-1, mallory/same-1"
 OTHER = {"alice": "mallory", "mallory": "alice"}

@@ -10,9 +10,10 @@ import pytest
 
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.server import tools
-from tests.conftest import command, post
-from tests.server.conftest import Serve
-from tests.server.wire import Wire
+from tests.support.command import command
+from tests.support.mail import post
+from tests.support.server import Serve
+from tests.support.wire import Wire
 
 LONG = "x" * 100_000
 MOST = 1500

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes.compose import Draft, drop, drop_all, send, send_batch
+from ai_bridge.mailboxes.compose import Draft
+from ai_bridge.mailboxes.drop import drop, drop_all
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.sending.send import send, send_batch
 from ai_bridge.system import durable
-from tests.conftest import LIMIT, post
-from tests.faults.disk import FaultyOs
+from tests.support.disk import FaultyOs
+from tests.support.mail import LIMIT, post
 
 Rename = Callable[[str, str], object]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.machines.homes import Homes
-from ai_bridge.mailboxes import tree
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.daemon import Daemon
@@ -18,23 +18,10 @@ from ai_bridge.settings import Settings
 from ai_bridge.system import filesystems
 from ai_bridge.system.directories import memory_of
 from ai_bridge.system.filesystems import FileSystem, ShareIsGone, file_system, is_shared, sync_tool
-from tests.conftest import command, post, states, until
-
-ROOT_LINE = "28 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw"
-
-
-def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *lines: str) -> Path:
-    """Have the kernel's mount table say this."""
-    path = tmp_path / "mountinfo"
-    path.write_text("".join(f"{line}\n" for line in (ROOT_LINE, *lines)))
-    monkeypatch.setattr(filesystems, "_MOUNTS", str(path))
-    monkeypatch.setattr(filesystems, "_known", {})
-    return path
-
-
-def mounted(type_: str, at: str, source: str = "srv:/x", number: int = 99) -> str:
-    return f"{number} 28 0:52 / {at} rw,relatime shared:5 master:2 - {type_} {source} rw,vers=4.2"
-
+from tests.support.command import command
+from tests.support.mail import post, states
+from tests.support.mounts import mounted, table
+from tests.support.wait import until
 
 # --- the table --------------------------------------------------------------------------------------------
 
@@ -183,7 +170,7 @@ def test_a_mark_that_leads_nowhere_is_one(tmp_path: Path) -> None:
 def share(where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mailboxes:
     """Mailboxes that a command met on a share."""
     table(tmp_path, monkeypatch, mounted("nfs4", where.path))
-    return tree.find(where.path)
+    return find_mailboxes(where.path)
 
 
 def test_what_lies_where_a_share_was_is_not_believed(
@@ -192,12 +179,12 @@ def test_what_lies_where_a_share_was_is_not_believed(
     id_ = post(share)
     table(tmp_path, monkeypatch)
     with pytest.raises(ShareIsGone, match=r"lay on nfs4 \(srv:/x\), and now lies on ext4 .*: mount the share"):
-        tree.find(share.path)
+        find_mailboxes(share.path)
     with pytest.raises(ShareIsGone):
         Daemon(share, settings).run_once()
     assert list(states(share, "claude")) == [DROPPED]
     table(tmp_path, monkeypatch, mounted("nfs4", share.path, "other:/y"))
-    assert tree.find(share.path).path == share.path
+    assert find_mailboxes(share.path).path == share.path
     assert id_ in states(share, "claude")[DROPPED][0]
 
 

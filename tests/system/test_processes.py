@@ -11,7 +11,7 @@ import pytest
 
 from ai_bridge.system import processes as processes_
 from ai_bridge.system.processes import ancestor_keys, is_gone, own_key, parent_key, program
-from tests.conftest import ROOT
+from tests.support.checkout import ROOT
 
 KEYS = "from ai_bridge.system.processes import *\nprint(own_key(), parent_key(), *ancestor_keys(8), sep='\\n')\n"
 

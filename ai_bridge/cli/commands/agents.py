@@ -7,10 +7,11 @@ import sys
 
 import click
 
-from ai_bridge.agents import cards, handover, identity, presence
+from ai_bridge.agents import cards, handover, identity
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.peers import Peer, when
 from ai_bridge.agents.peers import peers as all_peers
+from ai_bridge.agents.resolve import resolve_agent
 from ai_bridge.cli import editor
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.machines.syncthing import status
@@ -97,7 +98,7 @@ def card(
 
 
 def _agent(where: Mailboxes, agent: str | None, named: str | None) -> str:
-    return presence.resolve(where, identity.who(where, agent).address if named is None else named)
+    return resolve_agent(where, identity.who(where, agent).address if named is None else named)
 
 
 def _split(change: str) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,7 +33,11 @@ class Unseen(Exception):
 
 def run() -> int:
     """Play the demo; 0 only if every step was seen."""
-    home = tempfile.mkdtemp(prefix="ai-bridge-demo-")
+    with tempfile.TemporaryDirectory(prefix="ai-bridge-demo-", ignore_cleanup_errors=True) as home:
+        return _play(home)
+
+
+def _play(home: str) -> int:
     where = Mailboxes(os.path.join(home, "mailboxes"))
     os.environ["AI_BRIDGE_MAILBOXES"] = where.path
     os.environ["AI_BRIDGE_STATE"] = os.path.join(home, "state")
@@ -48,8 +51,6 @@ def run() -> int:
     except (Unseen, BaseExceptionGroup) as trouble:
         click.echo(click.style(f"NOT SEEN: {_first_cause(trouble)}", fg="red", bold=True))
         return 1
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
     click.echo(click.style("Every step was seen.", fg="green", bold=True))
     return 0
 

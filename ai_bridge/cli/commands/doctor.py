@@ -1,4 +1,4 @@
-"""The command doctor: whether each client can use the mail and be reached, and what mends it."""
+"""The command doctor: whether each client can use the mail and be reached, and what fixes it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import click
 from ai_bridge import clients as table
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.health import doctor as doctor_
-from ai_bridge.health.doctor import NOTE, OK, WRONG, Finding
+from ai_bridge.health.finding import DOCTOR_WORDS, WRONG, Finding
 from ai_bridge.text import printable
 
 _CLIENTS = [client.name for client in table.registrable()]
-_COLORS = {OK: "green", NOTE: "yellow", WRONG: "red"}
+_COLORS = ("green", "yellow", "red")
 
 
 @click.command()
@@ -25,15 +25,25 @@ def doctor(where: str | None, agent: str | None, clients: tuple[str, ...], as_js
     Exit code 0 where nothing is wrong, else 1.
     """
     wrong = False
-    around = [] if clients else doctor_.around(where)
-    for finding in (*doctor_.examine(list(clients or _CLIENTS)), *around):
+    for subject, finding in _findings(where, clients):
         wrong |= finding.level == WRONG
-        echo_json([dict(finding.as_json())]) if as_json else click.echo(_line(finding))
+        echo_json([_as_json(subject, finding)]) if as_json else click.echo(_line(subject, finding))
     if wrong:
         raise click.exceptions.Exit(1)
 
 
-def _line(finding: Finding) -> str:
-    level = click.style(f"{finding.level:5}", fg=_COLORS[finding.level])
-    mend = f"\n{'':26}-> {finding.mend}" if finding.mend else ""
-    return f"{finding.client:7} {level} {finding.check:11} {printable(finding.found)}{mend}"
+def _findings(where: str | None, clients: tuple[str, ...]) -> list[tuple[str, Finding]]:
+    """Return each finding with the client it is about; those about the mailboxes are about `mail`."""
+    found = [(client, finding) for client in clients or _CLIENTS for finding in doctor_.examine(client)]
+    return found if clients else [*found, *(("mail", finding) for finding in doctor_.around(where))]
+
+
+def _as_json(subject: str, finding: Finding) -> dict[str, object]:
+    level = DOCTOR_WORDS[finding.level]
+    return {"client": subject, "check": finding.where, "level": level, "found": finding.what, "fix": finding.fix}
+
+
+def _line(subject: str, finding: Finding) -> str:
+    level = click.style(f"{DOCTOR_WORDS[finding.level]:5}", fg=_COLORS[finding.level])
+    fix = f"\n{'':26}-> {finding.fix}" if finding.fix else ""
+    return f"{subject:7} {level} {finding.where:11} {printable(finding.what)}{fix}"

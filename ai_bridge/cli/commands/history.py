@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import click
 
-from ai_bridge.agents import identity, presence
+from ai_bridge.agents import identity
+from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.cli import output
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.decisions import tally
 from ai_bridge.decisions.decision import Decision
-from ai_bridge.decisions.votes import APPROVE, OBJECT
 from ai_bridge.history import search as index
 from ai_bridge.history.search import Found, Query
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message.votes import APPROVE, OBJECT
 from ai_bridge.text import printable, shorten
 
 _LIMIT = click.option(
@@ -40,7 +41,7 @@ def history(
     """Past messages from and to me, newest last; with ADDRESS those between the two of us."""
     me = None if thread else where.known(identity.who(where, agent).address)
     if peer is not None:
-        peer = presence.resolve_writer(where, peer)
+        peer = resolve_writer(where, peer)
     found = index.find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before))
     if thread is not None and not found.places:
         trace.find(where, thread)  # which says so where there is no such message
@@ -69,7 +70,7 @@ def search(
     A word that ends in * stands for all words that begin so; several words quoted as one are a phrase.
     """
     if peer is not None:
-        peer = presence.resolve_writer(where, peer)
+        peer = resolve_writer(where, peer)
     text = " ".join(f'"{word}"' if any(map(str.isspace, word)) else word for word in words)
     _print(index.find(where, Query(peer=peer, words=text, limit=limit, before=before)), as_json)
 

@@ -8,10 +8,11 @@ import sys
 
 from ai_bridge import clients, settings
 from ai_bridge.agents import identity, presence
-from ai_bridge.errors import BridgeError, NoIdentity, NoMailboxes, disk_error
+from ai_bridge.agents.identity import NoIdentity
+from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing import nudge
-from ai_bridge.mailboxes import tree
+from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import untrusted
 
@@ -51,6 +52,7 @@ def fast(words: "list[str]") -> None:
 
 def run(name: str, where: "str | None" = None, agent: "str | None" = None) -> int:
     """Answer one hook of the client of that name; returns the exit code."""
+    nudge.attach()
     try:
         _answer(name, where, agent)
         nudge.flush()
@@ -69,7 +71,7 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
 
     client, event = clients.by_name(name), _event(name)
     try:
-        found = tree.find(where, by_client=True)
+        found = find_mailboxes(where, by_client=True)
     except NoMailboxes:  # a project without mail
         return _say(hook_answer.NOTHING, None)
     loaded = settings.load(found.path)
@@ -139,7 +141,7 @@ def _say(text: str, hand: "Hand | None") -> None:
         taken = hand is not None and _is_taken()
     finally:
         if hand is not None:
-            hand.settle(taken)
+            sys.stderr.write("".join(f"{sentence}\n" for sentence in hand.settle(taken)))
 
 
 def _is_taken() -> bool:

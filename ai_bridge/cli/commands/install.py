@@ -13,7 +13,7 @@ from ai_bridge import install as install_
 from ai_bridge.agents import person
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.install import SCOPES, Choice, NotPlain, Piece, Step
-from ai_bridge.mailboxes import adoption, tree
+from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.text import printable
 
 _CLIENTS = [client.name for client in clients.registrable()]
@@ -60,7 +60,7 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
         names = " or ".join(one.name for one in _ASKING)
         only = "the only client that asks" if len(_ASKING) == 1 else "the only clients that ask"
         raise click.UsageError(f"--trust-hooks goes with {names}, {only}.")
-    _adopt(tree.named(options["where"]), options["dry_run"])
+    _adopt(find.named(options["where"]), options["dry_run"])
     _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
     for name in _asking(client) if trust_hooks else ():
         _run("install", name, pieces=install_.trust_pieces(name, options["scope"], _choice(options)), **options)
@@ -83,7 +83,7 @@ def _asking(client: str | None) -> list[str]:
 
 def _adopt(named: str | None, dry_run: bool) -> None:
     """Adopt the mailboxes that are written into the clients' files: a client's word alone would not be obeyed."""
-    if named is None or dry_run or not tree.is_mailboxes(named) or tree.is_adopted(named):
+    if named is None or dry_run or not tree.is_mailboxes(named) or find.is_adopted(named):
         return
     person.refuse_clients(f"adopting {named}")
     adoption.adopt(named)

@@ -11,7 +11,7 @@ from ai_bridge.link import joining, state
 from ai_bridge.link.broker.permissions import block
 from ai_bridge.link.config import Link
 from ai_bridge.link.state import LinkState
-from ai_bridge.mailboxes import tree
+from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.address import split_list
 from ai_bridge.text import printable
@@ -53,13 +53,13 @@ def link(
     elif make_streams is not None:
         _make_streams(url, split_list(make_streams), files, replicas)
     elif remove:
-        _remove(tree.find(where))
+        _remove(find_mailboxes(where))
     elif url is None:
-        _show(state.state(tree.find(where)), as_json)
+        _show(state.state(find_mailboxes(where)), as_json)
     elif team is None:
         raise click.UsageError("say as which team: `ai-bridge link URL --as TEAM`")
     else:
-        _make(tree.find(where), Link(team, url, *files), take_over)
+        _make(find_mailboxes(where), Link(team, url, *files), take_over)
 
 
 def _make_streams(url: str | None, teams: list[str], files: list[str], replicas: int) -> None:

@@ -13,8 +13,9 @@ from ai_bridge.cli.common import check_number, common, complete_agents, echo_jso
 from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox import fetch
-from ai_bridge.mailboxes import trace, unread
+from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import reference
@@ -148,7 +149,7 @@ def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_js
 @common()
 def restore(where: Mailboxes, agent: str | None, id_: str, as_json: bool) -> None:
     """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
-    places = trace.restore(where, id_, view(where, agent))
+    places = put_back(where, id_, view(where, agent))
     if as_json:
         id_ = reference.split(id_)[1]
         echo_json([{"id": id_, "state": place.state, "path": place.path} for place in places])

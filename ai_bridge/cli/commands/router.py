@@ -11,10 +11,11 @@ from ai_bridge import settings
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.health import mail as health_
 from ai_bridge.health import surroundings
-from ai_bridge.health.mail import AgentHealth, Waits
+from ai_bridge.health.agent_health import AgentHealth, Waits
+from ai_bridge.health.finding import HEALTH_WORDS, Finding
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import control
-from ai_bridge.router.delay import age
+from ai_bridge.system import times
 from ai_bridge.text import printable
 
 _operator = common("Only this agent's router (default: all agents').")
@@ -30,12 +31,14 @@ def router(
     where: Mailboxes, agent: str | None, as_json: bool, once: bool, poll: bool, log: str | None, verbose: bool
 ) -> None:
     """Run the router in the foreground until SIGTERM or Ctrl-C; --json logs JSON Lines."""
+    from ai_bridge.link.keeper import Keeper
     from ai_bridge.router.daemon import Daemon
     from ai_bridge.router.log import open_log
 
     loaded = settings.load(where.path, {"poll": True} if poll else None)
     open_log(log, as_json, loaded.log_bytes, verbose)
-    daemon = Daemon(where, loaded, where.known(agent) if agent else None)
+    only = where.known(agent) if agent else None
+    daemon = Daemon(where, loaded, only, [] if only else [Keeper(where, loaded)])
     daemon.stop_on_signals()
     if once:
         daemon.run_once()
@@ -105,23 +108,29 @@ def health(where: Mailboxes, agent: str | None, as_json: bool) -> None:
     """How the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
     reports = _reports(where, agent)
     around = surroundings.examine(where, settings.load(where.path))
-    level = max(health_.level(reports), *(min(fact.level, health_.WARNING) for fact in around), 0)
+    level = max(health_.level(reports), surroundings.level(around))
     if as_json:
-        found: list[dict[str, object]] = [
-            {"around": fact.what, "found": fact.said, "mend": fact.mend} for fact in around
-        ]
-        echo_json([*(report.as_json() for report in reports), *found, {"level": health_.LEVELS[level]}])
+        found: list[dict[str, object]] = [{"around": one.where, "found": one.what, "fix": one.fix} for one in around]
+        echo_json([*(report.as_json() for report in reports), *found, {"level": HEALTH_WORDS[level]}])
     else:
         click.echo(f"mailboxes {printable(where.path)}")
         for report in reports:
             _print_health(report)
-        for fact in around:
-            mend = f"; `{fact.mend}`" if fact.mend else ""
-            click.echo(f"{click.style(fact.what, bold=True)}: {printable(fact.said)}{mend}")
+        for finding in around:
+            _print_around(finding)
         if not reports:
             click.echo("no agents yet: run `ai-bridge init`")
-        click.echo(click.style(health_.LEVELS[level], fg=("green", "yellow", "red")[level], bold=True))
+        click.echo(_level(level, bold=True))
     raise click.exceptions.Exit(level)
+
+
+def _level(level: int, bold: bool | None = None) -> str:
+    return click.style(HEALTH_WORDS[level], fg=("green", "yellow", "red")[level], bold=bold)
+
+
+def _print_around(finding: Finding) -> None:
+    fix = f"; `{finding.fix}`" if finding.fix else ""
+    click.echo(f"{click.style(finding.where, bold=True)}: {printable(finding.what)}{fix}")
 
 
 def _print_health(report: AgentHealth) -> None:
@@ -133,12 +142,12 @@ def _print_health(report: AgentHealth) -> None:
         click.echo(f"  .held        {_shown(report.held, 'held')}")
     click.echo(f"  .malformed   {_shown(report.malformed, 'malformed')}")
     click.echo(f"  router       {report.router or (f'on {report.home}' if report.home else 'not running')}")
-    for level, sentence in report.findings:
-        click.echo(f"  {click.style(health_.LEVELS[level], fg=('green', 'yellow', 'red')[level])}: {sentence}")
+    for finding in report.findings:
+        click.echo(f"  {_level(finding.level)}: {finding.sentence}")
 
 
 def _shown(waits: Waits, word: str) -> str:
-    return f"{waits.count} {word}, oldest {age(waits.oldest_s)}" if waits.count else "clear"
+    return f"{waits.count} {word}, oldest {times.age(waits.oldest_s)}" if waits.count else "clear"
 
 
 def _reports(where: Mailboxes, agent: str | None) -> list[AgentHealth]:

@@ -11,7 +11,7 @@ from ai_bridge import clients, settings
 from ai_bridge.agents import cards, identity, person
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.mailboxes import adoption, tree
+from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import filesystems
 from ai_bridge.text import printable
@@ -29,7 +29,7 @@ def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_js
     somebody else made are adopted: from then on their mail is moved and read.
     """
     chosen = _chosen(where)
-    is_named = tree.named(where) is not None
+    is_named = find.named(where) is not None
     is_new = _is_new(chosen.path)
     may_adopt = _may_adopt(chosen, is_named, is_new)
     asked = [*addresses, *([agent] if agent else [])]
@@ -50,9 +50,9 @@ def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_js
 
 def _chosen(where: str | None) -> Mailboxes:
     """Return the mailboxes to make or to complete; only a directory that is new, empty or ours is taken."""
-    named = tree.named(where)
+    named = find.named(where)
     if not named:
-        named = tree.nearest(os.getcwd()) or os.path.join(os.getcwd(), "mailboxes")
+        named = find.nearest(os.getcwd()) or os.path.join(os.getcwd(), "mailboxes")
     if os.path.isdir(named) and not _is_empty(named) and not tree.is_mailboxes(named):
         raise BridgeError(
             what=f"{named} holds other things: name a directory that is new, empty or already mailboxes"
@@ -71,7 +71,7 @@ def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
 
     Raises `ForPersons` if they exist, and were found or lie in the project.
     """
-    if not person.clients_variable() or is_new or tree.is_adopted(chosen.path):
+    if not person.clients_variable() or is_new or find.is_adopted(chosen.path):
         return True
     if not is_named or adoption.is_in_project(chosen.path):
         person.refuse_clients(f"adopting {chosen.path}")

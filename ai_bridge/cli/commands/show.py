@@ -8,15 +8,17 @@ import click
 
 from ai_bridge import settings
 from ai_bridge.agents import identity
+from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.cli import output
 from ai_bridge.cli.common import common, echo_json, view
-from ai_bridge.errors import NoIdentity, NoSuchMessage
+from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
-from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes import attachments, trace
 from ai_bridge.mailboxes import unread as inbox
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD, Outbox
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import context
 from ai_bridge.message.message import Message
 from ai_bridge.system import untrusted
 from ai_bridge.text import counted, printable
@@ -58,9 +60,8 @@ def show(where: Mailboxes, agent: str | None, id_: str, raw: bool, as_json: bool
 
 
 def _tell_attachments(outbox: Outbox, message: Message) -> None:
-    from ai_bridge.message import context
 
-    for path in context.attachments(outbox, message):
+    for path in attachments.paths_of(outbox, message):
         click.echo(f"attached: {printable(path)}")
 
 
@@ -68,12 +69,12 @@ def _is_attachment_shown(where: Mailboxes, text: str, as_json: bool) -> bool:
     """Show the attachment of that hash; False where the text is no hash."""
     from ai_bridge.mailboxes import attachments
 
-    if not attachments.is_hash(text):
+    if not context.is_hash(text):
         return False
     path = attachments.find(where, text)
     raw = untrusted.read_file(path, attachments.LARGEST_BYTES)
     if as_json:
-        echo_json([{"sha256": attachments.digest(raw), "path": path, "bytes": len(raw)}])
+        echo_json([{"sha256": context.digest(raw), "path": path, "bytes": len(raw)}])
     else:
         sys.stdout.buffer.write(raw)
     return True

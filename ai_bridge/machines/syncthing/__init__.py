@@ -1,1 +1,4 @@
-"""Mailboxes that Syncthing keeps in step: set it up, and say how its link stands."""
+"""Mailboxes that Syncthing keeps in step: set it up, ask it to look, and say how it stands.
+
+Call `setup.set_up`, `nudge.attach`, and `status.look`.
+"""

@@ -9,6 +9,7 @@ import os
 from _thread import allocate_lock  # the module `threading` would cost every start
 
 from ai_bridge.errors import Malformed
+from ai_bridge.mailboxes import changes
 from ai_bridge.system import untrusted
 from ai_bridge.system.directories import memory_of
 
@@ -65,6 +66,11 @@ def known(mailboxes: str) -> "Place | None":
     return _places[mailboxes]
 
 
+def attach() -> None:
+    """Hear from now on of each change that this process makes in any mailboxes."""
+    changes.listen(note)
+
+
 def note(mailboxes: str, *paths: str) -> None:
     """Note that these files of the mailboxes came or went; `flush` tells of it, or the thread of `begin`."""
     if known(mailboxes) is None:
@@ -95,8 +101,9 @@ def flush(answer: bool = False) -> None:
 
 
 def begin() -> None:
-    """From now on tell of changes from a thread of its own, one request at a time: for processes that live long."""
+    """Attach, and tell of changes from a thread of its own, one request at a time: for processes that live long."""
     global _worker
+    attach()
     if _worker is not None:
         return
     import threading

@@ -13,7 +13,7 @@ from ai_bridge.machines.syncthing.api import Api
 from ai_bridge.machines.syncthing.nudge import FOLDER, Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import durable
+from ai_bridge.system import state_files
 from ai_bridge.system.directories import memory_of
 
 FOLDER_ID = "ai-bridge"
@@ -162,9 +162,8 @@ def _ignore(api: Api, shared: Shared) -> bool:
 def _remember(where: Mailboxes, api: Api, shared: Shared) -> None:
     """Write down where Syncthing is to be asked, for this user alone: it holds the key."""
     path = memory_of(FOLDER, where.path)
-    durable.make_directory(os.path.dirname(path))
     told = {"url": api.url, "key": api.key, "folder": shared.id, "prefix": shared.prefix}
-    durable.replace_own(path, json.dumps(told).encode())
+    state_files.remember(path, json.dumps(told).encode())
 
 
 def api_of(place: Place, patience_s: float) -> Api:

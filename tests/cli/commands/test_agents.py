@@ -13,9 +13,9 @@ import pytest
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
-from tests.agents.test_presence import session
-from tests.cli.test_sending import refused
-from tests.conftest import command, post, route
+from tests.support.command import command, refused
+from tests.support.mail import post, route
+from tests.support.presence import session
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,8 @@ from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.sending import allowances
 from ai_bridge.sending.await_read import await_read
 from ai_bridge.settings import Settings
-from tests.conftest import command, post, route, states
+from tests.support.command import command
+from tests.support.mail import post, route, states
 
 
 @pytest.fixture

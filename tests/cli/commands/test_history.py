@@ -9,9 +9,10 @@ import pytest
 from ai_bridge.mailboxes.outbox import DROPPED
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
-from tests.cli.commands.test_mail import KEYS
-from tests.conftest import command, post, route
-from tests.decisions.test_tally import answer, propose
+from tests.cli.commands.lines import KEYS
+from tests.support.command import command
+from tests.support.mail import post, route
+from tests.support.votes import answer, propose
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,11 @@ from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.reach.ways import MARK, ways_of
 from ai_bridge.system.locks import holder
-from tests.conftest import ROOT, command, post, states, until
-from tests.server.shown import bodies
+from tests.support.checkout import ROOT
+from tests.support.command import command
+from tests.support.mail import post, states
+from tests.support.shown import bodies
+from tests.support.wait import until
 
 Json = dict[str, Any]
 GEMINI = ways_of(clients.by_name("gemini"))

@@ -15,10 +15,10 @@ from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.settings import Settings
-from tests.cli.test_sending import BY_ENTRY, refused, without_output
-from tests.conftest import command, post, route, states, until, waiting_bytes
-
-KEYS = ["id", "from", "to", "subject", "date", "in_reply_to", "thread", "state", "path", "headers", "body"]
+from tests.cli.commands.lines import KEYS
+from tests.support.command import BY_ENTRY, command, refused, without_output
+from tests.support.mail import post, route, states
+from tests.support.wait import until, waiting_bytes
 
 
 @pytest.fixture(autouse=True)

@@ -17,8 +17,9 @@ from ai_bridge import settings
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router import control
-from tests.cli.test_sending import BY_ENTRY, refused
-from tests.conftest import command, post, states, until
+from tests.support.command import BY_ENTRY, command, refused
+from tests.support.mail import post, states
+from tests.support.wait import until
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,9 @@ from ai_bridge import __version__
 from ai_bridge.cli.main import _BRIDGE, _COLLAB
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import SETTINGS
-from tests.cli.test_sending import refused
-from tests.conftest import ROOT, command, post
+from tests.support.checkout import ROOT
+from tests.support.command import command, refused
+from tests.support.mail import post
 
 FROZEN = (
     "init send read wait acknowledge restore list show history search decisions peers card status router mcp config "

@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes import attachments
-from ai_bridge.mailboxes.compose import Draft, send
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.message import context
+from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
-from tests.cli.commands.test_mail import KEYS
-from tests.cli.test_sending import BY_ENTRY, refused, without_output
-from tests.conftest import LIMIT, command, post, route
+from tests.cli.commands.lines import KEYS
+from tests.support.command import BY_ENTRY, command, refused, without_output
+from tests.support.mail import LIMIT, post, route
 
 RISKY = "a \x1b[31m\x07\x9b\x7f \u202eb\u200b \u2028\U000e0041\tc\n"
 SHOWN = "a \\x1b[31m\\x07\\x9b\\x7f \\u202eb\\u200b \\u2028\\U000e0041\tc\n"
@@ -251,8 +253,8 @@ def test_an_output_that_takes_nothing_is_said_in_one_line(
 
 def _attach(where: Mailboxes, raw: bytes, path: str = "f.py", sender: str = "claude") -> tuple[str, str]:
     """Store an attachment; returns its hash and its path."""
-    hash_ = attachments.digest(raw)
-    name = attachments.file_name(hash_, path)
+    hash_ = context.digest(raw)
+    name = context.file_name(hash_, path)
     attachments.store(where.outbox(sender), {name: raw})
     return hash_, os.path.join(where.outbox(sender).attached, name)
 

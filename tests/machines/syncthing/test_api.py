@@ -12,8 +12,8 @@ import pytest
 from ai_bridge.machines.syncthing import setup, status
 from ai_bridge.machines.syncthing.api import Api, NoSyncthing, SyncthingRefused, found
 from ai_bridge.mailboxes.tree import Mailboxes
-from tests.conftest import command
-from tests.machines.syncthing.test_nudge import set_up
+from tests.support.command import command
+from tests.support.syncthing import set_up
 
 ANSWERS = {
     "refused": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nCSRF Err\n",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import subprocess
 import sys
@@ -10,26 +9,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.outbox import PROCESSING
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from ai_bridge.system.directories import memory_of
-from tests.conftest import command, post, route, until
+from tests.support.command import command
 from tests.support.loopback import Loopback
-
-
-def set_up(where: Mailboxes, url: str, prefix: str = "", folder: str = "f 1") -> Path:
-    """Write down what `ai-bridge sync setup` does."""
-    path = Path(memory_of(nudge.FOLDER, where.path))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"url": url, "key": "secret", "folder": folder, "prefix": prefix}))
-    return path
+from tests.support.mail import post, route
+from tests.support.syncthing import set_up
+from tests.support.wait import until
 
 
 class Server(Loopback):
@@ -77,6 +71,8 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nudge, "_worker", None)
+    monkeypatch.setattr(changes, "_listeners", [])
+    nudge.attach()
     monkeypatch.setattr(nudge, "_changed", {})
     monkeypatch.setattr(nudge, "_places", {})
 

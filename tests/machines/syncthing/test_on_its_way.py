@@ -17,8 +17,8 @@ from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
 from ai_bridge.system.directories import memory_of
-from tests.conftest import post, states
 from tests.support.loopback import Loopback
+from tests.support.mail import post, states
 
 EARLY, LATE = "claude-20200101-000000-000000-aaaa", "claude-20400101-000000-000000-aaaa"
 

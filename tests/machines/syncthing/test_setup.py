@@ -15,8 +15,11 @@ from ai_bridge.machines.syncthing.setup import FolderElsewhere, default_folder, 
 from ai_bridge.mailboxes.outbox import DROPPED, TEMPORARY
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system.directories import memory_of
-from tests.conftest import LAPTOP, TOWER, On, command, post, states, until
-from tests.machines.syncthing.conftest import Start
+from tests.support.command import command
+from tests.support.machine import LAPTOP, TOWER, On
+from tests.support.mail import post, states
+from tests.support.syncthing import Start
+from tests.support.wait import until
 
 OTHER = "-".join(["ABCDEFG"] * 8)
 

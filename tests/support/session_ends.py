@@ -8,11 +8,8 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from ai_bridge.reach import claude
 
@@ -75,14 +72,6 @@ class SessionSocket:
         shutil.rmtree(self._directory)
 
 
-@pytest.fixture
-def session_socket() -> Iterator[SessionSocket]:
-    """The socket of a session that listens."""
-    made = SessionSocket()
-    yield made
-    made.close()
-
-
 class Queue:
     """A program `codex` that records what it is called with; `folder` belongs first in the PATH."""
 
@@ -106,9 +95,3 @@ class Queue:
     def refuse(self, yes: bool = True) -> None:
         """Fail from now on, or take messages again."""
         self._refuses.touch() if yes else self._refuses.unlink()
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Queue:
-    """A `codex` that takes what is queued; not in the PATH yet."""
-    return Queue(tmp_path / "codex-bin")

@@ -5,6 +5,7 @@ import re
 from ai_bridge.errors import Malformed
 from ai_bridge.message import address
 from ai_bridge.message.message import Message
+from ai_bridge.text import hint
 
 MAJORITY, UNANIMOUS = RULES = ("majority", "unanimous")
 # Not a rule: what the request to judge has in the place of one.
@@ -35,8 +36,8 @@ def check_opening(opening: Message, agents: "set[str]") -> None:
         raise BadDecision(why=f"{RULE_HEADER} is {rule[:80]!r}, but must be majority or unanimous")
     for entry in address.split_list(opening.get(VOTERS_HEADER) or ""):
         if entry not in agents:
-            hint = address.hint(entry, agents)
-            raise BadDecision(why=f"{VOTERS_HEADER} names {entry[:80]!r}, and there is no such agent{hint}")
+            near = hint(entry, agents)
+            raise BadDecision(why=f"{VOTERS_HEADER} names {entry[:80]!r}, and there is no such agent{near}")
     fewest = 2 if rule == UNANIMOUS else 1
     if len(voters_of(opening)) < fewest:
         raise BadDecision(why=f"{VOTERS_HEADER} must name {fewest} or more besides the sender, with commas between")

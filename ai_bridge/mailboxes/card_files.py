@@ -1,0 +1,105 @@
+"""The cards as files, `agents/<address>.md`: the one reader of them, with the one cache.
+
+Other modules say what a card means: `machines/home_lines` where its agent lives, `agents/policy` whose mail it takes,
+`agents/cards` all of it.
+"""
+
+import os
+
+from ai_bridge.errors import TooLarge
+from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.system import front_matter, state_files, untrusted
+from ai_bridge.system.untrusted import NotAFile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    Meaning = TypeVar("Meaning")
+
+ENDING = ".md"
+CARD_BYTES = 16_384
+_BORDER = "---"
+
+
+class CardFile:
+    """What was read of one card: its bytes `raw`, at most `CARD_BYTES`, and why it is no card (`wrong`), or ''."""
+
+    __slots__ = ("_meanings", "raw", "wrong")
+
+    def __init__(self, raw: bytes, wrong: str = "") -> None:
+        self.raw = raw
+        self.wrong = wrong
+        self._meanings: dict[object, object] = {}
+
+    def meaning(self, parse: "Callable[[CardFile], Meaning]") -> "Meaning":
+        """Return what `parse` makes of this card, which is asked once."""
+        if parse not in self._meanings:
+            self._meanings[parse] = parse(self)
+        return self._meanings[parse]  # type: ignore[return-value]
+
+    def damage(self) -> str:
+        """Return why the card is damaged, '' if it is whole."""
+        if self.wrong or self.is_plain():
+            return self.wrong
+        try:
+            front_matter.parse(self.raw)
+        except ValueError as trouble:
+            return str(trouble)
+        return ""
+
+    def is_plain(self) -> bool:
+        """Tell, without a parser of YAML, that a card is whole: lines `name: value` between two lines `---`.
+
+        Any other card is parsed. Source of the signs: YAML 1.2, 7.3.3, plain scalars.
+        """
+        try:
+            lines = self.raw.decode("utf-8").split("\n")
+        except UnicodeDecodeError:
+            return False
+        if lines[0] != _BORDER or _BORDER not in lines[1:]:
+            return False
+        fields = lines[1 : lines.index(_BORDER, 1)]
+        return bool(fields) and all(_is_plain_line(line) for line in fields)
+
+
+def _is_plain_line(line: str) -> bool:
+    name, colon, value = line.partition(": ")
+    is_scalar = value[:1].isalnum() and value.isprintable() and not value.endswith((":", " "))
+    return bool(colon) and name.isidentifier() and is_scalar and ": " not in value and " #" not in value
+
+
+class CardFiles:
+    """The cards of some mailboxes; each is read again only once its file has changed."""
+
+    __slots__ = ("_kept", "_mailboxes")
+
+    def __init__(self, mailboxes: Mailboxes) -> None:
+        self._mailboxes = mailboxes
+        self._kept: dict[str, tuple[state_files.Mark, CardFile]] = {}
+
+    def card_of(self, agent: str) -> CardFile:
+        """Return the agent's card; raises OSError (FileNotFoundError if there is none)."""
+        path = path_of(self._mailboxes, agent)
+        mark = state_files.mark(path, follow=False)
+        kept = self._kept.get(agent)
+        if kept is None or kept[0] != mark:
+            kept = self._kept[agent] = (mark, read(path))
+        return kept[1]
+
+
+def path_of(mailboxes: Mailboxes, agent: str) -> str:
+    """Return the path of an agent's card, which may not be there."""
+    return os.path.join(mailboxes.path, AGENTS, agent + ENDING)
+
+
+def read(path: str) -> CardFile:
+    """Return the card at `path`, as far as it may be read; raises OSError."""
+    try:
+        return CardFile(untrusted.read_file(path, CARD_BYTES))
+    except TooLarge as refusal:
+        why = f"it has {refusal.facts['size']} bytes, and may have {CARD_BYTES}"
+        return CardFile(untrusted.read_start(path, CARD_BYTES), why)
+    except NotAFile as refusal:
+        return CardFile(b"", f"it is {refusal.facts['kind']}, not a regular file")

@@ -1,0 +1,23 @@
+"""Which files of the mailboxes came or went just now, for whoever passes that on to other machines.
+
+The tree reports each drop and each move with `report`. An entry point decides who hears of it, with `listen`. Nothing
+depends on a listener: if there is none, other machines learn of the change a little later.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_listeners: "list[Callable[..., None]]" = []
+
+
+def listen(listener: "Callable[..., None]") -> None:
+    """Call `listener(mailboxes, *paths)` for each change from now on; the same listener is added once."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def report(mailboxes: str, *paths: str) -> None:
+    """Report that these files of the mailboxes at that path came or went."""
+    for listener in _listeners:
+        listener(mailboxes, *paths)

@@ -1,0 +1,79 @@
+"""Finds the mailboxes that a process uses: those that are named, else the nearest upward, else the user's own."""
+
+import os
+
+from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes import adoption
+from ai_bridge.mailboxes.tree import Mailboxes, is_mailboxes
+from ai_bridge.system.directories import user_base
+from ai_bridge.system.paths import upwards
+
+# The second is where the older system kept its outboxes.
+_FOLDERS = ("mailboxes", ".server")
+
+
+class NoMailboxes(BridgeError):
+    sentence = (
+        "no mailboxes found from {start} upwards nor in {user}: "
+        "run `ai-bridge init` here, or name them with --mailboxes DIR"
+    )
+    for_model = "no mailboxes found from {start} upwards nor in {user}: tell your user to run `ai-bridge init` there"
+
+
+def user_wide() -> str:
+    """Return the path of the user's own mailboxes, used where no project has any."""
+    return os.path.join(user_base("XDG_DATA_HOME", ".local", "share"), "ai-bridge", "mailboxes")
+
+
+def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Mailboxes:
+    """Return the mailboxes: as chosen, by `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
+
+    Those that are named are trusted by this process; those that are found must be adopted, unless the caller is
+    `only_to_look`. If a client started the process, a name may be the project's own word: then what lies in the
+    project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or `NotAdopted`.
+    """
+    if chosen == "":
+        raise BridgeError(what="--mailboxes names nothing: give the directory's path")
+    given = named(chosen)
+    path = given or _found()
+    where = Mailboxes(path).settle()
+    if by_client and (not os.path.isabs(path) or adoption.is_in_project(path)):
+        is_trusted = adoption.is_adopted(path)
+    else:
+        is_trusted = given is not None or is_adopted(path)
+    if not (is_trusted or only_to_look):
+        raise adoption.NotAdopted(path=where.path)
+    return where
+
+
+def named(chosen: str | None) -> str | None:
+    """Return the path that an option or `AI_BRIDGE_MAILBOXES` names; None if the mailboxes are to be found."""
+    return chosen or os.environ.get("AI_BRIDGE_MAILBOXES") or None
+
+
+def _found() -> str:
+    start = _working_directory()
+    found = nearest(start) or user_wide()
+    if not is_mailboxes(found):
+        raise NoMailboxes(start=start, user=found)
+    return found
+
+
+def is_adopted(path: str) -> bool:
+    """Tell whether the user trusts the mailboxes at `path` for good: their own ones, and those they adopted."""
+    return os.path.realpath(path) == os.path.realpath(user_wide()) or adoption.is_adopted(path)
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        raise BridgeError(
+            what="the working directory was deleted: change to another, or give --mailboxes DIR"
+        ) from None
+
+
+def nearest(start: str) -> str | None:
+    """Return the path of the nearest mailboxes from a directory upwards; None where there are none."""
+    candidates = (os.path.join(directory, name) for directory in upwards(start) for name in _FOLDERS)
+    return next(filter(is_mailboxes, candidates), None)

@@ -1,0 +1,33 @@
+"""Small files in which this program remembers something of its own, and what tells that a file has changed."""
+
+import os
+
+from ai_bridge.errors import Malformed
+from ai_bridge.system import durable, untrusted
+
+# What changes if a file is replaced or written: its inode, its size in bytes, its time of writing in nanoseconds.
+Mark = tuple[int, int, int]
+
+
+def remember(path: str, content: bytes, *, flush: bool = True) -> None:
+    """Make the file at `path` hold just `content`, for this user alone; makes its directory; raises OSError.
+
+    Whoever reads meanwhile finds the old content or the new. With `flush` it survives a power cut; only a cache or a
+    hint goes without (see `durable.replace_own`).
+    """
+    durable.make_directory(os.path.dirname(path))
+    durable.replace_own(path, content, flush=flush)
+
+
+def recall(path: str, limit: int) -> bytes:
+    """Return what the file holds; b"" if there is none, it cannot be read, or it has more than `limit` bytes."""
+    try:
+        return untrusted.read_file(path, limit)
+    except (OSError, Malformed):
+        return b""
+
+
+def mark(path: str, follow: bool = True) -> Mark:
+    """Return the file's mark, that of a symbolic link itself unless `follow`; raises OSError."""
+    found = os.stat(path, follow_symlinks=follow)
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,75 @@
+"""Times as text and back: the only module that formats and parses them. All of them are in UTC.
+
+There are two forms. A *date* is RFC 3339 (`2026-11-22T03:24:05Z`), for people and headers. A *stamp* is the 20
+digits `YYYYMMDDHHMMSSffffff`; IDs carry one, and stamps sort as their times do. A send needs this module, so it
+imports only `time`. The functions that parse import what they need.
+"""
+
+import time
+
+STAMP_DIGITS = 20
+_WHOLE_SECONDS = 14
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+
+
+def format_utc(seconds: float, fraction: str = "") -> str:
+    """Return seconds since the epoch as a date; `fraction` are the digits behind its decimal point, '' for none."""
+    point = f".{fraction}" if fraction else ""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}{point}Z"
+
+
+def parse_utc(text: object) -> float:
+    """Return the seconds since the epoch of a date of whole seconds, 0.0 if `text` is none."""
+    try:
+        return _seconds(str(text), "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return 0.0
+
+
+def format_stamp(nanoseconds: int) -> str:
+    """Return nanoseconds since the epoch as a stamp; what is less than a microsecond is cut off."""
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{time.strftime('%Y%m%d%H%M%S', time.gmtime(seconds))}{rest // 1000:06d}"
+
+
+def parse_stamp(stamp: str) -> float:
+    """Return the seconds since the epoch of a stamp; raises ValueError if it names no time."""
+    if len(stamp) != STAMP_DIGITS or not (stamp.isascii() and stamp.isdigit()):
+        raise _no_time(stamp)
+    return _seconds(stamp[:_WHOLE_SECONDS], "%Y%m%d%H%M%S") + int(stamp[_WHOLE_SECONDS:]) / 1e6
+
+
+def stamp_to_date(stamp: str) -> str:
+    """Return the date, with microseconds, of a stamp."""
+    day, hour = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]}", f"{stamp[8:10]}:{stamp[10:12]}:{stamp[12:14]}"
+    return f"{day}T{hour}.{stamp[14:]}Z"
+
+
+def date_to_stamp(date: str) -> str:
+    """Return the stamp of a date, with or without a fraction; raises ValueError if it is no time, or not in UTC."""
+    digits = "".join(ch for ch in date if ch in "0123456789")
+    _seconds(date[:19], "%Y-%m-%dT%H:%M:%S")
+    if not date.endswith("Z") or len(digits) > STAMP_DIGITS:
+        raise _no_time(date)
+    return digits.ljust(STAMP_DIGITS, "0")
+
+
+def age(seconds: float) -> str:
+    """Return a time span as people say it: `12 s`, `5 min`, `3 h`, `2 d`."""
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def _seconds(text: str, form: str) -> float:
+    from calendar import timegm
+
+    try:
+        return float(timegm(time.strptime(text, form)))
+    except ValueError:
+        raise _no_time(text) from None
+
+
+def _no_time(text: str) -> ValueError:
+    return ValueError(f"no time in UTC: {text!r}")

@@ -1,0 +1,7 @@
+"""Where the checkout is whose tests run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent

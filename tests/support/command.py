@@ -1,0 +1,57 @@
+"""The command `ai-bridge` as a process of its own, and what it answers."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+
+def command(*words: str, body: str | bytes = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `ai-bridge` as a process of its own; returns its exit code and what it printed."""
+    raw = body.encode() if isinstance(body, str) else body
+    done = subprocess.run(
+        [sys.executable, "-m", "ai_bridge", *words],
+        input=raw,
+        capture_output=True,
+        timeout=60,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+BY_CLICK = (sys.executable, "-c", "from ai_bridge.cli.main import bridge; bridge(prog_name='ai-bridge')")
+
+
+BY_ENTRY = (sys.executable, "-m", "ai_bridge")
+
+
+def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """Check that a command was refused by one line which says all of `parts`."""
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
+    for part in parts:
+        assert part in done.stderr
+
+
+def without_output(
+    output: str, *words: str, body: bytes = b"", way: tuple[str, ...] = BY_ENTRY
+) -> subprocess.CompletedProcess[str]:
+    """Run a command whose standard output is closed, on a full disk, or a pipe that nobody reads any more."""
+    script = '"$@" >&-' if output == "closed" else '"$@" >/dev/full' if output == "full" else '"$@"'
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        done = subprocess.run(
+            ["sh", "-c", script, "sh", *way, *words],
+            input=body,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(theirs)
+    return subprocess.CompletedProcess(done.args, done.returncode, "", done.stderr.decode())

@@ -1,0 +1,35 @@
+"""Mail as most tests need it: sent, moved by the router, and listed by its state."""
+
+from __future__ import annotations
+
+from ai_bridge.mailboxes.compose import Draft
+from ai_bridge.mailboxes.outbox import STATES
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.router.recover import recover
+from ai_bridge.router.route import Router
+from ai_bridge.router.step import Step
+from ai_bridge.sending.send import send
+from ai_bridge.settings import Settings
+
+LIMIT = 1_048_576
+
+
+def post(where: Mailboxes, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: str) -> str:
+    """Send a message; returns its ID."""
+    return send(where, sender, Draft([to], body, **words), LIMIT).id
+
+
+def route(where: Mailboxes, settings: Settings, serves: set[str] | None = None) -> list[Step]:
+    """Run recovery and passes until nothing moves; returns the steps that did something."""
+    router = Router(where, serves or set(where.agents()), settings)
+    done = list(recover(router))
+    while steps := [step for step in router.one_pass() if step.verb not in ("leave", "retry")]:
+        done += steps
+    return done
+
+
+def states(where: Mailboxes, owner: str) -> dict[str, list[str]]:
+    """Return the message files of an outbox by state, leaving out states that hold none."""
+    outbox = where.outbox(owner)
+    found = {state: outbox.names(state) for state in STATES}
+    return {state: names for state, names in found.items() if names}
