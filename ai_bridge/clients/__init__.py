@@ -1,4 +1,4 @@
-"""The table of clients (Claude Code, Gemini CLI, Codex CLI …): one record for each, with all that others know of it.
+"""The table of clients (Claude Code, Gemini CLI …): one record each, with its names, variables, files and limits.
 
 Call `by_name` and `by_own_name` for a record, and `registrable` for those that install knows; `ALL` has every record.
 `record.Client` and `files.Files` say what a record holds. A new client is a new module here, its line in

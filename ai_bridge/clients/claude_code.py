@@ -30,7 +30,7 @@ def _files() -> "Files":
             unseen="a plugin given by --plugin-dir is not seen here",
         ),
         plugin=Plugin(
-            "plugin",
+            "a plugin",
             (".claude-plugin", "plugin.json"),
             extra={"author": {"name": SERVER}},
             # Source: Claude Code gives the server of a plugin this name, and a hook that names another finds none.

@@ -8,7 +8,7 @@ SERVER = "ai-bridge"
 USER, PROJECT = "user", "project"
 JSON, TOML = "json", "toml"
 
-# A place in a client's settings: the key in the whole, the key in what is there, and so on.
+# Words or names in an order. As a place in a client's settings: the key in the whole, the key in what is there ….
 Keys = tuple[str, ...]
 
 
@@ -83,9 +83,9 @@ class ConfigFile:
         in_project: str = "",
         is_beside: bool = False,
         private: Keys = (),
-        defaults: "dict[Keys, object] | None" = None,
+        defaults: "dict[tuple[str | int, ...], object] | None" = None,
         without: str = "",
-        members: "dict[Keys, str] | None" = None,
+        members: "dict[tuple[str | int, ...], str] | None" = None,
     ) -> None:
         self.name = name
         self.form = form
@@ -153,7 +153,7 @@ class Checks:
 
 
 class Plugin:
-    """The folder by which our part of a client is handed on, in the client's own form; `kind` is its word for that.
+    """The folder by which our part of a client is handed on, in its own form; `kind` is what it calls that.
 
     `manifest`: the file in that folder that has the server. `extra`: what the manifest says besides. `server_name`:
     what the client calls the server of a plugin. `withheld`: keys of the server's entry that it refuses there.

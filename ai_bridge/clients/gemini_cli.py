@@ -39,7 +39,7 @@ def _files() -> "Files":
             extensions="extensions",
         ),
         # It lets no extension declare its server trusted, and asks before the tools of that server.
-        plugin=Plugin("extension", ("gemini-extension.json",), withheld=("trust",), context_key="contextFileName"),
+        plugin=Plugin("an extension", ("gemini-extension.json",), withheld=("trust",), context_key="contextFileName"),
     )
 
 

@@ -11,33 +11,34 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ai_bridge import clients as table
-from ai_bridge import install, settings
+from ai_bridge import clients, install, settings
+from ai_bridge.clients.files import SERVER, USER
+from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
 from ai_bridge.health import surroundings
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.registration import registration
 from ai_bridge.health.server_start import started
-from ai_bridge.health.switches import at, extension, read, switches
+from ai_bridge.health.switches import at, read, switches
 from ai_bridge.install import Registration
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.adoption import NotAdopted
 from ai_bridge.mailboxes.find import find_mailboxes
 
 _PATIENCE_S = 20.0
-_QUIET = {"DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1", "GEMINI_TELEMETRY_ENABLED": "false", "NO_COLOR": "1"}
 
 
-def examine(client: str) -> Iterator[Finding]:
-    """Look at one client, yielding what is found; raises `CannotChange` if the directory is gone."""
-    program = shutil.which(client)
-    known = [install.registered(client, scope) for scope in _scopes(client)]
+def examine(name: str) -> Iterator[Finding]:
+    """Look at the client of that name, yielding what is found; raises `CannotChange` if the directory is gone."""
+    client = clients.by_name(name)
+    program = shutil.which(client.program)
+    known = [install.registered(name, scope) for scope in _scopes(name)]
     registered = [one for one in known if one.server is not None]
     if program is None and not registered:
-        yield Finding("installed", NOTE, f"the command {client} is not on the PATH")
+        yield Finding("installed", NOTE, f"the command {client.program} is not on the PATH")
         return
     yield _version(client, program)
     yield from _files(known)
@@ -80,38 +81,44 @@ def around(chosen: str | None) -> Iterator[Finding]:
     yield from surroundings.examine(where, settings.load(where.path))
 
 
-def _unregistered(client: str) -> Finding:
-    if client == "gemini" and (path := extension()) is not None:
-        return Finding("registered", OK, f"as an extension: {path}")
-    found = "its files do not name our server"
-    found += " (a plugin given by --plugin-dir is not seen here)" if client == "claude" else ""
-    return Finding("registered", WRONG, found, install_command(client))
+def _unregistered(client: Client) -> Finding:
+    checks = client.files.checks
+    if checks.extensions:
+        path = os.path.join(install.folder(client.name, USER)[1], checks.extensions, SERVER)
+        if os.path.lexists(path):
+            return Finding("registered", OK, f"as an extension: {path}")
+    found = "its files do not name our server" + (f" ({checks.unseen})" if checks.unseen else "")
+    return Finding("registered", WRONG, found, install_command(client.name))
 
 
-def _version(client: str, program: str | None) -> Finding:
+def _version(client: Client, program: str | None) -> Finding:
     if program is None:
-        return Finding("installed", NOTE, f"registered, but the command {client} is not on the PATH")
+        return Finding("installed", NOTE, f"registered, but the command {client.program} is not on the PATH")
+    fix = f"{client.program} --version"
     try:
-        with tempfile.TemporaryDirectory() as empty:  # Gemini CLI would leave files in its own folder
-            done = _run([program, "--version"], GEMINI_CLI_HOME=empty)
+        with tempfile.TemporaryDirectory() as empty:
+            elsewhere = {client.files.folder.variable: empty} if client.files.checks.litters else {}
+            done = _run(client, [program, "--version"], elsewhere)
     except (OSError, subprocess.TimeoutExpired) as trouble:
-        return Finding("installed", WRONG, f"{program} --version: {trouble}", f"{client} --version")
+        return Finding("installed", WRONG, f"{program} --version: {trouble}", fix)
     said = done.stdout.decode("utf-8", "replace").strip().split("\n")[0]
     if done.returncode or not said:
-        return Finding("installed", WRONG, f"{program} --version failed", f"{client} --version")
+        return Finding("installed", WRONG, f"{program} --version failed", fix)
     return Finding("installed", OK, said)
 
 
-def _run(words: list[str], **more: str) -> subprocess.CompletedProcess[bytes]:
-    environment = {**os.environ, **_QUIET, **more}
+def _run(
+    client: Client, words: list[str], more: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "NO_COLOR": "1", **client.files.checks.quiet, **(more or {})}
     return subprocess.run(
         words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S, env=environment, check=False
     )
 
 
-def _runs(words: list[str]) -> bool:
+def _runs(client: Client, words: list[str]) -> bool:
     try:
-        return _run(words).returncode == 0
+        return _run(client, words).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -124,27 +131,27 @@ def _files(known: list[Registration]) -> Iterator[Finding]:
                 yield Finding("files", WRONG, f"{file.path}: {file.trouble}", install_command(one.client, one.scope))
 
 
-def _reach(client: str, program: str | None, known: list[Registration], hooked: bool) -> Finding:
-    ways = table.by_name(client).reach
-    found = f"idle by {ways.idle}; at work by {ways.working}"
+def _reach(client: Client, program: str | None, known: list[Registration], hooked: bool) -> Finding:
+    found = f"idle by {client.reach.idle}; at work by {client.reach.working}"
     if trouble := _cannot_reach(client, program, known):
-        return Finding("reach", WRONG, f"{found}; but {trouble}", install_command(client))
+        return Finding("reach", WRONG, f"{found}; but {trouble}", install_command(client.name))
     if not hooked:
         return Finding("reach", NOTE, f"{found}; but its hooks do not run")
     return Finding("reach", OK, found)
 
 
-def _cannot_reach(client: str, program: str | None, known: list[Registration]) -> str:
+def _cannot_reach(client: Client, program: str | None, known: list[Registration]) -> str:
     """Return what is in the way, as far as files and the program tell; '' where nothing is."""
-    if client == "gemini":
-        settings = [read(one.files[-1].path) for one in known]
-        if not any(_wakes(found) for found in settings):
-            return "its settings do not let the end of a background command wake an idle session"
-    if client == "codex" and program is not None:
-        return "" if _runs([program, "queue", "--help"]) else "this version has no `codex queue`: update it"
+    for number, file in enumerate(client.files.config, 1):  # before them is the skill
+        if not any(_has_all(read(one.files[number].path), file.defaults) for one in known):
+            return file.without
+    checks = client.files.checks
+    if checks.probe and program is not None and not _runs(client, [program, *checks.probe]):
+        return checks.probe_trouble
     return ""
 
 
-def _wakes(settings: dict[str, Any]) -> bool:
-    injects = at(settings, "tools", "shell", "backgroundCompletionBehavior") == "inject"
-    return injects and at(settings, "experimental", "modelSteering") is True
+def _has_all(settings: dict[str, Any], wanted: Mapping[tuple[str | int, ...], object]) -> bool:
+    """Tell whether a client's settings have these values, each of the same type."""
+    found = [(at(settings, *keys), value) for keys, value in wanted.items()]
+    return all(there == value and type(there) is type(value) for there, value in found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from ai_bridge import install
+from ai_bridge import clients, install
+from ai_bridge.clients.files import PROJECT
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
-from ai_bridge.health.switches import read
 from ai_bridge.install import Registration
 
 
@@ -29,48 +29,25 @@ def registration(one: Registration) -> Iterator[Finding]:
 
 
 def _trust(one: Registration) -> Finding:
-    """Tell whether the hooks run: Codex CLI asks the person first."""
-    trust = install.codex_trust(one.scope) if one.client == "codex" else {}
+    """Tell whether the hooks run: some clients ask the person first."""
+    client = clients.by_name(one.client)
+    trust = install.trust_states(one.client, one.scope)
     if waiting := [event for event, state in trust.items() if state != "trusted"]:
-        found = f"Codex CLI passes over those it was not told to trust: {', '.join(waiting)}"
-        fix = f"{install_command('codex', one.scope)} --trust-hooks"
-        return Finding("hooks", WRONG, f"{found} (or start codex once, and say that you trust them)", fix)
+        found = f"{client.title} passes over those it was not told to trust: {', '.join(waiting)}"
+        fix = f"{install_command(client.name, one.scope)} --trust-hooks"
+        by_hand = f"(or start {client.program} once, and say that you trust them)"
+        return Finding("hooks", WRONG, f"{found} {by_hand}", fix)
     return Finding("hooks", OK, ", ".join(one.hooks))
 
 
 def _approval(one: Registration) -> Iterator[Finding]:
     """Tell whether the person let the client use what a project registers, where it asks."""
-    if one.scope != "project" or one.client not in _APPROVED:
+    client = clients.by_name(one.client)
+    if one.scope != PROJECT or not client.files.checks.approval:
         return
-    directory = os.path.dirname(one.files[-1].path if one.client != "claude" else one.files[1].path)
-    directory = directory if one.client == "claude" else os.path.dirname(directory)
-    if _APPROVED[one.client](directory):
-        yield Finding("approved", OK, directory)
+    project, _ = install.folder(client.name, PROJECT)
+    if clients.code(client.files.checks.approval).is_approved(project):
+        yield Finding("approved", OK, project)
     else:
-        found = f"{one.client} asks once, in {directory}, whether it may use what the project registers"
-        yield Finding("approved", NOTE, found, f"cd {directory} && {one.client}")
-
-
-def _claude_approved(directory: str) -> bool:
-    """Source: Claude Code notes it in its own file, or is told by settings that all are approved."""
-    base = os.environ.get("CLAUDE_CONFIG_DIR") or os.path.expanduser("~")
-    own = read(os.path.join(base, ".claude.json")).get("projects")
-    entry = own.get(directory) if isinstance(own, dict) else None
-    named = entry.get("enabledMcpjsonServers") if isinstance(entry, dict) else None
-    settings = [read(os.path.join(directory, ".claude", name)) for name in ("settings.json", "settings.local.json")]
-    told = [named, *(found.get("enabledMcpjsonServers") for found in settings)]
-    everything = any(found.get("enableAllProjectMcpServers") is True for found in settings)
-    return everything or any(isinstance(names, list) and "ai-bridge" in names for names in told)
-
-
-def _gemini_trusts(directory: str) -> bool:
-    """Source: Gemini CLI notes trusted folders, which count for all that is in them."""
-    base = os.environ.get("GEMINI_CLI_HOME") or os.path.expanduser("~")
-    for folder, trust in read(os.path.join(base, ".gemini", "trustedFolders.json")).items():
-        root = os.path.dirname(folder) if trust == "TRUST_PARENT" else folder
-        if trust in ("TRUST_FOLDER", "TRUST_PARENT") and os.path.commonpath([root, directory]) == root:
-            return True
-    return False
-
-
-_APPROVED = {"claude": _claude_approved, "gemini": _gemini_trusts}
+        found = f"{client.name} asks once, in {project}, whether it may use what the project registers"
+        yield Finding("approved", NOTE, found, f"cd {project} && {client.program}")

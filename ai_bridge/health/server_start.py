@@ -9,6 +9,7 @@ import subprocess
 import time
 from typing import Any
 
+from ai_bridge import clients
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.switches import at
 from ai_bridge.install import Registration
@@ -17,16 +18,15 @@ from ai_bridge.install import Registration
 SLOW_MS = 5000
 _PATIENCE_S = 20.0
 _MOST_HEARD = 16_000_000
-# Codex CLI gives its servers no more than these.
-_CODEX_GIVES = ("HOME", "PATH", "LANG", "SHELL", "TERM")
 
 
 def started(one: Registration) -> Finding:
     """Start the server as the client would, and ask it for its tools."""
     assert one.server is not None
     words = [one.server.command, *one.server.args]
-    given = {name: os.environ[name] for name in _CODEX_GIVES if name in os.environ}
-    environment = {**(given if one.client == "codex" else os.environ), **one.server.env}
+    given = clients.by_name(one.client).files.server.given
+    environment = {name: value for name, value in os.environ.items() if given is None or name in given}
+    environment.update(one.server.env)
     began = time.monotonic()
     try:
         tools = _tools(words, environment)

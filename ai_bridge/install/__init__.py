@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ai_bridge import clients
 from ai_bridge.install.entries import Choice
-from ai_bridge.install.hook_trust import trust_pieces
-from ai_bridge.install.pieces import TRUST, pieces
-from ai_bridge.install.places import CLIENTS, SCOPES, folder, is_there
+from ai_bridge.install.pieces import pieces
+from ai_bridge.install.places import SCOPES, folder, is_there
 from ai_bridge.install.plan import (
     CannotChange,
     ChangedMeanwhile,
@@ -18,12 +18,10 @@ from ai_bridge.install.plan import (
     planned,
 )
 from ai_bridge.install.plugin import plugin_pieces
-from ai_bridge.install.registered import File, Registration, Server, codex_trust, registered
+from ai_bridge.install.registered import File, Registration, Server, registered
 
 __all__ = [
-    "CLIENTS",
     "SCOPES",
-    "TRUST",
     "CannotChange",
     "ChangedMeanwhile",
     "Choice",
@@ -36,7 +34,6 @@ __all__ = [
     "Step",
     "agree",
     "carry_out",
-    "codex_trust",
     "folder",
     "is_there",
     "pieces",
@@ -45,6 +42,7 @@ __all__ = [
     "plugin_pieces",
     "registered",
     "trust_pieces",
+    "trust_states",
 ]
 
 
@@ -55,3 +53,20 @@ def plan(verb: str, clients: list[str], scope: str, choice: Choice | None = None
     """
     chosen = choice or Choice()
     return [step for client in clients for step in planned(verb, pieces(client, scope, chosen))]
+
+
+def trust_states(client: str, scope: str) -> dict[str, str]:
+    """Return, for each event our hook is on, whether the client trusts it: "trusted", or another word.
+
+    Nothing if the client runs hooks without asking its person. Raises `CannotChange` if the directory is gone.
+    """
+    module = clients.by_name(client).hooks.trust
+    states: dict[str, str] = clients.code(module).trust_states(scope) if module else {}
+    return states
+
+
+def trust_pieces(client: str, scope: str, choice: Choice) -> list[Piece]:
+    """Return what trusts the hooks that install writes, or has written; raises `CannotChange`."""
+    module = clients.by_name(client).hooks.trust
+    found: list[Piece] = clients.code(module).trust_pieces(scope, choice) if module else []
+    return found

@@ -8,27 +8,26 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ai_bridge import clients
+from ai_bridge.clients.files import SERVER
+from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
 from ai_bridge.message import address
 from ai_bridge.system.processes import MODULE, program
 
 Entry = dict[str, Any]
 
-# What install writes of a server; the rest a person added.
-_OURS = ("command", "args", "env", "timeout", "trust", "required", "tool_timeout_sec")
+# What install writes of a server with each client; the rest a client's record has, or a person added.
+_OURS = ("command", "args", "env")
 _HIDDEN = "…"
 
-SERVER = "ai-bridge"
 TOOL = "check_mail"
 # A check of mail reads a few directories; a client that waits longer than this for one waits for nothing.
 HOOK_SECONDS = 10
 CHOSEN = ("AI_BRIDGE_MAILBOXES", "AI_BRIDGE_AGENT", "AI_BRIDGE_STATE")
-# Codex CLI gives a server HOME, PATH, LANG, SHELL and TERM only: what else says where things are, it must be told.
-PLACES = ("CODEX_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")
 
 
 @dataclass(frozen=True)
@@ -69,32 +68,47 @@ def server(environment: dict[str, str]) -> Entry:
     return {"command": command, "args": [*words, "mcp"], **({"env": environment} if environment else {})}
 
 
-def places() -> dict[str, str]:
-    """Return where the environment says that things are."""
-    return {name: value for name in PLACES if (value := os.environ.get(name))}
+def server_of(client: Client, choice: Choice) -> Entry:
+    """Return a client's entry of the server."""
+    return {**server({**choice.environment, **places(client)}), **client.files.server.extra}
 
 
-def tool_hooks(events: Iterable[str], server_name: str = SERVER) -> dict[str, Entry]:
+def places(client: Client) -> dict[str, str]:
+    """Return where the environment says that things are, as far as the client's servers must be told."""
+    return {name: value for name in client.files.server.told if (value := os.environ.get(name))}
+
+
+def hook_groups(client: Client, choice: Choice, server_name: str = SERVER) -> dict[str, Entry]:
+    """Return, for each event of a client, a group with our hook in its form."""
+    return command_hooks(client, choice) if client.hooks.are_commands else tool_hooks(client, server_name)
+
+
+def tool_hooks(client: Client, server_name: str = SERVER) -> dict[str, Entry]:
     """Return, for each event, a group with the hook by which the client calls our running server."""
     groups = {}
-    for event in events:
+    for event in client.hooks.events:
         handler = {"type": "mcp_tool", "server": server_name, "tool": TOOL, "input": {"event": event}}
-        groups[event] = {**_matcher(event, "*"), "hooks": [{**handler, "timeout": HOOK_SECONDS}]}
+        groups[event] = {**_matcher(event, client), "hooks": [{**handler, "timeout": _timeout(client)}]}
     return groups
 
 
-def command_hooks(events: Iterable[str], client: str, choice: Choice) -> dict[str, Entry]:
-    """Return, for each event, a group with the hook that runs our command; times are milliseconds."""
-    command = shlex.join([*program(), "hook", client, *choice.options])
-    handler = {"type": "command", "command": command, "timeout": HOOK_SECONDS * 1000}
+def command_hooks(client: Client, choice: Choice) -> dict[str, Entry]:
+    """Return, for each event, a group with the hook that runs our command."""
+    command = shlex.join([*program(), "hook", client.name, *choice.options])
+    handler = {"type": "command", "command": command, "timeout": _timeout(client)}
     if state := choice.environment.get("AI_BRIDGE_STATE"):
         handler["env"] = {"AI_BRIDGE_STATE": state}
-    return {event: {**_matcher(event, ".*"), "hooks": [handler]} for event in events}
+    return {event: {**_matcher(event, client), "hooks": [handler]} for event in client.hooks.events}
 
 
-def _matcher(event: str, every: str) -> dict[str, str]:
+def _timeout(client: Client) -> int:
+    """Return how long the client is to wait for a hook, in its own unit."""
+    return HOOK_SECONDS * client.hooks.units_per_s
+
+
+def _matcher(event: str, client: Client) -> dict[str, str]:
     """Return the matcher of all tools for the events that are about one."""
-    return {"matcher": every} if "Tool" in event else {}
+    return {"matcher": client.hooks.every_tool} if "Tool" in event else {}
 
 
 # --- how it is known again --------------------------------------------------------------------------------
@@ -139,17 +153,23 @@ def fitted(found: object, wanted: Entry) -> Entry:
 
 def shown(entry: Entry) -> Entry:
     """Return the server's entry as it may be shown: what a person added to it may be secret."""
-    ours = {key: value if key in _OURS else _HIDDEN for key, value in entry.items()}
-    given = entry.get("env")
+    own_keys = {*_OURS, *(key for client in clients.registrable() for key in client.files.server.extra)}
+    ours = {key: value if key in own_keys else _HIDDEN for key, value in entry.items()}
+    given, own_names = entry.get("env"), _own_variables()
     if isinstance(given, dict):
-        ours["env"] = {name: value if name in (*CHOSEN, *PLACES) else _HIDDEN for name, value in given.items()}
+        ours["env"] = {name: value if name in own_names else _HIDDEN for name, value in given.items()}
     return ours
 
 
 def _foreign(environment: object) -> Entry:
     """Return the variables that a person gave the server, not we."""
-    given = environment if isinstance(environment, dict) else {}
-    return {name: value for name, value in given.items() if name not in (*CHOSEN, *PLACES)}
+    given, own_names = environment if isinstance(environment, dict) else {}, _own_variables()
+    return {name: value for name, value in given.items() if name not in own_names}
+
+
+def _own_variables() -> set[str]:
+    """Return the variables that install gives a server, with whatever client."""
+    return {*CHOSEN, *(name for client in clients.registrable() for name in client.files.server.told)}
 
 
 def takes(found: object, new: Entry) -> bool:
@@ -169,10 +189,11 @@ def altered(found: object, wanted: Entry) -> bool:
 
 
 def _choiceless(entry: Entry) -> Entry:
-    """Return an entry without place and choice; and without `tools`, where Codex CLI keeps what was approved."""
+    """Return an entry without place and choice; and without the notes that a client itself keeps in it."""
     plain = _placeless(entry)
     left = _foreign(plain.pop("env", None))
-    plain.pop("tools", None)
+    for key in [key for client in clients.registrable() for key in client.files.server.notes]:
+        plain.pop(key, None)
     if "hooks" in plain:
         plain["hooks"] = [_choiceless(hook) if isinstance(hook, dict) else hook for hook in _list(entry["hooks"])]
     if _hook_words(entry.get("command")) is not None:

@@ -5,31 +5,109 @@ Source: Codex CLI 0.169, which notes in the person's own settings, for each hook
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import re
+import tomllib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from ai_bridge.clients.codex_cli import CODEX_CLI
+from ai_bridge.clients.files import USER
+from ai_bridge.errors import BridgeError
 from ai_bridge.install.content import Merged
-from ai_bridge.install.entries import Choice
-from ai_bridge.install.json_edit import NotMergeable
+from ai_bridge.install.entries import Choice, Entry, is_hook
+from ai_bridge.install.json_edit import NotMergeable, get, parse
+from ai_bridge.install.json_file import own_hooks
 from ai_bridge.install.pieces import pieces
 from ai_bridge.install.places import folder
-from ai_bridge.install.plan import Piece, present_at
-from ai_bridge.install.registered import hook_digests, trust_path, trusted_hooks
+from ai_bridge.install.plan import Piece, present_at, present_or_none
 from ai_bridge.install.toml_file import append, cut
 
+_CLIENT = CODEX_CLI.name
 _PRIVATE = 0o600
+# Source: Codex CLI 0.169, where a hook without a timeout has this one, in seconds.
+_TIMEOUT_S = 600
 _DIGEST = "trusted_hash"
+
+
+# --- what is trusted now -----------------------------------------------------------------------------------
+
+
+def trust_states(scope: str) -> dict[str, str]:
+    """Return, for each event our hook is on, whether Codex CLI runs it: trusted, modified, untrusted, disabled.
+
+    Trust is kept in the person's own settings, for a project's hooks too; it is theirs to give, so it is only read.
+    """
+    state = _trusted_hooks(present_or_none(_trust_path()))
+    found = {}
+    for event, key, digest in _digests(scope, None):
+        kept = state.get(key)
+        found[event] = _trust(kept if isinstance(kept, dict) else {}, digest)
+    return found
+
+
+def _trust_path() -> str:
+    """Return the file in which Codex CLI keeps what hooks its person trusts."""
+    return os.path.join(folder(_CLIENT, USER)[1], "config.toml")
+
+
+def _digests(scope: str, hooks: bytes | None) -> list[tuple[str, str, str]]:
+    """Return event, key and digest of each hook of ours, in these bytes of the file of hooks, or as it is now."""
+    path = os.path.join(folder(_CLIENT, scope)[1], "hooks.json")
+    try:
+        document = parse((hooks or present_at(path) or b"{}").decode("utf-8-sig"))
+    except (BridgeError, NotMergeable, UnicodeDecodeError):
+        return []
+    found = []
+    for place, event, _ in own_hooks(document):
+        group = get(document, place[:3])
+        number = next(number for number, hook in enumerate(group["hooks"]) if is_hook(hook))
+        found.append((event, f"{path}:{_snake(event)}:{place[2]}:{number}", _hash(event, group, number)))
+    return found
+
+
+def _trust(kept: Entry, digest: str) -> str:
+    if kept.get("enabled") is False:
+        return "disabled"
+    return "untrusted" if "trusted_hash" not in kept else "trusted" if kept["trusted_hash"] == digest else "modified"
+
+
+def _trusted_hooks(settings: bytes | None) -> Entry:
+    """Return what Codex CLI's own settings say of hooks, by their keys."""
+    try:
+        state = get(tomllib.loads((settings or b"").decode("utf-8-sig")), ("hooks", "state"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def _hash(event: str, group: Entry, number: int) -> str:
+    """Return what Codex CLI 0.169 remembers of a hook: the digest of its event, matcher and handler, in one order."""
+    handler = {"timeout": _TIMEOUT_S, **group["hooks"][number]}
+    matcher = {"matcher": group["matcher"]} if "matcher" in group else {}
+    identity = {"event_name": _snake(event), **matcher, "hooks": [handler]}
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
+
+
+def _snake(event: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()
+
+
+# --- what is to be trusted ---------------------------------------------------------------------------------
 
 
 def trust_pieces(scope: str, choice: Choice) -> list[Piece]:
     """Return what trusts the hooks that install writes, or has written; raises `CannotChange`."""
-    (hooks,) = (piece for piece in pieces("codex", scope, choice) if piece.what == "hooks")
+    (hooks,) = (piece for piece in pieces(_CLIENT, scope, choice) if piece.what == "hooks")
     wanted = None
     with suppress(NotMergeable):  # then there are none of ours in it
         wanted = hooks.content.installed(present_at(hooks.path))
-    digests = {key: digest for _, key, digest in hook_digests(scope, wanted)}
-    return [Piece("codex", "trust", folder("codex", "user")[0], trust_path(), TrustFile(digests), _PRIVATE)]
+    digests = {key: digest for _, key, digest in _digests(scope, wanted)}
+    return [Piece(_CLIENT, "trust", folder(_CLIENT, USER)[0], _trust_path(), TrustFile(digests), _PRIVATE)]
 
 
 @dataclass(frozen=True)
@@ -80,7 +158,7 @@ class TrustFile(Merged):
 
 
 def _state(text: str) -> dict[str, dict[str, Any]]:
-    return {key: entry for key, entry in trusted_hooks(text.encode()).items() if isinstance(entry, dict)}
+    return {key: entry for key, entry in _trusted_hooks(text.encode()).items() if isinstance(entry, dict)}
 
 
 def _block(key: str, digest: str) -> str:

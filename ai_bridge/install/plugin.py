@@ -1,6 +1,6 @@
 """The same as install registers, as a folder to hand on: a plugin of Claude Code, an extension of Gemini CLI.
 
-Both clients read `hooks/hooks.json`, each with events the other refuses: so there are two folders, not one.
+These clients read `hooks/hooks.json`, each with events the others refuse: so each has a folder of its own.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import json
 import os
 from typing import Any
 
-from ai_bridge import __version__
+from ai_bridge import __version__, clients
+from ai_bridge.clients.files import SERVER, Plugin
+from ai_bridge.clients.record import Client
 from ai_bridge.install.content import Whole
-from ai_bridge.install.entries import SERVER, Choice, Entry, command_hooks, server, tool_hooks
-from ai_bridge.install.pieces import CLAUDE_EVENTS, GEMINI_EVENTS, gemini_server, skill_content
+from ai_bridge.install.entries import Choice, Entry, hook_groups, server_of
+from ai_bridge.install.pieces import skill_content
 from ai_bridge.install.plan import Piece
 
 _ABOUT = {
@@ -20,8 +22,7 @@ _ABOUT = {
     "version": __version__,
     "description": "Mail between AI coding assistants: plain text files, atomic moves, one STDIO MCP server.",
 }
-# Source: Claude Code gives the server of a plugin this name, and a hook that names another finds none.
-_IN_PLUGIN = f"plugin:{SERVER}:{SERVER}"
+_CONTEXT_FILE = "CONTEXT.md"
 _CONTEXT = b"""\
 # Mail from other agents
 
@@ -31,41 +32,29 @@ it with `peer_read`, answer with `peer_send`. To be woken while you are idle, ru
 
 
 def plugin_pieces(directory: str, choice: Choice) -> list[Piece]:
-    """Return the files of the two folders, `claude` and `gemini`, to be written below the directory."""
+    """Return the files of the folders, each with its client's name, to be written below the directory."""
     base = os.path.abspath(directory)
     return [
-        Piece(client, what, base, os.path.join(base, client, *parts), content)
-        for client, files in (("claude", _claude(choice)), ("gemini", _gemini(choice)))
-        for what, parts, content in files
+        Piece(client.name, what, base, os.path.join(base, client.name, *parts), content)
+        for client in clients.registrable()
+        if client.files.plugin is not None
+        for what, parts, content in _files(client, client.files.plugin, choice)
     ]
 
 
 _File = tuple[str, tuple[str, ...], Whole]
 
 
-def _claude(choice: Choice) -> list[_File]:
-    manifest = {**_ABOUT, "author": {"name": SERVER}, "mcpServers": {SERVER: server(choice.environment)}}
+def _files(client: Client, plugin: Plugin, choice: Choice) -> list[_File]:
+    entry = {key: value for key, value in server_of(client, choice).items() if key not in plugin.withheld}
+    context = {plugin.context_key: _CONTEXT_FILE} if plugin.context_key else {}
+    manifest = {**_ABOUT, **plugin.extra, "mcpServers": {SERVER: entry}, **context}
     return [
-        _skill(),
-        ("server", (".claude-plugin", "plugin.json"), _json(manifest)),
-        ("hooks", ("hooks", "hooks.json"), _hooks(tool_hooks(CLAUDE_EVENTS, _IN_PLUGIN))),
+        ("skill", client.files.folder.skill, skill_content()),
+        *([("context", (_CONTEXT_FILE,), Whole(_CONTEXT))] if context else []),
+        ("server", plugin.manifest, _json(manifest)),
+        ("hooks", ("hooks", "hooks.json"), _hooks(hook_groups(client, choice, plugin.server_name))),
     ]
-
-
-def _gemini(choice: Choice) -> list[_File]:
-    """Return the files of the extension; Gemini CLI lets none declare itself trusted, and asks before its tools."""
-    entry = {key: value for key, value in gemini_server(choice).items() if key != "trust"}
-    manifest = {**_ABOUT, "mcpServers": {SERVER: entry}, "contextFileName": "CONTEXT.md"}
-    return [
-        _skill(),
-        ("context", ("CONTEXT.md",), Whole(_CONTEXT)),
-        ("server", ("gemini-extension.json",), _json(manifest)),
-        ("hooks", ("hooks", "hooks.json"), _hooks(command_hooks(GEMINI_EVENTS, "gemini", choice))),
-    ]
-
-
-def _skill() -> _File:
-    return "skill", ("skills", "advisor", "SKILL.md"), skill_content()
 
 
 def _hooks(groups: dict[str, Entry]) -> Whole:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import re
 import tomllib
 from dataclasses import dataclass
 from typing import Any
 
+from ai_bridge.clients.files import SERVER
 from ai_bridge.errors import BridgeError
 from ai_bridge.install.content import Content
-from ai_bridge.install.entries import SERVER, Choice, Entry, is_hook
+from ai_bridge.install.entries import Choice, Entry
 from ai_bridge.install.json_edit import NotMergeable, get, parse
 from ai_bridge.install.json_file import JsonFile, own_hooks
 from ai_bridge.install.pieces import pieces
-from ai_bridge.install.places import folder
-from ai_bridge.install.plan import Piece, planned, present_at, present_or_none
+from ai_bridge.install.plan import Piece, planned, present_at
 from ai_bridge.install.toml_file import TomlFile
-
-# Source: Codex CLI 0.169, where a hook without a timeout has this one, in seconds.
-_CODEX_TIMEOUT = 600
 
 
 @dataclass(frozen=True)
@@ -115,67 +109,3 @@ def _is_current(piece: Piece) -> bool:
         return not any(step.does for step in planned("install", [piece]))
     except BridgeError:
         return False
-
-
-# --- the trust that Codex CLI wants for hooks -------------------------------------------------------------
-
-
-def codex_trust(scope: str) -> dict[str, str]:
-    """Return, for each event our hook is on, whether Codex CLI runs it: trusted, modified, untrusted, disabled.
-
-    Trust is kept in the person's own settings, for a project's hooks too; it is theirs to give, so it is only read.
-    """
-    state = trusted_hooks(present_or_none(trust_path()))
-    found = {}
-    for event, key, digest in hook_digests(scope, None):
-        kept = state.get(key)
-        found[event] = _trust(kept if isinstance(kept, dict) else {}, digest)
-    return found
-
-
-def trust_path() -> str:
-    """Return the file in which Codex CLI keeps what hooks its person trusts."""
-    return os.path.join(folder("codex", "user")[1], "config.toml")
-
-
-def hook_digests(scope: str, hooks: bytes | None) -> list[tuple[str, str, str]]:
-    """Return event, key and digest of each hook of ours, in these bytes of the file of hooks, or as it is now."""
-    path = os.path.join(folder("codex", scope)[1], "hooks.json")
-    try:
-        document = parse((hooks or present_at(path) or b"{}").decode("utf-8-sig"))
-    except (BridgeError, NotMergeable, UnicodeDecodeError):
-        return []
-    found = []
-    for place, event, _ in own_hooks(document):
-        group = get(document, place[:3])
-        number = next(number for number, hook in enumerate(group["hooks"]) if is_hook(hook))
-        found.append((event, f"{path}:{_snake(event)}:{place[2]}:{number}", _hash(event, group, number)))
-    return found
-
-
-def _trust(kept: Entry, digest: str) -> str:
-    if kept.get("enabled") is False:
-        return "disabled"
-    return "untrusted" if "trusted_hash" not in kept else "trusted" if kept["trusted_hash"] == digest else "modified"
-
-
-def trusted_hooks(settings: bytes | None) -> Entry:
-    """Return what Codex CLI's own settings say of hooks, by their keys."""
-    try:
-        state = get(tomllib.loads((settings or b"").decode("utf-8-sig")), ("hooks", "state"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return state if isinstance(state, dict) else {}
-
-
-def _hash(event: str, group: Entry, number: int) -> str:
-    """Return what Codex CLI 0.169 remembers of a hook: the digest of its event, matcher and handler, in one order."""
-    handler = {"timeout": _CODEX_TIMEOUT, **group["hooks"][number]}
-    matcher = {"matcher": group["matcher"]} if "matcher" in group else {}
-    identity = {"event_name": _snake(event), **matcher, "hooks": [handler]}
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
-
-
-def _snake(event: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", event).lower()

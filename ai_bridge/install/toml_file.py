@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from ai_bridge.clients.files import SERVER
 from ai_bridge.install.content import Merged
-from ai_bridge.install.entries import SERVER, Entry, altered, fitted, shown, takes
+from ai_bridge.install.entries import Entry, altered, fitted, shown, takes
 from ai_bridge.install.json_edit import NotMergeable, get
 
 _SERVERS = "mcp_servers"

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import install
+from ai_bridge import clients, install
 from ai_bridge.health import doctor, server_start
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
 from tests.support.command import command
+
+CLIENTS = [client.name for client in clients.registrable()]
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +48,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_client_that_is_not_there_is_no_fault() -> None:
-    for client in install.CLIENTS:
+    for client in CLIENTS:
         (finding,) = doctor.examine(client)
         assert (finding.where, finding.level, finding.fix) == ("installed", NOTE, "")
     assert command("doctor").returncode == 0
@@ -60,7 +62,7 @@ def test_one_that_is_there_and_not_registered_is_told_the_command(tmp_path: Path
     assert command("doctor", "claude").returncode == 1
 
 
-@pytest.mark.parametrize("client", install.CLIENTS)
+@pytest.mark.parametrize("client", CLIENTS)
 def test_after_install_all_is_well_but_what_only_a_person_can_do(client: str, tmp_path: Path) -> None:
     put(tmp_path, client)
     register(client)
@@ -82,11 +84,11 @@ def test_in_the_home_directory_the_persons_files_are_no_projects(
 
 
 def test_looking_changes_nothing(tmp_path: Path) -> None:
-    for client in install.CLIENTS:
+    for client in CLIENTS:
         put(tmp_path, client)
         register(client)
     before = files(tmp_path)
-    for client in install.CLIENTS:
+    for client in CLIENTS:
         list(doctor.examine(client))
     assert files(tmp_path) == before
 

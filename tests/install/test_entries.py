@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.clients import CLAUDE_CODE, CODEX_CLI, GEMINI_CLI
 from ai_bridge.errors import BridgeError
 from ai_bridge.install.entries import (
     Choice,
@@ -65,15 +66,15 @@ def test_only_what_was_chosen_is_written_in_and_paths_are_absolute(
 
 
 def test_where_things_are_is_told_as_the_environment_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert places() == {}
+    assert places(CODEX_CLI) == {}
     monkeypatch.setenv("CODEX_HOME", "/codex")
     monkeypatch.setenv("XDG_STATE_HOME", "")
-    assert places() == {"CODEX_HOME": "/codex"}
+    assert places(CODEX_CLI) == {"CODEX_HOME": "/codex"}
 
 
 def test_a_command_hook_survives_a_shell_whatever_the_mailboxes_are_called() -> None:
     choice = Choice("/it's $(mine)", "me")
-    (group,) = command_hooks(["AfterTool"], "gemini", choice).values()
+    group = command_hooks(GEMINI_CLI, choice)["AfterTool"]
     assert group["matcher"] == ".*"
     words = shlex.split(group["hooks"][0]["command"])
     assert words == [*program(), "hook", "gemini", "--mailboxes", "/it's $(mine)", "--agent", "me"]
@@ -144,7 +145,7 @@ def test_to_take_out_an_entry_asks_only_where_a_person_wrote_in_it(found: object
 
 
 def test_hooks_are_known_unchanged_whatever_place_and_choice_they_name() -> None:
-    ours = command_hooks(["AfterAgent"], "gemini", Choice())["AfterAgent"]
+    ours = command_hooks(GEMINI_CLI, Choice())["AfterAgent"]
     handler = ours["hooks"][0]
     moved = {**handler, "command": "/old/ai-bridge hook gemini --mailboxes /m"}
     assert not altered({"hooks": [moved]}, ours)
@@ -152,6 +153,6 @@ def test_hooks_are_known_unchanged_whatever_place_and_choice_they_name() -> None
     assert altered({"hooks": [{**moved, "timeout": 1}]}, ours)
     assert takes({"hooks": [moved]}, ours)
     assert not takes({"hooks": [{**handler, "command": "/old/ai-bridge hook gemini"}]}, ours)
-    called = tool_hooks(["PostToolUse"])["PostToolUse"]
+    called = tool_hooks(CLAUDE_CODE)["PostToolUse"]
     assert altered({**called, "matcher": "Bash"}, called)
     assert takes({**called, "matcher": "Bash"}, called)

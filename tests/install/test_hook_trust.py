@@ -42,17 +42,17 @@ def put_hooks(scope: str = "user") -> None:
 @pytest.mark.parametrize("scope", install.SCOPES)
 def test_hooks_that_are_trusted_are_known_to_be(scope: str) -> None:
     put_hooks(scope)
-    assert set(install.codex_trust(scope).values()) == {"untrusted"}
-    carried_out("install", install.trust_pieces(scope, Choice()))
-    assert set(install.codex_trust(scope).values()) == {"trusted"}
-    assert len(install.codex_trust(scope)) == 4
+    assert set(install.trust_states("codex", scope).values()) == {"untrusted"}
+    carried_out("install", install.trust_pieces("codex", scope, Choice()))
+    assert set(install.trust_states("codex", scope).values()) == {"trusted"}
+    assert len(install.trust_states("codex", scope)) == 4
 
 
 @pytest.mark.parametrize("original", ORIGINALS[:4] + ORIGINALS[5:])
 def test_what_was_there_stays_and_comes_back_byte_for_byte(home: Path, original: str) -> None:
     path = home / ".codex" / "config.toml"
     path.write_bytes(original.encode())
-    pieces = install.trust_pieces("user", Choice())
+    pieces = install.trust_pieces("codex", "user", Choice())
     carried_out("install", pieces)
     assert path.read_bytes().startswith(original.encode())
     before = path.stat().st_mtime_ns
@@ -66,7 +66,7 @@ def test_a_layout_that_cannot_be_added_to_is_refused_and_stays(home: Path) -> No
     path = home / ".codex" / "config.toml"
     path.write_text(ORIGINALS[4])
     with pytest.raises(install.NotPlain):
-        install.planned("install", install.trust_pieces("user", Choice()))
+        install.planned("install", install.trust_pieces("codex", "user", Choice()))
     assert path.read_text() == ORIGINALS[4]
 
 
@@ -75,9 +75,9 @@ def test_a_digest_of_an_older_hook_is_replaced_and_what_else_is_said_of_it_kept(
     key = f"{home}/.codex/hooks.json:stop:0:0"
     path.write_text(f'[hooks.state."{key}"]\ntrusted_hash = "sha256:00"\nenabled = true\n')
     put_hooks()
-    assert install.codex_trust("user")["Stop"] == "modified"
-    carried_out("install", install.trust_pieces("user", Choice()))
-    assert install.codex_trust("user")["Stop"] == "trusted"
+    assert install.trust_states("codex", "user")["Stop"] == "modified"
+    carried_out("install", install.trust_pieces("codex", "user", Choice()))
+    assert install.trust_states("codex", "user")["Stop"] == "trusted"
     assert "enabled = true" in path.read_text()
 
 

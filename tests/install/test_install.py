@@ -16,15 +16,16 @@ from pathlib import Path
 import frontmatter
 import pytest
 
-from ai_bridge import install
+from ai_bridge import clients, install
 from ai_bridge.cli.main import bridge
-from ai_bridge.install import CLIENTS, CannotChange, ChangedMeanwhile, Choice
+from ai_bridge.install import CannotChange, ChangedMeanwhile, Choice
 from ai_bridge.server.tools import tools
 from ai_bridge.system import durable
 from tests.support.checkout import ROOT
 from tests.support.command import command, refused
 from tests.support.disk import FaultyOs
 
+CLIENTS = [client.name for client in clients.registrable()]
 SHIPPED = ROOT / "ai_bridge/install/skills/advisor/SKILL.md"
 FILES = {
     "claude": (".claude/skills/advisor/SKILL.md", ".claude.json", ".claude/settings.json"),

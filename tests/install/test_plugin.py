@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.clients import CLAUDE_CODE, GEMINI_CLI
 from ai_bridge.install.entries import is_hook
-from ai_bridge.install.pieces import CLAUDE_EVENTS, GEMINI_EVENTS
 from ai_bridge.system.processes import program
 from tests.support.checkout import ROOT
 from tests.support.command import command, refused
@@ -30,7 +30,7 @@ def _read(path: Path) -> dict[str, dict[str, object]]:
 def test_both_have_the_skill_the_server_and_the_hooks(written: Path) -> None:
     shipped = (ROOT / "ai_bridge/install/skills/advisor/SKILL.md").read_bytes()
     manifests = {"claude": ".claude-plugin/plugin.json", "gemini": "gemini-extension.json"}
-    for client, events in (("claude", CLAUDE_EVENTS), ("gemini", GEMINI_EVENTS)):
+    for client, events in (("claude", CLAUDE_CODE.hooks.events), ("gemini", GEMINI_CLI.hooks.events)):
         assert (written / client / "skills/advisor/SKILL.md").read_bytes() == shipped
         entry = _read(written / client / manifests[client])["mcpServers"]["ai-bridge"]
         assert isinstance(entry, dict)

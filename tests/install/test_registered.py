@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import install
-from ai_bridge.install import CLIENTS, SCOPES, Server
+from ai_bridge import clients, install
+from ai_bridge.install import SCOPES, Server
 from ai_bridge.system.processes import program
 from tests.support.command import command
 
@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("client", [client.name for client in clients.registrable()])
 def test_before_install_nothing_is_there_and_after_it_everything(client: str, scope: str) -> None:
     nothing = install.registered(client, scope)
     assert (nothing.server, nothing.hooks, nothing.skill, nothing.current) == (None, (), "absent", False)
@@ -87,17 +87,17 @@ def test_trust_is_read_as_the_client_records_it(home: Path) -> None:
     stop = {"hooks": [{**_hook("Stop"), "timeout": 10}]}
     after_tool = {"matcher": "*", "hooks": [_hook("PostToolUse")]}
     (home / ".codex" / "hooks.json").write_text(json.dumps({"hooks": {"Stop": [stop], "PostToolUse": [after_tool]}}))
-    assert install.codex_trust("user") == {"Stop": "untrusted", "PostToolUse": "untrusted"}
+    assert install.trust_states("codex", "user") == {"Stop": "untrusted", "PostToolUse": "untrusted"}
     _trust(home, **{event: f'trusted_hash = "{digest}"' for event, digest in KNOWN.items()})
-    assert install.codex_trust("user") == {"Stop": "trusted", "PostToolUse": "trusted"}
+    assert install.trust_states("codex", "user") == {"Stop": "trusted", "PostToolUse": "trusted"}
     _trust(home, stop='trusted_hash = "sha256:00"', post_tool_use="enabled = false")
-    assert install.codex_trust("user") == {"Stop": "modified", "PostToolUse": "disabled"}
+    assert install.trust_states("codex", "user") == {"Stop": "modified", "PostToolUse": "disabled"}
 
 
 def test_without_hooks_or_with_broken_files_there_is_no_trust_to_tell(home: Path) -> None:
-    assert install.codex_trust("user") == {}
+    assert install.trust_states("codex", "user") == {}
     command("install", "codex")
     (home / ".codex" / "config.toml").write_text("= broken")
-    assert set(install.codex_trust("user").values()) == {"untrusted"}
+    assert set(install.trust_states("codex", "user").values()) == {"untrusted"}
     (home / ".codex" / "hooks.json").write_text("{,}")
-    assert install.codex_trust("user") == {}
+    assert install.trust_states("codex", "user") == {}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import click
 
+from ai_bridge import clients as table
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.health import doctor as doctor_
 from ai_bridge.health.finding import DOCTOR_WORDS, WRONG, Finding
-from ai_bridge.install import CLIENTS
 from ai_bridge.text import printable
 
+_CLIENTS = [client.name for client in table.registrable()]
 _COLORS = ("green", "yellow", "red")
 
 
 @click.command()
-@click.argument("clients", metavar="[CLIENT...]", nargs=-1, type=click.Choice(CLIENTS))
+@click.argument("clients", metavar="[CLIENT...]", nargs=-1, type=click.Choice(_CLIENTS))
 @common()
 def doctor(where: str | None, agent: str | None, clients: tuple[str, ...], as_json: bool) -> None:
     """Check for each client: version, registration, approval, hooks, its server, how it is reached.
@@ -33,7 +34,7 @@ def doctor(where: str | None, agent: str | None, clients: tuple[str, ...], as_js
 
 def _findings(where: str | None, clients: tuple[str, ...]) -> list[tuple[str, Finding]]:
     """Return each finding with the client it is about; those about the mailboxes are about `mail`."""
-    found = [(client, finding) for client in clients or CLIENTS for finding in doctor_.examine(client)]
+    found = [(client, finding) for client in clients or _CLIENTS for finding in doctor_.examine(client)]
     return found if clients else [*found, *(("mail", finding) for finding in doctor_.around(where))]
 
 

@@ -8,13 +8,20 @@ from typing import Any
 
 import click
 
+from ai_bridge import clients
 from ai_bridge import install as install_
 from ai_bridge.agents import person
 from ai_bridge.cli.common import common, echo_json
-from ai_bridge.install import CLIENTS, SCOPES, Choice, NotPlain, Piece, Step
+from ai_bridge.install import SCOPES, Choice, NotPlain, Piece, Step
 from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.text import printable
 
+_CLIENTS = [client.name for client in clients.registrable()]
+# Those that ask before they run hooks.
+_ASKING = [client for client in clients.registrable() if client.hooks.trust]
+_PLUGINS = [
+    f"{client.files.plugin.kind} of {client.title}" for client in clients.registrable() if client.files.plugin
+]
 _DONE = {"write": "written", "change": "changed", "replace": "replaced", "remove": "removed"}
 
 
@@ -32,9 +39,13 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.argument("client", type=click.Choice([*CLIENTS, "all"]), required=False)
-@click.option("--trust-hooks", is_flag=True, help="Tell Codex CLI that you trust these hooks: else it asks, once.")
-@click.option("--plugin", metavar="DIR", help="Write a plugin of Claude Code and an extension of Gemini CLI there.")
+@click.argument("client", type=click.Choice([*_CLIENTS, "all"]), required=False)
+@click.option(
+    "--trust-hooks",
+    is_flag=True,
+    help=f"Tell {' and '.join(one.title for one in _ASKING)} that you trust these hooks: else it asks, once.",
+)
+@click.option("--plugin", metavar="DIR", help=f"Write {' and '.join(_PLUGINS)} there.")
 @_options
 def install(client: str | None, plugin: str | None, trust_hooks: bool, **options: Any) -> None:
     """Register server, hooks and the advisor skill with a client, in its own files, of which all else stays.
@@ -45,21 +56,29 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
     if (client is None) == (plugin is None):
         raise click.UsageError("name a CLIENT, or a directory with --plugin.")
     pieces = None if plugin is None else install_.plugin_pieces(plugin, _choice(options))
-    if trust_hooks and client not in ("codex", "all"):
-        raise click.UsageError("--trust-hooks goes with codex, the only client that asks.")
+    if trust_hooks and not _asking(client):
+        names = " or ".join(one.name for one in _ASKING)
+        only = "the only client that asks" if len(_ASKING) == 1 else "the only clients that ask"
+        raise click.UsageError(f"--trust-hooks goes with {names}, {only}.")
     _adopt(find.named(options["where"]), options["dry_run"])
     _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
-    if trust_hooks:
-        _run("install", "codex", pieces=install_.trust_pieces(options["scope"], _choice(options)), **options)
+    for name in _asking(client) if trust_hooks else ():
+        _run("install", name, pieces=install_.trust_pieces(name, options["scope"], _choice(options)), **options)
 
 
 @click.command()
-@click.argument("client", type=click.Choice([*CLIENTS, "all"]))
+@click.argument("client", type=click.Choice([*_CLIENTS, "all"]))
 @_options
 def uninstall(client: str, **options: Any) -> None:
     """Take out what install put in, and what is then empty; what a person changed of it only if you agree."""
-    trust = install_.trust_pieces(options["scope"], _choice(options)) if client in ("codex", "all") else []
+    asking, choice = _asking(client), _choice(options)
+    trust = [piece for name in asking for piece in install_.trust_pieces(name, options["scope"], choice)]
     _run("uninstall", client, first=[piece for piece in trust if _is_there(piece)], **options)
+
+
+def _asking(client: str | None) -> list[str]:
+    """Return which of the clients named ask before they run hooks."""
+    return [one.name for one in _ASKING if client in (one.name, "all")]
 
 
 def _adopt(named: str | None, dry_run: bool) -> None:
@@ -102,7 +121,8 @@ def _run(
     if not any(step.needs_consent for step in steps):
         _show(steps, as_json)
     for step, backup in install_.carry_out(steps):
-        notes = [note for note in step.notes if not (is_trusted and note == install_.TRUST)]
+        advice = clients.by_name(step.piece.client).hooks.advice if is_trusted else None
+        notes = [note for note in step.notes if note != advice]
         _report(step, _DONE.get(step.verb, step.verb), backup, as_json, notes)
 
 
@@ -129,8 +149,8 @@ def _clients(verb: str, client: str, scope: str, as_json: bool) -> list[str]:
     """Return the clients named; of all, to install, those that are on this machine, and say which are not."""
     if client != "all":
         return [client]
-    there = [name for name in CLIENTS if verb == "uninstall" or install_.is_there(name, scope)]
-    for name in [name for name in CLIENTS if name not in there]:
+    there = [name for name in _CLIENTS if verb == "uninstall" or install_.is_there(name, scope)]
+    for name in [name for name in _CLIENTS if name not in there]:
         if as_json:
             echo_json([{"client": name, "path": None, "action": "skipped"}])
         else:

@@ -1,0 +1,25 @@
+"""Whether the person let Claude Code use what a project registers."""
+
+from __future__ import annotations
+
+import os
+
+from ai_bridge import install
+from ai_bridge.clients.claude_code import CLAUDE_CODE
+from ai_bridge.clients.files import SERVER, USER
+from ai_bridge.health.switches import read
+
+
+def is_approved(project: str) -> bool:
+    """Tell whether our server is approved in that folder.
+
+    Source: Claude Code notes it in its own file, or is told by settings that all are approved.
+    """
+    base, _ = install.folder(CLAUDE_CODE.name, USER)
+    own = read(os.path.join(base, ".claude.json")).get("projects")
+    entry = own.get(project) if isinstance(own, dict) else None
+    named = entry.get("enabledMcpjsonServers") if isinstance(entry, dict) else None
+    settings = [read(os.path.join(project, ".claude", name)) for name in ("settings.json", "settings.local.json")]
+    told = [named, *(found.get("enabledMcpjsonServers") for found in settings)]
+    everything = any(found.get("enableAllProjectMcpServers") is True for found in settings)
+    return everything or any(isinstance(names, list) and SERVER in names for names in told)

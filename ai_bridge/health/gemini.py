@@ -1,0 +1,23 @@
+"""Whether the person let Gemini CLI use what a project registers."""
+
+from __future__ import annotations
+
+import os
+
+from ai_bridge import install
+from ai_bridge.clients.files import USER
+from ai_bridge.clients.gemini_cli import GEMINI_CLI
+from ai_bridge.health.switches import read
+
+
+def is_approved(project: str) -> bool:
+    """Tell whether that folder is trusted.
+
+    Source: Gemini CLI notes trusted folders, which count for all that is in them.
+    """
+    _, inside = install.folder(GEMINI_CLI.name, USER)
+    for folder, trust in read(os.path.join(inside, "trustedFolders.json")).items():
+        root = os.path.dirname(folder) if trust == "TRUST_PARENT" else folder
+        if trust in ("TRUST_FOLDER", "TRUST_PARENT") and os.path.commonpath([root, project]) == root:
+            return True
+    return False
