@@ -147,9 +147,9 @@ def _check_size(body: str, limit: int) -> None:
 
 
 def _numbered(one: Excerpt, most: int) -> "Iterator[str]":
-    """Give each line after its number, with an escape for whatever could pass for a line of another kind.
+    """Yield each line after its number, with escapes for characters that make it look like a line of another kind.
 
-    Of a line of more than `most` characters no more is looked at than tells that it is longer.
+    Of a long line it looks at `most` + 1 characters only: enough to see that the line does not fit.
     """
     width, end = len(str(one.last)), "\r" if _has_crlf(one) else ""
     for number, line in enumerate(one.lines(), one.first):

@@ -40,7 +40,7 @@ class Shown:
 
 
 class View:
-    """What a caller may mean by an ID: `agent` is who calls, '' if that is not known; `shown` what it was shown."""
+    """A caller's view, which gives an ID its meaning: the calling `agent`, '' if unknown, and what it was `shown`."""
 
     __slots__ = ("agent", "shown")
 

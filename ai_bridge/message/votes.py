@@ -28,7 +28,7 @@ def voters_of(opening: Message) -> list[str]:
 
 
 def check_opening(opening: Message, agents: "set[str]") -> None:
-    """Raise `BadDecision` if the message would open a decision that `agents` cannot come to."""
+    """Raise `BadDecision` if the message opens a decision by no known rule, or its voters are unknown or too few."""
     rule = opening.get(RULE_HEADER)
     if rule is None or rule == JUDGE:
         return
