@@ -1,24 +1,25 @@
 """The refusals that more than one module raises; every other one is beside the code that raises it.
 
-A refusal carries facts as keyword arguments. Its class holds the exit code and the sentence that they are put into
-(what happened, where, what to do), with another one for models if it names commands. Only the faces print it.
+A refusal carries facts as keyword arguments. Its class holds the exit code and the sentence into which the facts are
+put (what happened, where, what to do). If that names commands, the class has another sentence for models. Only the
+faces print a refusal.
 """
 
 import errno
 
 from ai_bridge.text import abridge, printable
 
-# Characters of one fact that a person is shown, more than a path has, and a model.
+# The most characters of one fact: for a person (more than a path has), and for a model.
 _PERSONS, _MODELS = 8192, 200
-# Facts of these names are sentences of this program's own: a person is shown all of one, a model so many characters.
+# Facts with these names are this program's own sentences: a person sees all of one, a model so many characters.
 _SENTENCES, _SENTENCE = ("what", "why"), 1000
 
 
 class BridgeError(Exception):
-    """A refusal: nothing was changed, or what was begun has been undone.
+    """A refusal: nothing was changed, or the change that had begun was undone.
 
     `sentence` is for people and may name commands. `for_model`, if there is one, says the same to a model: it names
-    tools, and a command only where the model is to tell its user of it. A fact may be a refusal itself.
+    tools, and names a command only for the model to pass on to its user. A fact may itself be a refusal.
     """
 
     exit_code = 1
@@ -30,7 +31,7 @@ class BridgeError(Exception):
         super().__init__(self.sentence.format(**{name: _for_person(name, fact) for name, fact in facts.items()}))
 
     def to_model(self) -> str:
-        """Return the sentence as a model is to read it."""
+        """Return the sentence for a model."""
         sentence = self.for_model or self.sentence
         return sentence.format(**{name: _for_model(name, fact) for name, fact in self.facts.items()})
 
@@ -48,7 +49,7 @@ def _for_model(name: str, fact: object) -> object:
 
 
 class Malformed(BridgeError):
-    """What was dropped is not a message that can be delivered."""
+    """The dropped file is not a message that can be delivered."""
 
     sentence = "{what}"
 
@@ -110,7 +111,7 @@ _REMEDIES = {
 
 
 class DiskError(BridgeError):
-    """The file system refused; `number` is its errno."""
+    """The file system refused; `number` is its errno, 0 if it gave none."""
 
     sentence = "{path}: {why}"
 

@@ -1,6 +1,6 @@
-"""What can be set, each value and where it came from: default, shared file, user's file, environment, option.
+"""The settings: each value, and where it comes from (default, shared file, user's file, environment, option).
 
-Where no settings file exists nothing is parsed, and reading the settings costs two stat calls.
+If no settings file exists, nothing is parsed, and reading the settings costs two stat calls.
 """
 
 import os
@@ -38,9 +38,9 @@ class NotForShared(BridgeError):
 
 
 class Setting:
-    """One setting: its default, the least a number may be, and its meaning.
+    """One setting: its `default`, the `minimum` of a number, and its `meaning` in words.
 
-    `choices` are all values of a setting that is a word. One whose default is a tuple is a list of folders. A `guard`
+    `choices` are all words allowed, if it is a word. If the default is a tuple, it is a list of folders. A `guard`
     protects this user from what others put into the mailboxes: the shared file may make it stricter, never looser.
     """
 
@@ -64,12 +64,12 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        """The environment variable of the same meaning."""
+        """The environment variable that sets it."""
         return f"AI_BRIDGE_{self.name.upper()}"
 
     @property
     def wanted(self) -> str:
-        """What a value must be, in words."""
+        """A description of the allowed values, for a sentence."""
         if self.choices:
             return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
         if self.is_users_own:
@@ -96,7 +96,7 @@ class Setting:
         return isinstance(value, kinds) and self.minimum <= value <= _MAXIMUM
 
     def is_loosened_by(self, value: object) -> bool:
-        """Tell whether this is a guard that an acceptable `value` makes looser than its default; 0 is no limit."""
+        """Tell whether this is a guard that an acceptable `value` makes looser than its default; 0 means no limit."""
         if not self.guard:
             return False
         if self.is_users_own:
@@ -106,7 +106,7 @@ class Setting:
         return isinstance(value, int) and isinstance(self.default, int) and not 0 < value <= self.default
 
     def from_text(self, text: str) -> object:
-        """Return the value an environment variable's text stands for, or the text where it stands for none."""
+        """Return the value for which an environment variable's text stands, or the text if it stands for none."""
         if isinstance(self.default, bool):
             return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(
                 text.lower(), text
@@ -146,16 +146,16 @@ _TABLE = (
         "reach",
         NOTICE,
         0,
-        "what a running model is given when mail comes: nothing, a notice, or where a hook can the mail itself",
+        "what a running model is given when mail comes: nothing, a notice, or the mail itself if a hook can give it",
         REACH,
         guard=True,
     ),
-    Setting("max_hops", 20, 0, "answers in a thread without a person's word; 0: any number", guard=True),
+    Setting("max_hops", 20, 0, "answers in a thread since a person wrote or approved; 0: any number", guard=True),
     Setting(
         "pair_per_hour",
         60,
         0,
-        "messages in an hour between two agents, without a person's; 0: any number",
+        "messages per hour between two agents, not counting a person's; 0: any number",
         guard=True,
     ),
     Setting("team_agents", 200, 1, "agents that another team may have here, over a link", guard=True),
@@ -178,7 +178,7 @@ SETTINGS = {setting.name: setting for setting in _TABLE}
 
 
 class Settings:
-    """The values in force; `origins` says where each came from, `ignored` why something in the shared file is not."""
+    """The values in force; `origins` says where each came from, `ignored` why parts of the shared file are not."""
 
     max_message_bytes: int
     max_chars: int
@@ -205,7 +205,7 @@ class Settings:
             self.put(setting.name, setting.default, "default")
 
     def put(self, name: str, value: object, origin: str, shared: bool = False) -> None:
-        """Set one value; raises `UnknownSetting` or `BadSetting`, and `NotForShared` if a `shared` file may not."""
+        """Set one value; raises `UnknownSetting`, `BadSetting`, or `NotForShared` if a `shared` file may not."""
         setting = SETTINGS.get(name)
         if setting is None:
             raise UnknownSetting(key=name, origin=origin, hint=hint(name, SETTINGS))
@@ -218,10 +218,11 @@ class Settings:
 
 
 def load(mailboxes: str, options: "Mapping[str, object] | None" = None) -> Settings:
-    """Return the settings for the mailboxes at that path, in rising order of precedence.
+    """Return the settings for the mailboxes at that path; of two values the later one counts.
 
-    Raises `BadSettingsFile`, `UnknownSetting` or `BadSetting`, each with the user's file or the variable at fault,
-    and `DiskError` if a file cannot be read now. A mistake in the file that all share stops nobody: it is ignored.
+    The order is: default, shared file, user's file, environment, `options`. Raises `BadSettingsFile`,
+    `UnknownSetting` or `BadSetting`, each with the user's file or the variable at fault, and `DiskError` if a file
+    cannot be read now. A mistake in the shared file stops nobody: it is ignored.
     """
     settings = Settings()
     _put_shared(settings, os.path.join(mailboxes, FILE_NAME))
@@ -243,7 +244,7 @@ def user_file() -> str:
 
 
 def _put_shared(settings: Settings, path: str) -> None:
-    """Take over the file that all share, and note what of it is ignored."""
+    """Take over the values of the shared file, and note those that are ignored."""
     try:
         found = _parsed(path, untrusted.read_file(path, _BYTES))
     except FileNotFoundError:

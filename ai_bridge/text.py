@@ -8,22 +8,22 @@ _JOINER = "\u200d"
 # These choose how the character before them is drawn: as text, or as an emoji.
 _SELECTORS = "\ufe0e\ufe0f"
 _KEYCAP = "\u20e3"
-# Letters and marks that nothing is drawn for, by Unicode's property Default_Ignorable_Code_Point: fillers of Hangul
-# syllables, inherent vowels, selectors of variants. Nothing else that has the property is a letter or a mark.
+# Letters and marks that are never drawn (Unicode's property Default_Ignorable_Code_Point): fillers of Hangul
+# syllables, inherent vowels, selectors of variants. No other letter or mark has the property.
 _UNSEEN = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0"
     + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
 )
-# What many languages need, though it is not seen: kept in bodies, which nobody is to tell apart by their looks.
+# Many languages need these characters, though they are not drawn. Bodies keep them: nobody compares bodies by eye.
 OF_LANGUAGES = _JOINER + "".join(sorted(_UNSEEN))
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Return `text` with every character that is not seen, or could act on a terminal, written as an escape.
+    r"""Return `text` with an escape for each character that is not seen or could act on a terminal.
 
     Control characters, line and paragraph separators, bidirectional and invisible marks, fillers, tags and lone
     surrogates become `\x1b`, `\u202e` and the like; the characters in `keep` stay as they are. A joiner and a
-    selector stay where they make one emoji of several characters: there they hide nothing.
+    selector stay if they make one emoji of several characters, because there they hide nothing.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -43,7 +43,7 @@ def _shown(text: str, place: int) -> str:
 
 
 def _is_unassigned(ch: str) -> bool:
-    """Tell whether the character is none yet, and none that will not be seen."""
+    """Tell whether no character is assigned here yet, and the place is not reserved for an invisible one."""
     import unicodedata
 
     is_unseen = ch == "\u2065" or "\ufff0" <= ch <= "\ufff8" or "\U000e0000" <= ch <= "\U000e0fff"
@@ -68,12 +68,12 @@ def _is_symbol(ch: str) -> bool:
 
 
 def shorten(text: str, width: int) -> str:
-    """Return `text` in at most `width` characters, the last of them an ellipsis where it was cut."""
+    """Return `text` in at most `width` characters; if it was cut, the last one is an ellipsis."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def abridge(text: str, width: int) -> str:
-    """Return `text` in at most `width` characters, with an ellipsis for its middle where it was cut."""
+    """Return `text` in at most `width` characters; if it was cut, an ellipsis replaces its middle."""
     if len(text) <= width:
         return text
     end = width // 3
@@ -86,7 +86,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def hint(word: str, known: "Iterable[str]") -> str:
-    """Return ` (did you mean X?)` for the known word nearest to `word`, or nothing."""
+    """Return ` (did you mean X?)` with the known word nearest to `word`, or '' if none is near."""
     import difflib
 
     near = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""How a decision stands: who may vote, who voted how, and what follows by the rule."""
+"""The state of a decision: its voters, their votes, and what follows from these by the rule."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Vote:
 
 
 class Decision:
-    """How a decision stands.
+    """A decision and its state.
 
-    `opening` is its first message, `opener` who wrote it, `rule` how it is decided; `voters` are all who may vote,
-    the opener first, of whom `asked` were written to; `votes` are those cast, by voter; `judges` were asked
-    because the others were split; `untagged` answered and did not vote.
+    `opening` is its first message, `opener` is the sender of that, and `rule` says how it is decided. `voters` are
+    all who may vote, the opener first; `asked` are those to whom the opener wrote. `votes` are the votes cast, by
+    voter. `judges` were asked because the others were split. `untagged` answered and did not vote.
     """
 
     __slots__ = ("asked", "judges", "opener", "opening", "rule", "untagged", "voters", "votes")
@@ -46,33 +46,33 @@ class Decision:
 
     @property
     def of(self) -> int:
-        """How many voices there are; of an even number by majority one more is the judge's, should it be needed."""
+        """How many votes there can be; by majority, an even number of voters leaves one more for a judge."""
         count = len(self.voters)
         return count + 1 if self.rule == MAJORITY and count % 2 == 0 else count
 
     @property
     def needed(self) -> int:
-        """How many voices decide: of three two by majority, and all three where it must be unanimous."""
+        """How many votes decide: of three, two by majority, and all three if the rule is unanimous."""
         return max(3, self.of) if self.rule == UNANIMOUS else self.of // 2 + 1
 
     def count(self, tag: str) -> int:
-        """Return how many voted so."""
+        """Return how many voters voted with `tag`."""
         return sum(vote.tag == tag for vote in self.votes.values())
 
     @property
     def missing(self) -> list[str]:
-        """Who is to vote and has not: of those who were written to, or of all where all must agree."""
+        """The voters whose votes are missing: of those who were asked, or of all if the rule is unanimous."""
         entitled = self.voters if self.rule == UNANIMOUS else [voter for voter in self.voters if voter in self.asked]
         return [voter for voter in entitled if voter not in self.votes]
 
     @property
     def awaited(self) -> list[str]:
-        """Whose vote may still matter."""
+        """The voters whose votes may still matter; none once the decision is made."""
         return self.missing if self.state in (OPEN, DISPUTED) else []
 
     @property
     def reserve(self) -> list[str]:
-        """Who may vote and was not written to yet."""
+        """The voters who were not asked yet."""
         return [voter for voter in self.voters if voter not in self.asked]
 
     @property

@@ -1,4 +1,4 @@
-"""Ask a judge, once, where those who decide are split: in the opener's name, and said to be automatic."""
+"""Asks a judge, once, if the voters of a decision are split: in the opener's name, and marked as automatic."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _QUOTED = 6000
 
 
 def see_to(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limit: int) -> str:
-    """Ask a judge if need be, before the vote is delivered; returns what is to be said of it.
+    """Ask a judge if need be, before the vote is delivered; returns a sentence for the log, '' if nobody was asked.
 
-    A crash between the two then asks again, rather than never. No trouble keeps a vote from being delivered.
+    After a crash between the two a judge is asked again, rather than never. It raises nothing, so that no trouble
+    keeps a vote from being delivered.
     """
     try:
         asked = ask_if_split(mailboxes, voter, vote, recipient, limit)
@@ -31,10 +32,11 @@ def see_to(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limi
 
 
 def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limit: int) -> Sent | None:
-    """Ask a judge if this vote, about to be delivered, is the last and leaves a decision by majority without an end.
+    """Ask a judge if this vote, about to be delivered, is the last and leaves a decision by majority undecided.
 
-    Only the opener's own copy counts, so that one router sees to it, once: an earlier request is found in the
-    thread. Returns what was sent; `limit` is the largest message in bytes. Raises a `BridgeError` or OSError.
+    Only the opener's own copy counts, so one router asks. It asks once, because an earlier request is found in the
+    thread. Returns the request that was sent, None if none was; `limit` is the largest message in bytes. Raises a
+    `BridgeError` or OSError.
     """
     if not _was_asked(mailboxes, voter, vote.thread or "", recipient):
         return None
@@ -48,7 +50,7 @@ def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str
 
 
 def _was_asked(mailboxes: Mailboxes, voter: str, thread: str, opener: str) -> bool:
-    """Tell, by a look at one name, whether `opener` asked this voter to decide: all other mail costs no more."""
+    """Tell, by a look at one name, whether `opener` asked this voter to decide: other mail costs no more."""
     outbox, name = mailboxes.outbox(opener), file_name(thread, voter)
     if not is_id(thread):
         return False
@@ -62,10 +64,11 @@ def _was_asked(mailboxes: Mailboxes, voter: str, thread: str, opener: str) -> bo
 
 
 def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:
-    """Return who is asked: voters who were not written to yet, else, of a split, one other agent.
+    """Return the agents to ask: voters who were not written to yet, else, if the vote is split, one other agent.
 
-    One that is online comes first, else the one last seen, who finds the request with its mail; of several one of the
-    opener's project, and one that is no further session of a voter. Nobody of another team is asked.
+    An agent that is online comes first, else the one last seen, which finds the request with its mail. Among several,
+    an agent of the opener's project comes first, and one that is no further session of a voter. An agent of another
+    team is never asked.
     """
     agents = set(mailboxes.agents())
     reserve = [voter for voter in decision.reserve if voter in agents]
@@ -83,7 +86,7 @@ def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:
 
 
 def _agent_of(session: str) -> str:
-    """Return the agent that a further session is of: `claude` for `claude-2`."""
+    """Return the agent to which a further session belongs: `claude` for `claude-2`."""
     name = session.partition("@")[0]
     agent, dash, number = name.rpartition("-")
     return agent if dash and number.isdigit() else name
@@ -108,7 +111,7 @@ def _request(decision: Decision, judges: list[str]) -> Draft:
 
 
 def _quoted(body: str) -> str:
-    """Return a text as a quotation; of a long one the beginning."""
+    """Return a text as a quotation; of a long text, only the beginning."""
     kept = body.strip()[:_QUOTED]
     more = f"\n> … ({len(body)} characters in all)" if len(kept) < len(body.strip()) else ""
     return "\n".join(f"> {line}" for line in kept.split("\n")) + more

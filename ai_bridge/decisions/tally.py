@@ -1,8 +1,8 @@
-"""Deciding together: one agent proposes, others approve or object, and a judge is asked where they are split.
+"""Deciding together: one agent proposes, others approve or object, and a judge is asked if they are split.
 
-A decision is a thread. Its opening message says by which rule (`Decide`) and who votes (`Voters`); a vote is a
-voter's newest answer in the thread with a line that begins with `[LGTM]` or `[CONTINUE]`. The tally is computed
-from the files alone, so there is nothing to keep in step.
+A decision is a thread. Its opening message names the rule (`Decide`) and the voters (`Voters`). A vote is a voter's
+newest answer in the thread with a line that begins with `[LGTM]` or `[CONTINUE]`. The tally is computed from the
+files alone, so there is no second record that could differ.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class NotCounted(BridgeError):
     sentence = "the votes on {id} cannot be counted just now: another process is building the index; ask again soon"
 
 
-# Who wrote a message (whose outbox it lies in), the message, and whom this copy of it is for.
+# The sender of a message (the owner of its outbox), the message, and the recipient of this copy.
 Said = tuple[str, Message, str]
 
 
@@ -58,10 +58,10 @@ Said = tuple[str, Message, str]
 
 
 def opening(sender: str, recipients: list[str], rule: str, voters: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Return who is written to and the headers of a message that opens a decision; raises a `BridgeError`.
+    """Return the recipients and the headers of a message that opens a decision; raises `NoVoters` or `TooFewVoters`.
 
-    All addresses are known ones. One voter who is not written to is kept back as the judge, where the others may
-    come out even; otherwise all who vote are written to.
+    All addresses must be known. One voter who is not among the recipients is kept back as the judge, if the others
+    may come out even; otherwise all voters become recipients.
     """
     entitled = [voter for voter in dict.fromkeys(voters) if voter != sender]
     if not entitled:
@@ -76,9 +76,10 @@ def opening(sender: str, recipients: list[str], rule: str, voters: list[str]) ->
 
 
 def begin(mailboxes: Mailboxes, sender: str, draft: Draft, rule: str, voters: list[str] | None) -> None:
-    """Make a draft one that opens a decision, a thread of its own; raises a `BridgeError`.
+    """Turn `draft` into one that opens a decision in a thread of its own: changes its recipients, thread and headers.
 
-    `voters` are names of agents; without any the recipients vote, and of everybody those online, if any is.
+    `voters` are names of agents. If it is None, the recipients vote; of everybody (`*`), those online vote, if any
+    is. Raises `BadRule`, `NoVoters`, `TooFewVoters`, or what `resolve_recipients` raises.
     """
     if rule not in RULES:
         raise BadRule(rule=rule)
@@ -98,9 +99,9 @@ def begin(mailboxes: Mailboxes, sender: str, draft: Draft, rule: str, voters: li
 
 
 def tally(mailboxes: Mailboxes, id_: str, in_hand: tuple[str, Message] | None = None) -> Decision:
-    """Return how the decision stands to which the message `id_` belongs.
+    """Return the decision to which the message `id_` belongs, with its votes.
 
-    `in_hand` is a message of the thread, with who wrote it, that may not lie where others find it yet. Raises
+    `in_hand` is the sender and the message of one that may not be delivered yet, and belongs to the thread. Raises
     `NoSuchMessage`, `NoDecision`, or `NotCounted`.
     """
     said = _all_said(mailboxes, id_)
@@ -119,7 +120,7 @@ def tally(mailboxes: Mailboxes, id_: str, in_hand: tuple[str, Message] | None = 
 
 
 def _all_said(mailboxes: Mailboxes, id_: str) -> list[Said]:
-    """Return the messages of the thread that the message is of, in the order of time."""
+    """Return the messages of the thread to which the message belongs, oldest first."""
     places, complete = search.thread(mailboxes, id_)
     if not complete:
         raise NotCounted(id=id_)
@@ -129,7 +130,7 @@ def _all_said(mailboxes: Mailboxes, id_: str) -> list[Said]:
 
 
 def _loaded(place: Place) -> Said | None:
-    """Return what a place holds, if its sender is the owner of the outbox: else it will be rejected."""
+    """Return the message at a place; None if it cannot be read, or its sender does not own the outbox."""
     try:
         found = place.load()
     except (Malformed, OSError):
@@ -138,7 +139,7 @@ def _loaded(place: Place) -> Said | None:
 
 
 def _with(said: list[Said], sender: str, found: Message) -> list[Said]:
-    """Put a message that is not among the others where its time is, by the order of its sender's own IDs."""
+    """Insert a message, unless it is there, at its time in the order of its sender's own IDs."""
     if found.id in {one.id for _, one, _ in said}:
         return said
     stamp = stamp_of(found.id) or "9"
@@ -148,7 +149,7 @@ def _with(said: list[Said], sender: str, found: Message) -> list[Said]:
 
 
 def _opened(said: list[Said]) -> Decision | None:
-    """Return the decision that was opened; where two claim its ID, that of the agent the ID begins with."""
+    """Return the decision that was opened; if two agents claim its ID, that of the agent with which the ID begins."""
     opened: dict[str, Message] = {}
     for sender, found, _ in said:
         if found.get(RULE_HEADER) in RULES and found.thread in (None, found.id) and voters_of(found):
@@ -159,7 +160,7 @@ def _opened(said: list[Said]) -> Decision | None:
 
 
 def _note_asked(decision: Decision, found: Message, recipient: str) -> None:
-    """Take note of who was written to by the opener: to vote, or automatically to judge, and then only one other."""
+    """Note to whom the opener wrote: to vote, or automatically to judge (then to one agent besides the voters)."""
     if found.id == decision.id:
         decision.asked.add(recipient)
     elif (
@@ -177,7 +178,7 @@ def _note_asked(decision: Decision, found: Message, recipient: str) -> None:
 
 
 def _note_vote(decision: Decision, sender: str, found: Message) -> None:
-    """Take note of a voter's answer; those of one voter come in the order they were written."""
+    """Note a voter's answer; the answers of one voter must come in the order in which they were written."""
     tag = vote_of(found.body)
     if tag is not None:
         decision.votes[sender] = Vote(sender, tag, found)

@@ -1,6 +1,6 @@
-"""A database that is only a cache: made anew where it is missing, damaged or of another version.
+"""A database that is only a cache: it is rebuilt if it is missing, damaged or of another version.
 
-Where the disk refuses it, it is kept in memory: by each process for itself, and for as long as that lives.
+If the disk refuses it, each process keeps a database of its own in memory, for as long as the process lives.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from urllib.parse import quote
 from ai_bridge.system import durable, state_files
 from ai_bridge.system.locks import Lock
 
-# Seconds that a writer may be waited for, and that SQLite waits for what others do to the file.
+# Seconds to wait for another writer, and seconds that SQLite waits while others use the file.
 _PATIENCE_S = 2.0
 _BUSY_S = 30.0
-# Bytes. Large pages make a large text index faster to build, by a tenth; and so does a long log (in pages), for most
+# Bytes. Large pages make a large text index a tenth faster to build. So does a long log (in pages), because most
 # pages are written many times.
 _PAGE = 16384
 _PRAGMAS = (
@@ -28,7 +28,7 @@ _PRAGMAS = (
 )
 _ENDINGS = ("", "-wal", "-shm", "-journal")
 
-# What a damaged database is met by: SQLite says so, or gives what nobody ever wrote into it.
+# The errors of a damaged database: SQLite reports it, or returns values that nobody ever wrote into it.
 _DAMAGE = (sqlite3.DatabaseError, ValueError, TypeError, AttributeError, LookupError)
 
 Answer = TypeVar("Answer")
@@ -38,18 +38,21 @@ _in_memory_guard = threading.Lock()
 
 
 class Database:
-    """An open database: its `connection`, and the lock that whoever writes to it holds."""
+    """An open database: its `connection`, and the lock that a writer must hold."""
 
     __slots__ = ("_lock", "connection")
 
     def __init__(self, connection: sqlite3.Connection, lock: str | None) -> None:
-        """`lock` is the path of the lock; None where nobody else knows of the database."""
+        """`lock` is the path of the lock; None if no other process knows the database."""
         self.connection = connection
         self._lock = None if lock is None else Lock(lock)
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
-        """Hold the lock for the length of a block; gives False where another kept it for `_PATIENCE_S` seconds."""
+        """Hold the lock during a block; yields False, without the lock, if another kept it for `_PATIENCE_S` seconds.
+
+        Raises `sqlite3.OperationalError` if the lock file cannot be opened.
+        """
         if self._lock is None:
             yield True
             return
@@ -62,7 +65,7 @@ class Database:
 
 
 class Cache:
-    """The database at `path`, of a `schema` (SQL) with a `version`; whoever writes to it holds the lock at `lock`."""
+    """The database at `path`, with its `schema` (SQL) and `version`; a writer holds the lock at the path `lock`."""
 
     __slots__ = ("_lock", "_path", "_schema", "_version")
 
@@ -73,9 +76,10 @@ class Cache:
         self._version = version
 
     def ask(self, question: Callable[[Database], Answer]) -> Answer:
-        """Return the answer to `question`; where anything is wrong with the database, of one made anew.
+        """Return the answer to `question`; if anything is wrong with the database, ask a rebuilt one again.
 
-        Raises what the question raises, but no `sqlite3.DatabaseError` that a new database, or one in memory, mends.
+        It may replace the database on the disk, under its lock. It raises what the question raises, but no
+        `sqlite3.DatabaseError` that a new database, or one in memory, avoids.
         """
         if self._mine in _in_memory:
             return self._asked_in_memory(question)
@@ -95,7 +99,7 @@ class Cache:
             return question(Database(connection, self._lock))
 
     def _check(self, connection: sqlite3.Connection) -> None:
-        """Raise `sqlite3.DatabaseError` for another version, or a last page cut short, which SQLite does not see."""
+        """Raise `sqlite3.DatabaseError` for another version, or a truncated last page, which SQLite does not see."""
         found = self._identity()
         if connection.execute("PRAGMA user_version").fetchone() != (self._version,) or not found or found[1] % _PAGE:
             raise sqlite3.DatabaseError(f"{self._path} is not a database of version {self._version}")
@@ -111,7 +115,7 @@ class Cache:
         return os.getpid(), self._path
 
     def _asked_in_vain(self, question: Callable[[Database], Answer]) -> Answer:
-        """Ask a database that holds nothing, while another process makes the real one anew."""
+        """Ask an empty database, while another process rebuilds the real one."""
         with closing(self._empty()) as connection:
             return question(Database(connection, self._lock))
 
@@ -122,7 +126,7 @@ class Cache:
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Open the database, which must be there, for the length of a block."""
+        """Open the database, which must exist, during a block."""
         address = f"file:{quote(self._path)}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_S)) as connection:
             for pragma in _PRAGMAS:
@@ -130,9 +134,9 @@ class Cache:
             yield connection
 
     def _make_anew(self) -> bool:
-        """Put an empty database in the place of this one; False where another process is at work on it.
+        """Replace this database with an empty one; False if another process is at work on it.
 
-        Whoever waited for another that was faster leaves the new one alone.
+        If another process replaced it while this one waited for the lock, the new database stays.
         """
         bad, lock = self._identity(), Lock(self._lock)
         with lock:

@@ -1,4 +1,4 @@
-"""One message file as the index has it: what its name tells, where it is, and the words by which it is found."""
+"""One message file as the index keeps it: the facts in its name, its place, and the words by which it is found."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ai_bridge.message import address, headers, message
 from ai_bridge.message.votes import RULE_HEADER, RULES
 from ai_bridge.system import untrusted
 
-# In the order of a message's way: what moves on while one looks is met again.
+# In the order in which a message moves: a file that moves on during a look is met again.
 STATES = (DROPPED, PROCESSING, UNREAD, READ)
-# Times in microseconds, moved so that those of our centuries fit into the 64 bits of a row's number.
+# Times in microseconds, shifted so that those of our centuries fit into the 64 bits of a row's number.
 _MIDDLE = 2 * 10**19
 _FARTHEST = 9 * 10**18
 _63_BITS = (1 << 63) - 1
-# No two the same: else a thread named after an agent would be mail to it. None is a digit of what follows.
+# No two are the same: else a thread named after an agent would count as mail to it. None is a hexadecimal digit.
 _LETTERS = {"from": "s", "to": "r", "id": "i", "thread": "t", "decide": "o"}
 # Many files are for few recipients.
 _is_address = lru_cache(4096)(address.is_address)
 
 
 class Row(NamedTuple):
-    """What is kept of a file: whose `outbox` it is in, its `name`, its size in bytes, its time of writing."""
+    """The index's row for a file: the owner of its `outbox`, its `name`, its size in bytes, its time of writing."""
 
     rowid: int
     outbox: str
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 class Text(NamedTuple):
-    """What is read of a file; sorted, these are in the order of the messages. `words`: subject, body, keys."""
+    """The content read from a file; sorted, these are in the order of the messages. `words`: subject, body, keys."""
 
     stamp: str
     name: str
@@ -51,30 +51,30 @@ class Text(NamedTuple):
 
 
 def nanoseconds(found: os.stat_result) -> int:
-    """Return the time of writing since the epoch, in the 63 bits that hold every time there can be."""
+    """Return the time of writing in ns since the epoch, within the 63 bits that hold every possible time."""
     return found.st_mtime_ns & _63_BITS
 
 
 def slot(stamp: str) -> int:
-    """Return the number of a time (in the form of `message.stamp_of`): that of a later one is not lower."""
+    """Return a row number for a time (in the form of `message.stamp_of`); a later time never gets a lower number."""
     return max(-_FARTHEST, min(int(stamp[:20].ljust(20, "0")) - _MIDDLE, _FARTHEST))
 
 
 def told(name: str) -> tuple[str, str]:
-    """Return the ID and the recipient a file's name tells, each '' where it does not tell both."""
+    """Return the ID and the recipient in a file's name; both are '' if the name does not hold both."""
     id_, recipient = label(name)
     recipient = recipient.partition("~")[0]
     return (id_, recipient) if id_ and name.endswith(".txt") and _is_address(recipient) else ("", "")
 
 
 def key(kind: str, text: str = "") -> str:
-    """Return the one word that stands for `from` or `to` an agent, an `id`, a `thread`, or what is to `decide`."""
+    """Return the search word for mail `from` or `to` an agent, an `id`, a `thread`, or openings to `decide`."""
     return _LETTERS[kind] + text.encode("utf-8", "surrogatepass").hex()
 
 
 def locate(outbox: Outbox, name: str) -> tuple[str, os.stat_result] | None:
-    """Return the farthest state a file is in, with its stat; None where it is found in none."""
-    for _ in range(2):  # what is released or restored moves backward, past whoever looks
+    """Return the farthest state in which the file is, with its stat; None if it is in no state."""
+    for _ in range(2):  # a file that is released or restored moves backward, past this look
         found = None
         for state in STATES:
             with suppress(OSError):
@@ -85,9 +85,9 @@ def locate(outbox: Outbox, name: str) -> tuple[str, os.stat_result] | None:
 
 
 def read(outbox: Outbox, state: str, name: str, id_: str, recipient: str) -> Text | None:
-    """Read a file where it was listed, or wherever it is now; None where it is gone.
+    """Read a file in the state where it was listed, or in the one where it is now; None if it is gone.
 
-    `id_` and `recipient` are what its name tells.
+    `id_` and `recipient` are those in its name.
     """
     path = outbox.file(state, name)
     try:
@@ -107,7 +107,7 @@ def read(outbox: Outbox, state: str, name: str, id_: str, recipient: str) -> Tex
 
 
 def _parsed(path: str) -> message.Message:
-    """Return the message at `path`; one without headers and body for what cannot be read, or is none."""
+    """Return the message at `path`; one without headers and body if the file cannot be read or is no message."""
     try:
         block, _, body = untrusted.read_delivered(path).decode().partition("\n\n")
         return message.Message(headers.load(block), body)

@@ -1,7 +1,7 @@
-"""How the index follows the outboxes: what is new there is read and written to its database, and stays findable.
+"""Keeps the index up to date with the outboxes: it reads new files, and writes their words to the database.
 
-A directory is listed again where its time has changed, and of the names found there only new ones are read. Rows have
-numbers that follow the time of their messages, so a query walks from the newest back and stops when it has enough.
+A directory is listed again if its time has changed, and only files with new names are read. The numbers of rows
+follow the times of their messages, so a query walks back from the newest and stops when it has enough.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ai_bridge.mailboxes.outbox import DIRECTORIES, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import untrusted
 
-# To be raised with every change to what is written to the database.
+# Raise it with every change to what is written to the database.
 VERSION = 1
-# A row without a name is of a file that went away: its words cannot be taken out of a table without content, so its
-# number is never given to another. New words are merged with older ones at the end of a refresh.
+# A row without a name is of a file that went away. Its words cannot be taken out of a table without content, so its
+# number is never given to another file. New words are merged with older ones at the end of a refresh.
 SCHEMA = """
 CREATE TABLE messages (rowid INTEGER PRIMARY KEY, outbox TEXT, name TEXT, size INTEGER, written INTEGER);
 CREATE UNIQUE INDEX names ON messages (outbox, name);
@@ -39,19 +39,19 @@ _NEXT_FREE = """
 SELECT rowid + 1 FROM messages AS taken WHERE rowid >= ?
 AND NOT EXISTS (SELECT 1 FROM messages WHERE rowid = taken.rowid + 1) ORDER BY rowid LIMIT 1
 """
-# The number is that of the pages written at most. A step for so many new messages keeps pace with them.
+# The number is the most pages that one step writes. One step for each so many new messages keeps up with them.
 _MERGE = "INSERT INTO texts (texts, rank) VALUES ('merge', 100)"
 _MESSAGES_A_STEP = 1000
-# Nanoseconds: what changed so short a time ago may change again and show no other time.
+# Nanoseconds: a file that changed so recently may change again without showing another time.
 _SETTLE_NS = 2_000_000_000
-# Characters that are written to the database at once, and what a file counts besides its body. Most pages of
-# `messages` are touched each time, so it is better done seldom.
+# Characters that are written to the database at once, and those that a file counts besides its body. Each write
+# touches most pages of `messages`, so few writes are better.
 _BATCH = 32_000_000
 _LEAST = 500
 
 
 class Index:
-    """An open index; `complete` tells whether it was brought up to date."""
+    """An open index; `complete` says whether it is up to date."""
 
     __slots__ = ("_database", "complete", "connection", "mailboxes")
 
@@ -68,14 +68,20 @@ class Index:
         return int(self.connection.execute(_NEXT_FREE, (wanted,)).fetchone()[0])
 
     def forget(self, rows: list[Row]) -> bool:
-        """Forget files that are gone or altered, so that `refresh` looks for them; False where others are at work."""
+        """Forget files that are gone or altered, so that `refresh` looks for them; False if others are at work.
+
+        It takes the database's lock and changes `complete`.
+        """
         with self._database.alone() as self.complete:
             if self.complete:
                 self._forget(rows)
         return self.complete
 
     def refresh(self) -> None:
-        """Take in what came since the last time; `complete` is False where another process is at that."""
+        """Read files that are new since the last time; afterwards `complete` is False if another process is doing so.
+
+        If anything changed, it takes the database's lock and writes to the database.
+        """
         quiet_ns, seen = time.time_ns() - _SETTLE_NS, self._seen()
         self.complete = True
         if self._changed(seen) or self.connection.execute("SELECT 1 FROM unsettled").fetchone():
@@ -85,7 +91,7 @@ class Index:
                     self._take_in(seen, quiet_ns)
 
     def _seen(self) -> dict[str, int]:
-        """Return when each directory of messages was last changed, in nanoseconds, by `owner/state`."""
+        """Return the time of change of each directory of messages, in nanoseconds, by `owner/state`."""
         seen = {}
         for outbox in self.mailboxes.outboxes():
             for state in STATES:
@@ -99,7 +105,7 @@ class Index:
         return {path for path, _ in seen.items() ^ known.items()}
 
     def _look_again(self, quiet_ns: int) -> None:
-        """Forget what was altered soon after it was read, and look no more at what was last written before then."""
+        """Forget files altered soon after they were read; stop checking those last written before `quiet_ns`."""
         settled, altered = [], []
         for row in map(Row._make, self.connection.execute(_UNSETTLED).fetchall()):
             found = locate(self.mailboxes.outbox(row.outbox), row.name)
@@ -120,7 +126,7 @@ class Index:
             connection.executemany("DELETE FROM directories WHERE path = ?", paths)
 
     def _take_in(self, seen: dict[str, int], quiet_ns: int) -> None:
-        """Read what is new where a directory changed; one unchanged since `quiet_ns` is not listed next time."""
+        """Read new files in changed directories; a directory unchanged since `quiet_ns` is not listed next time."""
         changed = self._changed(seen)
         texts, listed, size, taken = list[Text](), dict[str, int | None](), 0, 0
         for owner in sorted({path.partition("/")[0] for path in changed}):
@@ -137,16 +143,16 @@ class Index:
         self._merge(1 + taken // _MESSAGES_A_STEP)
 
     def _merge(self, steps: int) -> None:
-        """Merge new words with older ones, which makes queries faster: so many steps, or until all is done."""
+        """Merge new words with older ones, to make queries faster: at most `steps` steps, fewer if all is done."""
         for _ in range(steps):
             before = self.connection.total_changes
             with self.connection:
                 self.connection.execute(_MERGE)
-            if self.connection.total_changes - before < 2:  # which, says FTS5, is when there was nothing to do
+            if self.connection.total_changes - before < 2:  # by the documentation of FTS5, nothing was left to do
                 break
 
     def _new(self, outbox: Outbox, paths: dict[str, str], seen: dict[str, int]) -> Iterator[Text]:
-        """Read the files with new names; a directory that hides something is taken out of `seen`."""
+        """Read the files with new names; a directory with a file that cannot be read is taken out of `seen`."""
         known = {name for (name,) in self.connection.execute(_NAMES, (outbox.owner,))}
         for state, path in paths.items():
             try:
@@ -163,11 +169,11 @@ class Index:
                         seen.pop(path, None)
 
     def _write(self, texts: list[Text], listed: dict[str, int | None], quiet_ns: int) -> None:
-        """Write to the database what was read, and when the directories changed of which nothing is missing then."""
+        """Write the texts to the database, and the times of change of directories that were read completely."""
         texts.sort()
         try:
             self._insert(_numbered(texts, int), listed, quiet_ns)
-        except sqlite3.IntegrityError:  # some number is taken: to ask for each of them before would take longer
+        except sqlite3.IntegrityError:  # a number is taken; asking for each of them first would take longer
             self._insert(_numbered(texts, self.free), listed, quiet_ns)
 
     def _insert(self, rows: list[tuple[int, Text]], listed: dict[str, int | None], quiet_ns: int) -> None:
@@ -184,7 +190,7 @@ class Index:
 
 
 def _numbered(texts: list[Text], free: Callable[[int], int]) -> list[tuple[int, Text]]:
-    """Give each of the sorted texts the number of its time, or the next one above that `free` allows."""
+    """Give each of the sorted texts the number of its time, or the next higher one that `free` allows."""
     rows, last = [], slot("0") - 1
     for text in texts:
         last = free(max(slot(text.stamp), last + 1))

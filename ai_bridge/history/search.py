@@ -1,8 +1,8 @@
-"""All mail of all agents, found by who, thread and words: through an index, and only as files that are there.
+"""Finds mail of all agents by participant, thread and words, through an index; every result is a file that exists.
 
-The index (`indexing`) answers which files these may be; each is then looked for, and one that is gone or was altered
-is taken in anew before the answer is given. Only a file altered long after it was read, and not met since, may be
-missed by its new words.
+The index (`indexer`) names the files that may match. Each is then looked for, and one that is gone or altered is read
+again before the answer is given. New words of a file may be missed only if the file was altered long after it was
+read, and no search has met it since.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ WHERE texts MATCH ? AND texts.rowid < ? AND name NOT NULL ORDER BY texts.rowid D
 """
 _NEWEST = (1 << 63) - 1
 _WORD = re.compile(r'"[^"]*"\*?|\S+')
-# How often files that change while they are looked at are taken in anew.
+# How often files that change during a search are read again.
 _ROUNDS = 3
 
 Answer = TypeVar("Answer")
 Order = tuple[str, str]
-# A message: whose outbox it is in, and its ID.
+# A message: the owner of its outbox, and its ID.
 Key = tuple[str, str]
 
 
 class Query:
-    """What is asked for; all that is given must hold.
+    """A question to the index; a message must match all that is given.
 
-    `agent`: mail from or to this agent. `peer`: of that, only mail with this one; without `agent`, all from or to it.
-    `thread`: the ID of any message of a thread. `words`: what subject and body together hold: words, "phrases", and
-    beginnings of words with a `*` at their end; nothing else has a meaning in it. What is no word, like a mark alone,
-    is left out, and a query of nothing else finds nothing. `limit`: so many messages, the newest. `before`: only what
-    is older than the message of this ID, or than the file of this name.
+    `agent`: mail from or to this agent. `peer`: only that mail of the agent's which is from or to this one; without
+    `agent`, all mail from or to it. `thread`: the ID of any message of a thread. `words`: words that subject and body
+    together hold, "phrases", and beginnings of words with a `*` at their end; nothing else has a meaning. A term
+    without a word, like a mark alone, is left out, and a query of such terms only finds nothing. `limit`: the most
+    messages, the newest. `before`: only messages older than the one with this ID, or than the file of this name.
     """
 
     __slots__ = ("agent", "before", "limit", "peer", "thread", "words")
@@ -68,9 +68,9 @@ class Query:
 
 
 class Found:
-    """The `places` found, newest last, a place for each file; whether `more` are older; whether all are `complete`.
+    """The `places` found, newest last, one per file; whether `more` are older; whether the answer is `complete`.
 
-    Incomplete: another process is still building the index, so there may be others.
+    It is not complete while another process is still building the index: there may be others.
     """
 
     __slots__ = ("complete", "more", "places")
@@ -82,23 +82,23 @@ class Found:
 
 
 def find(mailboxes: Mailboxes, query: Query) -> Found:
-    """Return the newest messages that a query asks for, never rejected ones.
+    """Return the newest messages that match a query, never rejected ones; brings the index up to date first.
 
-    Raises `NotMailboxes`, or `NoSuchMessage` where `before` names none.
+    Raises `NotMailboxes`, or `NoSuchMessage` if `before` names no message.
     """
     return _ask(mailboxes, lambda index: _find(index, query))
 
 
 def thread(mailboxes: Mailboxes, id_: str) -> tuple[list[Place], bool]:
-    """Return all messages of the thread that the message is of, oldest first, and whether these are all.
+    """Return all messages of the thread to which the message belongs, oldest first, and whether these are all.
 
-    None where there is none; not all while another process is still building the index.
+    The list is empty if there is no such message. It may lack some while another process is still building the index.
     """
     return _ask(mailboxes, lambda index: (_walk(index, _of(index, id_)).places(), index.complete))
 
 
 def openings(mailboxes: Mailboxes) -> list[Place]:
-    """Return every message that asks for a decision (header Decide: majority, unanimous), newest last."""
+    """Return every message that opens a decision (header Decide: majority, unanimous), newest last."""
     return _ask(mailboxes, lambda index: _walk(index, f'keys : "{key("decide")}"').places())
 
 
@@ -123,7 +123,7 @@ def _find(index: Index, query: Query) -> Found:
 
 
 def _expression(index: Index, query: Query) -> str | None:
-    """Return what the query asks for, or None where it asks for all."""
+    """Return the FTS5 expression of a query, None if it asks for all messages."""
     parts = [_with(query.agent, query.peer), "" if query.thread is None else _of(index, query.thread)]
     parts.append(_holding(query.words))
     return " AND ".join(f"({part})" for part in parts if part) or None
@@ -138,7 +138,7 @@ def _with(agent: str | None, peer: str | None) -> str:
 
 
 def _of(index: Index, id_: str) -> str:
-    """Return the expression for the thread that the message is of."""
+    """Return the expression for the thread to which the message belongs."""
     root = id_
     for place in _walk(index, f'keys : "{key("id", id_)}"').places():
         with suppress(OSError, Malformed):
@@ -148,7 +148,7 @@ def _of(index: Index, id_: str) -> str:
 
 
 def _holding(words: str) -> str:
-    """Return the expression for words of subject and body: each is a string, so that nothing in it acts."""
+    """Return the expression for words of subject and body; each is quoted, so that none acts as an operator."""
     found = dict.fromkeys(map(_quoted, _WORD.findall(words)))
     return f"{{subject body}} : ({' '.join(found)})" if found else ""
 
@@ -165,16 +165,16 @@ def _quoted(word: str) -> str:
 
 
 class _Walk:
-    """What is met on a walk through rows from the highest number down: files that are there, and rows to be renewed.
+    """A walk through rows, from the highest number down; it collects files that exist, and rows that are out of date.
 
-    The number of a row is that of its message's time, or a higher one where that was taken. So nothing newer than a
-    file can come any more once the walk is at the number of its time, or below it.
+    The number of a row is that of its message's time, or a higher one if that was taken. So once the walk has reached
+    the number of a file's time, no newer file can follow.
     """
 
     __slots__ = ("_ahead", "_found", "_limit", "_messages", "_settled", "altered")
 
     def __init__(self, limit: int | None) -> None:
-        """`limit` counts messages: the files of one, a file for each recipient, are taken together or not at all."""
+        """`limit` counts messages: all files of a message (one per recipient) are taken, or none of them."""
         self._limit = limit
         self._found: list[tuple[Order, str, Place]] = []
         self._messages: set[Key] = set()
@@ -197,14 +197,14 @@ class _Walk:
             heappush(self._ahead, (-slot(order[0]), (row.outbox, id_)))
 
     def is_done(self, at: int) -> bool:
-        """Tell whether the newest are known, and that there are more, once the row of the number `at` was met."""
+        """Tell whether, after the row numbered `at`, the newest are known and also that there are more."""
         while self._ahead and -self._ahead[0][0] >= at:
             self._settled.add(heappop(self._ahead)[1])
         return self._limit is not None and len(self._settled) >= self._limit and self.has_more
 
     @property
     def has_more(self) -> bool:
-        """Whether older ones were met than are asked for."""
+        """Whether more messages were met than are asked for."""
         return self._limit is not None and len(self._messages) > self._limit
 
     def places(self) -> list[Place]:
@@ -219,7 +219,7 @@ class _Walk:
 def _walk(
     index: Index, expression: str | None, limit: int | None = None, older_than: tuple[Order, str] | None = None
 ) -> _Walk:
-    """Walk until the newest `limit` are known, or all; and again where what was met had to be taken in anew."""
+    """Walk until the newest `limit` messages are known, or all; walk again if files had to be read again."""
     for _ in range(_ROUNDS):
         walk = _Walk(limit)
         below = _NEWEST if older_than is None else index.free(slot(older_than[0][0]))
@@ -236,16 +236,16 @@ def _walk(
 
 @contextmanager
 def _rows(index: Index, expression: str | None, below: int) -> Iterator[Iterator[Row]]:
-    """Give the rows that match an expression, or all, with numbers less than `below`, the highest first."""
+    """Yield the rows that match an expression, or all, with numbers less than `below`, the highest first."""
     found = (_ALL, (below,)) if expression is None else (_MATCHING, (expression, below))
     with closing(index.connection.execute(*found)) as cursor:
         yield map(Row._make, cursor)
 
 
 def _order_of(index: Index, before: str) -> Order:
-    """Return the place of a message in the order, by its ID or a file's name; of several files that of the last.
+    """Return a message's place in the order, by its ID or a file's name; if it has several files, that of the last.
 
-    Raises `NoSuchMessage`. What has no proper name yet is in no index, but found all the same.
+    Raises `NoSuchMessage`. A file that has no proper name yet is in no index, but is found in the outboxes.
     """
     walk = _walk(index, f'keys : ("{key("id", before)}" OR "{key("id", told(before)[0])}")')
     places = [place for place in walk.places() if before in (place.id, place.name)]

@@ -1,6 +1,7 @@
-"""How many answers deep a message is since a person's word: as header `Hops` tells, else counted along the answers.
+"""Counts how many answers deep a message is since a person last wrote or approved (its hops).
 
-An agent's message that answers nothing has no `Hops` and counts as 0; a person's word says `Hops: 0`.
+The header `Hops` gives the number, else the answers are counted. An agent's message that answers nothing has no
+`Hops` and counts as 0. A person's own message has `Hops: 0`.
 """
 
 import os
@@ -15,18 +16,18 @@ from ai_bridge.message.reference import View
 from ai_bridge.system import untrusted
 
 HEADER = "Hops"
-# What another team said in `Hops`: no word of this team's, and no less than what is counted here.
+# The `Hops` that another team wrote. It never lowers the number that is counted here.
 CLAIMED = "Hops-Claimed"
-# What a number too long to be true counts as: more than any limit.
+# A number that is too long to be true counts as this: more than any limit.
 _BEYOND = 1 << 40
-# So many answers without the header are followed back at most.
+# At most so many answers without the header are followed back.
 _LONGEST = 1000
-# Where a message that is answered lies, the likeliest first.
+# The states in which an answered message may be, the likeliest first.
 _STATES = (READ, UNREAD, HELD, PROCESSING, DROPPED)
 
 
 def told(message: Message) -> int | None:
-    """Return what the header says, None where it is missing or no whole number."""
+    """Return the number in the header `Hops`, None if it is missing or no whole number."""
     return _number(message.get(HEADER))
 
 
@@ -37,9 +38,9 @@ def _number(text: str | None) -> int | None:
 
 
 def as_claimed(message: Message) -> bytes | None:
-    """Return another team's message with its `Hops` as a claim; None where it says nothing of the kind.
+    """Return the bytes of another team's message with its `Hops` as `Hops-Claimed`; None if it has neither header.
 
-    A person's word counts in the mailboxes of that person alone.
+    A person's approval counts in that person's own mailboxes alone.
     """
     kept = {name: value for name, value in message.headers.items() if name.lower() not in _TOLD}
     if len(kept) == len(message.headers):
@@ -52,18 +53,24 @@ _TOLD = (HEADER.lower(), CLAIMED.lower())
 
 
 def is_persons(message: Message) -> bool:
-    """Tell whether the message says it is a person's own word."""
+    """Tell whether the message says that a person wrote it (`Hops: 0`)."""
     return told(message) == 0
 
 
 def thread_of(message: Message) -> str:
-    """Return the ID of the thread the message is of; its own where it tells none."""
+    """Return the ID of the message's thread; its own ID if it names none."""
     tells = (message.thread, message.get("In-Reply-To"))
     return next((id_ for id_ in tells if id_ and is_id(id_)), message.id)
 
 
 def of(mailboxes: Mailboxes, message: Message) -> int:
-    """Return how deep the message is; answers that do not tell are followed back to one that does, or the first."""
+    """Return how many answers deep the message is since a person last wrote or approved; 0 if it answers nothing.
+
+    A message without `Hops` is followed back along `In-Reply-To`, to one that has the header or to the first. Each
+    answered message is looked for by its file name in the outbox of the answer's recipient, then in that of the agent
+    with which its ID begins. If one is not found or cannot be read, the answers so far count. The result is never
+    lower than `Hops-Claimed`. At most 1000 files are read; nothing is raised for them.
+    """
     answers, met, least = 0, set(), _claimed(message)
     while (known := told(message)) is None and message.get("In-Reply-To") and answers < _LONGEST:
         answers += 1
@@ -77,7 +84,7 @@ def of(mailboxes: Mailboxes, message: Message) -> int:
 
 
 def reply_headers(mailboxes: Mailboxes, id_: str, view: View | None = None) -> tuple[str, str, int]:
-    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message; raises what `trace.find` does."""
+    """Return `In-Reply-To`, `Thread`, `Hops` of an answer to the message; raises as `trace.find` and `Place.load`."""
     original = trace.find(mailboxes, id_, view)[0].load()
     return original.id, original.thread or original.id, of(mailboxes, original) + 1
 
@@ -87,7 +94,7 @@ def _claimed(message: Message) -> int:
 
 
 def _original(mailboxes: Mailboxes, answer: Message) -> Message | None:
-    """Return the message that is answered, found by its name: sent to the answer's sender by whom it answers."""
+    """Return the answered message, found by its file name (see `of`); None if it is not found."""
     id_ = answer.get("In-Reply-To") or ""
     if not is_id(id_):
         return None
@@ -102,7 +109,7 @@ def _original(mailboxes: Mailboxes, answer: Message) -> Message | None:
 
 
 def _writer(id_: str) -> str:
-    """Return the address an ID begins with."""
+    """Return the address with which an ID begins."""
     return id_.rsplit("-", 4 if is_own_id(id_) else 2)[0]
 
 

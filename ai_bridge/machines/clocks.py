@@ -1,7 +1,8 @@
-"""How the clocks of this and other machines run: for a person to know, never for mail to depend on.
+"""Compares the clocks of this and other machines, for a person to know; mail never depends on them.
 
-Another machine's page says when it was written, by that machine's clock; how far that is from when it was seen here
-is the difference of the clocks, give or take the way. A clock that jumps is known by one that only counts.
+Another machine's page says when it was written, by that machine's clock. The difference to the time at which it was
+seen here is the difference of the clocks, except for the page's time on the way. A jump of this machine's clock shows
+by a clock that only counts.
 """
 
 from __future__ import annotations
@@ -14,20 +15,20 @@ from ai_bridge.machines import presence_pages
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import state_files
 
-# Seconds: a page may be that long on its way, and that much is no jump.
+# Seconds: a page may be so long on its way, and a smaller change is no jump.
 TOLERANCE_S, _JUMP_S = 30.0, 2.0
-# A change is seen when it happens only by who looks often.
+# Only a router that looks this often sees a page at the time when it changes.
 _OFTEN_S = 15.0
 _FILE = "clocks.json"
-# A day after it was seen nobody needs to know of it any more.
+# A difference is forgotten a day after it was seen.
 _REMEMBERED_S = 86_400.0
 HERE = "here"
-# What a file that was damaged makes of itself.
+# The errors that a damaged file causes.
 _DAMAGED = (ValueError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class Clocks:
-    """Looks at the clocks at each sweep of a router; what is worth knowing is written to the state directory."""
+    """Looks at the clocks at each sweep of a router; writes notable differences to the state directory."""
 
     def __init__(self, mailboxes: Mailboxes) -> None:
         self._mailboxes = mailboxes
@@ -51,13 +52,13 @@ class Clocks:
 
 
 def counted() -> float:
-    """Return seconds by a clock that only counts, also while the machine sleeps."""
+    """Return the seconds of a clock that only counts, even while the machine sleeps."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def notable(mailboxes: Mailboxes) -> dict[str, float]:
-    """Return by how many seconds other machines' clocks are ahead, and `HERE`: how far this one's jumped today."""
+    """Return the seconds by which other machines' clocks are ahead, and as `HERE` the last jump of this one's."""
     now, found = time.time(), _load(mailboxes)
     recent = {name: seconds for name, (seconds, at) in found.items() if abs(now - at) < _REMEMBERED_S}
     return {name: seconds for name, seconds in recent.items() if name == HERE or abs(seconds) > TOLERANCE_S}

@@ -1,15 +1,19 @@
-"""What the lines of a card say of its agent's home: asked of every agent, by commands with no time for YAML."""
+"""Reads from a card where its agent lives: asked of every agent, by commands that have no time for YAML."""
 
 from ai_bridge.machines import this_machine as home
 
 FIRST = 1
-# No agent moves that often.
+# The most digits of an epoch: no agent moves more often.
 _DIGITS = 18
 _BORDER = b"---"
 
 
 class Claim:
-    """Where an agent lives: a machine's ID and the epoch; `next`: where it is to move; `link`: what carries it."""
+    """Where an agent lives: the machine's ID `home` and the `epoch`, '' and 0 if nothing says so.
+
+    `next` is the machine to which it is to move, and `link` the link that carries its mail; each is '' if there is
+    none.
+    """
 
     __slots__ = ("epoch", "home", "link", "next")
 
@@ -21,10 +25,10 @@ class Claim:
 
 
 def parsed(card: bytes) -> Claim:
-    """Return what a card says: `home`, `epoch`, `link` and `next` each stand on a line of their own, as written here.
+    """Return the claim in a card: `home`, `epoch`, `link` and `next`, each on a line of its own.
 
-    The card is not parsed as YAML: this is asked of every agent, by commands that have no time for that. What a
-    person may write otherwise (blank lines before it, blanks around a name, quotes, a comment) is understood.
+    The card is not parsed as YAML: this is asked of every agent, by commands that have no time for that. Other forms
+    that a person may write (blank lines before it, blanks around a name, quotes, a comment) are understood.
     """
     lines = card.strip().split(b"\n")
     if not _is_border(lines[0]):
@@ -51,11 +55,11 @@ def _text(raw: bytes) -> str:
 
 
 def number(text: str) -> int:
-    """Return an epoch, the first one if the text is none."""
+    """Return the epoch in a text, the first epoch if the text holds none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else FIRST
 
 
 def fields(said: Claim) -> dict[str, str]:
-    """Return the fields of a card that say this; an empty one is none."""
+    """Return the fields of a card for this claim; '' stands for a field that is left out."""
     epoch = str(said.epoch) if said.epoch > FIRST else ""
     return {"home": said.home, "epoch": epoch, "next": said.next, "link": said.link}

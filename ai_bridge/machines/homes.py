@@ -1,8 +1,8 @@
-"""Which machine moves an agent's mail: the home its card names, by the highest epoch this machine has heard of.
+"""Decides which machine moves an agent's mail: its home, by its card or by the highest epoch this machine knows.
 
-One file, one mover: only the router of an agent's home claims, delivers and rejects what is for it, and only there
-its mail is read. No lock reaches another machine, so a home is given away by the machine that has it, or taken by a
-person's word where that machine is gone; each time the epoch grows by one, and of two the higher counts. A card of
+One file, one mover: only the router of an agent's home claims, delivers and rejects the agent's mail, and the mail is
+read only there. No lock reaches another machine, so the machine that has a home gives it away. If that machine is
+gone, a person takes the home with a command. Each time the epoch grows by one, and the higher epoch counts. A card of
 a lower epoch is an old one that a sync tool brought back.
 """
 
@@ -74,32 +74,32 @@ class NobodyHere(BridgeError):
 
 
 class Homes:
-    """Where each agent lives, as its card says; a card is read when it has changed."""
+    """Knows where each agent lives, by its card; a card is read again if it has changed."""
 
     __slots__ = ("_cards", "_mailboxes", "_shared", "stale")
 
     def __init__(self, mailboxes: Mailboxes, cards: CardFiles | None = None) -> None:
         self._mailboxes = mailboxes
-        # The agents whose card says less than this machine, which wrote it or is to write it, knows.
+        # The agents whose card has an older epoch than this machine knows, if this machine wrote it or must write it.
         self.stale: set[str] = set()
         self._cards = cards or CardFiles(mailboxes)
         self._shared: bool | None = None
 
     def look(self, agents: "Iterable[str]") -> list[str]:
-        """Look anew, and return those of the agents whose mail a router here moves."""
+        """Look again, and return those of the agents whose mail a router here moves."""
         self._shared = self._shared or None
         return [agent for agent in agents if self.is_routed_here(agent)]
 
     def of(self, agent: str) -> str:
-        """Return the machine the agent lives on, '' where nothing says so."""
+        """Return the ID of the machine on which the agent lives, '' if nothing names one; raises `DiskError`."""
         return self.claim(agent).home
 
     def is_here(self, agent: str) -> bool:
-        """Tell whether this machine moves what is for the agent; not if its card cannot be read just now.
+        """Tell whether this machine moves the agent's mail; False if its card cannot be read just now.
 
-        A damaged card says what its lines say: one without the line `home` names none.
+        A damaged card counts by its lines: without a line `home` it names no home.
 
-        An agent without a home is this machine's where no other has the mailboxes, and else nobody's.
+        If no other machine has the mailboxes, an agent without a home belongs to this machine, else to none.
         """
         try:
             found = self.claim(agent)
@@ -111,7 +111,7 @@ class Homes:
         return found.home == this_machine.here() if found.home else not self.are_shared()
 
     def is_routed_here(self, agent: str) -> bool:
-        """Tell whether a router here moves the agent's mail: not that of an agent a link carries."""
+        """Tell whether a router here moves the agent's mail; False if a link carries it."""
         try:
             found = self.claim(agent)
         except BridgeError:
@@ -119,18 +119,18 @@ class Homes:
         return self._is_mine(found) and not found.link
 
     def links(self, agents: "Iterable[str]") -> dict[str, str]:
-        """Return the link of each agent that one carries from here."""
+        """Return, by agent, the link of each agent whose mail a link on this machine carries; raises `DiskError`."""
         return {agent: link for agent in agents if (link := self.claim(agent).link) and self.is_here(agent)}
 
     def is_of_another_team(self, agent: str) -> bool:
-        """Tell whether a link carries the agent's mail; not if its card cannot be read just now."""
+        """Tell whether a link carries the agent's mail; False if its card cannot be read just now."""
         try:
             return "@" in agent and bool(self.claim(agent).link)
         except BridgeError:
             return False
 
     def check(self, agent: str) -> str:
-        """Return the agent if it lives here; raises `LivesElsewhere` or `LivesNowhere`."""
+        """Return the agent if it lives here; raises `LivesElsewhere` or `LivesNowhere` (or a subclass of these)."""
         if self.is_here(agent):
             return agent
         if not (other := self.of(agent)):
@@ -146,12 +146,15 @@ class Homes:
         return HomeLost(agent=agent, damage=damage) if damage else LivesNowhere(agent=agent)
 
     def is_elsewhere(self, agent: str) -> bool:
-        """Tell whether the agent is known to live on another machine."""
+        """Tell whether the agent is known to live on another machine; raises `DiskError`."""
         there = self.of(agent)
         return there != "" and there != this_machine.here()
 
     def claim(self, agent: str) -> Claim:
-        """Return what counts: the card, or what was heard before if that has a higher epoch; raises `DiskError`."""
+        """Return the claim that counts: the card's, or the remembered one if its epoch is higher; raises `DiskError`.
+
+        It remembers on the disk a higher epoch that the card has, and it changes `stale`.
+        """
         said, heard = self._card(agent), remembered(self._mailboxes, agent)
         if heard.epoch > said.epoch:
             if this_machine.here() in (said.home, heard.home):
@@ -163,7 +166,7 @@ class Homes:
         return said
 
     def keep_notices(self) -> bool:
-        """Tell whether this machine moves what lies in the postmaster's outbox for nobody: one of all does."""
+        """Tell whether this machine moves mail for nobody in the postmaster's outbox: exactly one machine does."""
         self.look([])
         if not self.are_shared():
             return True
@@ -179,7 +182,7 @@ class Homes:
         return self._shared
 
     def _may_be_elsewhere(self, agent: str) -> bool | None:
-        """Tell whether the agent lives elsewhere; None where its card cannot be read now."""
+        """Tell whether the agent lives elsewhere; None if its card cannot be read now."""
         try:
             return self.is_elsewhere(agent)
         except BridgeError:
@@ -202,9 +205,9 @@ def _claim(card: CardFile) -> Claim:
 
 
 def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
-    """Return the highest epoch heard of, and whose it is; nothing is kept of an agent that never moved.
+    """Return the claim with the highest epoch that this machine knows; an empty one for an agent that never moved.
 
-    Raises `DiskError`: without it an old card would be believed.
+    Raises `DiskError` if it cannot be read: otherwise an old card would be believed.
     """
     if not address.is_address(agent):
         return Claim()
@@ -220,7 +223,7 @@ def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
 
 
 def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
-    """Note an epoch; raises `DiskError`."""
+    """Write the epoch and the home of a claim to the state directory, durably; raises `DiskError`."""
     path = mailboxes.state_file(FOLDER, agent)
     try:
         state_files.remember(path, f"{said.epoch} {said.home}\n".encode())
@@ -229,7 +232,7 @@ def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
 
 
 def wanted(mailboxes: Mailboxes) -> list[str]:
-    """Return the agents this machine asks for, and forget those it has got."""
+    """Return the agents this machine asks for, and forget (on the disk) those that it has got; raises `DiskError`."""
     known, found = Homes(mailboxes), []
     for agent in sorted(filter(address.is_address, untrusted.listed(mailboxes.state_file(WANTED)))):
         if known.of(agent) == this_machine.here():

@@ -1,6 +1,6 @@
-"""The other machines, as each tells of itself on a page that it alone writes: `presence/<home>.md`.
+"""The other machines: each describes itself on a page that it alone writes, `presence/<home>.md`.
 
-Whether a page is fresh is judged by the changes seen here, never by comparing two machines' clocks.
+A page counts as fresh by the changes seen here; two machines' clocks are never compared.
 """
 
 import os
@@ -16,15 +16,15 @@ FOLDER = "presence"
 HEARTBEAT_S = 25.0
 OFFLINE_S = 60.0
 _ENDING = ".md"
-# Some ten thousand sessions.
+# Enough for some ten thousand sessions.
 _PAGE_BYTES = 1_048_576
 
-# What each page said last: reading it costs nothing, but parsing it at every sweep would.
+# The last content of each page. Reading a page costs little, but parsing it at every sweep would cost much.
 _parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
 
 
 def fresh(mailboxes: Mailboxes) -> set[str]:
-    """Return the other machines whose page changed a short while ago, as seen here."""
+    """Return the other machines whose page changed less than `OFFLINE_S` seconds ago, as seen here."""
     found = set()
     for name in pages(mailboxes):
         raw, said = read_page(mailboxes, name)
@@ -43,9 +43,9 @@ def stated(mailboxes: Mailboxes) -> dict[str, tuple[str, float]]:
 
 
 def asked(mailboxes: Mailboxes) -> dict[str, str]:
-    """Return the agents that other machines ask for, and who asks: of several the first by its ID.
+    """Return the agents for which other machines ask, and the machine that asks: of several, the first by its ID.
 
-    Who has fallen silent since is not given anything: its mail would lie there.
+    A machine that has gone silent is given no agents: their mail would wait there unread.
     """
     found: dict[str, str] = {}
     for name in pages(mailboxes):
@@ -63,14 +63,14 @@ def _asked_by(said: dict[str, object]) -> list[str]:
 
 
 def pages(mailboxes: Mailboxes) -> list[str]:
-    """Return the homes of the other machines that have a page."""
+    """Return the IDs of the other machines that have a page, sorted."""
     names = untrusted.listed(os.path.join(mailboxes.path, FOLDER))
     homes = {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)} - {this_machine.here()}
     return sorted(filter(this_machine.is_home, homes))
 
 
 def read_page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]]:
-    """Return the bytes of a machine's page and what it says; nothing where it cannot be read."""
+    """Return the bytes of a machine's page and its fields; both are empty if it cannot be read."""
     path = page_path(mailboxes, name)
     try:
         raw = untrusted.read_file(path, _PAGE_BYTES)
@@ -90,14 +90,15 @@ def _said(raw: bytes) -> dict[str, object]:
 
 
 def page_path(mailboxes: Mailboxes, name: str) -> str:
+    """Return the path of a machine's page, which may not exist."""
     return os.path.join(mailboxes.path, FOLDER, name + _ENDING)
 
 
 def is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool:
     """Tell whether the page changed within the last `OFFLINE_S` seconds, as seen here.
 
-    When it changed is remembered in the state directory. A page seen for the first time is believed to be as old
-    as it says.
+    The time of its last change is remembered in the state directory, which this may write to. A page that is seen for
+    the first time counts as written at the time that it has `stated` (seconds since the epoch).
     """
     import hashlib
 
@@ -112,6 +113,7 @@ def is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool
 
 
 def modified(path: str) -> float:
+    """Return a file's time of writing in seconds since the epoch, 0.0 if it is gone."""
     try:
         return os.stat(path).st_mtime
     except OSError:

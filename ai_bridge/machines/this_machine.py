@@ -1,7 +1,8 @@
-"""Which machine this is: a random ID of its own, with a label for people, kept in the state directory.
+"""This machine's ID: random, with a label for people, kept in the state directory.
 
-A state directory that several machines see (a home directory on a share), or that was copied to another, holds an ID
-for each: which is whose tells the system's own machine ID, where there is one.
+Several machines may see one state directory (a home directory on a share), or it may be a copy from another machine.
+Then it holds an ID for each of them, and the system's own machine ID, if there is one, says which ID is this
+machine's.
 """
 
 import os
@@ -18,7 +19,7 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 Mark = state_files.Mark | None
 
-# By its file: what tells when that changes, and the ID. A process keeps its ID where the file is removed under it.
+# By file: a mark that changes with it, and the ID. A process keeps its ID even if the file is removed.
 _known: dict[str, tuple[Mark, str]] = {}
 
 
@@ -52,7 +53,7 @@ def _read_or_make(path: str, before: str) -> str:
 
 
 def _machine() -> str:
-    """Return what tells this machine from others, as a digest; '' where nothing does. Source: machine-id(5)."""
+    """Return a digest that tells this machine from others; '' if the system has no ID. Source: machine-id(5)."""
     import hashlib
 
     try:
@@ -69,19 +70,19 @@ def label() -> str:
 
 
 def is_home(text: str) -> bool:
-    """Tell whether `text` can be such an ID, and so the name of a file."""
+    """Tell whether `text` has the form of a machine's ID, and so can be the name of a file."""
     return 0 < len(text) <= 64 and text[0].isalnum() and set(text) <= {*_ALPHABET, "-", "_"}
 
 
 def _read(path: str) -> tuple[str, str]:
-    """Return the ID in the file, and the machine it was made for."""
+    """Return the ID in the file, and the digest of the machine for which it was made ('' if none)."""
     with open(path, encoding="ascii", errors="replace") as file:
         found, _, machine = file.read(256).strip().partition(" ")
     return (found, machine) if is_home(found) else (_make(path, "", damaged=True), "")
 
 
 def _make(path: str, before: str, damaged: bool = False) -> str:
-    """Write the ID there was `before`, or a new one; where another process was faster, its ID is this machine's."""
+    """Write the ID of `before`, or a new one; if another process was faster, its ID is this machine's."""
     made = before or f"{_label()}-{_random()}"
     line = f"{made} {_machine()}".strip() + "\n"
     durable.make_directory(os.path.dirname(path))

@@ -1,9 +1,9 @@
-"""Which mailboxes this user trusts: those they made or adopted, as `direnv allow` and git's `safe.directory` do it.
+"""The mailboxes that this user trusts: those they made or adopted, as with `direnv allow` and git's `safe.directory`.
 
-Mailboxes may come with a repository that somebody else wrote, and whoever obeys them moves files and shows mail to a
-model. Adoption leaves a file with a random name in the tree, `.adopted/<ID>`, and a line `<ID> <real path>` in the
-user's own `adopted` file. Both must be there: another tree at the same path is not adopted, nor is a copy elsewhere.
-Each adoption has a file of its own, so that no sync tool ever finds two versions of one.
+Mailboxes may come with a repository that somebody else wrote, and a program that obeys them moves files and shows
+mail to a model. Adoption leaves a file with a random name in the tree, `.adopted/<ID>`, and a line `<ID> <real path>`
+in the user's own `adopted` file. Both must be there: another tree at the same path is not adopted, nor is a copy
+elsewhere. Each adoption has a file of its own, so that no sync tool ever finds two versions of one.
 """
 
 import os
@@ -33,18 +33,18 @@ class LinkInside(BridgeError):
 
 
 def notes_file() -> str:
-    """Return the path of the user's list of adopted mailboxes: a line `<ID> <real path>` for each."""
+    """Return the path of the user's list of adopted mailboxes: one line `<ID> <real path>` per tree."""
     return os.path.join(config_base(), "adopted")
 
 
 def is_adopted(path: str) -> bool:
-    """Tell whether this user adopted the mailboxes at `path`: their list names the path and an ID that lies there."""
+    """Tell whether this user adopted the mailboxes at `path`: their list names the path and an ID in the tree."""
     real = os.path.realpath(path)
     return any(os.path.lexists(os.path.join(real, FOLDER, id_)) for id_ in _ids(_written(real)))
 
 
 def adopt(path: str) -> bool:
-    """Adopt the mailboxes at `path`, durably; False where they were adopted before.
+    """Adopt the mailboxes at `path`, durably; False if they were adopted before.
 
     Raises `LinkInside` or OSError.
     """
@@ -55,14 +55,14 @@ def adopt(path: str) -> bool:
     if os.path.islink(folder):
         raise LinkInside(path=folder)
     _note(id_.encode() + b" " + _written(real) + b"\n")
-    durable.make_directory(folder, os.stat(real).st_mode & 0o777)  # others who share the tree adopt it, too
+    durable.make_directory(folder, os.stat(real).st_mode & 0o777)  # others who share the tree may adopt it, too
     durable.write_new(os.path.join(folder, id_), b"")
     durable.flush_directory(folder)
     return True
 
 
 def _note(line: bytes) -> None:
-    """Add a line to the list, durably; a line that a power cut tore off before is ended first."""
+    """Add a line to the list, durably; a line that a power cut left incomplete is ended first."""
     path, known = notes_file(), _notes()
     durable.make_directory(os.path.dirname(path))
     durable.append(path, line if known.endswith(b"\n") or not known else b"\n" + line)
@@ -79,9 +79,9 @@ def _notes() -> bytes:
 
 
 def is_in_project(path: str) -> bool:
-    """Tell whether `path` lies in a git repository, in the folder that the client calls its project, or below here.
+    """Tell whether `path` is in a git repository, in the client's project folder, or below the working directory.
 
-    A home directory, and what is above it, is no project.
+    A home directory, or a folder above it, is no project.
     """
     real, spelled = os.path.realpath(path), os.path.abspath(path)
     above = [folder for place in (real, spelled) for folder in upwards(place)]
@@ -103,7 +103,7 @@ def _worked_in() -> list[str]:
 
 
 def _written(real: str) -> bytes:
-    """Return a path as it stands in the list: a line holds any path."""
+    """Return a path as the list holds it, escaped so that any path fits on one line."""
     return os.fsencode(real).replace(b"%", b"%25").replace(b"\n", b"%0A")
 
 

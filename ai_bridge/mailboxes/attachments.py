@@ -1,4 +1,4 @@
-"""Attachments: files in a sender's outbox, each named after its content, which is what a fetch gives or refuses.
+"""Attachments: files in a sender's outbox, each named after its content, which is checked when one is fetched.
 
 They are complete under their final name, or absent, and are never replaced; equal contents are one file.
 """
@@ -48,8 +48,8 @@ def with_context(
 ) -> tuple[str, str]:
     """Return the body with an excerpt for each of `references`, and the value of the header `Context`.
 
-    What does not fit is attached, durably. `folder` is the project folder, if not that of the working directory.
-    It changes the disk. Raises what `context.prepare` and `store` do.
+    An excerpt that does not fit is attached, durably: this changes the disk. `folder` is the project folder; None
+    stands for that of the working directory. Raises what `context.prepare` and `store` raise.
     """
     prepared = context.prepare(body, references, settings, folder, by_model)
     store(outbox, prepared.attached)
@@ -65,14 +65,14 @@ def paths_of(outbox: Outbox, message: Message) -> list[str]:
 
 
 def store(outbox: Outbox, contents: "Mapping[str, bytes]") -> None:
-    """Put contents, by their file names, into an outbox, durably; what is there already is left as it is.
+    """Write contents, by their file names, into an outbox, durably; a file that is there already stays as it is.
 
-    Raises `AlteredAttachment` where one of the names holds something else, or `DiskError`.
+    Raises `AlteredAttachment` if a file of one of the names holds something else, or `DiskError`.
     """
     if not contents:
         return
     try:
-        if not outbox.is_there():  # never make an agent by the way
+        if not outbox.is_there():  # storing never creates an agent
             raise FileNotFoundError(2, os.strerror(2), outbox.path)
         outbox.complete()
         untrusted.real_directory(outbox.temporary)
@@ -102,10 +102,10 @@ def _put(outbox: Outbox, name: str, raw: bytes) -> None:
 def find(mailboxes: Mailboxes, text: str) -> str:
     """Return the path of the attachment with that hash, or the only one whose hash begins so; its content is checked.
 
-    Raises `NoSuchAttachment`, `AmbiguousHash`, `AlteredAttachment`, or `DiskError` where it cannot be read.
+    Raises `NoSuchAttachment`, `AmbiguousHash`, `AlteredAttachment`, or `DiskError` if it cannot be read.
     """
     found = _named(mailboxes, text)
-    if len(found) > 1:  # of names that begin so, those that are what they say
+    if len(found) > 1:  # keep those whose content has the hash in their name
         found = {hash_: kept for hash_, paths in found.items() if (kept := [p for p in paths if _is_held(p, hash_)])}
     if not found:
         raise NoSuchAttachment(text=text, path=mailboxes.path)
@@ -141,7 +141,7 @@ def _is_held(path: str, hash_: str) -> bool:
 
 
 def _holds(path: str, hash_: str) -> bool:
-    """Tell whether the file at `path` has the content of that hash; raises OSError where it cannot be read."""
+    """Tell whether the file at `path` has the content of that hash; raises OSError if it cannot be read."""
     try:
         fd, found = untrusted.open_regular(path)
     except (FileNotFoundError, NotAFile):

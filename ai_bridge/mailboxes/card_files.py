@@ -1,7 +1,7 @@
-"""The cards as files, `agents/<address>.md`: the one reader of them, with the one cache.
+"""The cards as files, `agents/<address>.md`: this module alone reads them, and it has the only cache.
 
-Other modules say what a card means: `machines/home_lines` where its agent lives, `agents/policy` whose mail it takes,
-`agents/cards` all of it.
+Other modules interpret a card: `machines/home_lines` where its agent lives, `agents/policy` whose mail it accepts,
+and `agents/cards` all of it.
 """
 
 import os
@@ -24,7 +24,7 @@ _BORDER = "---"
 
 
 class CardFile:
-    """What was read of one card: its bytes `raw`, at most `CARD_BYTES`, and why it is no card (`wrong`), or ''."""
+    """A card as it was read: its bytes `raw`, at most `CARD_BYTES`, and why it is no card (`wrong`), or ''."""
 
     __slots__ = ("_meanings", "raw", "wrong")
 
@@ -34,13 +34,13 @@ class CardFile:
         self._meanings: dict[object, object] = {}
 
     def meaning(self, parse: "Callable[[CardFile], Meaning]") -> "Meaning":
-        """Return what `parse` makes of this card, which is asked once."""
+        """Return `parse(self)`, which is called once for each `parse`."""
         if parse not in self._meanings:
             self._meanings[parse] = parse(self)
         return self._meanings[parse]  # type: ignore[return-value]
 
     def damage(self) -> str:
-        """Return why the card is damaged, '' if it is whole."""
+        """Return a sentence that says why the card is damaged, '' if it is whole."""
         if self.wrong or self.is_plain():
             return self.wrong
         try:
@@ -50,9 +50,9 @@ class CardFile:
         return ""
 
     def is_plain(self) -> bool:
-        """Tell, without a parser of YAML, that a card is whole: lines `name: value` between two lines `---`.
+        """Tell, without a parser of YAML, that the card is whole: lines `name: value` between two lines `---`.
 
-        Any other card is parsed. Source of the signs: YAML 1.2, 7.3.3, plain scalars.
+        Any other card must be parsed. Source of the allowed characters: YAML 1.2, 7.3.3, plain scalars.
         """
         try:
             lines = self.raw.decode("utf-8").split("\n")
@@ -71,7 +71,7 @@ def _is_plain_line(line: str) -> bool:
 
 
 class CardFiles:
-    """The cards of some mailboxes; each is read again only once its file has changed."""
+    """The cards of some mailboxes; each is read again only if its file has changed."""
 
     __slots__ = ("_kept", "_mailboxes")
 
@@ -90,12 +90,15 @@ class CardFiles:
 
 
 def path_of(mailboxes: Mailboxes, agent: str) -> str:
-    """Return the path of an agent's card, which may not be there."""
+    """Return the path of an agent's card, which may not exist."""
     return os.path.join(mailboxes.path, AGENTS, agent + ENDING)
 
 
 def read(path: str) -> CardFile:
-    """Return the card at `path`, as far as it may be read; raises OSError."""
+    """Return the card at `path`; raises OSError.
+
+    Of a card that is too large only the beginning is read, and nothing of one that is no regular file.
+    """
     try:
         return CardFile(untrusted.read_file(path, CARD_BYTES))
     except TooLarge as refusal:

@@ -1,6 +1,6 @@
-"""Which files of the mailboxes came or went just now, for whoever passes that on to other machines.
+"""Reports which files of the mailboxes came or went just now, to listeners that pass it on to other machines.
 
-The tree reports each drop and each move with `report`. An entry point decides who hears of it, with `listen`. Nothing
+The tree reports each drop and each move with `report`. An entry point adds the listeners, with `listen`. Nothing
 depends on a listener: if there is none, other machines learn of the change a little later.
 """
 

@@ -16,9 +16,10 @@ class BadSubject(BridgeError):
 
 
 class Draft:
-    """What a sender wants said: everything of a message but its ID and date; `extra` are further headers.
+    """A message before it has an ID and a date; `extra` are further headers.
 
-    `hops` tells how many answers deep it is since a person's word, which is 0; None where it answers nothing.
+    `hops` is how many answers deep it is since a person last wrote or approved: 0 for a person's own message, None if
+    it answers nothing.
     """
 
     __slots__ = ("allow_empty", "body", "extra", "hops", "in_reply_to", "recipients", "subject", "thread")
@@ -45,7 +46,7 @@ class Draft:
 
 
 class Sent:
-    """What was accepted: the `id`, its `recipients` and the `paths` of the dropped files, in the same order."""
+    """An accepted message: its `id`, its `recipients` and the `paths` of the dropped files, in the same order."""
 
     __slots__ = ("id", "paths", "recipients")
 
@@ -56,10 +57,11 @@ class Sent:
 
 
 def compose_and_drop(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
-    """Send drafts whose recipients are known addresses, with one flush, in the name of anyone who has an outbox.
+    """Compose the drafts and drop them durably, with one flush, in the name of any `sender` that has an outbox.
 
-    `limit` is the largest file in bytes. They go in their order, and none of them if one is refused. Raises a
-    `BridgeError`: nothing was sent then (`PartlySent` says what was, if the disk failed midway).
+    Recipients must be known addresses; `limit` is the largest file in bytes. The drafts go in their order, and none
+    of them goes if one is refused. Raises a `BridgeError`: nothing was sent then, except that `PartlySent` names what
+    was sent before the disk failed.
     """
     outbox = mailboxes.outbox(sender)
     issue = ids.Issue(mailboxes.path, sender)

@@ -1,6 +1,6 @@
-"""Conflict copies: what a sync tool makes of a file that two machines changed, recognised by its name.
+"""Conflict copies: the files that a sync tool makes if two machines changed one file, recognised by their names.
 
-A copy is no message: it is set aside, and never delivered. Sources: the names each tool's documentation gives.
+A copy is no message: it is set aside, and never delivered. Sources: the names in each tool's documentation.
 """
 
 import re
@@ -17,13 +17,13 @@ _WORDS = re.compile(
     r"| \((copy: )?conflict( #\d+)? on [^()]*\)",  # Unison
     re.IGNORECASE,
 )
-# Google Drive and others only number a copy, OneDrive adds the machine's name, Resilio Sync a word: told from a
-# person's own file by our name before it.
+# Google Drive and others only number a copy, OneDrive adds the machine's name, Resilio Sync a word. A name of ours
+# before that tells such a copy from a person's own file.
 _ADDED = re.compile(r" ?\(\d+\)$| \d+$|-[A-Z][A-Za-z0-9-]*$|\.conflict\d*$", re.IGNORECASE)
 
 
 def original(name: str) -> str:
-    """Return the name of the file that the conflict copy `name` was made of; '' where it is none."""
+    """Return the name of the file of which the conflict copy `name` was made; '' if it is no copy."""
     if (found := _WORDS.search(name)) is not None:
         return name[: found.start()] + name[found.end() :]
     if _is_plain(name):
@@ -37,11 +37,11 @@ def original(name: str) -> str:
 
 
 def label(name: str) -> tuple[str, str]:
-    """Return the ID and the recipient a file's name tells, of a conflict copy those of its original."""
+    """Return the ID and the recipient in a file's name; for a conflict copy, those of its original."""
     return outbox.label(original(name) or name)
 
 
 def _is_plain(name: str) -> bool:
-    """Tell whether the name is just one under which this program drops and delivers."""
+    """Tell whether the name is exactly of the form under which this program drops and delivers."""
     id_, recipient = outbox.label(name)
     return name.endswith(".txt") and message.is_own_id(id_) and is_address(recipient)

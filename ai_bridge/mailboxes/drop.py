@@ -15,7 +15,7 @@ class PartlySent(BridgeError):
 
 
 def drop(outbox: Outbox, name: str, raw: bytes, written_ns: int | None = None) -> None:
-    """Put one complete file into the outbox, durably; said to be written at that time, if one is given.
+    """Put one complete file into the outbox, durably; `written_ns`, if given, becomes its time of writing.
 
     Raises FileExistsError or another OSError.
     """
@@ -30,9 +30,9 @@ def drop_all(outbox: Outbox, files: list[tuple[str, bytes]]) -> None:
 def _drop(
     outbox: Outbox, files: list[tuple[str, str, bytes]], published: list[str], written_ns: int | None = None
 ) -> None:
-    """Write all, flush, publish all, flush the directory; on failure take back what can be taken back.
+    """Write all, flush, publish all, flush the directory; on failure take back all that can be taken back.
 
-    `published` is left holding the names that were published and not taken back.
+    Afterwards `published` holds the names that were published and not taken back.
     """
     folder = untrusted.real_directory(outbox.temporary)
     temporary = [os.path.join(folder, f"{os.getpid()}.{name}") for _, name, _ in files]
@@ -51,9 +51,9 @@ def _drop(
 
 
 def _publish(outbox: Outbox, source: str, name: str) -> None:
-    """Give a written file its name; done as well where a router elsewhere has taken it before the answer came.
+    """Give a written file its name; also done if a router elsewhere took the file before the answer came.
 
-    A network file system may look at the new name once it has made it, and say that there is no such file.
+    A network file system may check the new name after it made it, and report that there is no such file.
     """
     try:
         durable.publish(source, outbox.file(DROPPED, name))
@@ -64,7 +64,7 @@ def _publish(outbox: Outbox, source: str, name: str) -> None:
 
 
 def _is_somewhere(outbox: Outbox, name: str) -> bool:
-    """Look for a file whose name is one of a kind in every state; more than once, for it may be on its way."""
+    """Look for a file with a unique name in every state; several times, because it may be moving."""
     for _ in range(_LOOKS):
         outbox.freshen()
         if outbox.has(name) or os.path.lexists(outbox.file(MALFORMED, name)):
@@ -89,7 +89,7 @@ def _write(outbox: Outbox, path: str, raw: bytes, flush: bool) -> None:
 
 
 def _take_back(outbox: Outbox, temporary: list[str], published: list[str]) -> None:
-    """Remove every trace that is still ours; `published` keeps the names that a router was faster to take."""
+    """Remove the files that are still ours; `published` keeps the names that a router took first."""
     for path in temporary:
         _try_remove(path)
     published[:] = [name for name in published if not _try_remove(outbox.file(DROPPED, name))]
@@ -105,7 +105,7 @@ def _try_remove(path: str) -> bool:
 def drop_messages(outbox: Outbox, files: list[tuple[str, str, bytes]]) -> None:
     """Drop composed files, each (recipient, name, content), with one flush.
 
-    Raises `DiskError` if the disk refuses, or `PartlySent` if a router has taken some of them all the same.
+    Raises `DiskError` if the disk refuses, or `PartlySent` if a router has already taken some of them.
     """
     published: list[str] = []
     try:

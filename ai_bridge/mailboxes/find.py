@@ -21,16 +21,16 @@ class NoMailboxes(BridgeError):
 
 
 def user_wide() -> str:
-    """Return the path of the user's own mailboxes, used where no project has any."""
+    """Return the path of the user's own mailboxes, used if no project has any."""
     return os.path.join(user_base("XDG_DATA_HOME", ".local", "share"), "ai-bridge", "mailboxes")
 
 
 def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Mailboxes:
-    """Return the mailboxes: as chosen, by `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
+    """Return the mailboxes: those `chosen`, else of `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
 
-    Those that are named are trusted by this process; those that are found must be adopted, unless the caller is
-    `only_to_look`. If a client started the process, a name may be the project's own word: then what lies in the
-    project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or `NotAdopted`.
+    This process trusts mailboxes that are named. Those that are found must be adopted, unless the caller wants
+    `only_to_look`. If a client started the process (`by_client`), the name may come from the project itself: then
+    mailboxes in the project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or `NotAdopted`.
     """
     if chosen == "":
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")
@@ -74,6 +74,6 @@ def _working_directory() -> str:
 
 
 def nearest(start: str) -> str | None:
-    """Return the path of the nearest mailboxes from a directory upwards; None where there are none."""
+    """Return the path of the nearest mailboxes from a directory upwards; None if there are none."""
     candidates = (os.path.join(directory, name) for directory in upwards(start) for name in _FOLDERS)
     return next(filter(is_mailboxes, candidates), None)

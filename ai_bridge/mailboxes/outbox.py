@@ -18,7 +18,7 @@ SUFFIX = "-outbox"
 TEMPORARY = ".tmp"
 ATTACHED = ".attached"
 REASON = ".reason"
-# Of the 255 bytes of a file's name, so that `~1`, `.txt`, `.reason` and a temporary ending fit as well.
+# The most bytes of a stem: `~1`, `.txt`, `.reason` and a temporary ending must fit into the 255 bytes of a name, too.
 _MAX_STEM = 210
 # The end of the year 9999.
 _LAST_NS = 253_402_300_799_999_999_999
@@ -50,9 +50,9 @@ MOVES = {
 
 
 class Outbox:
-    """All that one agent has sent; `owner` is its address.
+    """The directory of all that one agent has sent; `owner` is the agent's address.
 
-    A symbolic link is never an outbox, nor one of its directories: what is moved there would leave the mailboxes.
+    A symbolic link is never an outbox, nor one of its directories: a file moved there would leave the mailboxes.
     """
 
     __slots__ = ("owner", "path")
@@ -99,17 +99,17 @@ class Outbox:
         return os.path.lexists(path) and not untrusted.is_reservation(path)
 
     def flush(self, *states: str) -> None:
-        """Make durable what moves have made of the names in these states."""
+        """Make the moves into and out of these states durable."""
         for state in states:
             durable.flush_directory(self.directory(state))
 
     def freshen(self) -> None:
-        """Have a network file system look at every state anew, before names are looked for."""
+        """Make a network file system look at every state again, before names are looked for."""
         for state in STATES:
             untrusted.freshen(self.directory(state))
 
     def make(self) -> bool:
-        """Create the outbox and what is missing of it; True where it was new."""
+        """Create the outbox and its missing directories; True if it is new."""
         made = durable.make_directory(self.path)
         self.complete()
         return made
@@ -122,11 +122,11 @@ class Outbox:
         return any(made)
 
     def move(self, verb: str, name: str, new_name: str | None = None) -> bool:
-        """Make a move of the table; False where another was first.
+        """Make the move `verb` of the table, with `new_name` if given; False if another process was first.
 
-        Among delivered messages an empty file only reserves its name, and the message takes its place. Raises
-        FileExistsError if the target's name is taken, and another OSError if the disk refuses or the target's
-        directory is a link.
+        An empty file among delivered messages only reserves its name, and the message takes its place. Reports the
+        move to `changes`. Raises FileExistsError if the target's name is taken, and another OSError if the disk
+        refuses or the target's directory is a link.
         """
         states = MOVES[verb]
         untrusted.real_directory(self.directory(states[1]))
@@ -141,11 +141,11 @@ class Outbox:
         return moved
 
     def release(self, name: str) -> str:
-        """Put a claimed file back, under a free name where its own was taken meanwhile; returns that name."""
+        """Put a claimed file back, under a free name if its own was taken; returns it, '' if another was first."""
         return self.move_to_free("release", name)
 
     def move_to_free(self, verb: str, name: str) -> str:
-        """Make a move under the first free name of `name`, `name~1` …; returns it, or '' where another was first."""
+        """Make a move to the first free name of `name`, `name~1` …; returns it, '' if another process was first."""
         number = 0
         while True:
             free = variant(name, number)
@@ -155,19 +155,19 @@ class Outbox:
                 number += 1
 
     def visible(self, state: str, recipient: str = "") -> list[str]:
-        """Return `names`, or none where the directory cannot be listed: one outbox's trouble is not another's."""
+        """Return `names`, or [] if the directory cannot be listed: one bad outbox must not stop the others."""
         try:
             return self.names(state, recipient)
         except OSError:
             return []
 
     def names(self, state: str, recipient: str = "", wanted: "Callable[[str], bool] | None" = None) -> list[str]:
-        """Return the message files in `state` in the order they were sent, of one recipient if one is given.
+        """Return the message files in `state` in the order in which they were sent; only of `recipient`, if given.
 
-        `wanted`, if given, leaves names out that need not be put in order.
+        `wanted`, if given, is False for names that are to be left out. Raises OSError.
 
-        A listing is no snapshot: one that races with drops may show a later message and not an earlier one.
-        What a second listing adds before the last of the first closes that gap.
+        A listing is no snapshot: one that races with drops may show a later message and not an earlier one. A second
+        listing closes that gap: it adds the names that sort before the last of the first listing.
         """
         ending = f".{recipient}.txt" if recipient else ".txt"
         first = list(filter(wanted, self._listed(state, ending)))
@@ -188,7 +188,7 @@ class Outbox:
         return [name for name in names if name.endswith(ending) and not name.startswith(".")]
 
     def order(self, state: str, name: str) -> tuple[str, str]:
-        """Sort by the time in the ID, and a file with a name of its own by the time it was written."""
+        """Return the key to sort by: the time in the ID, else the time when the file was written; then the name."""
         return (message.stamp_of(label(name)[0]) or written(self.file(state, name)), name)
 
 
@@ -198,7 +198,7 @@ def variant(name: str, number: int) -> str:
 
 
 def shortened(name: str) -> str:
-    """Return a message file's name, of a very long one only the beginning."""
+    """Return a message file's name; of a very long one, only the beginning."""
     stem = os.fsencode(name.removesuffix(".txt"))
     return name if len(stem) <= _MAX_STEM else os.fsdecode(stem[:_MAX_STEM]) + ".txt"
 
@@ -209,7 +209,7 @@ def file_name(id_: str, recipient: str) -> str:
 
 
 def label(name: str) -> tuple[str, str]:
-    """Return the ID and the recipient a file's name tells, each '' where it tells none."""
+    """Return the ID and the recipient in a file's name, '' for each that it does not hold."""
     stem = name.removesuffix(".txt")
     id_, dot, recipient = stem.rpartition(".")
     if not dot:
@@ -218,10 +218,10 @@ def label(name: str) -> tuple[str, str]:
 
 
 def written(path: str) -> str:
-    """Return a file's time of writing in the form of `message.stamp_of`, '' where there is no file."""
+    """Return a file's time of writing in the form of `message.stamp_of`, '' if there is no file."""
     try:
         nanoseconds = os.lstat(path).st_mtime_ns
     except OSError:
         return ""
-    # Whoever writes a file may give it any time: those beyond our calendar count as its ends.
+    # A writer may give a file any time. A time outside our calendar counts as its first or last moment.
     return times.format_stamp(min(max(nanoseconds, 0), _LAST_NS))

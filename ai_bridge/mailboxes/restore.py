@@ -26,9 +26,10 @@ class NameTaken(BridgeError):
 
 
 def put_back(mailboxes: Mailboxes, id_: str, view: View | None = None) -> list[Place]:
-    """Put a read message back to unread, a malformed one back where it was dropped, durably; returns the places.
+    """Move a read message back to unread, a malformed one back to where it was dropped, durably; returns the places.
 
-    Raises what `find` does, or `CannotRestore`. A malformed file that has not been repaired is rejected again.
+    Raises what `find` raises, `CannotRestore`, `NameTaken` or OSError. A malformed file that has not been repaired is
+    rejected again.
     """
     places = find(mailboxes, id_, view)
     restorable = [place for place in places if place.state in (READ, MALFORMED)]
@@ -49,7 +50,10 @@ def _put_one_back(place: Place) -> None:
 
 
 def without_reason(place: Place, move: "Callable[[], Moved]") -> "Moved":
-    """Make a move; a reason goes first, for a router may write a new one as soon as the file is back."""
+    """Remove the reason of a file, then make the move; if that fails, write the reason again.
+
+    The reason goes first, because a router may write a new one as soon as the file is back.
+    """
     reason = place.reason
     if reason is not None:
         durable.remove(place.path + REASON)

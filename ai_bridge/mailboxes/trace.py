@@ -1,4 +1,4 @@
-"""Where a message is: found by its ID, or as SENDER/ID, in every state, with the reason if it was set aside."""
+"""Finds the places of a message: by its ID, or as SENDER/ID, in every state, with the reason if it was set aside."""
 
 import os
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Moved = TypeVar("Moved")
 
-# Recipients.
+# So many recipients are many.
 _MANY = 50
 
 
@@ -46,11 +46,12 @@ class Place:
 
     @property
     def path(self) -> str:
+        """The path of the file, in the state where it was last found."""
         return self.outbox.file(self.state, self.name)
 
     @property
     def at(self) -> str:
-        """When it came there (RFC 3339, UTC): a rename changes a file's ctime."""
+        """When the file came to its state (RFC 3339, UTC), by its ctime, which a rename sets; '' if it is gone."""
         try:
             changed = os.lstat(self.path).st_ctime
         except OSError:
@@ -59,7 +60,7 @@ class Place:
 
     @property
     def reason(self) -> str | None:
-        """Why it was rejected or is held, if it is."""
+        """Why it was rejected or is held; None if it is neither, or no reason can be read."""
         if self.state not in (HELD, MALFORMED):
             return None
         try:
@@ -68,7 +69,10 @@ class Place:
             return None
 
     def raw(self) -> bytes:
-        """Return the file's bytes, followed to where a move brought it meanwhile; raises `Malformed` or OSError."""
+        """Return the file's bytes; if the file was moved meanwhile, it is followed, which changes `state`.
+
+        Raises `Malformed` or OSError.
+        """
         for _ in STATES:
             try:
                 return untrusted.read_delivered(self.path)
@@ -77,9 +81,9 @@ class Place:
         return untrusted.read_delivered(self.path)
 
     def follow(self) -> bool:
-        """Look for the file where it may have been moved to, in the order of the states; False where it is nowhere.
+        """Look for the file in all states, in their order, and set `state`; False if it is in none.
 
-        Only a name that holds an ID and a recipient stays its own while it is moved.
+        A file without an ID and a recipient in its name is not looked for, because a move may change such a name.
         """
         states = STATES if label(self.name)[1] else ()
         for state in states:
@@ -94,7 +98,7 @@ class Place:
 
 
 def by_message(places: list[Place]) -> list[list[Place]]:
-    """Return the places of each message together: those of one ID in one outbox, a place for each recipient."""
+    """Return the places grouped by message: those of one ID in one outbox, one place per recipient."""
     grouped: dict[tuple[str, str], list[Place]] = {}
     for place in places:
         grouped.setdefault((place.outbox.owner, place.id), []).append(place)
@@ -104,8 +108,8 @@ def by_message(places: list[Place]) -> list[list[Place]]:
 def find(mailboxes: Mailboxes, text: str, view: View | None = None) -> list[Place]:
     """Return every place of one message, by its ID, by `SENDER/ID` or by its file's name.
 
-    Raises `NoSuchMessage`, or `SeveralMessages` where it is the ID of several and the caller's view does not tell
-    which is meant.
+    Raises `NoSuchMessage`, or `SeveralMessages` if several have the ID and the caller's `view` does not decide which
+    is meant.
     """
     view = view or View()
     sender, id_ = view.split(text)
@@ -122,9 +126,9 @@ def find(mailboxes: Mailboxes, text: str, view: View | None = None) -> list[Plac
 
 
 def _with_callers(outboxes: list[Outbox], id_: str, agent: str) -> list[Outbox]:
-    """Return the outbox that has the message, by its name, for or from the agent, if there is one.
+    """Return, in a list, the outbox that has the message (by its name) for or from the agent; [] if none has.
 
-    In a large tree this is less work than to list all. Raises `SeveralMessages`.
+    In a large tree this is less work than listing all outboxes. Raises `SeveralMessages`.
     """
     if not (agent and message.is_id(id_)):
         return []
@@ -145,7 +149,7 @@ def _callers(by_sender: dict[str, list[Place]], agent: str) -> list[str]:
 
 
 def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
-    """Look where the name tells; `.read`, which may be huge, is asked for names instead of being listed."""
+    """Look for files with the message's name; `.read` may be huge, so it is asked for names and not listed."""
     untrusted.freshen(outbox.directory(READ))
     places = [
         Place(outbox, state, name, label(name)[1])
@@ -161,10 +165,10 @@ def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
 
 
 def _names_in_read(outbox: Outbox, id_: str, recipients: list[str]) -> list[str]:
-    """Return the names under which the message may lie in `.read`.
+    """Return the names under which the message may be in `.read`.
 
-    They are made from the recipients; only in an outbox the ID does not begin with, and of many recipients, is to
-    list what is there less work.
+    They are made from the recipients. If there are many, and the ID does not begin with the outbox's owner, listing
+    the directory is less work.
     """
     own_name = [id_] if id_.endswith(".txt") and "/" not in id_ else []
     if not message.is_id(id_):

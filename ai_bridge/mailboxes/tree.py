@@ -1,4 +1,4 @@
-"""The shared tree: where it is, whose outboxes are in it, and where its machine keeps what is local."""
+"""The shared tree: its path, the outboxes in it, and the directory for what stays on this machine."""
 
 import os
 
@@ -11,7 +11,7 @@ from ai_bridge.system.directories import memory_of, state_base
 from ai_bridge.text import hint
 
 README = "README.md"
-# What a tree holds that nothing in it obeys: a project may commit these.
+# Files of a tree that no program obeys: a project may commit these.
 HARMLESS = (README, ".gitignore")
 AGENTS = "agents"
 # Directories of the tree that are written to, besides the outboxes: a link there would lead the writing elsewhere.
@@ -38,7 +38,7 @@ class NoAgents(BridgeError):
 
 class UnknownAgent(BridgeError):
     sentence = "there is no agent {address}{hint}; known: {known} (add one with `ai-bridge init {address}`)"
-    for_model = "there is no agent {address}{hint}; known: {known} (peer_list() tells more of them)"
+    for_model = "there is no agent {address}{hint}; known: {known} (peer_list() describes them)"
 
 
 class ReservedAddress(BridgeError):
@@ -59,9 +59,9 @@ class Mailboxes:
     def check(self) -> "Mailboxes":
         """Return self if this is a mailboxes tree; raises `NotMailboxes`.
 
-        An unmounted share looks like an empty directory, or like what lay there before it was first mounted: an
-        empty one is never believed, and what lay on a share once is believed only there. Raises `ShareIsGone`, too,
-        and `LinkInside` if a directory of the tree is a symbolic link.
+        An unmounted share looks like an empty directory, or shows what was there before the share was first mounted.
+        So an empty directory is never believed, and mailboxes that were once on a share are believed only there. Also
+        raises `ShareIsGone`, `DiskError`, and `LinkInside` if a directory of the tree is a symbolic link.
         """
         filesystems.check_mounted(self.path, self._share)
         if not is_mailboxes(self.path):
@@ -76,7 +76,7 @@ class Mailboxes:
                 raise adoption.LinkInside(path=path)
 
     def _refuse(self) -> None:
-        """Say why these are no mailboxes: they cannot be listed (a server that does not answer), or they are none."""
+        """Raise `DiskError` if the directory cannot be listed (a server does not answer), else `NotMailboxes`."""
         try:
             os.listdir(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -86,21 +86,24 @@ class Mailboxes:
         raise NotMailboxes(path=self.path)
 
     def settle(self) -> "Mailboxes":
-        """Check, and note what they lie on, for the next check; returns self."""
+        """Check the tree, and note on the disk which share holds it, for the next check; returns self."""
         self.check()
         try:
             filesystems.note_share(self.path, self._share)
-        except OSError:  # a disk that refuses this refuses what follows, and that is said
+        except OSError:  # such a disk also refuses the next steps, and they report it
             return self
         return self
 
     @property
     def _share(self) -> str:
-        """The file that says which share they lie on."""
+        """The path of the file that names the share that holds the tree."""
         return memory_of("shares", self.path)
 
     def make(self, addresses: "list[str]") -> list[str]:
-        """Create what is missing of the tree and of the agents' outboxes; returns the agents that are new."""
+        """Create what is missing of the tree and of the agents' outboxes, durably; returns the agents that are new.
+
+        Raises `BadAddress`, `ReservedAddress`, `LinkInside` or OSError.
+        """
         for name in addresses:
             if address.checked(name) == address.POSTMASTER:
                 raise ReservedAddress(address=name)
@@ -115,7 +118,7 @@ class Mailboxes:
         return [name for name in addresses if self.outbox(name).make()]
 
     def _keep_from_git(self) -> None:
-        """Keep the mail of a project out of its commits, and out of what clients list of its files."""
+        """Keep a project's mail out of its commits, and out of the lists of files that clients make."""
         path = os.path.join(self.path, ".gitignore")
         if not os.path.lexists(path):
             durable.write_new(path, b"*\n")
@@ -125,7 +128,7 @@ class Mailboxes:
         return Outbox(os.path.join(self.path, owner + SUFFIX), owner)
 
     def outboxes(self) -> list[Outbox]:
-        """Return every outbox there is, by its owner's address; raises `NotMailboxes` where the tree is gone."""
+        """Return every outbox, sorted by its owner's address; raises `NotMailboxes` if the tree is gone."""
         try:
             with os.scandir(self.path) as entries:
                 found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
@@ -138,7 +141,7 @@ class Mailboxes:
         return [self.outbox(owner) for owner in owners if address.is_address(owner)]
 
     def outboxes_of(self, directories: "frozenset[str] | None") -> "list[Outbox] | None":
-        """Return the outboxes these directories belong to; None, for all, where one belongs to none."""
+        """Return the outboxes to which these directories belong; None, for all, if one belongs to none."""
         if directories is None:
             return None
         inside = os.path.join(self.path, "")
@@ -165,7 +168,7 @@ class Mailboxes:
     def _refuse_unknown(self, name: str) -> None:
         self.check()
         agents = self.agents()
-        if name in agents:  # a share that was away for a moment
+        if name in agents:  # the share was away for a moment
             return
         if not agents:
             raise NoAgents(path=self.path)
@@ -174,7 +177,7 @@ class Mailboxes:
         raise UnknownAgent(address=name, hint=suggestion, known=", ".join(agents))
 
     def state_directory(self) -> str:
-        """Return the directory of what must not leave this machine, one of its own for each mailboxes."""
+        """Return the directory for what must not leave this machine; each mailboxes tree has its own."""
         return os.path.join(state_base(), _unique_name(os.path.realpath(self.path)))
 
     def state_file(self, *parts: str) -> str:
@@ -182,12 +185,12 @@ class Mailboxes:
         return os.path.join(self.state_directory(), *parts)
 
     def lock_file(self, role: str, agent: str) -> str:
-        """Return the path of the lock that keeps two of the same role (router, reader) for an agent apart."""
+        """Return the path of the lock that only one process per role (router, reader) and agent can hold."""
         return self.state_file("locks", f"{role}-{agent}.lock")
 
 
 def _unique_name(path: str) -> str:
-    """Return a name people recognise and two trees never share: folder, its parent, and a digest of the path."""
+    """Return a name that people recognise and two trees never share: the parent folder, and a digest of the path."""
     import hashlib
 
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""What awaits me, in every outbox: list, read, acknowledge. An inbox is this view, never a directory."""
+"""The unread mail of an agent, in every outbox: list, read, acknowledge. An inbox is this view, never a directory."""
 
 import os
 
@@ -27,7 +27,7 @@ class ReaderBusy(BridgeError):
 
 
 class Waiting:
-    """One unread message: its file, and what its name tells."""
+    """One unread message: its `outbox`, the `name` of its file, and the `id` in that name."""
 
     __slots__ = ("id", "name", "outbox")
 
@@ -38,27 +38,27 @@ class Waiting:
 
     @property
     def sender(self) -> str:
-        """Whose outbox it lies in; the router checked that `From` says the same."""
+        """The owner of its outbox; the router checked that `From` names the same agent."""
         return self.outbox.owner
 
     @property
     def path(self) -> str:
-        """The file, while the message is unread."""
+        """The path of the file while the message is unread."""
         return self.outbox.file(UNREAD, self.name)
 
     @property
     def read_path(self) -> str:
-        """The file, once the message is acknowledged."""
+        """The path of the file once the message is acknowledged."""
         return self.outbox.file(READ, self.name)
 
     def load(self) -> Message:
-        """Return the message; raises `Malformed` or OSError where somebody altered the file."""
+        """Return the message; raises `Malformed` or OSError if somebody altered the file."""
         return message.parse(untrusted.read_delivered(self.path))
 
     def acknowledge(self) -> bool:
-        """Move the message to `.read`; False where it is gone.
+        """Move the message to `.read`; False if it is gone.
 
-        Where a message of that name was read before, the same one again is removed, and another kept beside it.
+        If a message of that name was read before, the same one is removed now, and a different one is kept beside it.
         """
         try:
             return self.outbox.move("acknowledge", self.name)
@@ -68,7 +68,7 @@ class Waiting:
             return durable.remove(self.path)
 
     def drop_if_returned(self) -> bool:
-        """Remove a message that a sync tool brought back after it was read; True where it was one."""
+        """Remove the message if a sync tool brought it back after it was read; True if so."""
         try:
             returned = os.path.lexists(self.read_path) and self._was_read_before()
             return returned and durable.remove(self.path)
@@ -99,7 +99,7 @@ def unread(
 
 
 def inboxes(mailboxes: Mailboxes) -> dict[str, list[Waiting]]:
-    """Return what is unread by its recipient, every outbox having been listed once."""
+    """Return the unread messages by their recipient; each outbox is listed once."""
     found: dict[str, list[Waiting]] = {}
     for outbox in mailboxes.outboxes():
         for name in outbox.visible(UNREAD):
@@ -110,7 +110,10 @@ def inboxes(mailboxes: Mailboxes) -> dict[str, list[Waiting]]:
 
 
 def hold(mailboxes: Mailboxes, agent: str) -> Lock:
-    """Return the lock by which one session at a time reads an agent's mail, taken; raises `ReaderBusy`."""
+    """Take and return the lock with which one session at a time reads an agent's mail.
+
+    It waits up to `_PATIENCE_S` seconds; raises `ReaderBusy`. The caller must release the lock.
+    """
     lock = Lock(mailboxes.lock_file("reader", agent))
     if not lock.acquire("reader", agent, _PATIENCE_S):
         raise ReaderBusy(agent=agent, holder=str(holder(lock.path)))
@@ -118,9 +121,10 @@ def hold(mailboxes: Mailboxes, agent: str) -> Lock:
 
 
 def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str], view: View | None = None) -> list[str]:
-    """Acknowledge unread messages, each named by its ID or as `SENDER/ID`, all or none of them; returns these words.
+    """Acknowledge unread messages, each named by its ID or as `SENDER/ID`, all or none of them.
 
-    Raises `NotUnread`, `SeveralMessages` or `ReaderBusy`.
+    Returns the names of those that were still there, as given in `ids`. Holds the reader's lock meanwhile. Raises
+    `NotUnread`, `SeveralMessages` or `ReaderBusy`.
     """
     lock = hold(mailboxes, agent)
     try:
@@ -131,7 +135,7 @@ def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str], view: View | N
 
 
 def _senders(mailboxes: Mailboxes, agent: str, id_: str, there: "Iterable[str]") -> list[str]:
-    """Return who sent the agent a message of that ID: those whose is unread (`there`), and those whose was read."""
+    """Return who sent the agent a message of that ID: senders of unread ones (`there`), then of read ones."""
     name = file_name(id_, agent)
     read = [box.owner for box in mailboxes.outboxes() if os.path.lexists(box.file(READ, name))]
     return list(dict.fromkeys([*there, *read]))
@@ -140,7 +144,7 @@ def _senders(mailboxes: Mailboxes, agent: str, id_: str, there: "Iterable[str]")
 def _chosen(
     mailboxes: Mailboxes, waiting: list[Waiting], agent: str, ids: list[str], view: View
 ) -> list[tuple[str, Waiting]]:
-    """Return each word with the message it means, each message once."""
+    """Return each of `ids` with the message it means, each message once; raises `NotUnread`."""
     by_id: dict[str, dict[str, Waiting]] = {}
     for one in waiting:
         by_id.setdefault(one.id, {})[one.sender] = one

@@ -1,8 +1,8 @@
-"""Something may have changed: wakes a waiting thread when a file arrives in one of some directories.
+"""Wakes a waiting thread when a file arrives in one of some directories, because something may have changed.
 
-Events only wake, and hint at where to look first; the scan that follows decides. So events may be lost (the
-kernel's queue overflows, a directory is deleted and made again, a share sends none) and a hint may be wrong:
-whoever waits also sweeps over everything at an interval.
+Events only wake, and hint at the place to look first; the scan that follows decides. Events may be lost (the kernel's
+queue overflows, a directory is deleted and made again, a share sends none) and a hint may be wrong. So a waiting
+thread also scans everything at an interval.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,15 +15,15 @@ from ai_bridge.system.directory_events import make_watch
 from ai_bridge.system.filesystems import file_system
 from ai_bridge.system.signals import signals_blocked
 
-# Outboxes in a part of a scan: those of one take less than a millisecond.
+# Outboxes in one part of a scan, which takes less than a millisecond.
 _PART = 20
 
 
 class Wake:
-    """Waits for arrivals in the directories that `directories` names; make it before the first scan.
+    """Waits for arrivals in the directories that `directories` returns; make it before the first scan.
 
-    What arrives between the scan and the wait then ends the wait at once. `changed` holds the directories the last
-    wait's wake came from; it is None, which stands for everywhere, where that is not known and where none came.
+    Then a file that arrives between the scan and the wait ends the wait at once. `changed` holds the directories from
+    which the wakes of the last wait came. None stands for everywhere: no wake came, or the directory is not known.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Wake:
         return cls(directories, settings.poll, settings.poll_s, file_system(mailboxes.path).is_network)
 
     def set(self, directory: str | None = None) -> None:
-        """Wake the waiting thread, to look there or everywhere; any thread and any signal handler may call it."""
+        """Wake the waiting thread to look in `directory`, or everywhere; any thread or signal handler may call it."""
         self._tokens.put(directory)
 
     def wait(self, timeout_s: float, anew: bool = True) -> bool:
-        """Wait for a wake, at most `timeout_s` seconds; True where one came.
+        """Wait for a wake, at most `timeout_s` seconds; True if one came.
 
-        If `anew`, the directories to watch are named anew before: after each scan of everything, that is.
+        With `anew`, which is needed after each scan of everything, it first asks again for the directories to watch.
         """
         self.changed = None
         if anew and self._watch.refresh(self._directories()):
@@ -71,14 +71,14 @@ class Wake:
         return True
 
     def hints(self) -> frozenset[str] | None:
-        """Return, without waiting, where wakes came from since the last one, as `changed` would hold it."""
+        """Return, without waiting, the directories of the wakes since the last one, in the form of `changed`."""
         directories = []
         while not self._tokens.empty():
             directories.append(self._tokens.get())
         return None if None in directories else frozenset(filter(None, directories))
 
     def close(self) -> None:
-        """Stop watching and wake whoever still waits."""
+        """Stop watching, and wake a thread that still waits."""
         self._watch.close()
         self.set()
 
@@ -90,7 +90,7 @@ class Wake:
 
 
 def hinted(mailboxes: Mailboxes, wake: Wake) -> list[Outbox]:
-    """Return the outboxes at which wakes hinted meanwhile; one that is for everywhere is left to the next wait."""
+    """Return the outboxes at which wakes hinted meanwhile; a wake for everywhere is left to the next wait."""
     outboxes = mailboxes.outboxes_of(wake.hints())
     if outboxes is None:
         wake.set()
@@ -98,5 +98,5 @@ def hinted(mailboxes: Mailboxes, wake: Wake) -> list[Outbox]:
 
 
 def parts(outboxes: list[Outbox]) -> list[list[Outbox]]:
-    """Return the outboxes of a scan in parts, between which what a wake hints at can come first."""
+    """Return the outboxes of a scan in parts, between which an outbox with a hint can come first."""
     return [outboxes[start : start + _PART] for start in range(0, len(outboxes), _PART)]

@@ -1,4 +1,4 @@
-"""Addresses: `name` or `name@project`, and the two that are nobody's: the postmaster, and `*` for everyone."""
+"""Addresses: `name` or `name@project`, and two that belong to no agent: the postmaster, and `*` for everyone."""
 
 from ai_bridge.errors import BridgeError
 
@@ -7,7 +7,7 @@ EVERYONE = "*"
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz")
 _REST = _FIRST | frozenset("0123456789_-")
-# Characters of a name, and of a project.
+# The most characters of a name, and of a project.
 MAX_PART = 32
 
 
@@ -42,12 +42,12 @@ def split_list(text: str) -> list[str]:
 
 
 def tool_part(address: str) -> str:
-    """Return the address as it stands in a tool's name: `claude@web` becomes `claude_web`."""
+    """Return the address in the form for a tool's name: `claude@web` becomes `claude_web`."""
     return address.replace("@", "_")
 
 
 def name_from(text: str) -> str:
-    """Return the nearest legal name part to any text (a folder's name, a client's name), or an empty one."""
+    """Return the legal name nearest to any text (a folder's name, a client's name), '' if nothing of it is legal."""
     cleaned = "".join(ch if ch in _REST else "-" for ch in text.lower()).lstrip("-_0123456789").rstrip("-_")
     return cleaned[:MAX_PART]
 

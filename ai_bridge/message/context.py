@@ -1,7 +1,7 @@
 """Excerpts sent with a message: shown in its body within a budget, and named in its header `Context`.
 
-An excerpt that does not fit is for `mailboxes/attachments` to attach, under a name made of the hash of its content.
-The grammar of the header is in docs/format.md.
+`mailboxes/attachments` attaches an excerpt that does not fit, under a name made of the hash of its content. The
+grammar of the header is in docs/format.md.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HEADER = "Context"
 MAX_REFERENCES = 20
-_TOLD_DIGITS = 16  # of a hash
+_TOLD_DIGITS = 16  # of a hash, in a body
 _KEPT = "\t" + OF_LANGUAGES
 _PREVIEW_LINES, _PREVIEW_WIDTH = 10, 200
 
@@ -39,9 +39,11 @@ class TooManyReferences(BridgeError):
 
 
 class Entry:
-    """What a message's header tells of one excerpt; what it does not tell is None.
+    """One excerpt, as a message's header describes it; a field that the header does not give is None.
 
-    `first` and `last` are given for lines, not for a whole file; `sha256` where it is attached.
+    `path` is the file's. `first` and `last` are its lines; they are None for a whole file. `commit` is that of the
+    file's repository, and `modified` says whether the file differed from it. `sha256` is given if the excerpt is
+    attached.
     """
 
     __slots__ = ("commit", "first", "last", "modified", "path", "sha256")
@@ -56,7 +58,7 @@ class Entry:
 
 
 class Prepared:
-    """A message's `body` with its excerpts, the value of its `header`, and what is to be attached, by file name."""
+    """A message's `body` with its excerpts, the value of its `header`, and the contents to attach, by file name."""
 
     __slots__ = ("attached", "body", "header")
 
@@ -69,11 +71,12 @@ class Prepared:
 def prepare(
     body: str, references: "Iterable[str]", settings: Settings, folder: str | None = None, by_model: bool = False
 ) -> Prepared:
-    """Read what is named and put it into words; changes nothing.
+    """Return `body` with an excerpt for each of `references`, and the header for them; changes nothing.
 
-    A model, as a person does not, may name files in the project and in the setting's `context_folders` only.
-    Raises `TooManyReferences`, `TooLarge` where the body is larger than a message may be, and what
-    `excerpt.parse_reference` and `excerpt.load` raise.
+    `folder` is the project folder; None stands for that of the working directory. A model (`by_model`) may name files
+    in the project and in the setting's `context_folders` only; a person may name any. Raises `TooManyReferences`,
+    `TooLarge` if the body is larger than a message may be, and what `excerpt.parse_reference` and `excerpt.load`
+    raise.
     """
     opened = settings.context_folders if by_model else None
     excerpts = _loaded(list(dict.fromkeys(references)), folder, settings.max_attachment_bytes, opened)
@@ -90,7 +93,7 @@ def prepare(
 
 
 def _loaded(references: list[str], folder: str | None, limit: int, opened: "Iterable[str] | None") -> list[Excerpt]:
-    """Return the excerpts, each once."""
+    """Return the excerpts that are named, each once."""
     if len(references) > MAX_REFERENCES:
         raise TooManyReferences(count=len(references), limit=MAX_REFERENCES)
     folder = os.path.realpath(folder) if folder else excerpt.project_folder()
@@ -102,9 +105,9 @@ def _loaded(references: list[str], folder: str | None, limit: int, opened: "Iter
 
 
 def _shared_out(excerpts: list[Excerpt], left: int) -> list[tuple[list[str], bool]]:
-    """Return of each excerpt the lines to show, all of them where it fits, and whether it does.
+    """Return the lines to show for each excerpt, and whether they are all of its lines.
 
-    What is left of the budget once each had its turn is for the beginnings of the others.
+    Excerpts that fit into `left` characters come first; the beginnings of the others get the rest.
     """
     shown = []
     for one in excerpts:
@@ -120,7 +123,7 @@ def _shared_out(excerpts: list[Excerpt], left: int) -> list[tuple[list[str], boo
 
 
 def _fitting(lines: "Iterable[str]", left: int) -> tuple[list[str], bool]:
-    """Return the first lines, as many as fit into `left` characters with their ends, and whether these are all."""
+    """Return the first lines that fit into `left` characters, line ends included, and whether these are all."""
     taken: list[str] = []
     for line in lines:
         left -= len(line) + 1
@@ -144,9 +147,9 @@ def _check_size(body: str, limit: int) -> None:
 
 
 def _numbered(one: Excerpt, most: int) -> "Iterator[str]":
-    """Give each line after its number, with an escape for whatever could pass for a line of another kind.
+    """Yield each line after its number, with escapes for characters that make it look like a line of another kind.
 
-    Of a line of more than `most` characters no more is looked at than tells that it is longer.
+    Of a long line it looks at `most` + 1 characters only: enough to see that the line does not fit.
     """
     width, end = len(str(one.last)), "\r" if _has_crlf(one) else ""
     for number, line in enumerate(one.lines(), one.first):
@@ -159,7 +162,7 @@ def _has_crlf(one: Excerpt) -> bool:
 
 
 def _block(one: Excerpt, lines: list[str], hash_: str | None) -> str:
-    """Return an excerpt as it stands in a body: every line but the heading, a note and the end has a number."""
+    """Return an excerpt in the form for a body: every line but the heading, a note and the end has a number."""
     path = printable(one.path)
     text = [f"--- context: {path} {_heading(one)}{', attached' if hash_ else ''} ---", *lines]
     if hash_:
@@ -169,7 +172,7 @@ def _block(one: Excerpt, lines: list[str], hash_: str | None) -> str:
 
 
 def _heading(one: Excerpt) -> str:
-    """Return `lines 42-58 of 310, commit 1a2b3c4d5e6f, modified, CR LF line ends`, of that what is so."""
+    """Return the facts that apply, as in `lines 42-58 of 310, commit 1a2b3c4d5e6f, modified, CR LF line ends`."""
     lines = f"lines {one.first}-{one.last}" if one.last > one.first else f"line {one.first}"
     facts = [f"{lines} of {one.total}" if one.total else "(empty)"]
     facts += [f"commit {one.commit}"] if one.commit else []
@@ -187,14 +190,14 @@ def _entry(one: Excerpt, hash_: str | None) -> str:
 
 
 def _quoted(path: str) -> str:
-    """Percent-encode what is no plain character of a name, and what the header's grammar needs."""
+    """Percent-encode characters that are not printable, and those that have a meaning in the header's grammar."""
     return "".join(
         ch if ch.isprintable() and ch not in " %:;" else quote_from_bytes(os.fsencode(ch), safe="") for ch in path
     )
 
 
 def entries(header: str) -> list[Entry]:
-    """Return what the value of a header `Context` tells; what is not understood is passed over."""
+    """Return the excerpts that a header `Context` of this value names; parts that are not understood are left out."""
     return [entry for part in header.split(";") if (entry := _parsed(part.split())) is not None]
 
 
@@ -230,11 +233,11 @@ def digest(raw: bytes) -> str:
 
 
 def file_name(hash_: str, path: str) -> str:
-    """Return the name of an attachment: the hash of its content, and the ending of its file where that is plain."""
+    """Return the name of an attachment: the hash of its content, and the ending of its file if that is plain."""
     ending = os.path.splitext(path)[1]
     return hash_ + (ending if _PLAIN_ENDING.fullmatch(ending) else "")
 
 
 def is_hash(text: str) -> bool:
-    """Tell whether `text` may be asked for: a whole hash, or at least the first eight digits of one."""
+    """Tell whether `text` can name an attachment: a whole hash, or at least the first eight digits of one."""
     return WANTED.fullmatch(text) is not None

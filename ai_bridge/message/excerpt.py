@@ -1,8 +1,8 @@
-"""Lines of a file as they are now, with where they come from: what a sender may quote to another agent.
+"""Excerpts: lines of a file as they are now, and their origin, for a sender to quote to another agent.
 
-Only what the sender plainly named is read. A relative path, or one written inside the project folder, never leads
-out of it, whatever symbolic links say; a file elsewhere must be named by its absolute path. A model may name one only
-in folders that its user opened to it, and no link leads out of these either.
+Only files that the sender plainly named are read. A relative path, or one written inside the project folder, never
+leads out of it, whatever symbolic links say. A file elsewhere must be named by its absolute path. A model may name
+one only in folders that its user opened to it, and no link leads out of these either.
 """
 
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Opened = Iterable[str] | None
 
-# More digits than any file has lines are no line number, but part of a file's name.
+# A number with more digits than any file has lines is part of a file's name.
 _LINES = re.compile(r"(.+):([0-9]{1,12})(?:(-)([0-9]{0,12}))?", re.DOTALL)
 
 
@@ -68,9 +68,9 @@ class FileTooLarge(BridgeError):
 
 
 class Reference:
-    """What a sender named: the `path` as written, and the lines `first` to `last`, counted from 1.
+    """The file and lines that a sender named: the `path` as written, and the lines `first` to `last`, counted from 1.
 
-    Without a `first` it is the whole file, without a `last` the lines up to the end.
+    If `first` is None, it is the whole file; if only `last` is None, the lines go up to the end.
     """
 
     __slots__ = ("first", "last", "path")
@@ -82,11 +82,11 @@ class Reference:
 
 
 class Excerpt:
-    """Lines of a file: `raw`, exactly, the numbers of the `first` and the `last` of them, and the file's `total`.
+    """Lines of a file: their exact bytes `raw`, the numbers of the `first` and the `last`, and the file's `total`.
 
-    `path` is relative to the project folder, with forward slashes, where the file lies in it, else absolute.
-    `commit` is that of the file's git repository, if it has one, and `modified` tells whether the file differs
-    from it. An empty file has the lines 1 to 0.
+    `path` is relative to the project folder, with forward slashes, if the file is in it, else absolute. `commit` is
+    that of the file's git repository, None if it has none; `modified` says whether the file differs from that commit.
+    `whole` says that the sender named no lines. An empty file has the lines 1 to 0.
     """
 
     __slots__ = ("commit", "first", "last", "modified", "path", "raw", "total", "whole")
@@ -110,9 +110,9 @@ class Excerpt:
 
 
 def parse_reference(text: str) -> Reference:
-    """Return what `PATH`, `PATH:N`, `PATH:A-B` or `PATH:A-` names; a file whose very name ends like that wins.
+    """Return the file and lines that `PATH`, `PATH:N`, `PATH:A-B` or `PATH:A-` names.
 
-    Raises `NoReference` or `ReversedLines`.
+    If a file has the whole text as its name, that file is meant. Raises `NoReference` or `ReversedLines`.
     """
     if not _is_name(text):
         raise NoReference(text=text)
@@ -136,7 +136,7 @@ def _is_name(text: str) -> bool:
 def project_folder() -> str:
     """Return the real path of the project, if no client names it: the git working tree here, or this directory.
 
-    Raises `DiskError` where the working directory is gone.
+    Raises `DiskError` if the working directory is gone.
     """
     here = _working_directory()
     return os.path.realpath(git.working_tree(here) or here)
@@ -155,9 +155,9 @@ def _working_directory() -> str:
 def load(reference: Reference, folder: str, limit: int, opened: "Opened" = None) -> Excerpt:
     """Return the excerpt of a file of at most `limit` bytes; `folder` is the real path of the project.
 
-    `opened` are the folders outside the project that the sender may name files in; None for a person: all.
-    Raises `LeadsOutside`, `OutsideProject`, `NotRegular`, `NotText`, `NoSuchLine`, `FileTooLarge`, or `DiskError`
-    where it cannot be read.
+    `opened` are the folders outside the project in which the sender may name files; None, for a person, stands for
+    all. Raises `LeadsOutside`, `OutsideProject`, `NotRegular`, `NotText`, `NoSuchLine`, `FileTooLarge`, or
+    `DiskError` if the file cannot be read.
     """
     real = _real_path(reference.path, folder)
     if opened is not None:
@@ -170,7 +170,7 @@ def load(reference: Reference, folder: str, limit: int, opened: "Opened" = None)
 
 
 def _real_path(path: str, folder: str) -> str:
-    """Return where the file really lies, if it was plainly named."""
+    """Return the real path of the file; raises `LeadsOutside` if it was not plainly named."""
     written = os.path.expanduser(path)
     try:
         real = os.path.realpath(written)
@@ -182,7 +182,7 @@ def _real_path(path: str, folder: str) -> str:
 
 
 def _check_opened(path: str, real: str, folder: str, opened: "Iterable[str]") -> None:
-    """Refuse a file outside the project and all opened folders; the root of the file system is no project."""
+    """Refuse a file outside the project and outside all opened folders; the root directory is no project."""
     written = os.path.expanduser(path)
     if folder != os.sep and is_within(real, folder):
         return
@@ -196,12 +196,12 @@ def _real(folder: str) -> str:
 
 
 def _is_written_inside(path: str, folder: str) -> bool:
-    """Tell whether the way along `path`, an absolute one, passes through the project folder."""
+    """Tell whether the absolute `path`, as it is written, passes through the folder."""
     return any(is_within(os.path.realpath(parent), folder) for parent in list(upwards(path))[1:])
 
 
 def _read(path: str, real: str, limit: int) -> bytes:
-    """Return the content of the file, all of it text."""
+    """Return the content of the file; raises `NotText` if any of it is not text."""
     try:
         raw = _read_there(path, real, limit)
     except NotAFile as refusal:
@@ -216,7 +216,7 @@ def _read(path: str, real: str, limit: int) -> bytes:
 
 
 def _read_there(path: str, real: str, limit: int) -> bytes:
-    """Return the content of the file that lies just there: a link put in its way meanwhile leads nowhere."""
+    """Return the content of the file at exactly `real`; refuse if a link was put in its way meanwhile."""
     fd, found = untrusted.open_regular(real)
     try:
         opened = f"/proc/self/fd/{fd}"
@@ -228,7 +228,7 @@ def _read_there(path: str, real: str, limit: int) -> bytes:
 
 
 def _first_of_no_text(raw: bytes) -> int:
-    """Return the offset of the first byte that is not of UTF-8, else of the first NUL, else -1."""
+    """Return the offset of the first byte that is not UTF-8, else of the first NUL, else -1."""
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -1,7 +1,7 @@
-"""A python-frontmatter handler for mail headers, called directly: byte-exact where `frontmatter.loads` is not.
+"""A python-frontmatter handler for mail headers, called directly because `frontmatter.loads` is not byte-exact.
 
-`frontmatter.loads` strips the body and folds CR LF, and its detection may hand a stranger's text to YAML;
-so the handler's own four verbs are used, and nothing is ever detected.
+`frontmatter.loads` strips the body and folds CR LF, and its detection may hand a stranger's text to YAML. So callers
+use the handler's own four methods, and no format is ever detected.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class MailHandler(BaseHandler):
         block, blank_line, body = text.partition("\n\n")
         if blank_line:
             return block, body
-        headers.load(text.rstrip("\n"))  # where a line is wrong too, that is the better sentence
+        headers.load(text.rstrip("\n"))  # if a line is wrong too, its sentence is the better one
         raise NoBlankLine()
 
     def load(self, fm: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""The header block of a message: lines `Name: value`, split on line feeds only, each name once.
+r"""The header block of a message: lines `Name: value`, split on line feeds only, each name once.
 
-Only `\\n` ends a line. `str.splitlines()` would also split on eight other characters, by which a subject
-could smuggle in a second `From:`. The grammar is in docs/format.md.
+Only `\n` ends a line. `str.splitlines()` would also split on eight other characters, with which a subject could
+smuggle in a second `From:`. The grammar is in docs/format.md.
 """
 
 from ai_bridge.errors import Malformed
@@ -31,8 +31,8 @@ class DuplicateHeader(Malformed):
 def load(block: str) -> dict[str, str]:
     """Return the headers of `block`, in their order and with their names as written.
 
-    Raises a `Malformed` that names the first line which is no header, is a duplicate (names are compared
-    without regard to case) or holds a control character.
+    Raises a `Malformed` for the first line that is no header, is a duplicate (names are compared without regard to
+    case) or holds a control character.
     """
     headers: dict[str, str] = {}
     seen: set[str] = set()

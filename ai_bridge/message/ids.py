@@ -1,7 +1,7 @@
-"""The IDs and dates of messages: those of one sender on one machine grow, even where the clock stands or goes back.
+"""The IDs and dates of messages. Those of one sender on one machine always increase, even if the clock goes back.
 
-What was issued last is the time of an empty file in the state directory, which costs two calls a send. A clock that
-was a day ahead or more was wrong, and is not waited for by other processes.
+The last one is recorded as the time of an empty file in the state directory, which costs two calls per send. A
+recorded time that is a day ahead or more came from a wrong clock: other processes ignore it.
 """
 
 import os
@@ -17,7 +17,7 @@ _last_us = 0
 
 
 class Issue:
-    """The IDs one sender is given in one go; `save` has those of other processes follow."""
+    """Makes IDs for one sender; after `save`, the IDs that other processes make follow these."""
 
     __slots__ = ("_memory", "_sender")
 
@@ -38,7 +38,7 @@ class Issue:
         return times.stamp_to_date(stamp), id_
 
     def save(self) -> None:
-        """Note the last ID; where the disk refuses, other processes go by the clock."""
+        """Record the last ID on the disk; if the disk refuses, other processes go by the clock alone."""
         try:
             durable.set_written(self._memory, _last_us * 1000)
         except FileNotFoundError:

@@ -28,7 +28,7 @@ class BadHeaderAddress(Malformed):
 
 
 class Message:
-    """A message: `headers` in their order, names as written, and `body`, exactly."""
+    """A message: its `headers` in their order, with names as written, and its exact `body`."""
 
     __slots__ = ("body", "headers")
 
@@ -45,10 +45,12 @@ class Message:
 
     @property
     def id(self) -> str:
+        """The value of the header `ID`, '' if it is missing."""
         return self.get("ID") or ""
 
     @property
     def sender(self) -> str:
+        """The value of the header `From`, '' if it is missing."""
         return self.get("From") or ""
 
     @property
@@ -58,23 +60,25 @@ class Message:
 
     @property
     def subject(self) -> str:
+        """The value of the header `Subject`, '' if it is missing."""
         return self.get("Subject") or ""
 
     @property
     def thread(self) -> str | None:
+        """The value of the header `Thread`, None if it is missing."""
         return self.get("Thread")
 
     def readdressed(self, recipient: str) -> "Message":
-        """Return the same message to one recipient."""
+        """Return the same message with this one recipient in `To`."""
         changed = {key: recipient if key.lower() == "to" else value for key, value in self.headers.items()}
         return Message(changed, self.body)
 
 
 def parse(raw: bytes) -> Message:
-    """Return the message whose file holds `raw`.
+    """Return the message in the bytes `raw` of its file.
 
-    Raises a `Malformed` with the sentence for what is wrong: not UTF-8, no blank line, a line that is no
-    header, a duplicate, a control character, a missing required header, a bad ID or address.
+    Raises a `Malformed` with a sentence about the fault: not UTF-8, no blank line, a line that is no header, a
+    duplicate, a control character, a missing required header, a bad ID or address.
     """
     from ai_bridge.message.handler import HANDLER
 
@@ -85,7 +89,7 @@ def parse(raw: bytes) -> Message:
 
 
 def load_parser() -> None:
-    """Import now what `parse` needs, so that the first message need not wait for it."""
+    """Import now the modules that `parse` needs, so that the first message need not wait for them."""
 
 
 def _decoded(raw: bytes) -> str:
@@ -111,7 +115,10 @@ def _check_required(message: Message) -> None:
 
 
 def format_message(message: Message) -> bytes:
-    """Return the bytes of the message's file; the same text as the handler's, without importing it."""
+    """Return the bytes of the message's file: the text that the handler makes, without importing it.
+
+    Raises `Malformed` for a header that `parse` would refuse, or UnicodeEncodeError for a lone surrogate in the body.
+    """
     return f"{headers.export(message.headers)}\n\n{message.body}".encode()
 
 
@@ -121,10 +128,9 @@ def is_id(text: str) -> bool:
 
 
 def stamp_of(id_: str) -> str:
-    """Return the time an ID carries as `YYYYMMDDHHMMSSffffff`, or '' where it carries none.
+    """Return the time in an ID as `YYYYMMDDHHMMSSffffff`, or '' if the ID holds none.
 
-    Known are our own form `<sender>-<date>-<time>-<microseconds>-<random>` and the older
-    `<sender>-<date>-<time>`.
+    It knows our own form `<sender>-<date>-<time>-<microseconds>-<random>` and the older `<sender>-<date>-<time>`.
     """
     own = id_.rsplit("-", 4)[1:4]
     if [len(part) for part in own] == [8, 6, 6] and "".join(own).isdigit():
@@ -136,6 +142,6 @@ def stamp_of(id_: str) -> str:
 
 
 def is_own_id(id_: str) -> bool:
-    """Tell whether the ID is of the form this program composes."""
+    """Tell whether the ID has the form that this program composes."""
     parts = id_.rsplit("-", 4)
     return len(parts) == 5 and len(parts[4]) >= 2 and [len(part) for part in parts[1:4]] == [8, 6, 6]

@@ -1,7 +1,7 @@
-"""Which message an ID means: senders choose their IDs, and an ID is one of a kind within an outbox only.
+"""Finds out which message an ID means: senders choose their IDs, so an ID is unique within one outbox only.
 
-`SENDER/ID` means one message in all cases. An ID alone means the message that the caller was shown last of those that
-have it, else the only one that is for or from the caller, else the only one there is.
+`SENDER/ID` always means one message. If several messages have an ID, the ID alone means the one that the caller was
+shown last. If it was shown none, the ID means the only one for or from the caller, else the only one there is.
 """
 
 from ai_bridge.errors import BridgeError
@@ -19,7 +19,7 @@ class SeveralMessages(BridgeError):
 
 
 class Shown:
-    """Whose message of each ID a session was shown last."""
+    """Remembers for each ID the sender of the message that a session was shown last."""
 
     __slots__ = ("_senders",)
 
@@ -27,7 +27,7 @@ class Shown:
         self._senders: dict[str, set[str]] = {}
 
     def note(self, messages: "Iterable[tuple[str, str]]") -> None:
-        """Note what one reply shows: of each message its sender and its ID."""
+        """Note the messages that one reply shows, each as (sender, ID)."""
         last: dict[str, set[str]] = {}
         for sender, id_ in messages:
             last.setdefault(id_, set()).add(sender)
@@ -40,7 +40,7 @@ class Shown:
 
 
 class View:
-    """What a caller may mean by an ID: `agent` is who calls, '' if that is not known; `shown` what it was shown."""
+    """A caller's view, which gives an ID its meaning: the calling `agent`, '' if unknown, and what it was `shown`."""
 
     __slots__ = ("agent", "shown")
 
@@ -49,19 +49,19 @@ class View:
         self.shown = shown or Shown()
 
     def split(self, text: str) -> tuple[str, str]:
-        """Return the sender and the ID that are meant; the sender is '' if neither text nor view tells one."""
+        """Return the sender and the ID that are meant; the sender is '' if neither text nor view gives one."""
         sender, id_ = split(text)
         return sender or self.shown.sender_of(id_), id_
 
 
 def split(text: str) -> tuple[str, str]:
-    """Return the sender, '' if none is named, and the ID, or a file's name, of `ID` or `SENDER/ID`."""
+    """Return the sender ('' if none is named) and the ID or file name in a text `ID` or `SENDER/ID`."""
     sender, slash, id_ = text.partition(_SLASH)
     return (sender, id_) if slash and address.is_address(sender) else ("", text)
 
 
 def only(id_: str, senders: "Iterable[str]") -> str:
-    """Return the only one of the senders; raises `SeveralMessages`."""
+    """Return the only one of the senders; raises `SeveralMessages` if there are more, IndexError if none."""
     found = list(senders)
     if len(found) > 1:
         raise SeveralMessages(id=id_, candidates=", ".join(f"{sender}{_SLASH}{id_}" for sender in found))

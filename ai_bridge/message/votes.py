@@ -1,4 +1,4 @@
-"""The text of a decision: its rule and its voters, in the headers of its opening; and the vote an answer holds."""
+"""A decision as text: the rule and the voters in the headers of its opening message, and the vote in an answer."""
 
 import re
 
@@ -8,11 +8,11 @@ from ai_bridge.message.message import Message
 from ai_bridge.text import hint
 
 MAJORITY, UNANIMOUS = RULES = ("majority", "unanimous")
-# Not a rule: what the request to judge has in the place of one.
+# Not a rule: a request to judge has this word in the place of one.
 JUDGE = "judge"
 RULE_HEADER, VOTERS_HEADER = "Decide", "Voters"
 APPROVE, OBJECT = "[LGTM]", "[CONTINUE]"
-# Whatever is no word and no quotation may stand before a tag, and the number of a list.
+# Marks, but no word and no quotation, may stand before a tag, and so may the number of a list.
 _TAGGED = re.compile(r"[^\w>\[]*(?:\d{1,3}[.)][^\w>\[]*)?(\[LGTM\]|\[CONTINUE\])")
 _LINE_ENDS = re.compile(r"[\n\r]")
 
@@ -22,13 +22,13 @@ class BadDecision(Malformed):
 
 
 def voters_of(opening: Message) -> list[str]:
-    """Return who votes besides the sender, as the header `Voters` has it; what is no address is left out."""
+    """Return the voters besides the sender, from the header `Voters`; an entry that is no address is left out."""
     named = address.split_list(opening.get(VOTERS_HEADER) or "")
     return [voter for voter in named if address.is_address(voter) and voter != opening.sender]
 
 
 def check_opening(opening: Message, agents: "set[str]") -> None:
-    """Raise `BadDecision` if the message would open a decision that `agents` cannot come to."""
+    """Raise `BadDecision` if the message opens a decision by no known rule, or its voters are unknown or too few."""
     rule = opening.get(RULE_HEADER)
     if rule is None or rule == JUDGE:
         return
@@ -44,10 +44,10 @@ def check_opening(opening: Message, agents: "set[str]") -> None:
 
 
 def vote_of(body: str) -> str | None:
-    """Return the tag an answer votes with, or None; in doubt nobody approves, and an objection counts.
+    """Return the tag with which an answer votes, None if it does not vote; in doubt it does not approve.
 
-    A tag counts where it begins a line, behind marks of lists and headings, too; not in a quotation. An approval
-    counts outside of blocks of code only, and in no line that holds the other tag as well.
+    A tag counts if it begins a line, perhaps behind marks of lists and headings, but not in a quotation. An objection
+    always counts. An approval does not count inside a block of code, nor in a line that holds the other tag as well.
     """
     if APPROVE not in (upper := body.upper()) and OBJECT not in upper:
         return None
@@ -62,7 +62,7 @@ def vote_of(body: str) -> str | None:
 
 
 def _fence_after(line: str, fence: str) -> str:
-    """Return the mark of the block of code that is open after a line, '' for none (CommonMark, fenced blocks)."""
+    """Return the mark of the block of code that is open after a line, '' if none is (CommonMark, fenced blocks)."""
     bare = line.strip(" \t")
     if fence:
         return "" if bare and set(bare) == {fence[0]} and len(bare) >= len(fence) else fence

@@ -2,7 +2,7 @@
 
 import os
 
-# Of a file's name: the end of the path, for people; what makes it one of a kind goes before it.
+# The bytes of a path's end that a file's name keeps, for people. The hash before them makes the name unique.
 _NAME_BYTES = 60
 
 
@@ -18,18 +18,20 @@ def config_base() -> str:
 
 
 def user_base(variable: str, *default: str) -> str:
-    """Return what the variable names, else a folder below the user's home.
+    """Return the folder that the environment variable names, else the `default` folder below the user's home.
 
-    A relative path is passed over: it would mean another folder in each project. Source: XDG Base Directory.
+    A relative path in the variable is ignored: it would mean another folder in each project. Source: XDG Base
+    Directory.
     """
     named = os.environ.get(variable, "")
     return named if os.path.isabs(named) else os.path.join(os.path.expanduser("~"), *default)
 
 
 def memory_of(what: str, mailboxes: str) -> str:
-    """Return the file in which this machine remembers something of the mailboxes at that path, however it is spelled.
+    """Return the path of the file in which this machine remembers `what` about the mailboxes at that path.
 
-    Its name needs no module of digests, which would cost `send` time.
+    The file is the same for each spelling of the path. The name is hashed without `hashlib`, because importing that
+    would slow down `send`.
     """
     raw = os.fsencode(os.path.realpath(mailboxes))
     ending = os.fsdecode(raw.replace(os.sep.encode(), b"%")[-_NAME_BYTES:])
@@ -37,7 +39,7 @@ def memory_of(what: str, mailboxes: str) -> str:
 
 
 def _sum(raw: bytes) -> int:
-    """Return a number two paths do not share by chance. Source: FNV-1a, 64 bits."""
+    """Return a number that two paths do not share by chance. Source: FNV-1a, 64 bits."""
     found = 0xCBF29CE484222325
     for byte in raw:
         found = (found ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF

@@ -1,6 +1,7 @@
-"""The ways to hear of an arrival in some directories: the kernel's events, another system's, or looking now and then.
+"""Watches: each reports arrivals in some directories, from kernel events, or by looking at the directories regularly.
 
-Each calls `notify` with the directory something arrived in, or with None where it does not know; any thread may.
+A watch calls `notify` with the directory in which something arrived, or with None if it does not know. It may call
+from any thread.
 """
 
 import _thread
@@ -11,24 +12,27 @@ from typing import Any, Protocol
 
 from ai_bridge.system.signals import signals_blocked
 
-# Told where something arrived; None, which stands for everywhere, where that is not known.
+# Called with the directory in which something arrived; None, if that is not known, stands for all directories.
 Notify = Callable[[str | None], None]
-# What a directory looks like; None where it cannot be looked at.
+# The state of a directory, to be compared with a later one; None if it cannot be read.
 Mark = int | frozenset[str] | None
-# Watches that are ended faster than a thread is begun.
+# Ending so many watches takes less time than starting a thread.
 _FEW_WATCHES = 50
 
 
 class Watch(Protocol):
     def refresh(self, directories: Iterable[str]) -> bool:
-        """Watch just these directories; True where one was not watched before."""
+        """Watch exactly these directories from now on; True if one of them was not watched before."""
 
     def close(self) -> None:
         """Stop watching."""
 
 
 def make_watch(notify: Notify, poll: bool, poll_s: float, is_network: bool) -> Watch:
-    """Return a watch; on a network file system one that polls, too, for of what others do there are no events."""
+    """Return a watch; on a network file system it also polls, because changes by other machines cause no events.
+
+    `poll` asks for polling alone; `poll_s` is the seconds between two looks. Starts a thread.
+    """
     look = _names if is_network else _changed_at
     events = None if poll else _make_event_watch(notify)
     if events is None or is_network:
@@ -47,7 +51,7 @@ def _make_event_watch(notify: Notify) -> Watch | None:
 
 
 class _BothWatches:
-    """Events for what is done on this machine, and looks for what is done on others."""
+    """Events for changes on this machine, and polling for changes on others."""
 
     def __init__(self, *watches: Watch) -> None:
         self._watches = watches
@@ -95,7 +99,7 @@ class InotifyWatch:
     def _add(self, path: str) -> bool:
         try:
             descriptor = self._inotify.add_callback(os.fsencode(path), self._mask, self, self._id)
-        except OSError:  # not there yet, or the limit of watches is reached: the sweep sees to it
+        except OSError:  # not there yet, or too many watches: the sweep scans it
             return False
         with self._lock:
             self._watched[path] = descriptor
@@ -103,18 +107,18 @@ class InotifyWatch:
         return True
 
     def on_event(self, event: Any) -> None:
-        """Called by the library's thread for every event: where directories come and go, everything is looked at."""
+        """Called by the library's thread for each event; if a directory came or went, everything must be scanned."""
         if event.mask & self._gone:
             self._drop(event.wd, still_known=True)
         self._notify(None if event.is_directory else self._paths.get(event.wd))
 
     def on_watch_deleted(self, descriptor: Any) -> None:
-        """Called by the library's thread when a watched directory is gone: the next wait watches the new one."""
+        """Called by the library's thread when a watched directory is gone: the next `refresh` watches the new one."""
         self._drop(descriptor, still_known=False)
         self._notify(None)
 
     def on_queue_overflow(self) -> None:
-        """Called by the library's thread when the kernel lost events: scan."""
+        """Called by the library's thread when the kernel lost events: everything must be scanned."""
         self._notify(None)
 
     def _drop(self, descriptor: Any, still_known: bool) -> None:
@@ -137,7 +141,7 @@ class InotifyWatch:
         if watched <= _FEW_WATCHES:
             self._inotify.stop()
             return
-        with signals_blocked():  # nor for the end of thousands of watches, one by one
+        with signals_blocked():  # nor must anybody wait while thousands of watches end
             _thread.start_new_thread(self._inotify.stop, ())
 
 
@@ -176,7 +180,7 @@ class ObserverWatch:
 
 
 class PollWatch:
-    """A thread that looks at the directories now and then: where no events exist, or none cross."""
+    """A thread that looks at the directories every `interval_s` seconds, where the kernel has no events."""
 
     def __init__(self, notify: Notify, interval_s: float, look: "Callable[[str], Mark]") -> None:
         self._notify = notify
@@ -213,7 +217,7 @@ def _changed_at(path: str) -> int | None:
 
 
 def _names(path: str) -> frozenset[str] | None:
-    """Return the names in a directory: a network file system keeps its times of change for half a minute."""
+    """Return the names in a directory; its time of change may be half a minute old on a network file system."""
     try:
         return frozenset(os.listdir(path))
     except OSError:

@@ -1,14 +1,14 @@
-"""The only module that changes the disk: complete under its final name, or absent, and never replacing a file.
+"""The only module that changes the disk: a file is complete under its final name, or absent, and no file is replaced.
 
-Sources of the rules: a power cut keeps a renamed file only after fsync of the file and of its directory;
-after a failed fsync the kernel reports success the second time, so a failed write is removed, never
-retried; `os.rename` replaces silently, so a move uses renameat2(RENAME_NOREPLACE), else a hard link, else a
-reservation. All paths are `str`; all failures are `OSError`.
+Sources of the rules: A renamed file survives a power cut only after fsync of the file and of its directory. After a
+failed fsync the kernel reports success the second time, so a failed write is removed, never retried. `os.rename`
+replaces silently, so a move uses renameat2(RENAME_NOREPLACE), else a hard link, else a reservation. All paths are
+`str`; all failures are `OSError`.
 """
 
 import errno
 import os
-from _thread import get_ident  # the module `threading` would cost every start
+from _thread import get_ident  # importing `threading` would slow every start
 
 from ai_bridge.system.libc import check as _check
 from ai_bridge.system.libc import function as _libc_function
@@ -22,7 +22,7 @@ _FILE_MODE = 0o600
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
-# A file server may have done what it was asked, and its answer be lost.
+# After these errors a file server may have done the work: perhaps only its answer was lost.
 _LOST_ANSWER = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN})
 _NO_LINKS = _UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EISDIR}
 
@@ -31,9 +31,9 @@ _NO_LINKS = _UNSUPPORTED | {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.EISDIR
 
 
 def write_new(path: str, data: bytes, flush: bool = True, mode: int = _FILE_MODE) -> None:
-    """Create `path` holding `data`, on stable storage if `flush`; on any failure it does not exist.
+    """Create the file `path` with `data`, on stable storage if `flush`; after any failure the file does not exist.
 
-    Raises FileExistsError where the name is taken.
+    Raises FileExistsError if the name is taken.
     """
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), mode)
     try:
@@ -56,13 +56,13 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def replace_own(path: str, data: bytes, mode: int = _FILE_MODE, flush: bool = True) -> None:
-    """Put `data` under `path`, replacing what was there: for this program's own files, never for a message.
+    """Put `data` under `path`, replacing any file there: for this program's own files, never for a message.
 
     With `flush` it survives a power cut. Only a cache or a hint goes without: `cards.json`, presence pages, `seen/`,
-    clocks, traffic counts, names of sessions, what a session was told of, and the report on a link.
+    clocks, traffic counts, names of sessions, the notices that a session got, and the report on a link.
     """
     temporary = f"{path}.{os.getpid()}-{get_ident()}.new"
-    remove(temporary)  # of a thread of the same number that died here
+    remove(temporary)  # left by a thread of the same number that died here
     write_new(temporary, data, flush, mode)
     os.replace(temporary, path)
     if flush:
@@ -75,13 +75,13 @@ def set_written(path: str, nanoseconds: int) -> None:
 
 
 def flush_directory(path: str) -> None:
-    """Make the names in the directory durable (where the system can: not on Windows)."""
+    """Make the names in the directory durable; does nothing on Windows, which cannot do it."""
     if os.name != "nt":
         _with_open(path, os.O_RDONLY | _DIRECTORY, os.fsync)
 
 
 def _flush_name(path: str) -> None:
-    """Make durable that `path` is there, or gone, as far as its file system can say so of a directory."""
+    """Make it durable that `path` is there or gone; does nothing if the file system cannot flush directories."""
     try:
         flush_directory(os.path.dirname(path))
     except OSError as error:
@@ -90,7 +90,7 @@ def _flush_name(path: str) -> None:
 
 
 def flush_files(directory: str, paths: list[str]) -> None:
-    """Make many written files durable at once: one syncfs of their file system, else an fsync each."""
+    """Make many written files durable at once: one syncfs of their file system, else one fsync for each."""
     if len(paths) > 2 and (syncfs := _libc_function("syncfs")) is not None:
         _with_open(directory, os.O_RDONLY | _DIRECTORY, lambda fd: _check(syncfs(fd), directory))
         return
@@ -110,14 +110,14 @@ def _with_open(path: str, flags: int, act: "Callable[[int], object]") -> None:
 
 
 def publish(temporary: str, final: str) -> None:
-    """Give a complete file its final name; raises FileExistsError where that is taken.
+    """Give a complete file its final name; raises FileExistsError if that is taken.
 
-    A hard link and the removal of the temporary name need no foreign function, so a command that sends one
-    message starts faster; the message is there from the link on, and a leftover temporary name is harmless.
+    A hard link and the removal of the temporary name need no foreign function, so a command that sends one message
+    starts faster. The message is there from the link on, and a leftover temporary name is harmless.
     """
     try:
         os.link(temporary, final)
-    except FileExistsError:  # maybe by this very link, whose answer was lost and which was asked for again
+    except FileExistsError:  # perhaps by this same link, repeated because its answer was lost
         if not is_same(temporary, final):
             raise
     except OSError as error:
@@ -129,10 +129,10 @@ def publish(temporary: str, final: str) -> None:
 
 
 def move(source: str, target: str) -> bool:
-    """Rename `source` to `target`; False where another was first and `source` is gone.
+    """Rename `source` to `target`; False if another process was first and `source` is gone.
 
-    Raises FileExistsError where `target` is taken. A network file system may report a failure although the
-    rename was done: a source that is gone and a target that is there is a move that happened.
+    Raises FileExistsError if `target` is taken. A network file system may report a failure although it did the
+    rename: if the source is gone and the target is there, the move counts as done.
     """
     try:
         rename(source, target)
@@ -147,7 +147,7 @@ def move(source: str, target: str) -> bool:
 
 
 def rename(source: str, target: str) -> None:
-    """Rename without ever replacing; raises FileExistsError, FileNotFoundError or another OSError."""
+    """Rename without ever replacing a file; raises FileExistsError, FileNotFoundError or another OSError."""
     if os.name == "nt":  # Windows never replaces here
         os.rename(source, target)
         return
@@ -158,7 +158,7 @@ def rename(source: str, target: str) -> None:
     except FileExistsError:
         if not is_same(source, target):
             raise
-        os.unlink(source)  # the second half of this very move by links, which was cut short
+        os.unlink(source)  # the second half of this same move by links, which was interrupted
 
 
 def _rename_noreplace(source: str, target: str) -> bool:
@@ -198,7 +198,7 @@ def _rename_by_reservation(source: str, target: str) -> bool:
 
 
 def _reserve(source: str, target: str) -> bool:
-    """Take the name `target` for what `source` is; False where a process that died here had taken it."""
+    """Reserve `target` with an empty file or directory, whichever `source` is; False if a dead process did so."""
     try:
         if os.path.isdir(source) and not os.path.islink(source):
             os.mkdir(target)  # only an empty directory is replaced by one
@@ -212,14 +212,14 @@ def _reserve(source: str, target: str) -> bool:
 
 
 def move_onto_reservation(source: str, target: str) -> bool:
-    """Move `source` onto the empty file of a process that died in this very move; False where it is another file."""
+    """Move `source` onto an empty file that a process left when it died in this move; False if it is not empty."""
     if found := is_reservation(target):
         os.replace(source, target)
     return found
 
 
 def remove(path: str, flush: bool = False) -> bool:
-    """Remove a file or an empty directory, for good if `flush`; False where it is gone already."""
+    """Remove a file or an empty directory, durably if `flush`; False if it was gone already."""
     try:
         if os.path.isdir(path) and not os.path.islink(path):
             os.rmdir(path)
@@ -236,7 +236,7 @@ def remove(path: str, flush: bool = False) -> bool:
 
 
 def make_directory(path: str, mode: int = 0o700) -> bool:
-    """Create a directory, with its parents, durably; False where it was there."""
+    """Create a directory, with its parents, durably; False if it existed."""
     if os.path.isdir(path):
         return False
     parent = os.path.dirname(os.path.abspath(path))
@@ -250,23 +250,23 @@ def make_directory(path: str, mode: int = 0o700) -> bool:
 
 
 def open_own(path: str) -> int:
-    """Open one of this program's own files for reading and writing, creating it; returns the descriptor."""
+    """Open one of this program's own files for reading and writing, created if missing; returns the descriptor."""
     return os.open(path, os.O_RDWR | os.O_CREAT | _NOFOLLOW | getattr(os, "O_CLOEXEC", 0), _FILE_MODE)
 
 
 def rewrite(fd: int, data: bytes) -> None:
-    """Make an open own file hold just `data`; whoever reads meanwhile finds a first line that is whole."""
+    """Replace the content of an open own file with `data`; a reader meanwhile finds its first line whole."""
     os.lseek(fd, 0, os.SEEK_SET)
     write_all(fd, data)
     os.ftruncate(fd, len(data))
 
 
 def append(path: str, data: bytes) -> None:
-    """Add `data` to the end of an own file, creating it; `flush_files` makes that durable."""
+    """Add `data` to the end of an own file, created if missing; `flush_files` makes that durable."""
     with open(open_own(path), "ab") as file:
         file.write(data)
 
 
 def make_private(path: str) -> None:
-    """Leave one of this program's own files to this user alone; raises OSError."""
+    """Let only this user read and write one of this program's own files; raises OSError."""
     os.chmod(path, _FILE_MODE)

@@ -1,7 +1,7 @@
-"""What the mailboxes lie on: a local disk, a share of several machines, or a folder a tool keeps in step.
+"""The file system that holds the mailboxes: a local disk, a share of several machines, or a folder that a tool syncs.
 
-Only a local disk tells of what is done to it; a share that is not mounted looks like an empty directory, or like
-what lay there before. Source of the types: the mount table of the kernel (proc(5), mountinfo), else statfs(2).
+Only a local disk reports every change to it. A share that is not mounted looks like an empty directory, or shows the
+local files at its place. Source of the types: the mount table of the kernel (proc(5), mountinfo), else statfs(2).
 """
 
 import os
@@ -16,7 +16,7 @@ _NETWORK = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "gpfs", "beegfs", "ocfs2"}
     | {"gfs2", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "drvfs", "davfs", "ncpfs", "coda", "juicefs", "sshfs"}
 )
-# A program in user space may show anything; of what another machine does to it the kernel hears nothing.
+# A program in user space may show anything. The kernel does not learn what another machine changes there.
 _USER_SPACE = ("fuse", "fuseblk")
 _LOCAL_IN_USER_SPACE = frozenset({"ntfs", "ntfs-3g", "exfat", "ext2", "ext4", "bindfs", "fuse-overlayfs", "mergerfs"})
 # Source: statfs(2) and the kernel's headers (magic.h).
@@ -30,7 +30,7 @@ _MAGIC = {
     0x00C36400: "ceph",
     0x65735546: "fuse",
 }
-# What sync tools leave in a folder they keep in step, and the name of each tool.
+# The files that sync tools leave in a folder they sync, and the name of each tool.
 _SYNC_MARKS = {
     ".stfolder": "Syncthing",
     ".stignore": "Syncthing",
@@ -46,12 +46,12 @@ _known: "dict[tuple[str, str, int], FileSystem]" = {}
 
 
 class ShareIsGone(BridgeError):
-    sentence = "{path} lay on {before}, and now lies on {now}: mount the share (or remove {memory}, if it was moved)"
-    for_model = "{path} lay on {before}, and now lies on {now}: tell your user to mount the share"
+    sentence = "{path} was on {before}, and is on {now} now: mount the share (or remove {memory}, if it was moved)"
+    for_model = "{path} was on {before}, and is on {now} now: tell your user to mount the share"
 
 
 class FileSystem:
-    """A file system: its `type` as the kernel names it, its `source` (a device, a share), where it is mounted."""
+    """A file system: its `type` as the kernel names it, its `source` (a device, a share), and where it is mounted."""
 
     __slots__ = ("mounted_at", "source", "type")
 
@@ -65,7 +65,7 @@ class FileSystem:
 
     @property
     def is_network(self) -> bool:
-        """Whether other machines may change it without this kernel being told."""
+        """Whether other machines may change it without any event in this kernel."""
         kind, _, name = self.type.partition(".")
         if kind in _USER_SPACE:
             return kind == "fuse" and name not in _LOCAL_IN_USER_SPACE
@@ -73,9 +73,9 @@ class FileSystem:
 
 
 def file_system(path: str) -> FileSystem:
-    """Return the file system `path` lies on; of type '' where the system does not tell.
+    """Return the file system that holds `path`; its type is '' if the system does not report one.
 
-    Of a local disk it is read anew only where the path lies on another device by now: this is asked at every look.
+    Every look asks this. So the answer for a local disk is kept until `path` is on another device.
     """
     try:
         key = (_MOUNTS, path, os.stat(path).st_dev)
@@ -94,13 +94,13 @@ def _looked_up(path: str) -> FileSystem:
             mounts = [mount for line in table if (mount := _mount(line)) is not None]
     except OSError:
         return FileSystem(_MAGIC.get(_magic(real), ""))
-    # Of two mounted at one place the later one hides the other.
+    # If two are mounted at one place, the later one hides the other.
     inside = [mount for mount in mounts if is_within(real, mount.mounted_at)]
     return max(reversed(inside), key=lambda mount: len(mount.mounted_at), default=FileSystem(""))
 
 
 def _mount(line: str) -> FileSystem | None:
-    """Return what a line of the mount table tells: fields, a dash, then type and source."""
+    """Return the mount in a line of the mount table (fields, a dash, type and source); None if it holds none."""
     before, dash, after = line.rstrip("\n").partition(" - ")
     fields, told = before.split(" "), after.split(" ")
     if not dash or len(fields) < 5 or len(told) < 2:
@@ -116,7 +116,7 @@ def _unescaped(text: str) -> str:
 
 
 def _magic(path: str) -> int:
-    """Return the number by which the kernel tells the type of a file system, 0 where it cannot be asked."""
+    """Return the kernel's number for the type of a file system, 0 if the kernel cannot be asked."""
     if not sys.platform.startswith("linux"):
         return 0
     import ctypes
@@ -130,12 +130,12 @@ def _magic(path: str) -> int:
 
 
 def is_mark(name: str) -> bool:
-    """Tell whether a file of that name is what a sync tool leaves in a folder it keeps in step."""
+    """Tell whether sync tools leave a file of that name in a folder they sync."""
     return name in _SYNC_MARKS
 
 
 def sync_tool(path: str) -> str:
-    """Return the name of the tool that keeps the directory in step, '' where none left a mark."""
+    """Return the name of the tool that syncs the directory, '' if no tool left a mark."""
     for directory in upwards(os.path.realpath(path)):
         for mark, name in _SYNC_MARKS.items():
             if os.path.lexists(os.path.join(directory, mark)) and not _is_home(directory, mark):
@@ -144,12 +144,12 @@ def sync_tool(path: str) -> str:
 
 
 def _is_home(directory: str, mark: str) -> bool:
-    """Tell whether this is the folder of settings that a tool keeps in the person's home: it says nothing."""
+    """Tell whether the mark is a tool's folder of settings in the person's home: it is no sign of a synced folder."""
     return mark == ".dropbox" and directory == os.path.realpath(os.path.expanduser("~"))
 
 
 def is_shared(path: str) -> bool:
-    """Tell whether other machines may see the directory, as far as the disk tells."""
+    """Tell whether other machines may see the directory, as far as the disk shows."""
     return file_system(path).is_network or bool(sync_tool(path))
 
 
@@ -157,18 +157,18 @@ def is_shared(path: str) -> bool:
 
 
 def note_share(path: str, memory: str) -> None:
-    """Note in the file `memory` that the directory lies on a share, if it does; raises OSError."""
+    """Note in the file `memory` that the directory is on a share, if it is; raises OSError."""
     found = file_system(path)
     if found.is_network and str(found) != _noted(memory):
         state_files.remember(memory, str(found).encode("utf-8", "surrogateescape"))
 
 
 def check_mounted(path: str, memory: str) -> None:
-    """Raise `ShareIsGone` where the directory lay on a share, which is not mounted now."""
+    """Raise `ShareIsGone` if the directory was on a share (as `memory` notes) that is not mounted now."""
     before = _noted(memory)
     if not before or file_system(path).is_network:
         return
-    untrusted.listed(path)  # a share that is mounted when it is needed is mounted by this
+    untrusted.listed(path)  # this mounts a share that is mounted on demand
     if not (now := file_system(path)).is_network:
         raise ShareIsGone(path=path, before=before, now=str(now), memory=memory)
 

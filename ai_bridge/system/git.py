@@ -1,13 +1,13 @@
-"""What git knows of a file, asked without running anything that a repository asks for: it may be anybody's."""
+"""Asks git about a file, and runs no program that a repository names: the repository may be anybody's."""
 
 import os
 
 # Seconds that one question may take.
 _PATIENCE_S = 2.0
 _COMMIT_DIGITS = 12
-# A repository that merely lies within another, or its settings, runs nothing.
+# With these a bare repository inside another one is ignored, and no setting of a repository runs a program.
 _HARMLESS = ("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
-# They tell git of another repository than the one the file lies in; a hook of git has them in its environment.
+# They point git to another repository than the file's own; a hook of git has them in its environment.
 _VARIABLES = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -19,20 +19,20 @@ _VARIABLES = (
 
 
 def working_tree(directory: str) -> str | None:
-    """Return the top of the working tree that a directory is in, if it is in one."""
+    """Return the top of the working tree that holds the directory; None if there is none, or git fails."""
     top = _git(directory, "rev-parse", "--show-toplevel")
     return os.fsdecode(top.removesuffix(b"\n")) if top else None
 
 
 def tracked(directory: str) -> list[str]:
-    """Return the files below a directory that its repository tracks, relative to it; none where it is in none."""
+    """Return the files below a directory that its repository tracks, relative to it; [] if it is in no repository."""
     return [os.fsdecode(name) for name in _git(directory, "ls-files", "-z").split(b"\0") if name]
 
 
 def commit_of(path: str, raw: bytes) -> tuple[str | None, bool]:
-    """Return the commit of the file's repository, if there is one, and whether `raw` is not what that has there.
+    """Return the commit of the file's repository (12 digits, None if none), and whether `raw` differs from it.
 
-    Line ends that git may have converted are no change.
+    A difference in line ends that git may have converted does not count.
     """
     directory, name = os.path.split(path)
     head = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").decode().strip()
@@ -44,7 +44,7 @@ def commit_of(path: str, raw: bytes) -> tuple[str | None, bool]:
 
 
 def _blob(raw: bytes, digits: int) -> bytes:
-    """Return the name git gives to these very bytes, in hexadecimal digits.
+    """Return the name that git gives to exactly these bytes, in hexadecimal digits.
 
     Git itself would first run the filters that the repository asks for.
     """
@@ -55,7 +55,7 @@ def _blob(raw: bytes, digits: int) -> bytes:
 
 
 def _git(directory: str, *words: str) -> bytes:
-    """Return what a git command prints that only looks, or nothing where it fails, hangs or there is no git."""
+    """Return the output of a git command that only reads; b'' if it fails or hangs, or there is no git."""
     import subprocess
 
     command = ["git", "--no-optional-locks", "--literal-pathspecs", *_HARMLESS, "-C", directory, *words]

@@ -1,4 +1,4 @@
-"""The C library, met only where a move needs what Python does not offer."""
+"""Functions of the C library, loaded only if a move needs what Python does not offer."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ functions: "dict[str, Callable[..., int] | None]" = {}
 
 
 def function(name: str) -> "Callable[..., int] | None":
-    """Return a function of the C library; None where there is none of that name, or on another system."""
+    """Return a function of the C library; None if it has none of that name, or the system is not Linux."""
     if name not in functions:
         functions[name] = _load(name) if sys.platform.startswith("linux") else None
     return functions[name]
@@ -29,7 +29,7 @@ def _load(name: str) -> "Callable[..., int] | None":
 
 
 def check(result: int, *paths: str) -> None:
-    """Raise the OSError that a call told of by its result, over one or two paths."""
+    """Raise the OSError of a call that failed (its `result` is not 0), with the one or two paths it was about."""
     if result == 0:
         return
     import ctypes

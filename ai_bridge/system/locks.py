@@ -1,6 +1,6 @@
-"""Kernel locks: held by a live process, released by its death, and the only word on who is alive.
+"""Kernel locks: a live process holds one, its death releases it, and nothing else shows who is alive.
 
-The lock file's text says who holds it and is believed only while the lock is held.
+The text in the lock file names the holder; it is believed only while the lock is held.
 """
 
 import os
@@ -37,7 +37,10 @@ _RETRY_S = 0.005
 
 
 class Holder:
-    """Who holds a lock: `pid`, `role` (router, reader), `serves` (what for), `since` (RFC 3339), `ready`."""
+    """The holder of a lock: its `pid`, `role` (router, reader), `serves` (what for), `since` (RFC 3339), `ready`.
+
+    `pid` is 0 while the holder has not written its line yet.
+    """
 
     __slots__ = ("pid", "ready", "role", "serves", "since")
 
@@ -68,16 +71,17 @@ class Lock:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the lock held is still that of its path: it is not once its directory was removed."""
+        """Whether the held lock is still the file at its path; it is not if its directory was removed."""
         try:
             return self._fd is not None and os.path.samestat(os.stat(self.path), os.fstat(self._fd))
         except OSError:
             return False
 
     def acquire(self, role: str, serves: str = "", patience_s: float = 0.1) -> bool:
-        """Take the lock, trying for `patience_s` seconds; False where another holds it.
+        """Take the lock, trying for `patience_s` seconds; False if another process holds it.
 
-        A probe (`holder`) takes it for some microseconds: patience must outlast that. Raises OSError.
+        A probe (`holder`) takes it for some microseconds: patience must outlast that. Creates the file. Raises
+        OSError.
         """
         durable.make_directory(os.path.dirname(self.path))
         fd = durable.open_own(self.path)
@@ -97,7 +101,7 @@ class Lock:
         return True
 
     def describe(self, role: str, serves: str, ready: bool = False) -> None:
-        """Write who holds the lock; only its holder may."""
+        """Write into the lock file who holds it; raises RuntimeError if this object does not, or OSError."""
         if self._fd is None:
             raise RuntimeError(f"{self.path} is not held")
         since = times.format_utc(time.time())
@@ -106,7 +110,7 @@ class Lock:
             durable.rewrite(self._fd, f"{os.getpid()} {role} {since} {state} {serves}\n".encode())
 
     def release(self) -> None:
-        """Give the lock back; harmless where it is not held."""
+        """Give the lock back; does nothing if it is not held."""
         if self._fd is None:
             return
         fd, self._fd = self._fd, None
@@ -124,7 +128,7 @@ class Lock:
 
 
 def holder(path: str) -> Holder | None:
-    """Return who holds the lock at `path`, or None where nobody does."""
+    """Return who holds the lock at `path`, None if nobody does; takes a free lock for an instant. Raises OSError."""
     try:
         fd = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -140,7 +144,7 @@ def holder(path: str) -> Holder | None:
 
 
 class _named:  # noqa: N801 - it is used as a function; `contextlib` would cost every start
-    """Gives an error the lock's path: of a descriptor the system says no name."""
+    """Gives an error the lock's path: for a descriptor the system reports no name."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -154,7 +158,7 @@ class _named:  # noqa: N801 - it is used as a function; `contextlib` would cost 
 
 
 def _parsed(text: str) -> Holder:
-    """Read the holder's line; a holder that has not written it yet is `pid` 0."""
+    """Read the holder's line; a holder that has not written it yet has `pid` 0."""
     words = text.partition("\n")[0].split()
     if len(words) < 4 or not (words[0].isascii() and words[0].isdigit()):
         return Holder(0, "unknown", "", "", False)

@@ -13,7 +13,7 @@ def is_within(path: str, folder: str) -> bool:
 
 
 def upwards(folder: str) -> "Iterator[str]":
-    """Yield an absolute path and all above it, the nearest first."""
+    """Yield an absolute path and all folders above it, the nearest first."""
     while True:
         yield folder
         parent = os.path.dirname(folder)

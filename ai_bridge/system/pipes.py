@@ -1,4 +1,4 @@
-"""Whether the other end of a pipe has taken what was written: the kernel is asked how much of it still lies there."""
+"""Whether the other end of a pipe has read what was written, by the bytes that the kernel still holds."""
 
 import os
 import socket
@@ -12,8 +12,11 @@ _FIRST_LOOK_S, _LAST_LOOK_S = 0.0002, 0.02
 
 
 def unread_bytes(fd: int) -> int:
-    """Return how many written bytes the other end has not read yet; -1 where it left without reading them."""
-    if sys.platform == "win32":  # a system that cannot say: what the kernel has is taken
+    """Return how many written bytes the other end has not read yet; -1 if it closed without reading them.
+
+    The result is 0 for a terminal or a file, and on a system that cannot say.
+    """
+    if sys.platform == "win32":  # it cannot say: what the kernel accepted counts as read
         return 0
     import fcntl
     import termios
@@ -21,16 +24,16 @@ def unread_bytes(fd: int) -> int:
     mode = os.fstat(fd).st_mode
     if stat.S_ISFIFO(mode):
         return _ask(fcntl.ioctl, fd, termios.FIONREAD)
-    if not stat.S_ISSOCK(mode):  # a terminal, or a file: what it took is there
+    if not stat.S_ISSOCK(mode):  # a terminal, or a file: what it accepted is there
         return 0
     left = _ask(fcntl.ioctl, fd, getattr(termios, "TIOCOUTQ", termios.FIONREAD))
     return -1 if left == 0 and _was_reset(fd) else left
 
 
 def is_taken(fd: int, patience_s: float) -> bool:
-    """Wait until the other end has read everything; False if it left before, or read nothing for so many seconds.
+    """Wait until the other end has read everything; False if it closed, or read nothing for `patience_s` seconds.
 
-    An end that reads slowly is waited for: the seconds begin again with whatever it reads.
+    A slow reader is waited for: the seconds start again each time it reads something.
     """
     left, deadline, pause = unread_bytes(fd), time.monotonic() + patience_s, _FIRST_LOOK_S
     while left > 0:
@@ -45,18 +48,18 @@ def is_taken(fd: int, patience_s: float) -> bool:
 
 
 def _has_left(fd: int) -> bool:
-    """Tell whether nobody can read the pipe any more; what nobody took still lies in it."""
-    import select  # most of what is written is taken at the first look
+    """Tell whether nobody can read the pipe any more; unread bytes may still be in it."""
+    import select  # rarely needed: most writes are read at the first look
 
     poll = select.poll()
-    poll.register(fd, 0)  # an error, or a hang-up, is told unasked
+    poll.register(fd, 0)  # an error or a hang-up is always reported
     return bool(poll.poll(0))
 
 
 def _ask(ioctl: Callable[..., bytes], fd: int, question: int) -> int:
     try:
         answer: int = struct.unpack("i", ioctl(fd, question, struct.pack("i", 0)))[0]
-    except OSError:  # a system that cannot say: what the kernel has is taken
+    except OSError:  # it cannot say: what the kernel accepted counts as read
         return 0
     return answer
 

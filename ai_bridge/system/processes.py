@@ -1,30 +1,30 @@
-"""The processes around this one: the program it is, and the client that started it, which may be all of a session."""
+"""This process and its ancestors: how to start this program, and keys by which a process is known again."""
 
 import os
 import sys
 
-# What makes an interpreter this program.
+# The words that make an interpreter run this program.
 MODULE = ["-P", "-m", "ai_bridge"]
 
 
 def program() -> list[str]:
-    """Return the words that start this program wherever it is called from, whatever `PATH` is there."""
+    """Return the command that starts this program from any directory, whatever `PATH` is there."""
     script = os.path.join(os.path.dirname(os.path.abspath(sys.executable)), "ai-bridge")
     return [script] if os.access(script, os.X_OK) else [os.path.abspath(sys.executable), *MODULE]
 
 
 def parent_key() -> str:
-    """Return what stands for the process that started this one."""
+    """Return a key for the process that started this one (often a client: its key may stand for a session)."""
     return _key(os.getppid(), _status(os.getppid()))
 
 
 def own_key() -> str:
-    """Return what stands for this process."""
+    """Return a key for this process."""
     return _key(os.getpid(), _status(os.getpid()))
 
 
 def ancestor_keys(most: int) -> list[str]:
-    """Return what stands for each of so many processes this one descends from, the nearest first."""
+    """Return keys for the processes from which this one descends, at most `most`, the nearest first."""
     keys: list[str] = []
     pid = os.getppid()
     while pid > 1 and len(keys) < most:
@@ -35,7 +35,7 @@ def ancestor_keys(most: int) -> list[str]:
 
 
 def is_gone(key: str) -> bool:
-    """Tell whether a key stands for a process that has ended; of any other key nothing is known."""
+    """Tell whether the key's process has ended; False for a key of any other kind."""
     words = key.split()
     if words[:1] != ["process"] or len(words) < 2:
         return False
@@ -43,7 +43,7 @@ def is_gone(key: str) -> bool:
 
 
 def _key(pid: int, status: list[str]) -> str:
-    """Return a key that no later process of the same number has, where the system tells when one began."""
+    """Return a key; no later process with this number has it, if the system reports when a process began."""
     return f"process {pid} {status[19]}" if status else f"process {pid}"
 
 

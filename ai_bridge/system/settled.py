@@ -1,4 +1,4 @@
-"""Whether a file is still being written: asked of the kernel, where the kernel can say.
+"""Whether a file is still being written: the kernel says so if it can, else the file's age does.
 
 A read lease (fcntl F_SETLEASE, Linux) is granted only while nobody has the file open for writing.
 """
@@ -19,15 +19,15 @@ except ImportError:
 
 
 def has_writer(fd: int) -> bool | None:
-    """Tell whether a process has the open file open for writing; None where the kernel cannot say.
+    """Tell whether a process has the open file open for writing; None if the kernel cannot say.
 
-    None: other systems, network file systems, files of another user.
+    It cannot on other systems, on network file systems, and for files of another user.
     """
     if _SET_LEASE is None:
         return None
     try:
-        # Should somebody open the file in the instant the lease is held, this process is sent a signal;
-        # the usual one would end it, SIGURG is ignored.
+        # If somebody opens the file while the lease is held, the kernel sends this process a signal.
+        # The usual one would end the process; SIGURG is ignored.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)  # type: ignore[attr-defined,unused-ignore]
         fcntl.fcntl(fd, _SET_LEASE, fcntl.F_RDLCK)
     except BlockingIOError:
@@ -39,7 +39,10 @@ def has_writer(fd: int) -> bool | None:
 
 
 def clock_of(directory: str) -> float:
-    """Return the time by which files in a directory are stamped, which on a share is its server's; ours, in doubt."""
+    """Return the time now by the clock that stamps files in the directory: on a share, its server's clock.
+
+    It writes and removes a small file there. If that fails, it returns this machine's time.
+    """
     probe = os.path.join(directory, f".clock-{os.getpid()}-{get_ident()}")
     try:
         untrusted.real_directory(directory)
@@ -55,6 +58,7 @@ def clock_of(directory: str) -> float:
 def is_settled(found: os.stat_result, settle_s: float, now: float) -> bool:
     """Tell whether a file was last written at least `settle_s` seconds before `now`.
 
-    A time in the future is another machine's clock: it proves nothing, and counts as settled after as long.
+    A time in the future comes from another machine's clock and proves nothing: if it is that far ahead, the file
+    counts as settled, too.
     """
     return abs(now - found.st_mtime) >= settle_s

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def signals_blocked() -> "Iterator[None]":
-    """Let no thread that is started meanwhile take a signal: it could not wake the thread that waits for it."""
+    """Keep threads started in this block from taking signals, which would not wake the thread that waits for them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -1,7 +1,7 @@
 """Open and read what a stranger put into a directory, without being trapped by it.
 
-A FIFO blocks whoever opens it, a symbolic link leads elsewhere, a sparse file of 10 GiB uses no disk: so a
-file is opened without following or blocking, is asked what it is, and only then read.
+A FIFO blocks a reader, a symbolic link leads elsewhere, and a sparse file of 10 GiB uses no disk. So a file is
+opened without following or blocking, its kind and size are checked, and only then it is read.
 """
 
 import errno
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-# Bytes: whatever was once delivered is shown, even if the limit for new messages was lowered since.
+# Bytes: a delivered message is shown even if the limit for new messages was lowered since.
 _DELIVERED_LIMIT = 64 * 1024 * 1024
 
 _PIECE_BYTES = 1024 * 1024
@@ -78,15 +78,15 @@ def read_all(fd: int, size: int, limit: int) -> bytes:
 
 
 def read_at_most(file: "BinaryIO", limit: int) -> bytes:
-    """Return what is left of an open file, but no more than `limit` bytes.
+    """Return the rest of an open file, but no more than `limit` bytes.
 
-    It is read in pieces: memory is asked for what is there, and not for all that may be there.
+    The file is read in pieces, so that memory is used for what is there and not for all that is allowed.
     """
     parts: list[bytes] = []
     while limit > 0:
         wanted = min(limit, _PIECE_BYTES)
         parts.append(part := file.read(wanted))
-        if len(part) < wanted:  # the end; a terminal would go on after it
+        if len(part) < wanted:  # the end; reading a terminal would go on after it
             break
         limit -= wanted
     return b"".join(parts)
@@ -95,7 +95,7 @@ def read_at_most(file: "BinaryIO", limit: int) -> bytes:
 def read_file(path: str, limit: int) -> bytes:
     """Return the content of the regular file at `path`; raises `NotAFile`, `TooLarge` or OSError.
 
-    A file server that has replaced the file meanwhile says so: then the new one is read.
+    If a file server reports that the file was replaced meanwhile, the new one is read.
     """
     return _read_again(path, lambda fd, size: read_all(fd, size, limit))
 
@@ -130,19 +130,19 @@ def _read_once(path: str, read: "Callable[[int, int], bytes]") -> bytes:
         finally:
             os.close(fd)
     except OSError as error:
-        error.filename = path  # of a descriptor the system says no name
+        error.filename = path  # for a descriptor the system reports no name
         raise
 
 
 def real_directory(path: str) -> str:
-    """Return the path of a directory unless it is a symbolic link, which leads elsewhere; raises OSError (ELOOP)."""
+    """Return `path` unless it is a symbolic link, which would lead elsewhere; raises OSError (ELOOP) if it is."""
     if os.path.islink(path):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
     return path
 
 
 def is_same(first: str, second: str) -> bool:
-    """Tell whether two names are of one file: a move by links that was cut short in the middle."""
+    """Tell whether two names are of one file, as after a move by links that was interrupted."""
     try:
         return os.path.samestat(os.lstat(first), os.lstat(second))
     except FileNotFoundError:
@@ -155,8 +155,9 @@ def is_reservation(path: str) -> bool:
 
 
 def freshen(directory: str) -> None:
-    """Have a network file system ask its server what is in a directory: of a name it did not find it would go on to
-    say for half a minute that nothing has it.
+    """Make a network file system ask its server what is in a directory.
+
+    Otherwise it may report for half a minute that a name is missing, because the name was missing before.
     """
     try:
         with os.scandir(directory) as entries:
@@ -166,7 +167,7 @@ def freshen(directory: str) -> None:
 
 
 def listed(directory: str) -> list[str]:
-    """Return the names in a directory, none where it cannot be listed."""
+    """Return the names in a directory, [] if it cannot be listed."""
     try:
         return os.listdir(directory)
     except OSError:

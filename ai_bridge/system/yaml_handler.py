@@ -27,7 +27,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text as the loader reads it, without quotes where YAML itself needs none."""
+    """Writes text as the loader reads it, without quotes if YAML itself needs none."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as the library declares it
 

@@ -130,7 +130,7 @@ def test_every_refusal_names_a_command_or_an_option_to_the_user_only() -> None:
 
 def test_a_wrong_address_is_answered_with_the_tool_that_lists_the_right_ones(claude: Wire, where: Mailboxes) -> None:
     told = claude.refusal("peer_send", to="gemni", body="hello")
-    known = "known: claude, gemini (peer_list() tells more of them)"
+    known = "known: claude, gemini (peer_list() describes them)"
     assert told == f"error: there is no agent gemni (did you mean gemini?); {known}"
 
 

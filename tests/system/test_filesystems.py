@@ -178,7 +178,7 @@ def test_what_lies_where_a_share_was_is_not_believed(
 ) -> None:
     id_ = post(share)
     table(tmp_path, monkeypatch)
-    with pytest.raises(ShareIsGone, match=r"lay on nfs4 \(srv:/x\), and now lies on ext4 .*: mount the share"):
+    with pytest.raises(ShareIsGone, match=r"was on nfs4 \(srv:/x\), and is on ext4 .* now: mount the share"):
         find_mailboxes(share.path)
     with pytest.raises(ShareIsGone):
         Daemon(share, settings).run_once()
@@ -198,7 +198,7 @@ def test_a_command_refuses_a_share_that_is_not_mounted(where: Mailboxes, words: 
     memory.write_text("nfs4 (srv:/x)")
     done = command(*words.split(), "--mailboxes", where.path, body="hello")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: {where.path} lay on nfs4 (srv:/x), and now lies on ")
+    assert done.stderr.startswith(f"error: {where.path} was on nfs4 (srv:/x), and is on ")
     assert str(memory) in done.stderr
     memory.unlink()
     assert command("peers", "--mailboxes", where.path).returncode == 0

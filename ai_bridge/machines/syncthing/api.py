@@ -30,7 +30,7 @@ class SyncthingRefused(BridgeError):
 
 
 class Api:
-    """Syncthing's API at `url`; each request raises `SyncthingRefused` where it is not answered well."""
+    """Syncthing's API at `url`; each request raises `SyncthingRefused` if Syncthing does not answer it well."""
 
     def __init__(self, url: str, key: str, patience_s: float = PATIENCE_S) -> None:
         self.url = url.rstrip("/")
@@ -38,15 +38,15 @@ class Api:
         self._patience_s = patience_s
 
     def get(self, path: str, **words: str) -> Any:
-        """Return what is at `path`."""
+        """Return the answer for `path`; `words` are the parameters of the query."""
         return self._request("GET", path, words, None)
 
     def post(self, path: str, body: object = None, **words: str) -> Any:
-        """Send `body` to `path`."""
+        """Send `body` as JSON to `path`, with `words` as parameters; returns the answer, None if it is empty."""
         return self._request("POST", path, words, body)
 
     def put(self, path: str, body: object) -> Any:
-        """Put `body` at `path`."""
+        """Put `body` as JSON at `path`; returns the answer, None if it is empty."""
         return self._request("PUT", path, {}, body)
 
     def _request(self, method: str, path: str, words: dict[str, str], body: object) -> Any:
@@ -68,18 +68,18 @@ class Api:
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    """Return what asks this machine's own address, and no proxy: the key goes there only."""
+    """Return an opener that uses no proxy, so that the key goes to this machine's own address only."""
     direct = urllib.request.ProxyHandler({})
     if urlsplit(url).scheme != "https":
         return urllib.request.build_opener(direct)
-    # Syncthing's own certificate is of its own making.
+    # Syncthing signs its certificate itself.
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return urllib.request.build_opener(direct, urllib.request.HTTPSHandler(context=context))
 
 
 def found(home: str | None) -> Api:
-    """Return the API of the Syncthing whose settings are in `home`, or where it keeps them; raises `NoSyncthing`."""
+    """Return the API of the Syncthing with its settings in `home`, or in its usual folders; raises `NoSyncthing`."""
     tried = [os.path.join(folder, _FILE) for folder in ([home] if home else _homes())]
     path = next(filter(os.path.isfile, tried), None)
     if path is None:
@@ -104,6 +104,6 @@ def _homes() -> list[str]:
 
 
 def _local(address: str) -> str:
-    """Return the address to ask at: one that stands for all of this machine's is asked at loopback."""
+    """Return the address to connect to; loopback, if Syncthing listens at all of this machine's addresses."""
     host, _, port = address.rpartition(":")
     return f"127.0.0.1:{port}" if host in ("", "0.0.0.0", "[::]", "::") else address

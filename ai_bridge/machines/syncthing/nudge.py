@@ -1,12 +1,12 @@
-"""Asks Syncthing to look at once at what was just dropped or moved: it is elsewhere in a quarter of a second.
+"""Asks Syncthing to scan changed files now, so that they reach other machines within 0.25 s.
 
-Without it Syncthing waits for its own watcher, a second at best and ten by default. Nothing rests on this: where
-nobody answers, it is only slower. Source: Syncthing's REST API, POST /rest/db/scan. Costs one failed open where
-`ai-bridge sync setup` was never run.
+Otherwise Syncthing waits for its own watcher: a second at best, ten by default. Nothing depends on this: if Syncthing
+does not answer, mail is only slower. If `ai-bridge sync setup` was never run, it costs one failed open. Source:
+Syncthing's REST API, POST /rest/db/scan.
 """
 
 import os
-from _thread import allocate_lock  # the module `threading` would cost every start
+from _thread import allocate_lock  # importing `threading` would slow every start
 
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import changes
@@ -22,10 +22,10 @@ FOLDER = "synced"
 _LIMIT = 16_384
 _PATIENCE_S = 0.5
 _ANSWER_S = 30.0
-# Where more was changed than this, whole directories are named.
+# If more files than this changed, whole directories are named.
 _MOST = 40
 
-# A set that one thread adds to must not be walked through by another.
+# One thread must not walk through a set while another adds to it.
 _mutex = allocate_lock()
 _changed: "dict[str, set[str]]" = {}
 _places: "dict[str, Place | None]" = {}
@@ -33,7 +33,7 @@ _worker: "Event | None" = None
 
 
 class Place:
-    """Where Syncthing listens, the `key` it wants, and which of its folders holds the mailboxes, at `prefix`."""
+    """Syncthing's `url` and `key`, the ID of its `folder` with the mailboxes, and their path in it (`prefix`)."""
 
     __slots__ = ("folder", "key", "prefix", "url")
 
@@ -45,7 +45,7 @@ class Place:
 
 
 def place(mailboxes: str) -> "Place | None":
-    """Return how the mailboxes at that path are kept in step; None where no set-up was run."""
+    """Return how Syncthing syncs the mailboxes at that path, from the disk; None if no set-up was run."""
     try:
         raw = untrusted.read_file(memory_of(FOLDER, mailboxes), _LIMIT)
     except (OSError, Malformed):
@@ -60,19 +60,19 @@ def place(mailboxes: str) -> "Place | None":
 
 
 def known(mailboxes: str) -> "Place | None":
-    """Return what `place` does, looked up once until `forget`."""
+    """Return the same as `place`, which is asked once until `forget`."""
     if mailboxes not in _places:
         _places[mailboxes] = place(mailboxes)
     return _places[mailboxes]
 
 
 def attach() -> None:
-    """Hear from now on of each change that this process makes in any mailboxes."""
+    """From now on note each change that this process makes in any mailboxes."""
     changes.listen(note)
 
 
 def note(mailboxes: str, *paths: str) -> None:
-    """Note that these files of the mailboxes came or went; `flush` tells of it, or the thread of `begin`."""
+    """Note that these files of the mailboxes came or went; `flush`, or the thread of `begin`, passes it on."""
     if known(mailboxes) is None:
         return
     with _mutex:
@@ -82,12 +82,15 @@ def note(mailboxes: str, *paths: str) -> None:
 
 
 def forget() -> None:
-    """Look anew whether mailboxes are kept in step: now and then, in a process that lives long."""
+    """Forget which mailboxes Syncthing syncs, so that it is looked up again: for processes that live long."""
     _places.clear()
 
 
 def flush(answer: bool = False) -> None:
-    """Tell of all that was noted; wait until Syncthing has looked, if `answer`."""
+    """Ask Syncthing to scan all that was noted; if `answer`, wait until it has done so.
+
+    If Syncthing does not run, nothing is raised.
+    """
     with _mutex:
         told = dict(_changed)
         _changed.clear()
@@ -96,12 +99,12 @@ def flush(answer: bool = False) -> None:
         if where is not None:
             try:
                 _ask(where, _within(where, mailboxes, paths), answer)
-            except (OSError, ValueError):  # it does not run just now: it will look when it starts
+            except (OSError, ValueError):  # Syncthing does not run just now: it scans when it starts
                 continue
 
 
 def begin() -> None:
-    """Attach, and tell of changes from a thread of its own, one request at a time: for processes that live long."""
+    """Attach, and start a thread that passes changes on, one request at a time: for processes that live long."""
     global _worker
     attach()
     if _worker is not None:
@@ -118,12 +121,12 @@ def begin() -> None:
             event.clear()
             flush(answer=True)
 
-    with signals_blocked():  # else it might take one, and the thread that waits for it sleep on
+    with signals_blocked():  # else it might take a signal that must wake another thread
         threading.Thread(target=tell, name="nudge", daemon=True).start()
 
 
 def _within(where: Place, mailboxes: str, paths: "set[str]") -> list[str]:
-    """Return the paths as Syncthing names them, or their directories where these are many."""
+    """Return the paths as Syncthing names them, or their directories if there are many."""
     if len(paths) > _MOST:
         paths = {os.path.dirname(path) for path in paths}
     inside = (os.path.relpath(path, mailboxes) for path in paths)
@@ -154,7 +157,7 @@ def _connected(scheme: str, host: str, port: int) -> "socket.socket":
         return connection
     import ssl
 
-    # Its certificate is of its own making, and the key is given to this machine's own address only.
+    # Syncthing signs its certificate itself, and the key is given to this machine's own address only.
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context.wrap_socket(connection, server_hostname=host)

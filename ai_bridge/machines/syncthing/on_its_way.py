@@ -12,14 +12,14 @@ from ai_bridge.mailboxes.outbox import DROPPED, SUFFIX, Outbox, label
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import stamp_of
 
-# So long a message waits for an earlier one, from when it came: a file may never come.
+# Seconds that a message, once it came, waits for an earlier one, which may never come.
 WAIT_S = 30.0
 _PATIENCE_S = 2.0
 _MOST = 2000
 
 
 class Coming:
-    """The messages on their way, looked up when first asked for; `forget` has them looked up anew."""
+    """The messages on their way, asked of Syncthing at the first question, and again after `forget`."""
 
     __slots__ = ("_earliest", "_mailboxes")
 
@@ -28,11 +28,15 @@ class Coming:
         self._earliest: dict[tuple[str, str], str] | None = None
 
     def forget(self) -> None:
-        """Look anew from now on."""
+        """Ask Syncthing again at the next question."""
         self._earliest = None
 
     def precede(self, outbox: Outbox, name: str) -> bool:
-        """Tell whether an earlier message of that sender to that recipient is on its way, and worth waiting for."""
+        """Tell whether the dropped file `name` should wait for an earlier message of its sender to its recipient.
+
+        That message must be on its way, and the file must have come less than `WAIT_S` seconds ago. May ask
+        Syncthing.
+        """
         where = nudge.known(self._mailboxes.path)
         if where is None:
             return False
@@ -48,8 +52,8 @@ class Coming:
             return False
 
     def _look(self, where: nudge.Place) -> dict[tuple[str, str], str]:
-        """Return by sender and recipient the time in the ID of the earliest message; nothing where nobody answers."""
-        from ai_bridge.machines.syncthing.api import Api  # half the start of a command, for the few that need it
+        """Return the time in the ID of the earliest message, by sender and recipient; {} if Syncthing is silent."""
+        from ai_bridge.machines.syncthing.api import Api  # costs half the start of a command, and few need it
 
         try:
             said = Api(where.url, where.key, _PATIENCE_S).get(
@@ -66,7 +70,10 @@ class Coming:
 
 
 def _message(prefix: str, path: str) -> tuple[tuple[str, str], str] | None:
-    """Return whose message to whom a path of Syncthing's is, and the time in its ID; None where it is no drop."""
+    """Return the sender and recipient of the message at a path of Syncthing's, and the time in its ID.
+
+    None if the path is not that of a dropped message.
+    """
     directory, name = os.path.split(path)
     above, outbox = os.path.split(directory)
     id_, recipient = label(name)

@@ -1,4 +1,7 @@
-"""Have Syncthing keep the mailboxes in step with other machines, the way mail wants it; doing it again mends it."""
+"""Makes Syncthing sync the mailboxes with other machines, with the settings that mail needs.
+
+Running it again repairs the set-up.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,9 @@ from ai_bridge.system.directories import memory_of
 FOLDER_ID = "ai-bridge"
 # Seconds Syncthing's watcher collects changes before it looks; its default is 10.
 _DELAY_S = 1
-# By name, which begins with the time, and one after another: else a burst comes in any order.
+# One file after another, by names, which hold the time: else a burst comes in any order.
 _IN_ORDER: dict[str, Any] = {"order": "alphabetic", "copiers": 1, "maxConcurrentWrites": 1}
-# Files being written, and what file servers and this program leave for a moment.
+# Files being written, and files that file servers and this program leave for a moment.
 _LOCAL = ("*-outbox/.tmp", "**/*.new", "**/.nfs*", "**/.fuse_hidden*")
 _DEVICE_PARTS, _DEVICE_PART = 8, 7
 
@@ -35,7 +38,7 @@ class FolderElsewhere(BridgeError):
 
 
 class Shared:
-    """The folder of Syncthing that holds the mailboxes: its settings, and where in it they lie."""
+    """The folder of Syncthing that holds the mailboxes: its settings, and their path in it (`prefix`, maybe '')."""
 
     def __init__(self, folder: dict[str, Any], prefix: str) -> None:
         self.folder = folder
@@ -43,6 +46,7 @@ class Shared:
 
     @property
     def id(self) -> str:
+        """The folder's ID."""
         return str(self.folder["id"])
 
     @property
@@ -52,7 +56,14 @@ class Shared:
 
 
 def set_up(where: Mailboxes, api: Api, devices: list[str], addresses: list[str], folder_id: str) -> Iterator[str]:
-    """Do it, yielding a sentence for each thing that was done; raises a `BridgeError`."""
+    """Make Syncthing sync the mailboxes, step by step as this is iterated; yields a sentence after each change.
+
+    It adds the folder `folder_id` unless a folder already holds the mailboxes, and sets what mail needs (only says so
+    if the folder holds more than mail). `devices` are the IDs of other machines: each may connect, and gets the
+    folder. `addresses` are URLs at which Syncthing finds the devices, besides its own ways. It adds ignore patterns,
+    and writes Syncthing's address and key to the state directory. Raises `BadDevice`, `FolderElsewhere`,
+    `SyncthingRefused` or OSError.
+    """
     devices = [_checked(device) for device in devices]
     own = str(api.get("/rest/system/status")["myID"])
     devices = [device for device in devices if device != own]
@@ -65,7 +76,7 @@ def set_up(where: Mailboxes, api: Api, devices: list[str], addresses: list[str],
             yield f"the machine {device[:_DEVICE_PART]} may connect"
     yield from _fit(api, shared, devices)
     if _ignore(api, shared):
-        yield "what is being written stays on this machine (.stignore)"
+        yield "files being written stay on this machine (.stignore)"
     _remember(where, api, shared)
     yield f"this machine, {this_machine.here()}, is the device {own}"
 
@@ -78,7 +89,7 @@ def _checked(device: str) -> str:
 
 
 def holding(where: Mailboxes, api: Api) -> Shared | None:
-    """Return the folder of Syncthing that the mailboxes lie in, None where there is none."""
+    """Return the folder of Syncthing that holds the mailboxes, None if none does; raises `SyncthingRefused`."""
     wanted = os.path.realpath(where.path)
     for folder in api.get("/rest/config/folders"):
         path = os.path.realpath(os.path.expanduser(str(folder["path"])))
@@ -118,7 +129,7 @@ def _add_device(api: Api, device: str, addresses: list[str]) -> bool:
 
 
 def _fit(api: Api, shared: Shared, devices: list[str]) -> Iterator[str]:
-    """Share the folder with the devices, and set what mail wants; of a folder that holds more, only say what."""
+    """Share the folder with the devices, and set what mail needs; only say so if the folder holds more than mail."""
     folder = shared.folder
     known = {str(one["deviceID"]) for one in folder.get("devices") or []}
     new = [device for device in devices if device not in known]
@@ -150,7 +161,7 @@ def unfit(shared: Shared) -> list[str]:
 
 
 def _ignore(api: Api, shared: Shared) -> bool:
-    """Add what must not leave the machine to the folder's ignore file; False where it was there."""
+    """Add patterns of files that must stay on this machine to the folder's ignore file; False if they were there."""
     lines = list(api.get("/rest/db/ignores", folder=shared.id).get("ignore") or [])
     wanted = [f"(?d)/{os.path.join(shared.prefix, pattern)}" for pattern in _LOCAL]
     missing = [line for line in wanted if line not in lines]
@@ -160,18 +171,18 @@ def _ignore(api: Api, shared: Shared) -> bool:
 
 
 def _remember(where: Mailboxes, api: Api, shared: Shared) -> None:
-    """Write down where Syncthing is to be asked, for this user alone: it holds the key."""
+    """Write down Syncthing's address and key, in a file that only this user can read."""
     path = memory_of(FOLDER, where.path)
     told = {"url": api.url, "key": api.key, "folder": shared.id, "prefix": shared.prefix}
     state_files.remember(path, json.dumps(told).encode())
 
 
 def api_of(place: Place, patience_s: float) -> Api:
-    """Return the API that a set-up wrote down."""
+    """Return the API that a set-up wrote down; each request waits at most `patience_s` seconds."""
     return Api(place.url, place.key, patience_s)
 
 
 def default_folder(where: Mailboxes) -> str:
-    """Return the ID of a new folder: the same on every machine where the mailboxes are called alike."""
+    """Return the ID for a new folder, the same on every machine on which the mailboxes have the same name."""
     name = address.name_from(os.path.basename(os.path.realpath(where.path)))
     return FOLDER_ID if name in ("", "mailboxes") else f"{FOLDER_ID}-{name}"

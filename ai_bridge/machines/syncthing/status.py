@@ -1,4 +1,4 @@
-"""How mail flows to the other machines, as Syncthing sees it: who is connected, what is on its way, what fails."""
+"""The state of the sync with other machines, as Syncthing reports it: connections, missing files, errors."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ _LOOK_S = 0.2
 
 
 class SyncStatus:
-    """A folder of Syncthing: the devices it is shared with and which are `connected`, and what is not in step.
+    """A folder of Syncthing: the names of the `devices` that share it, by ID, and of those that are `connected`.
 
-    `missing` files are still to come here; `troubles` are sentences for a person.
+    `state` is Syncthing's word for the folder's state. `missing` is the number of files still to come here.
+    `troubles` are sentences for a person.
     """
 
     def __init__(self, folder: str) -> None:
@@ -47,7 +48,10 @@ class SyncStatus:
 
 
 def look(where: Mailboxes) -> SyncStatus | None:
-    """Return how the link stands; None where `ai-bridge sync setup` was not run here."""
+    """Return the state of the sync; None if `ai-bridge sync setup` was not run here.
+
+    It asks Syncthing; if that fails, `troubles` says so, and nothing is raised.
+    """
     place = nudge.place(where.path)
     if place is None:
         return None
@@ -81,9 +85,10 @@ def _note_connections(link: SyncStatus, connections: dict[str, Any]) -> None:
 
 
 def is_all_out(where: Mailboxes, patience_s: float) -> bool:
-    """Wait until every connected machine has all that was changed here; False where it has not in time.
+    """Wait until every connected machine has all changes made here; False if not within `patience_s` seconds.
 
-    True at once where Syncthing was not set up: on a share there is nothing to wait for.
+    The result is also False if Syncthing does not answer or no machine is connected. It is True at once if Syncthing
+    was not set up: on a share there is nothing to wait for.
     """
     place = nudge.place(where.path)
     if place is None:
