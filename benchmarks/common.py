@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import holder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,9 +55,9 @@ def throw_away(parent: str) -> Iterator[Path]:
         shutil.rmtree(directory)
 
 
-def make_mailboxes(directory: Path, name: str = "mailboxes") -> Mailboxes:
+def make_mailboxes(directory: Path, name: str = "mailboxes") -> Tree:
     """Return new mailboxes with a sender and a reader."""
-    where = Mailboxes(str(directory / name))
+    where = Tree(str(directory / name))
     where.make([SENDER, READER])
     return where
 
@@ -84,7 +84,7 @@ def child(words: Sequence[str], **options: object) -> Iterator[subprocess.Popen[
 
 
 @contextmanager
-def router(where: Mailboxes, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+def router(where: Tree, *options: str) -> Iterator[subprocess.Popen[bytes]]:
     """Yield a router process that serves all agents of the mailboxes."""
     log = os.path.join(os.path.dirname(where.path), "router.log")
     words = [PROGRAM, "router", "--mailboxes", where.path, "--log", log, *options]
@@ -97,7 +97,7 @@ def router(where: Mailboxes, *options: str) -> Iterator[subprocess.Popen[bytes]]
         yield process
 
 
-def _is_ready(where: Mailboxes, agent: str) -> bool:
+def _is_ready(where: Tree, agent: str) -> bool:
     found = holder(where.lock_file("router", agent))
     return found is not None and found.ready
 

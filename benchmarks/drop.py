@@ -10,7 +10,7 @@ from pathlib import Path
 import common
 
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import send, send_batch
 
 _SOME = 25
@@ -48,7 +48,7 @@ def _bare_drop(directory: str) -> None:
     common.bare_drop(directory, f"{next(_numbers):08d}.txt", common.BODY.encode())
 
 
-def _send_batch(where: Mailboxes) -> None:
+def _send_batch(where: Tree) -> None:
     send_batch(where, common.SENDER, [_draft()] * _BATCH, common.LIMIT)
 
 

@@ -10,7 +10,7 @@ import tree
 from common import ms
 
 from ai_bridge.mailboxes.compose import Draft, Sent
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import send
 
 Row = list[str]
@@ -20,14 +20,14 @@ HEADINGS = ["what", "many", "two agents", "ratio", "target"]
 class Ground:
     """The mailboxes of many agents, those of two, and how many rounds are to be measured."""
 
-    def __init__(self, many: Mailboxes, two: Mailboxes, rounds: int) -> None:
+    def __init__(self, many: Tree, two: Tree, rounds: int) -> None:
         self.many = many
         self.two = two
         self.rounds = rounds
         self.agents = many.agents()
         self.messages = tree.count(many)
 
-    def in_turn(self, rounds: int, measure: Callable[[Mailboxes], float]) -> list[list[float]]:
+    def in_turn(self, rounds: int, measure: Callable[[Tree], float]) -> list[list[float]]:
         """Return the seconds `measure` says of the many and of the two, taken in turn."""
         return common.alternate(rounds, partial(measure, self.many), partial(measure, self.two))
 
@@ -51,6 +51,6 @@ def alone(what: str, times: Sequence[float], target: str) -> list[Row]:
     ]
 
 
-def post(where: Mailboxes, body: str = common.BODY) -> Sent:
+def post(where: Tree, body: str = common.BODY) -> Sent:
     """Send a message to the reader."""
     return send(where, common.SENDER, Draft([common.READER], body), common.LIMIT)

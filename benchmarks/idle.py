@@ -15,7 +15,7 @@ from ai_bridge import settings
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread as inbox
 from ai_bridge.mailboxes.outbox import READ
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 _KINDS = {"events": (), "--poll": ("--poll",)}
 _SETTLING_S = 2.0
@@ -89,7 +89,7 @@ def _reads(directory: Path, messages: int, rounds: int) -> list[list[float]]:
     return common.alternate(rounds, *actions)
 
 
-def _fill(where: Mailboxes, messages: int) -> None:
+def _fill(where: Tree, messages: int) -> None:
     outbox = where.outbox(common.SENDER)
     for number in range(messages):
         name = f"{common.SENDER}-20261122-{number // 1000:06d}-{number % 1000:06d}-0000.{common.READER}.txt"

@@ -20,7 +20,7 @@ import common
 from common import percentiles
 
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import send
 from ai_bridge.system import durable
 
@@ -71,7 +71,7 @@ def _measure(directory: Path, kind: str, messages: int) -> tuple[list[float], li
 # --- what is measured -----------------------------------------------------------------------------------
 
 
-def _message(where: Mailboxes, reader: subprocess.Popen[bytes], stamps: list[int], sends: list[float]) -> float:
+def _message(where: Tree, reader: subprocess.Popen[bytes], stamps: list[int], sends: list[float]) -> float:
     """Return the seconds from a message's publishing to the reader's return."""
     time.sleep(_PAUSE_S)
     called = time.monotonic_ns()

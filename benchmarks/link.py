@@ -22,7 +22,7 @@ from common import percentiles
 
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import send, send_batch
 
 _TEAMS = ("north", "south")
@@ -83,7 +83,7 @@ def _print(bare: list[float], bare_rate: float, times: list[float], rates: list[
 # --- what is measured -----------------------------------------------------------------------------------
 
 
-def _one(teams: dict[str, Mailboxes]) -> float:
+def _one(teams: dict[str, Tree]) -> float:
     """Return the seconds from the call of `send` to the file in `.unread` of the other team."""
     time.sleep(_PAUSE_S)
     there = teams["south"].outbox("claude@north")
@@ -94,7 +94,7 @@ def _one(teams: dict[str, Mailboxes]) -> float:
     return time.perf_counter() - started
 
 
-def _many(teams: dict[str, Mailboxes], count: int, both_ways: bool = False) -> float:
+def _many(teams: dict[str, Tree], count: int, both_ways: bool = False) -> float:
     """Return how many messages a second go from the first drop to the last file in `.unread`, all drops included."""
     ways = [("north", "south"), ("south", "north")][: 1 + both_ways]
     places = [(teams[there].outbox(f"claude@{here}").directory(UNREAD)) for here, there in ways]
@@ -157,7 +157,7 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def _team(directory: Path, team: str, url: str) -> Iterator[tuple[Mailboxes, int]]:
+def _team(directory: Path, team: str, url: str) -> Iterator[tuple[Tree, int]]:
     """Yield the mailboxes of a team and its running router's process ID; it has a state directory of its own."""
     where = common.make_mailboxes(directory / team)
     environment = {**os.environ, "AI_BRIDGE_STATE": str(directory / team / "state")}

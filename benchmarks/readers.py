@@ -16,7 +16,7 @@ import pipe_client
 
 from ai_bridge import settings
 from ai_bridge.inbox.wait import wait_for_mail
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 _MOVED_TO = 0x80  # linux/inotify.h, IN_MOVED_TO
 _ONE_EVENTS_BYTES = 4096
@@ -32,7 +32,7 @@ def main() -> None:
 
 def wait(mailboxes: str) -> None:
     """Block in the wait that `ai-bridge wait` makes; acknowledge what came."""
-    where = Mailboxes(mailboxes)
+    where = Tree(mailboxes)
     loaded = settings.load(mailboxes)
     while True:
         found = wait_for_mail(where, common.READER, loaded)

@@ -13,7 +13,7 @@ import common
 from ai_bridge import settings
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.route import Router
 from ai_bridge.sending.send import send_batch
 from ai_bridge.system import durable
@@ -34,7 +34,7 @@ def main() -> None:
     _report(chosen.messages, *times)
 
 
-def _on_fresh_files(directory: Path, messages: int, loop: Callable[[Mailboxes], None]) -> float:
+def _on_fresh_files(directory: Path, messages: int, loop: Callable[[Tree], None]) -> float:
     """Return the seconds the loop takes over new mailboxes in which so many messages are dropped.
 
     They are left until the end: on ext4 files are made slowly for some seconds after many were removed.
@@ -49,13 +49,13 @@ def _on_fresh_files(directory: Path, messages: int, loop: Callable[[Mailboxes], 
     return taken
 
 
-def _pass(where: Mailboxes, pair_per_hour: int) -> None:
+def _pass(where: Tree, pair_per_hour: int) -> None:
     loaded = settings.load(where.path, {"pair_per_hour": pair_per_hour})
     for _ in Router(where, {common.SENDER, common.READER}, loaded).one_pass():
         pass
 
 
-def _bare(where: Mailboxes, rename: Callable[[str, str], None]) -> None:
+def _bare(where: Tree, rename: Callable[[str, str], None]) -> None:
     outbox = where.outbox(common.SENDER)
     for name in sorted(os.listdir(outbox.path)):
         if name.endswith(".txt"):

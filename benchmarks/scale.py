@@ -18,7 +18,7 @@ import scale_past
 import tree
 from ground import HEADINGS, Ground, Row
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 # Each measures something and returns its rows; one more row is one more function.
 _PARTS: tuple[Callable[[Ground], list[Row]], ...] = (
@@ -38,7 +38,7 @@ _PARTS: tuple[Callable[[Ground], list[Row]], ...] = (
 def main() -> None:
     chosen = _options().parse_args()
     with common.throw_away(chosen.dir) as directory:
-        many = Mailboxes(chosen.reuse).check() if chosen.reuse else _made(chosen, directory)
+        many = Tree(chosen.reuse).check() if chosen.reuse else _made(chosen, directory)
         ground = Ground(many, common.make_mailboxes(directory, "two"), chosen.rounds)
         rows = [row for part in _PARTS if chosen.only in part.__name__ for row in _told(part, ground)]
     common.print_table(f"scale: {len(ground.agents)} agents, {ground.messages} read messages", HEADINGS, rows)
@@ -55,7 +55,7 @@ def _options() -> argparse.ArgumentParser:
     return options
 
 
-def _made(chosen: argparse.Namespace, directory: Path) -> Mailboxes:
+def _made(chosen: argparse.Namespace, directory: Path) -> Tree:
     path = Path(chosen.dir).resolve() / f"mailboxes-{os.getpid()}" if chosen.keep else directory / "many"
     before = time.perf_counter()
     many = tree.make(path, chosen.agents, chosen.messages)

@@ -18,7 +18,7 @@ from ai_bridge import settings
 from ai_bridge.health import mail
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.route import Router
 from ai_bridge.system import durable
 
@@ -41,9 +41,9 @@ def wake_without_a_router(ground: Ground) -> list[Row]:
     return _wakes("wake, no router", ground, nullcontext)
 
 
-def _wakes(what: str, ground: Ground, router: Callable[[Mailboxes], AbstractContextManager[object]]) -> list[Row]:
+def _wakes(what: str, ground: Ground, router: Callable[[Tree], AbstractContextManager[object]]) -> list[Row]:
     """Measure from a message's publishing to the return of the wait of a reader in another process."""
-    readers: dict[Mailboxes, subprocess.Popen[bytes]] = {}
+    readers: dict[Tree, subprocess.Popen[bytes]] = {}
     with ExitStack() as stack:
         stamps = stack.enter_context(_stamped_publishing())
         for where in (ground.many, ground.two):
@@ -56,7 +56,7 @@ def _wakes(what: str, ground: Ground, router: Callable[[Mailboxes], AbstractCont
     return [compared(what, percent, times, _FLAT) for percent in (50, 99)]
 
 
-def _wake(where: Mailboxes, reader: subprocess.Popen[bytes], stamps: list[int]) -> float:
+def _wake(where: Tree, reader: subprocess.Popen[bytes], stamps: list[int]) -> float:
     time.sleep(_PAUSE_S)
     post(where)
     assert reader.stdout is not None
@@ -66,7 +66,7 @@ def _wake(where: Mailboxes, reader: subprocess.Popen[bytes], stamps: list[int]) 
 
 
 @contextmanager
-def _reader(where: Mailboxes) -> Iterator[subprocess.Popen[bytes]]:
+def _reader(where: Tree) -> Iterator[subprocess.Popen[bytes]]:
     words = [sys.executable, str(Path(__file__).with_name("readers.py")), "wait", where.path]
     with common.child(words, stdout=subprocess.PIPE) as process:
         yield process
@@ -146,9 +146,9 @@ def looks_at_everything(ground: Ground) -> list[Row]:
     ]
 
 
-def _read(where: Mailboxes) -> float:
+def _read(where: Tree) -> float:
     return common.seconds(partial(fetch.fetch, where, common.READER, settings.load(where.path)))
 
 
-def _status(where: Mailboxes) -> float:
+def _status(where: Tree) -> float:
     return common.seconds(partial(mail.examine, where, settings.load(where.path), where.agents()))

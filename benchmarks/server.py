@@ -15,7 +15,7 @@ from pipe_client import PipeClient
 from ai_bridge import settings
 from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.sending.send import send
 
@@ -46,7 +46,7 @@ def main() -> None:
 # --- calls ----------------------------------------------------------------------------------------------
 
 
-def _calls(alone: Mailboxes, routed: Mailboxes, rounds: int) -> dict[str, list[float]]:
+def _calls(alone: Tree, routed: Tree, rounds: int) -> dict[str, list[float]]:
     """Return the seconds of each kind of call, made in turn by clients that are all connected at once."""
     with ExitStack() as stack:
         stack.enter_context(common.router(routed))
@@ -106,7 +106,7 @@ def _nothing() -> None:
     pass
 
 
-def _deliver(where: Mailboxes) -> None:
+def _deliver(where: Tree) -> None:
     """Have one message unread, the one before being acknowledged."""
     deadline = time.monotonic() + _PATIENCE_S
     time.sleep(_PAUSE_S)

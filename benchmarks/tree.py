@@ -13,7 +13,7 @@ import common
 
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DIRECTORIES, READ, TEMPORARY, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import message
 
 # A word that is in every message, one that is in few of them, and how many those are.
@@ -25,9 +25,9 @@ _SPAN_S = 365 * 86_400
 _SYLLABLES = [consonant + vowel for consonant in "bdfghjklmnprstvwz" for vowel in "aeiou"]
 
 
-def make(path: Path, agents: int, messages: int) -> Mailboxes:
+def make(path: Path, agents: int, messages: int) -> Tree:
     """Return new mailboxes with so many agents, each of which has sent its share of so many read messages."""
-    where = Mailboxes(str(path))
+    where = Tree(str(path))
     where.make([common.SENDER, common.READER])
     names = _names(agents)
     for name in names[2:]:
@@ -37,7 +37,7 @@ def make(path: Path, agents: int, messages: int) -> Mailboxes:
     return where
 
 
-def count(where: Mailboxes) -> int:
+def count(where: Tree) -> int:
     """Return how many messages are read."""
     return sum(len(os.listdir(outbox.directory(READ))) for outbox in where.outboxes())
 
@@ -48,7 +48,7 @@ def _names(agents: int) -> list[str]:
     return [common.SENDER, common.READER, *others]
 
 
-def _at_once(where: Mailboxes, names: Sequence[str], messages: int) -> None:
+def _at_once(where: Tree, names: Sequence[str], messages: int) -> None:
     """Have some processes write the messages of some senders each."""
     pids = []
     sentences = _sentences()
@@ -66,7 +66,7 @@ def _at_once(where: Mailboxes, names: Sequence[str], messages: int) -> None:
         raise SystemExit("error: the messages could not be written")
 
 
-def _write(where: Mailboxes, names: Sequence[str], senders: range, messages: int, sentences: Sequence[str]) -> None:
+def _write(where: Tree, names: Sequence[str], senders: range, messages: int, sentences: Sequence[str]) -> None:
     for place in senders:
         outbox = where.outbox(names[place])
         share = messages // len(names) + (place < messages % len(names))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import settings as settings_
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.support import flush, started
 from tests.support.machine import On, state_of
@@ -57,15 +57,15 @@ def _no_flushes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> Mailboxes:
-    """Mailboxes with the agents claude and gemini."""
-    made = Mailboxes(str(tmp_path / "mailboxes"))
+def where(tmp_path: Path) -> Tree:
+    """Tree with the agents claude and gemini."""
+    made = Tree(str(tmp_path / "mailboxes"))
     made.make(["claude", "gemini"])
     return made
 
 
 @pytest.fixture
-def settings(where: Mailboxes) -> Settings:
+def settings(where: Tree) -> Settings:
     """The default settings, with nothing to wait for before a file is refused."""
     return settings_.load(where.path, {"settle_s": 0.0})
 

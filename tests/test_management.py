@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control
 from tests.support.checkout import ROOT
 from tests.support.command import refused
@@ -28,7 +28,7 @@ def checkout(tmp_path: Path) -> Iterator[Path]:
     (made / ".venv").mkdir()
     (made / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
     (made / ".venv" / ".set-up").touch()
-    own = Mailboxes(str(made / "mailboxes"))
+    own = Tree(str(made / "mailboxes"))
     own.make(["claude", "gemini"])
     yield made
     control.stop(own)
@@ -46,7 +46,7 @@ def _run(checkout: Path, script: str, *words: str, **environment: str) -> subpro
     )
 
 
-def _served(where: Mailboxes) -> list[list[str]]:
+def _served(where: Tree) -> list[list[str]]:
     return [router.agents for router in control.running(where)]
 
 
@@ -55,7 +55,7 @@ def _served(where: Mailboxes) -> list[list[str]]:
     [("ai-collab.sh", "claude", "gemini"), ("ai-collab-gemini.sh", "gemini", "claude")],
 )
 def test_each_script_is_the_router_of_its_agent(checkout: Path, script: str, agent: str, other: str) -> None:
-    where = Mailboxes(str(checkout / "mailboxes"))
+    where = Tree(str(checkout / "mailboxes"))
     started = _run(checkout, script, "start")
     ((pid, agents),) = [(router.holder.pid, router.agents) for router in control.running(where)]
     assert (started.returncode, started.stdout) == (0, f"router of {agent} started, pid {pid}\n")
@@ -73,7 +73,7 @@ def test_each_script_is_the_router_of_its_agent(checkout: Path, script: str, age
 
 
 def test_both_run_side_by_side_and_tell_of_all_agents(checkout: Path) -> None:
-    where = Mailboxes(str(checkout / "mailboxes"))
+    where = Tree(str(checkout / "mailboxes"))
     assert _run(checkout, "ai-collab.sh", "health").returncode == 1
     _run(checkout, "ai-collab.sh", "start")
     _run(checkout, "ai-collab-gemini.sh", "start", "--poll")
@@ -89,14 +89,14 @@ def test_both_run_side_by_side_and_tell_of_all_agents(checkout: Path) -> None:
     assert _served(where) == [["gemini"]]
 
 
-def test_the_mailboxes_in_the_environment_go_over_those_of_the_checkout(checkout: Path, where: Mailboxes) -> None:
+def test_the_mailboxes_in_the_environment_go_over_those_of_the_checkout(checkout: Path, where: Tree) -> None:
     done = _run(checkout, "ai-collab.sh", "status", "--json", AI_BRIDGE_MAILBOXES=where.path)
     assert done.stdout.count('"agent"') == 2
     refused(_run(checkout, "ai-collab.sh", "status", AI_BRIDGE_MAILBOXES="/nowhere"), "/nowhere is not a mailboxes")
     shutil.rmtree(checkout / "mailboxes")
     assert _run(checkout, "ai-collab.sh", "status", AI_BRIDGE_MAILBOXES=where.path).returncode == 0
     refused(_run(checkout, "ai-collab.sh", "status"), f"{checkout}/mailboxes is not a mailboxes directory")
-    Mailboxes(str(checkout / "mailboxes")).make([])  # for the teardown
+    Tree(str(checkout / "mailboxes")).make([])  # for the teardown
 
 
 def test_without_a_word_the_help_is_shown_and_a_wrong_one_is_a_usage_error(checkout: Path) -> None:

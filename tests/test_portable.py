@@ -16,7 +16,7 @@ from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, MOVES, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.restore import put_back
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system import libc, settled
 from tests.support.mail import post, route, states
@@ -66,7 +66,7 @@ def _no_links(*_: object, **__: object) -> None:
     raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
 
-def _hand_over(where: Mailboxes) -> list[tuple[str, str]]:
+def _hand_over(where: Tree) -> list[tuple[str, str]]:
     """Read as gemini does; returns each message's ID and body."""
     loaded = settings_.load(where.path, {"settle_s": 0.0})
     read = [(one.id, one.load().body, one.acknowledge()) for one in fetch(where, "gemini", loaded)]
@@ -75,7 +75,7 @@ def _hand_over(where: Mailboxes) -> list[tuple[str, str]]:
 
 
 @pytest.mark.usefixtures("way")
-def test_messages_are_sent_routed_read_and_restored(where: Mailboxes) -> None:
+def test_messages_are_sent_routed_read_and_restored(where: Tree) -> None:
     where.make(["codex"])
     ids = [post(where, "one"), post(where, "two", to="*")]
     names = [file_name(id_, "gemini") for id_ in ids]
@@ -87,7 +87,7 @@ def test_messages_are_sent_routed_read_and_restored(where: Mailboxes) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_what_is_malformed_is_kept_and_its_sender_told(where: Mailboxes, settings: Settings) -> None:
+def test_what_is_malformed_is_kept_and_its_sender_told(where: Tree, settings: Settings) -> None:
     Path(where.outbox("claude").file(DROPPED, "note.txt")).write_text("no headers")
     route(where, settings)
     assert states(where, "claude") == {MALFORMED: ["note.txt"]}
@@ -95,7 +95,7 @@ def test_what_is_malformed_is_kept_and_its_sender_told(where: Mailboxes, setting
 
 
 @pytest.mark.usefixtures("way")
-def test_what_a_dead_router_held_is_delivered(where: Mailboxes) -> None:
+def test_what_a_dead_router_held_is_delivered(where: Tree) -> None:
     id_ = post(where, "x")
     assert where.outbox("claude").move("claim", file_name(id_, "gemini"))
     assert _hand_over(where) == [(id_, "x")]
@@ -103,7 +103,7 @@ def test_what_a_dead_router_held_is_delivered(where: Mailboxes) -> None:
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("verb", MOVES)
-def test_no_move_replaces_a_file(where: Mailboxes, verb: str) -> None:
+def test_no_move_replaces_a_file(where: Tree, verb: str) -> None:
     outbox = where.outbox("claude")
     source, target = (Path(outbox.file(state, "a.txt")) for state in MOVES[verb])
     source.write_text("mine")
@@ -114,7 +114,7 @@ def test_no_move_replaces_a_file(where: Mailboxes, verb: str) -> None:
 
 
 @pytest.mark.usefixtures("way")
-def test_no_drop_replaces_a_file(where: Mailboxes) -> None:
+def test_no_drop_replaces_a_file(where: Tree) -> None:
     outbox = where.outbox("claude")
     Path(outbox.file(DROPPED, "a.txt")).write_text("theirs")
     with pytest.raises(FileExistsError):
@@ -125,7 +125,7 @@ def test_no_drop_replaces_a_file(where: Mailboxes) -> None:
 
 @pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("taken", [UNREAD, READ])
-def test_another_message_of_the_same_id_replaces_none(where: Mailboxes, settings: Settings, taken: str) -> None:
+def test_another_message_of_the_same_id_replaces_none(where: Tree, settings: Settings, taken: str) -> None:
     outbox = where.outbox("claude")
     name = file_name("same", "gemini")
     Path(outbox.file(taken, name)).write_text("the first")
@@ -135,9 +135,7 @@ def test_another_message_of_the_same_id_replaces_none(where: Mailboxes, settings
     assert Path(outbox.file(taken, name)).read_text() == "the first"
 
 
-def test_each_way_is_really_the_one_that_was_left(
-    where: Mailboxes, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_way_is_really_the_one_that_was_left(where: Tree, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     link, rename = os.link, os.rename
     monkeypatch.setattr(os, "link", lambda *words, **more: (seen.append("link"), link(*words, **more)))
@@ -149,7 +147,7 @@ def test_each_way_is_really_the_one_that_was_left(
 
 
 def test_where_the_kernel_cannot_say_whether_a_writer_is_at_work_age_decides(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settled, "_SET_LEASE", None)
     note = Path(where.outbox("claude").file(DROPPED, "note.txt"))

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import settings as settings_
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import SETTINGS, BadSetting, BadSettingsFile, Settings, UnknownSetting
 
 
-def _shared(where: Mailboxes, text: str) -> str:
+def _shared(where: Tree, text: str) -> str:
     path = os.path.join(where.path, "settings.toml")
     Path(path).write_text(text)
     return path
@@ -26,7 +26,7 @@ def _own(text: str) -> str:
     return str(path)
 
 
-def test_without_a_file_all_is_default(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_file_all_is_default(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AI_BRIDGE_PAIR_PER_HOUR")
     loaded = settings_.load(where.path)
     assert {name: getattr(loaded, name) for name in SETTINGS} == {
@@ -51,7 +51,7 @@ def test_without_a_file_all_is_default(where: Mailboxes, monkeypatch: pytest.Mon
     assert loaded.origins == dict.fromkeys(SETTINGS, "default")
 
 
-def test_each_origin_goes_over_the_one_before(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_origin_goes_over_the_one_before(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     shared = _shared(where, "poll_s = 1.5\nsweep_s = 1.5\nstuck_s = 1.5\nsettle_s = 1.5\n")
     own = _own("sweep_s = 2.5\nstuck_s = 2.5\nsettle_s = 2.5\n")
     monkeypatch.setenv("AI_BRIDGE_STUCK_S", "3.5")
@@ -73,7 +73,7 @@ def test_the_users_file_lies_in_the_configuration_directory(monkeypatch: pytest.
     assert settings_.user_file() == "/elsewhere/ai-bridge/settings.toml"
 
 
-def test_a_whole_number_may_stand_for_seconds(where: Mailboxes) -> None:
+def test_a_whole_number_may_stand_for_seconds(where: Tree) -> None:
     _shared(where, "sweep_s = 7")
     loaded = settings_.load(where.path)
     assert (loaded.sweep_s, type(loaded.sweep_s)) == (7.0, float)
@@ -94,7 +94,7 @@ def test_a_whole_number_may_stand_for_seconds(where: Mailboxes) -> None:
     ],
 )
 def test_a_variable_gives_a_value(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
+    where: Tree, monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object
 ) -> None:
     monkeypatch.setenv(f"AI_BRIDGE_{name.upper()}", text)
     assert getattr(settings_.load(where.path), name) == value
@@ -118,7 +118,7 @@ def test_a_variable_gives_a_value(
     ],
 )
 def test_a_variable_that_gives_none_is_named(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+    where: Tree, monkeypatch: pytest.MonkeyPatch, name: str, text: str
 ) -> None:
     monkeypatch.setenv(f"AI_BRIDGE_{name.upper()}", text)
     with pytest.raises(BadSetting) as caught:
@@ -142,7 +142,7 @@ def test_a_variable_that_gives_none_is_named(
         "[poll]",
     ],
 )
-def test_a_value_of_a_wrong_type_is_refused_by_file_and_key(where: Mailboxes, line: str) -> None:
+def test_a_value_of_a_wrong_type_is_refused_by_file_and_key(where: Tree, line: str) -> None:
     path = _own(line)
     name = line.strip("[]").partition(" ")[0]
     with pytest.raises(BadSetting, match=f"^setting {name} in {path} is .*, but must be {SETTINGS[name].wanted}$"):
@@ -152,7 +152,7 @@ def test_a_value_of_a_wrong_type_is_refused_by_file_and_key(where: Mailboxes, li
 @pytest.mark.parametrize(
     ("key", "hint"), [("sweep", " (did you mean sweep_s?)"), ("MAX_CHARS", " (did you mean max_chars?)"), ("zzz", "")]
 )
-def test_an_unknown_setting_is_told_the_nearest_one(where: Mailboxes, key: str, hint: str) -> None:
+def test_an_unknown_setting_is_told_the_nearest_one(where: Tree, key: str, hint: str) -> None:
     path = _own(f"{key} = 1")
     with pytest.raises(UnknownSetting) as caught:
         settings_.load(where.path)
@@ -160,7 +160,7 @@ def test_an_unknown_setting_is_told_the_nearest_one(where: Mailboxes, key: str, 
 
 
 @pytest.mark.parametrize("raw", [b"sweep_s", b"sweep_s = 1\nsweep_s = 2", b"\xff = 1", b"\x00"])
-def test_a_file_that_is_no_toml_is_named(where: Mailboxes, raw: bytes) -> None:
+def test_a_file_that_is_no_toml_is_named(where: Tree, raw: bytes) -> None:
     path = _own("")
     Path(path).write_bytes(raw)
     with pytest.raises(BadSettingsFile, match=f"^{path} cannot be read as TOML: .+$"):
@@ -185,7 +185,7 @@ def test_a_file_that_is_no_toml_is_named(where: Mailboxes, raw: bytes) -> None:
     ],
 )
 def test_a_mistake_in_the_shared_file_is_ignored_and_told(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, line: str, why: str
+    where: Tree, monkeypatch: pytest.MonkeyPatch, line: str, why: str
 ) -> None:
     monkeypatch.delenv("AI_BRIDGE_PAIR_PER_HOUR")
     path = _shared(where, f"{line}\npoll_s = 2\n" if "=" in line else line)
@@ -197,7 +197,7 @@ def test_a_mistake_in_the_shared_file_is_ignored_and_told(
         assert loaded.origins[name] == "default"
 
 
-def test_the_shared_file_may_make_a_guard_stricter_and_the_users_own_looser(where: Mailboxes) -> None:
+def test_the_shared_file_may_make_a_guard_stricter_and_the_users_own_looser(where: Tree) -> None:
     _shared(where, 'reach = "off"\nmax_hops = 3\n')
     loaded = settings_.load(where.path)
     assert (loaded.reach, loaded.max_hops, loaded.ignored) == ("off", 3, [])
@@ -206,7 +206,7 @@ def test_the_shared_file_may_make_a_guard_stricter_and_the_users_own_looser(wher
     assert (loaded.reach, loaded.max_hops, loaded.ignored) == ("full", 0, [])
 
 
-def test_the_shared_file_is_not_read_through_a_link(where: Mailboxes, tmp_path: Path) -> None:
+def test_the_shared_file_is_not_read_through_a_link(where: Tree, tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text("poll_s = 2")
     os.symlink(tmp_path / "other.toml", os.path.join(where.path, "settings.toml"))
     loaded = settings_.load(where.path)
@@ -214,7 +214,7 @@ def test_the_shared_file_is_not_read_through_a_link(where: Mailboxes, tmp_path: 
     assert "a symbolic link" in loaded.ignored[0]
 
 
-def test_what_is_no_file_is_no_settings_file(where: Mailboxes) -> None:
+def test_what_is_no_file_is_no_settings_file(where: Tree) -> None:
     os.mkfifo(os.path.join(where.path, "settings.toml"))
     os.makedirs(settings_.user_file())
     loaded = settings_.load(where.path)
@@ -222,7 +222,7 @@ def test_what_is_no_file_is_no_settings_file(where: Mailboxes) -> None:
     assert "settings.toml is a FIFO" in loaded.ignored[0]
 
 
-def test_every_setting_is_whole(where: Mailboxes) -> None:
+def test_every_setting_is_whole(where: Tree) -> None:
     for name, setting in SETTINGS.items():
         assert setting.accepts(setting.default)
         assert setting.variable == f"AI_BRIDGE_{name.upper()}"
@@ -233,7 +233,7 @@ def test_every_setting_is_whole(where: Mailboxes) -> None:
 # --- a list that only the user's own file sets ------------------------------------------------------------
 
 
-def test_folders_are_taken_from_the_users_own_file_only(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_are_taken_from_the_users_own_file_only(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     _shared(where, 'context_folders = ["/"]\npoll_s = 2')
     monkeypatch.setenv("AI_BRIDGE_CONTEXT_FOLDERS", "/")
     loaded = settings_.load(where.path)
@@ -245,13 +245,13 @@ def test_folders_are_taken_from_the_users_own_file_only(where: Mailboxes, monkey
 
 
 @pytest.mark.parametrize("value", ['"/srv"', "1", "true", "[1]", '["docs"]', '["~nobody-here/docs"]', '[""]', "[[]]"])
-def test_what_is_no_list_of_folders_is_refused(where: Mailboxes, value: str) -> None:
+def test_what_is_no_list_of_folders_is_refused(where: Tree, value: str) -> None:
     own = _own(f"context_folders = {value}")
     with pytest.raises(BadSetting, match=f"^setting context_folders in {own} is .*, but must be a list of folders"):
         settings_.load(where.path)
 
 
-def test_a_wrong_list_in_a_shared_file_stops_nobody(where: Mailboxes) -> None:
+def test_a_wrong_list_in_a_shared_file_stops_nobody(where: Tree) -> None:
     _shared(where, "context_folders = 1")
     assert list(settings_.load(where.path).context_folders) == []
 
@@ -259,7 +259,7 @@ def test_a_wrong_list_in_a_shared_file_stops_nobody(where: Mailboxes) -> None:
 # --- a setting that is a word -----------------------------------------------------------------------------
 
 
-def test_a_word_is_one_of_its_choices(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_word_is_one_of_its_choices(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     for word in settings_.REACH:
         monkeypatch.setenv("AI_BRIDGE_REACH", word)
         assert settings_.load(where.path).reach == word

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support import started
 from tests.support.command import BY_CLICK, BY_ENTRY
 from tests.support.wait import until
@@ -54,7 +54,7 @@ started.run_from_template(LOOK)
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.setattr(started, "_WORTH", 1)
 
@@ -84,7 +84,7 @@ def test_both_find_the_same_around_them(tmp_path: Path, own_session: bool) -> No
     assert (code, err, found["parent"]) == (real[0], real[2], os.getpid())
 
 
-def test_both_serve_a_client_and_end_by_its_end_or_a_signal(where: Mailboxes) -> None:
+def test_both_serve_a_client_and_end_by_its_end_or_a_signal(where: Tree) -> None:
     params = hello({"name": "claude-code", "version": "1"})
     line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}).encode() + b"\n"
     words = (*BY_ENTRY, "mcp")
@@ -101,7 +101,7 @@ def test_both_serve_a_client_and_end_by_its_end_or_a_signal(where: Mailboxes) ->
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_both_tell_by_which_signal_they_ended(number: signal.Signals, where: Mailboxes) -> None:
+def test_both_tell_by_which_signal_they_ended(number: signal.Signals, where: Tree) -> None:
     codes = []
     for kind in (started.Popen, started.RealPopen):
         words = (*BY_ENTRY, "wait", "--agent", "gemini")

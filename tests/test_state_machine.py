@@ -16,7 +16,7 @@ from ai_bridge.mailboxes import trace, unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD
 from ai_bridge.mailboxes.restore import put_back
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import route
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
@@ -46,7 +46,7 @@ class Mail(RuleBasedStateMachine):
         super().__init__()
         self.home = tempfile.mkdtemp(prefix="ai-bridge-machine-")
         os.environ["AI_BRIDGE_STATE"] = os.path.join(self.home, "state")
-        self.where = Mailboxes(os.path.join(self.home, "mailboxes"))
+        self.where = Tree(os.path.join(self.home, "mailboxes"))
         self.where.make(AGENTS)
         self.settings = settings_.load(self.where.path, {"settle_s": 0.0})
         self.expected: Counter[tuple[str, str]] = Counter()

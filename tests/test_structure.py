@@ -144,9 +144,9 @@ def test_a_send_imports_nothing_it_could_do_without(tmp_path: Path) -> None:
         "os._exit = lambda code: (print(code, *new()), sys.stdout.flush(), sys.exit(code))\n"
         "fast_send.send(['gemini', '--from', 'claude'])\n"
     )
-    from ai_bridge.mailboxes.tree import Mailboxes
+    from ai_bridge.mailboxes.tree import Tree
 
-    Mailboxes(str(tmp_path / "m")).make(["claude", "gemini"])
+    Tree(str(tmp_path / "m")).make(["claude", "gemini"])
     environment = {**os.environ, "AI_BRIDGE_MAILBOXES": str(tmp_path / "m"), "AI_BRIDGE_PAIR_PER_HOUR": "60"}
     done = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{script}"],
                           input=b"hi", capture_output=True, env=environment, check=False)  # fmt: skip

@@ -20,7 +20,7 @@ from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
 from ai_bridge.mailboxes.restore import put_back
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
@@ -56,7 +56,7 @@ SPOILED = {
 
 @pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
 def test_one_spoiled_outbox_stops_nobody_elses_mail(
-    where: Mailboxes, settings: Settings, spoil: Callable[[Outbox], object]
+    where: Tree, settings: Settings, spoil: Callable[[Outbox], object]
 ) -> None:
     where.make(["codex"])
     spoil(where.outbox("codex"))
@@ -65,7 +65,7 @@ def test_one_spoiled_outbox_stops_nobody_elses_mail(
     assert [one.id for one in fetch.fetch(where, "gemini", settings)] == [id_]
 
 
-def test_health_names_a_directory_that_cannot_be_listed(where: Mailboxes, settings: Settings) -> None:
+def test_health_names_a_directory_that_cannot_be_listed(where: Tree, settings: Settings) -> None:
     _file_for_directory(UNREAD)(where.outbox("claude"))
     reports = examine(where, settings, ["claude"])
     assert level(reports) == WRONG
@@ -73,7 +73,7 @@ def test_health_names_a_directory_that_cannot_be_listed(where: Mailboxes, settin
 
 
 @pytest.mark.parametrize("name", ["evil\n² foo.txt", "\udcff.txt", "-rf.txt", "a" * 251 + ".txt", "ü" * 125 + ".txt"])
-def test_a_claimed_file_of_any_name_is_counted_and_set_aside(where: Mailboxes, settings: Settings, name: str) -> None:
+def test_a_claimed_file_of_any_name_is_counted_and_set_aside(where: Tree, settings: Settings, name: str) -> None:
     outbox = where.outbox("claude")
     Path(outbox.file(PROCESSING, name)).write_text("bad")
     verbs = []
@@ -87,13 +87,13 @@ def test_a_claimed_file_of_any_name_is_counted_and_set_aside(where: Mailboxes, s
     assert Path(outbox.file(MALFORMED, kept) + REASON).exists()
 
 
-def test_a_malformed_file_of_the_longest_name_is_refused(where: Mailboxes, settings: Settings) -> None:
+def test_a_malformed_file_of_the_longest_name_is_refused(where: Tree, settings: Settings) -> None:
     name = "a" * 251 + ".txt"
     Path(where.outbox("claude").file(DROPPED, name)).write_text("bad")
     assert [step.verb for step in route(where, settings)] == ["reject", "deliver"]
 
 
-def test_damaged_counts_of_releases_are_begun_anew(where: Mailboxes, settings: Settings) -> None:
+def test_damaged_counts_of_releases_are_begun_anew(where: Tree, settings: Settings) -> None:
     router = Router(where, EVERYONE, settings)
     Path(where.outbox("claude").file(PROCESSING, "x.txt")).write_text("bad")
     list(recover(router))
@@ -103,7 +103,7 @@ def test_damaged_counts_of_releases_are_begun_anew(where: Mailboxes, settings: S
 
 
 def test_what_one_success_gives_free_is_its_own(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message that could not be given back is not forgotten when the next is delivered."""
     first, second = post(where, "1"), post(where, "2")
@@ -120,7 +120,7 @@ def test_what_one_success_gives_free_is_its_own(
     assert [one.id for one in unread.unread(where, "gemini")] == [first, second]
 
 
-def test_a_message_read_before_and_there_again_is_dealt_with(where: Mailboxes, settings: Settings) -> None:
+def test_a_message_read_before_and_there_again_is_dealt_with(where: Tree, settings: Settings) -> None:
     id_ = post(where, "again")
     outbox, name = where.outbox("claude"), f"{id_}.gemini.txt"
     route(where, settings)
@@ -132,7 +132,7 @@ def test_a_message_read_before_and_there_again_is_dealt_with(where: Mailboxes, s
     assert sorted(states(where, "claude")[READ]) == [name, f"{id_}.gemini~1.txt"]
 
 
-def test_fanned_out_mail_keeps_its_place_in_the_order(where: Mailboxes, settings: Settings) -> None:
+def test_fanned_out_mail_keeps_its_place_in_the_order(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     for number, to in enumerate(("gemini, codex", "gemini")):
         path = Path(where.outbox("claude").file(DROPPED, f"m{number}.txt"))
@@ -142,7 +142,7 @@ def test_fanned_out_mail_keeps_its_place_in_the_order(where: Mailboxes, settings
     assert [one.id for one in unread.unread(where, "gemini")] == ["m0", "m1"]
 
 
-def test_a_reason_written_after_a_restore_is_kept(where: Mailboxes, settings: Settings) -> None:
+def test_a_reason_written_after_a_restore_is_kept(where: Tree, settings: Settings) -> None:
     outbox = where.outbox("claude")
     Path(outbox.file(DROPPED, "x.txt")).write_text("bad")
     route(where, settings)
@@ -160,7 +160,7 @@ def test_a_reason_written_after_a_restore_is_kept(where: Mailboxes, settings: Se
     assert Path(outbox.file(MALFORMED, "x.txt") + REASON).exists()
 
 
-def test_a_lock_whose_directory_was_removed_is_taken_anew(where: Mailboxes) -> None:
+def test_a_lock_whose_directory_was_removed_is_taken_anew(where: Tree) -> None:
     from ai_bridge.system.locks import Lock
 
     lock = Lock(where.lock_file("router", "claude"))
@@ -184,7 +184,7 @@ def _slow_mv(tmp_path: Path) -> dict[str, str]:
 
 
 def test_the_shell_interrupted_after_its_move_does_not_say_that_nothing_was_sent(
-    where: Mailboxes, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+    where: Tree, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     words = [str(ROOT / "management/send.sh"), "gemini", "s", "--from", "claude", "--mailboxes", where.path]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -202,7 +202,7 @@ def test_the_shell_interrupted_after_its_move_does_not_say_that_nothing_was_sent
 
 
 def test_the_shell_does_not_call_a_move_failed_because_a_router_was_fast(
-    where: Mailboxes, settings: Settings, tmp_path: Path
+    where: Tree, settings: Settings, tmp_path: Path
 ) -> None:
     tool = tmp_path / "bin" / "mv"
     environment = _slow_mv(tmp_path)
@@ -212,7 +212,7 @@ def test_the_shell_does_not_call_a_move_failed_because_a_router_was_fast(
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_the_command_a_notice_gives_works_for_any_name(where: Mailboxes, settings: Settings) -> None:
+def test_the_command_a_notice_gives_works_for_any_name(where: Tree, settings: Settings) -> None:
     Path(where.outbox("claude").file(DROPPED, "-my 'note' *.txt")).write_text("bad")
     route(where, settings)
     (notice,) = [one.load().body for one in unread.unread(where, "claude")]
@@ -223,7 +223,7 @@ def test_the_command_a_notice_gives_works_for_any_name(where: Mailboxes, setting
 
 
 def test_a_reservation_without_its_message_is_no_hindrance(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a file system without hard links a router may die between reserving a name and moving."""
     id_ = post(where)
@@ -235,7 +235,7 @@ def test_a_reservation_without_its_message_is_no_hindrance(
 
 
 @pytest.mark.parametrize("state", [UNREAD, READ])
-def test_a_message_takes_the_place_of_a_reservation_whose_maker_died(where: Mailboxes, state: str) -> None:
+def test_a_message_takes_the_place_of_a_reservation_whose_maker_died(where: Tree, state: str) -> None:
     """Also on a file system that needs none: the mailboxes may have come from one that does."""
     id_ = post(where)
     name = f"{id_}.gemini.txt"
@@ -249,7 +249,7 @@ def test_a_message_takes_the_place_of_a_reservation_whose_maker_died(where: Mail
 
 
 @pytest.mark.parametrize("state", [UNREAD, READ])
-def test_only_an_empty_file_is_taken_for_a_reservation(where: Mailboxes, settings: Settings, state: str) -> None:
+def test_only_an_empty_file_is_taken_for_a_reservation(where: Tree, settings: Settings, state: str) -> None:
     id_ = post(where)
     taken = Path(where.outbox("claude").file(state, f"{id_}.gemini.txt"))
     taken.write_text("something")
@@ -261,7 +261,7 @@ def test_only_an_empty_file_is_taken_for_a_reservation(where: Mailboxes, setting
 
 
 def test_a_fault_over_one_file_stops_no_other(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = post(where, "1"), post(where, "2")
     real = Router._deliver
@@ -281,7 +281,7 @@ def test_a_fault_over_one_file_stops_no_other(
 
 
 @pytest.mark.parametrize("written_ns", [7 * 10**25, -(10**18), 253_402_300_800 * 10**9])
-def test_no_time_of_a_file_stops_its_outbox(where: Mailboxes, settings: Settings, written_ns: int) -> None:
+def test_no_time_of_a_file_stops_its_outbox(where: Tree, settings: Settings, written_ns: int) -> None:
     path = Path(where.outbox("claude").path, "note.gemini.txt")
     path.write_text("ID: note\nFrom: claude\nTo: gemini\nSubject: s\n\nhello")
     try:
@@ -293,7 +293,7 @@ def test_no_time_of_a_file_stops_its_outbox(where: Mailboxes, settings: Settings
     assert sorted(one.id for one in unread.unread(where, "gemini")) == sorted(["note", good])
 
 
-def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Mailboxes, settings: Settings) -> None:
+def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Tree, settings: Settings) -> None:
     where.make(["mini@a", "mini@b"])
     for folder in ("agents", "presence"):
         os.makedirs(os.path.join(where.path, folder), exist_ok=True)
@@ -307,7 +307,7 @@ def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Mailboxes, s
 
 
 def test_a_drop_that_a_router_elsewhere_took_before_the_answer_came_is_accepted(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So does sshfs: it makes the link, looks at the new name, and says that there is no such file."""
     publish = durable.publish
@@ -327,7 +327,7 @@ def test_a_drop_that_a_router_elsewhere_took_before_the_answer_came_is_accepted(
     assert os.listdir(where.outbox("claude").temporary) == []
 
 
-def test_a_drop_that_is_nowhere_was_not_made(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drop_that_is_nowhere_was_not_made(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     def lose(temporary: str, final: str) -> None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), temporary)
 

@@ -13,7 +13,7 @@ import pytest
 
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes.outbox import MALFORMED
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.text import printable
 from tests.support.command import command
@@ -57,7 +57,7 @@ def test_what_makes_no_emoji_is_an_escape(text: str) -> None:
 
 
 @pytest.fixture
-def told(where: Mailboxes, settings: Settings) -> str:
+def told(where: Tree, settings: Settings) -> str:
     """The ID of a message whose subject hides something, as does a rejected file's name, and its sender's card."""
     cards.change(where, "claude", {"display": HIDDEN, "description": HIDDEN})
     Path(where.outbox("claude").path, f"{HIDDEN}.txt").write_text("no message")
@@ -89,14 +89,12 @@ def is_clean(text: str) -> bool:
     ],
     ids=lambda words: words[0],
 )
-def test_a_command_shows_it(where: Mailboxes, told: str, words: tuple[str, ...]) -> None:
+def test_a_command_shows_it(where: Tree, told: str, words: tuple[str, ...]) -> None:
     done = command(*words, "--mailboxes", where.path, body="x")
     assert is_clean(done.stdout + done.stderr), done.stdout + done.stderr
 
 
-def test_a_message_shows_it_in_its_headers_and_keeps_what_languages_need_in_its_body(
-    where: Mailboxes, told: str
-) -> None:
+def test_a_message_shows_it_in_its_headers_and_keeps_what_languages_need_in_its_body(where: Tree, told: str) -> None:
     done = command("show", told, "--mailboxes", where.path)
     head, _, body = done.stdout.partition("\n\n")
     assert is_clean(head)
@@ -104,7 +102,7 @@ def test_a_message_shows_it_in_its_headers_and_keeps_what_languages_need_in_its_
     assert "a\\u202ea\\u2066a\\u200ba" in body
 
 
-def test_a_decision_and_a_log_show_it(where: Mailboxes, told: str, tmp_path: Path) -> None:
+def test_a_decision_and_a_log_show_it(where: Tree, told: str, tmp_path: Path) -> None:
     opened = ("send", "gemini", HIDDEN, "--agent", "claude", "--decide", "majority", "--mailboxes", where.path)
     assert command(*opened, body="x").returncode == 0
     assert is_clean(command("decisions", "--mailboxes", where.path).stdout)
@@ -130,7 +128,7 @@ def test_a_decision_and_a_log_show_it(where: Mailboxes, told: str, tmp_path: Pat
         (HIDDEN, {}),
     ],
 )
-def test_a_tool_shows_it(where: Mailboxes, told: str, tool: str, words: dict[str, object]) -> None:
+def test_a_tool_shows_it(where: Tree, told: str, tool: str, words: dict[str, object]) -> None:
     begin = hello({"name": "gemini-cli-mcp-client", "version": "1"})
     lines = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": begin},

@@ -11,12 +11,12 @@ from ai_bridge.agents import cards
 from ai_bridge.agents.cards import BadCard, Card
 from ai_bridge.errors import DiskError
 from ai_bridge.mailboxes import card_files
-from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.mailboxes.tree import AGENTS, Tree
 from ai_bridge.message.address import is_address
 from ai_bridge.system import state_files
 
 
-def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
+def load_all(mailboxes: Tree) -> dict[str, Card]:
     """Return every undamaged card by its address, with its fields and without its text.
 
     If a card cannot be read just now, its fields are those of the last reading. Writes a cache into the state
@@ -37,12 +37,12 @@ def load_all(mailboxes: Mailboxes) -> dict[str, Card]:
     return {name: Card(name, entry[1]) for name, entry in now.items() if entry[1] is not None}
 
 
-def last_read(mailboxes: Mailboxes, address: str) -> Card:
+def last_read(mailboxes: Tree, address: str) -> Card:
     """Return the agent's card as `load_all` last read it; an empty card if it never did."""
     return Card(address, (_remembered(_memory(mailboxes)).get(address) or [None, None])[1] or {})
 
 
-def _memory(mailboxes: Mailboxes) -> str:
+def _memory(mailboxes: Tree) -> str:
     return mailboxes.state_file("cards.json")
 
 
@@ -67,7 +67,7 @@ def _mark(path: str) -> list[int]:
         return []
 
 
-def _fields_or_none(mailboxes: Mailboxes, address: str) -> dict[str, str] | None:
+def _fields_or_none(mailboxes: Tree, address: str) -> dict[str, str] | None:
     """Return the fields of a card, None if it is damaged; raises `DiskError`."""
     try:
         return cards.load(mailboxes, address).fields

@@ -12,7 +12,7 @@ from ai_bridge.agents.policy import entries, is_entry
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines import home_lines, homes, this_machine
 from ai_bridge.mailboxes import card_files, changes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import headers
 from ai_bridge.message.address import checked, name_from
 from ai_bridge.system import durable, front_matter, state_files, times
@@ -77,12 +77,12 @@ def display(address: str, project: str) -> str:
 # --- one card -------------------------------------------------------------------------------------------
 
 
-def card_path(mailboxes: Mailboxes, address: str) -> str:
+def card_path(mailboxes: Tree, address: str) -> str:
     """Return the path of an agent's card; raises `BadAddress`."""
     return card_files.path_of(mailboxes, checked(address))
 
 
-def load(mailboxes: Mailboxes, address: str) -> Card:
+def load(mailboxes: Tree, address: str) -> Card:
     """Return the card of an agent, an empty card if there is none; raises `BadCard` or `DiskError`."""
     path = card_path(mailboxes, address)
     try:
@@ -99,7 +99,7 @@ def load(mailboxes: Mailboxes, address: str) -> Card:
     return _card(address, metadata, text)
 
 
-def as_text(mailboxes: Mailboxes, address: str) -> str:
+def as_text(mailboxes: Tree, address: str) -> str:
     """Return the text of an agent's card for an editor, even if the card is damaged; a new card if there is none.
 
     A card that is too long is cut. Raises OSError.
@@ -110,7 +110,7 @@ def as_text(mailboxes: Mailboxes, address: str) -> str:
     return front_matter.format_page({"name": address, "description": "..."}, "What this agent works on.").decode()
 
 
-def is_damaged(mailboxes: Mailboxes, address: str) -> bool:
+def is_damaged(mailboxes: Tree, address: str) -> bool:
     """Tell whether an agent's card is damaged; raises `DiskError`."""
     try:
         load(mailboxes, address)
@@ -119,7 +119,7 @@ def is_damaged(mailboxes: Mailboxes, address: str) -> bool:
     return False
 
 
-def replace(mailboxes: Mailboxes, address: str, text: str) -> None:
+def replace(mailboxes: Tree, address: str, text: str) -> None:
     """Replace an agent's card by `text`, which a person edited; takes the card's lock.
 
     Raises `BadField` if the text is no valid card, or if another process changes the card just now. It then keeps the
@@ -144,7 +144,7 @@ def _card(address: str, metadata: dict[str, Any], text: str) -> Card:
     return Card(address, fields, text, {str(key): value for key, value in metadata.items() if key not in fields})
 
 
-def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
+def change(mailboxes: Tree, address: str, changes: dict[str, str]) -> Card:
     """Set fields, and `text`, of an agent's card, and keep the rest; an empty value removes a field.
 
     Takes the card's lock, writes the card and returns it. Raises `BadField` for an unknown field or a bad value, and
@@ -171,7 +171,7 @@ def change(mailboxes: Mailboxes, address: str, changes: dict[str, str]) -> Card:
     return card
 
 
-def put(mailboxes: Mailboxes, address: str, fields: dict[str, str]) -> None:
+def put(mailboxes: Tree, address: str, fields: dict[str, str]) -> None:
     """Set fields of an agent's card without a check, also those that only the program writes; '' removes one.
 
     Takes the card's lock. Raises `BadCard`, `BadField` or OSError.
@@ -182,14 +182,14 @@ def put(mailboxes: Mailboxes, address: str, fields: dict[str, str]) -> None:
         _save(mailboxes, card)
 
 
-def _check_home(mailboxes: Mailboxes, address: str) -> None:
+def _check_home(mailboxes: Tree, address: str) -> None:
     """Raise `LivesElsewhere` if another machine writes this card: two writers would make two cards."""
     known = homes.Homes(mailboxes)
     if known.is_elsewhere(address):
         known.check(address)
 
 
-def introduce(mailboxes: Mailboxes, address: str, client: str = "", project: str = "") -> None:
+def introduce(mailboxes: Tree, address: str, client: str = "", project: str = "") -> None:
     """Write an agent's card at first contact, or fill in its missing fields; never changes a field that is there.
 
     Takes the card's lock if there is something to write. Leaves a damaged card, and the card of an agent that lives
@@ -221,7 +221,7 @@ def _filled(card: Card, known: dict[str, str]) -> dict[str, str]:
     return dict.fromkeys(FIELDS, "") | {"name": card.address} | known | first | said
 
 
-def _save(mailboxes: Mailboxes, card: Card) -> None:
+def _save(mailboxes: Tree, card: Card) -> None:
     """Write a card in place of the present one; raises `BadField` if it is too large."""
     raw = front_matter.format_page(
         {name: value for name, value in card.fields.items() if value} | card.rest, card.text
@@ -246,7 +246,7 @@ def _check_field(name: str, value: str) -> None:
         )
 
 
-def _held(mailboxes: Mailboxes, address: str) -> Lock:
+def _held(mailboxes: Tree, address: str) -> Lock:
     """Take and return the lock with which one process at a time changes a card; raises `CardBusy`."""
     lock = Lock(mailboxes.lock_file("card", address))
     if not lock.acquire("card", address, _PATIENCE_S):

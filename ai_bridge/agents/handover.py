@@ -15,10 +15,10 @@ from ai_bridge.agents import cards, presence
 from ai_bridge.agents.presence import SESSION
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import home_lines, homes, presence_pages, this_machine
-from ai_bridge.machines.home_lines import Claim
+from ai_bridge.machines.home_lines import Residence
 from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing import status
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import durable, state_files
 from ai_bridge.system.locks import Lock, holder
 
@@ -54,7 +54,7 @@ class NotGiven(BridgeError):
     )
 
 
-def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple[str, str]]:
+def due(mailboxes: Tree, known: Homes, agents: Iterable[str]) -> list[tuple[str, str]]:
     """Return (agent, new home) for each agent that lives here and is to move.
 
     The field `next` of its card names the new home, or another machine asks for the agent.
@@ -69,7 +69,7 @@ def due(mailboxes: Mailboxes, known: Homes, agents: Iterable[str]) -> list[tuple
     return found
 
 
-def give(mailboxes: Mailboxes, agent: str, to: str) -> bool:
+def give(mailboxes: Tree, agent: str, to: str) -> bool:
     """Make the machine `to` the agent's home; False if the agent is in use here, or if changes are not out yet.
 
     The caller holds the agent's router lock. Takes its session and reader locks meanwhile, waits up to 10 seconds
@@ -87,16 +87,16 @@ def give(mailboxes: Mailboxes, agent: str, to: str) -> bool:
             lock.release()
 
 
-def _write(mailboxes: Mailboxes, agent: str, to: str) -> None:
+def _write(mailboxes: Tree, agent: str, to: str) -> None:
     """Remember the new home, then write it into the card; after a crash between the two the router writes it."""
     cards.load(mailboxes, agent)  # a card that cannot be changed is refused before anything is changed
     epoch = Homes(mailboxes).claim(agent).epoch + 1
-    homes.remember(mailboxes, agent, Claim(to, epoch))
+    homes.remember(mailboxes, agent, Residence(to, epoch))
     cards.put(mailboxes, agent, {"home": to, "epoch": str(epoch), "next": ""})
     durable.remove(mailboxes.state_file(homes.WANTED, agent), flush=True)  # else this machine would ask for it again
 
 
-def mend(mailboxes: Mailboxes, known: Homes) -> None:
+def mend(mailboxes: Tree, known: Homes) -> None:
     """Write the known home into cards that name an older one: a move was cut short, or an old card came back.
 
     Raises `BadCard`, `BadField` or OSError.
@@ -108,7 +108,7 @@ def mend(mailboxes: Mailboxes, known: Homes) -> None:
             known.claim(agent)
 
 
-def move(mailboxes: Mailboxes, agent: str, to: str, by_force: bool, timeout_s: float) -> str:
+def move(mailboxes: Tree, agent: str, to: str, by_force: bool, timeout_s: float) -> str:
     """Move an agent to the machine `to` ('': this one), and return the ID of its home once the move is done.
 
     If the agent lives on another machine, asks that machine and waits up to `timeout_s` seconds; with `by_force`
@@ -129,7 +129,7 @@ def move(mailboxes: Mailboxes, agent: str, to: str, by_force: bool, timeout_s: f
     return to
 
 
-def _give_away(mailboxes: Mailboxes, agent: str, to: str) -> None:
+def _give_away(mailboxes: Tree, agent: str, to: str) -> None:
     """Write the new home; if a router works here, name it as `next` in the card, and the router does the rest."""
     lock = Lock(mailboxes.lock_file("router", agent))
     if not lock.acquire("handover", agent, patience_s=0.1):
@@ -143,7 +143,7 @@ def _give_away(mailboxes: Mailboxes, agent: str, to: str) -> None:
         lock.release()
 
 
-def _await_given(mailboxes: Mailboxes, agent: str, to: str) -> None:
+def _await_given(mailboxes: Tree, agent: str, to: str) -> None:
     if _comes(mailboxes, agent, to, _ROUTER_S):
         return
     cards.put(mailboxes, agent, {"next": ""})
@@ -151,14 +151,14 @@ def _await_given(mailboxes: Mailboxes, agent: str, to: str) -> None:
         _refuse(mailboxes, agent)
 
 
-def _refuse(mailboxes: Mailboxes, agent: str) -> None:
+def _refuse(mailboxes: Tree, agent: str) -> None:
     for role in (SESSION, "reader"):
         if (found := holder(mailboxes.lock_file(role, agent))) is not None:
             raise StillInUse(agent=agent, holder=str(found))
     raise NotInStep(agent=agent)
 
 
-def _ask(mailboxes: Mailboxes, agent: str, now: str, timeout_s: float) -> None:
+def _ask(mailboxes: Tree, agent: str, now: str, timeout_s: float) -> None:
     path = mailboxes.state_file(homes.WANTED, agent)
     state_files.remember(path, b"")
     if not _comes(mailboxes, agent, this_machine.here(), timeout_s, is_asked=True):
@@ -167,7 +167,7 @@ def _ask(mailboxes: Mailboxes, agent: str, now: str, timeout_s: float) -> None:
     presence.announce(mailboxes)
 
 
-def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float, is_asked: bool = False) -> bool:
+def _comes(mailboxes: Tree, agent: str, to: str, timeout_s: float, is_asked: bool = False) -> bool:
     """Wait until the card says that the agent lives on `to`; False if it does not within `timeout_s` seconds.
 
     If `is_asked`, this machine keeps asking for the agent: it renews its page, because an old page does not count.
@@ -182,7 +182,7 @@ def _comes(mailboxes: Mailboxes, agent: str, to: str, timeout_s: float, is_asked
     return True
 
 
-def _machine(mailboxes: Mailboxes, name: str) -> str:
+def _machine(mailboxes: Tree, name: str) -> str:
     """Return the ID of the machine that `name` means: a whole ID, or a label with which only one ID begins."""
     known = presence.known_machines(mailboxes)
     meant = [one for one in known if name in (one, one.rpartition("-")[0])]

@@ -9,7 +9,7 @@ from ai_bridge import clients
 from ai_bridge.agents.session_keys import digest, first_set, remembered, shell_key, shell_keys
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.find import user_wide
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.text import abridge, printable
 
@@ -33,7 +33,7 @@ class Identity:
         self.why = why
 
 
-def who(mailboxes: Mailboxes, option: str | None = None, client: str | None = None) -> Identity:
+def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -> Identity:
     """Return who the caller is; raises `NoIdentity` where nothing tells, `BadAddress` where it is no address."""
     if option is not None:
         return Identity(address.checked(option), "given as an option")
@@ -52,7 +52,7 @@ def _agent_of(client: str) -> str:
     return clients.by_own_name(client).agent or address.name_from(client)
 
 
-def _in(mailboxes: Mailboxes, name: str) -> str:
+def _in(mailboxes: Tree, name: str) -> str:
     """Return the address of a client's agent: in mailboxes shared by all of a user's projects, with the project."""
     if os.path.realpath(mailboxes.path) != os.path.realpath(user_wide()):
         return name
@@ -74,7 +74,7 @@ def project() -> str:
 # --- which session has which name -----------------------------------------------------------------------
 
 
-def _of_shell(mailboxes: Mailboxes) -> str | None:
+def _of_shell(mailboxes: Tree) -> str | None:
     """Return the agent whose session started this shell; None where that is not certain."""
     from ai_bridge.agents.presence import session  # who sends by name need not know
 

@@ -6,7 +6,7 @@ from ai_bridge.agents import address_book, presence
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.other_teams import GONE
 from ai_bridge.agents.presence import Presence
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import inboxes
 from ai_bridge.system import times
 
@@ -62,7 +62,7 @@ def when(peer: Peer) -> str:
     return f"last seen {times.format_utc(here.seen)}" if here is not None and here.seen else "never seen"
 
 
-def peers(mailboxes: Mailboxes) -> list[Peer]:
+def peers(mailboxes: Tree) -> list[Peer]:
     """Return all known agents: those online first, then those with unread mail, each group by address."""
     known, here, unread = address_book.load_all(mailboxes), presence.all_presences(mailboxes), inboxes(mailboxes)
     found = [

@@ -10,7 +10,7 @@ import time
 
 from ai_bridge.machines import homes, presence_pages, this_machine
 from ai_bridge.mailboxes import changes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import durable, front_matter, times, untrusted
 from ai_bridge.system.locks import Holder, Lock, holder
@@ -38,7 +38,7 @@ class Presence:
         self.client = client
 
 
-def all_presences(mailboxes: Mailboxes) -> dict[str, Presence]:
+def all_presences(mailboxes: Tree) -> dict[str, Presence]:
     """Return the presence of each agent that has a session, or that is known to have had one."""
     found = _elsewhere(mailboxes)
     for agent, own in _here(mailboxes).items():
@@ -48,7 +48,7 @@ def all_presences(mailboxes: Mailboxes) -> dict[str, Presence]:
     return found
 
 
-def online(mailboxes: Mailboxes) -> set[str]:
+def online(mailboxes: Tree) -> set[str]:
     """Return the agents that have a live session somewhere."""
     return {agent for agent, presence in all_presences(mailboxes).items() if presence.online}
 
@@ -56,7 +56,7 @@ def online(mailboxes: Mailboxes) -> set[str]:
 # --- this machine ---------------------------------------------------------------------------------------
 
 
-def known_machines(mailboxes: Mailboxes) -> set[str]:
+def known_machines(mailboxes: Tree) -> set[str]:
     """Return the IDs of all known machines: this one, those with a page, and those that agents live on."""
     from ai_bridge.agents import address_book  # a parser of cards, which most callers of this module do not need
 
@@ -65,12 +65,12 @@ def known_machines(mailboxes: Mailboxes) -> set[str]:
     return homed | {this_machine.here(), *presence_pages.pages(mailboxes)}
 
 
-def session(mailboxes: Mailboxes, agent: str) -> Holder | None:
+def session(mailboxes: Tree, agent: str) -> Holder | None:
     """Return the live session that has this address on this machine, None if there is none."""
     return holder(mailboxes.lock_file(SESSION, agent))
 
 
-def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
+def _here(mailboxes: Tree) -> dict[str, Presence]:
     """Return the presence of the agents that have, or had, a session on this machine, or read from its shell."""
     me, found = this_machine.here(), {}
     for role, name in _lock_names(mailboxes):
@@ -86,7 +86,7 @@ def _here(mailboxes: Mailboxes) -> dict[str, Presence]:
     return found
 
 
-def _lock_names(mailboxes: Mailboxes) -> list[tuple[str, str]]:
+def _lock_names(mailboxes: Tree) -> list[tuple[str, str]]:
     """Return (role, agent) of the locks of agents' sessions and readers, the sessions first."""
     names = untrusted.listed(mailboxes.state_file("locks"))
     parts = [name.removesuffix(".lock").partition("-") for name in names]
@@ -97,7 +97,7 @@ def _lock_names(mailboxes: Mailboxes) -> list[tuple[str, str]]:
 # --- other machines -------------------------------------------------------------------------------------
 
 
-def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
+def _elsewhere(mailboxes: Tree) -> dict[str, Presence]:
     """Return the presence of the agents that other machines' pages name."""
     found: dict[str, Presence] = {}
     for name in presence_pages.pages(mailboxes):
@@ -116,7 +116,7 @@ def _elsewhere(mailboxes: Mailboxes) -> dict[str, Presence]:
 # --- this machine's own page ----------------------------------------------------------------------------
 
 
-def announce(mailboxes: Mailboxes, is_up: bool = False) -> bool:
+def announce(mailboxes: Tree, is_up: bool = False) -> bool:
     """Write this machine's page if it is due; True if it was written. Takes the page's lock; raises OSError.
 
     The page is due when a session came or went, or when the list of agents that this machine asks for has changed.
@@ -132,11 +132,11 @@ def announce(mailboxes: Mailboxes, is_up: bool = False) -> bool:
         return _write_if_due(mailboxes, is_up)
 
 
-def _has_others(mailboxes: Mailboxes) -> bool:
+def _has_others(mailboxes: Tree) -> bool:
     return bool(presence_pages.pages(mailboxes) or known_machines(mailboxes) - {this_machine.here()})
 
 
-def _write_if_due(mailboxes: Mailboxes, is_up: bool) -> bool:
+def _write_if_due(mailboxes: Tree, is_up: bool) -> bool:
     me, now = this_machine.here(), time.time()
     path, here = presence_pages.page_path(mailboxes, me), _here(mailboxes)
     awake = {agent: times.format_utc(one.since) for agent, one in sorted(here.items()) if one.online}

@@ -1,7 +1,7 @@
 """Resolves a name to agents: an address, a short name, or `*` for all others."""
 
 from ai_bridge.errors import BridgeError
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 
 
@@ -14,7 +14,7 @@ class AmbiguousAgent(BridgeError):
     sentence = "{name} may be any of {agents}{online}: give the whole address"
 
 
-def resolve_agent(mailboxes: Mailboxes, name: str) -> str:
+def resolve_agent(mailboxes: Tree, name: str) -> str:
     """Return the known agent that `name` means: itself, or for `mini` the only `mini@…`, or the one online.
 
     Raises `AmbiguousAgent` if there are several, and what `Mailboxes.known` raises if there is none.
@@ -27,7 +27,7 @@ def resolve_agent(mailboxes: Mailboxes, name: str) -> str:
     return meant[0] if meant else mailboxes.known(name)
 
 
-def _the_one_online(mailboxes: Mailboxes, name: str, meant: list[str]) -> str:
+def _the_one_online(mailboxes: Tree, name: str, meant: list[str]) -> str:
     from ai_bridge.agents import presence  # needed only if several agents may be meant
 
     everywhere = presence.online(mailboxes)
@@ -38,12 +38,12 @@ def _the_one_online(mailboxes: Mailboxes, name: str, meant: list[str]) -> str:
     return awake[0]
 
 
-def resolve_writer(mailboxes: Mailboxes, name: str) -> str:
+def resolve_writer(mailboxes: Tree, name: str) -> str:
     """Return the postmaster if `name` is its address, else the agent as `resolve_agent` does."""
     return name if name == address.POSTMASTER else resolve_agent(mailboxes, name)
 
 
-def resolve_recipients(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
+def resolve_recipients(mailboxes: Tree, sender: str, wanted: list[str]) -> list[str]:
     """Return the known agents that `wanted` names, each once; raises a `BridgeError`.
 
     Each text of `wanted` is a list as in `To`. `*` stands for all agents of this team except the sender.
@@ -56,7 +56,7 @@ def resolve_recipients(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> 
     return list(dict.fromkeys(resolve_agent(mailboxes, entry) for entry in entries))
 
 
-def _everyone_else(mailboxes: Mailboxes, sender: str) -> list[str]:
+def _everyone_else(mailboxes: Tree, sender: str) -> list[str]:
     from ai_bridge.agents.other_teams import of_own_team
 
     everyone = of_own_team(mailboxes, [agent for agent in mailboxes.agents() if agent != sender])

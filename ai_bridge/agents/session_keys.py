@@ -3,7 +3,7 @@
 import os
 
 from ai_bridge import clients
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import processes, state_files
 
@@ -23,12 +23,12 @@ def shell_keys() -> list[str]:
     return [key for client in clients.ALL if (key := first_set(client.session_variables))]
 
 
-def _process_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
+def _process_key(mailboxes: Tree, steps: int = _STEPS) -> str:
     """Return the key of the session that is a process this one descends from, so near; '' where none is."""
     return next((key for key in processes.ancestor_keys(steps) if remembered(mailboxes, key)), "")
 
 
-def shell_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
+def shell_key(mailboxes: Tree, steps: int = _STEPS) -> str:
     """Return the key of the session that started this shell, or hook; '' where it is none, or that is not certain.
 
     `steps`: how many processes up a session that is one may be.
@@ -37,7 +37,7 @@ def shell_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
     return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes, steps)
 
 
-def remembered(mailboxes: Mailboxes, key: str) -> str | None:
+def remembered(mailboxes: Tree, key: str) -> str | None:
     """Return the name the session with that key had last, if it had one."""
     if not key:
         return None
@@ -45,7 +45,7 @@ def remembered(mailboxes: Mailboxes, key: str) -> str | None:
     return name if address.is_address(name) else None
 
 
-def remember(mailboxes: Mailboxes, key: str, name: str) -> None:
+def remember(mailboxes: Tree, key: str, name: str) -> None:
     """Note the name of the session with that key; where the disk refuses, it is not remembered."""
     if not key:
         return
@@ -65,7 +65,7 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _memory(mailboxes: Mailboxes, key: str) -> str:
+def _memory(mailboxes: Tree, key: str) -> str:
     return mailboxes.state_file("sessions", digest(key))
 
 

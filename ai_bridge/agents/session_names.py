@@ -15,7 +15,7 @@ from ai_bridge.agents.session_keys import digest, remember, remembered
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.homes import Homes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import durable
 from ai_bridge.system.locks import Lock
 
@@ -54,7 +54,7 @@ class Name:
         self._lock.release()
 
 
-def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = "") -> Name:
+def take(mailboxes: Tree, wanted: Identity, client: str = "", key: str = "") -> Name:
     """Take the lock of a free name for a session of the agent `wanted`, and return the name.
 
     `key` identifies a session that comes back, '' if its client gives none. Waits up to 2 seconds for an earlier
@@ -74,24 +74,24 @@ def take(mailboxes: Mailboxes, wanted: Identity, client: str = "", key: str = ""
     raise TooManySessions(most=_MOST, address=wanted.address)
 
 
-def _may_be_taken(mailboxes: Mailboxes, name: str, wanted: str) -> bool:
+def _may_be_taken(mailboxes: Tree, name: str, wanted: str) -> bool:
     """Tell whether a further session may have a name: it may not if somebody created an agent of that name."""
     made = mailboxes.outbox(name).is_there()
     return name == wanted or not made or os.path.exists(_marker(mailboxes, name))
 
 
-def _mark(mailboxes: Mailboxes, name: str) -> None:
+def _mark(mailboxes: Tree, name: str) -> None:
     """Note in the state directory that a session had the name."""
     with suppress(OSError):
         durable.make_directory(os.path.dirname(_marker(mailboxes, name)))
         os.close(durable.open_own(_marker(mailboxes, name)))
 
 
-def _marker(mailboxes: Mailboxes, name: str) -> str:
+def _marker(mailboxes: Tree, name: str) -> str:
     return mailboxes.state_file("named", name)
 
 
-def _names(mailboxes: Mailboxes, known: Homes, agent: str, key: str) -> Iterator[tuple[str, str]]:
+def _names(mailboxes: Tree, known: Homes, agent: str, key: str) -> Iterator[tuple[str, str]]:
     """Yield (address, addition to `why`) for each address that the session may have, the best first."""
     wanted, elsewhere = agent, ""
     if known.is_elsewhere(agent):

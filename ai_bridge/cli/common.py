@@ -19,7 +19,7 @@ from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import adoption, find
 from ai_bridge.mailboxes.adoption import NotAdopted
 from ai_bridge.mailboxes.find import find_mailboxes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.reference import View
 from ai_bridge.text import printable
 
@@ -126,7 +126,7 @@ def common(agent_help: str = "The agent I am (else AI_BRIDGE_AGENT).") -> Callab
     return decorate
 
 
-def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailboxes | str | None:
+def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Tree | str | None:
     """Turn the option into the mailboxes it names; commands in `_TAKE_THE_WORD` get the text itself."""
     if ctx.resilient_parsing or ctx.command.name in _TAKE_THE_WORD:
         return value
@@ -141,7 +141,7 @@ def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Mailbox
     return where
 
 
-def _adopted(chosen: str | None) -> Mailboxes:
+def _adopted(chosen: str | None) -> Tree:
     """Return the mailboxes; if they were found and not named, the command adopts them for the person who runs it.
 
     A client's shell adopts nothing. Mailboxes that are named are trusted by this command alone.
@@ -164,7 +164,7 @@ def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
     return [agent for agent in agents if agent.startswith(incomplete)]
 
 
-def view(where: Mailboxes, agent: str | None) -> View:
+def view(where: Tree, agent: str | None) -> View:
     """Return which messages the caller may mean by an ID; it works without a known caller, too."""
     try:
         return View(identity.who(where, agent).address)

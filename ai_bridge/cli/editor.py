@@ -9,7 +9,7 @@ import click
 
 from ai_bridge.agents import cards
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import durable, untrusted
 
 _FOLDER = "edited"
@@ -23,7 +23,7 @@ class EditorFailed(BridgeError):
     sentence = "{why}; the card of {agent} was not changed"
 
 
-def edit(where: Mailboxes, agent: str) -> None:
+def edit(where: Tree, agent: str) -> None:
     """Open the card in the person's editor, and write the edited text as the card.
 
     Raises `BridgeError` if the text is no card or the editor fails; a text with changes is then kept in a file.

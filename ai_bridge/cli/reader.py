@@ -11,12 +11,12 @@ from ai_bridge.agents import identity
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines.homes import Homes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.delay import delay
 from ai_bridge.system import pipes
 
 
-def who_reads(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settings]:
+def who_reads(where: Tree, agent: str | None) -> tuple[str, settings.Settings]:
     """Return the address of the agent that reads, and the settings in force.
 
     Raises `BridgeError` if the agent is not known or does not live on this machine.
@@ -25,12 +25,12 @@ def who_reads(where: Mailboxes, agent: str | None) -> tuple[str, settings.Settin
     return Homes(where).check(me), settings.load(where.path)
 
 
-def sender_meant(where: Mailboxes, sender: str | None) -> str | None:
+def sender_meant(where: Tree, sender: str | None) -> str | None:
     """Return the agent that --from means, None if it is not given; raises what `resolve_writer` does."""
     return None if sender is None else resolve_writer(where, sender)
 
 
-def tell_delay(where: Mailboxes, me: str, sender: str | None) -> None:
+def tell_delay(where: Tree, me: str, sender: str | None) -> None:
     """Report on standard error the mail to me that no router has moved yet: `read` and `wait` do not show it."""
     if (late := delay(where, me, sender)) is not None:
         click.echo(f"{late}", err=True)

@@ -5,7 +5,7 @@ import sys
 from ai_bridge.mailboxes.compose import Sent
 from ai_bridge.mailboxes.outbox import MALFORMED, READ
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.await_read import await_read
 from ai_bridge.settings import Settings
 from ai_bridge.text import printable
@@ -13,7 +13,7 @@ from ai_bridge.text import printable
 _NOTHING_CAME = 3
 
 
-def wait(where: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, loaded: Settings) -> int:
+def wait(where: Tree, sent: list[Sent], sender: str, timeout_s: float, loaded: Settings) -> int:
     """Wait until all copies are read or malformed, at most `timeout_s` s; print on standard error where each is.
 
     Returns the exit code: 0 if all are read, 1 if any is malformed, else 3.

@@ -10,7 +10,7 @@ from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
 from ai_bridge.mailboxes.find import find_mailboxes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending import limits
 from ai_bridge.system import untrusted
 
@@ -123,9 +123,7 @@ def _line(sent: Sent, as_json: bool) -> str:
     return json.dumps({"id": sent.id, "to": sent.recipients, "paths": sent.paths}) + "\n"
 
 
-def _draft(
-    where: Mailboxes, sender: str, request: Request, body: str, line: "dict[str, Any] | None" = None
-) -> "Wanted":
+def _draft(where: Tree, sender: str, request: Request, body: str, line: "dict[str, Any] | None" = None) -> "Wanted":
     """Return the draft of the request, and its references to files; the fields of a batch's `line` come first."""
     words = line or {}
     in_reply_to, thread, hops = _reply(where, sender, words.get("reply_to", request.reply_to))
@@ -142,7 +140,7 @@ def _draft(
     return draft, list(words.get("context", request.context) or [])
 
 
-def _reply(where: Mailboxes, sender: str, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
+def _reply(where: Tree, sender: str, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
     if not id_:
         return None, None, None
     from ai_bridge.history.threads import reply_headers
@@ -151,7 +149,7 @@ def _reply(where: Mailboxes, sender: str, id_: "str | None") -> "tuple[str | Non
     return reply_headers(where, id_, View(sender))
 
 
-def _decide(where: Mailboxes, sender: str, request: Request, drafts: list[Draft]) -> None:
+def _decide(where: Tree, sender: str, request: Request, drafts: list[Draft]) -> None:
     """Change each draft into one that opens a decision, if the request asks for that."""
     if request.decide is None:
         if request.voters is not None:
@@ -163,7 +161,7 @@ def _decide(where: Mailboxes, sender: str, request: Request, drafts: list[Draft]
         begin(where, sender, draft, request.decide, None if request.voters is None else [request.voters])
 
 
-def _with_context(where: Mailboxes, sender: str, wanted: "list[Wanted]", loaded: "Settings") -> list[Draft]:
+def _with_context(where: Tree, sender: str, wanted: "list[Wanted]", loaded: "Settings") -> list[Draft]:
     """Change the drafts to hold their excerpts; once all are checked, store what does not fit as attachments."""
     drafts = [draft for draft, _ in wanted]
     if not any(references for _, references in wanted):
@@ -224,7 +222,7 @@ _BATCH_BYTES = 256 * 1024 * 1024
 _BATCH_TEXTS = ("body", "subject", "to", "reply_to")
 
 
-def _drafts(where: Mailboxes, sender: str, request: Request, limit: int) -> "list[Wanted]":
+def _drafts(where: Tree, sender: str, request: Request, limit: int) -> "list[Wanted]":
     """Read JSON Lines: objects with `body` and, optionally, `subject`, `to`, `reply_to` and `context`."""
     raw = _raw(request.file, _BATCH_BYTES)
     if len(raw) > _BATCH_BYTES:
@@ -274,7 +272,7 @@ def seconds(text: str) -> float | None:
     return number if number >= 0 else None
 
 
-def _await_read(where: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, loaded: "Settings") -> int:
+def _await_read(where: Tree, sent: list[Sent], sender: str, timeout_s: float, loaded: "Settings") -> int:
     from ai_bridge.cli import receipts
 
     return receipts.wait(where, sent, sender, timeout_s, loaded)

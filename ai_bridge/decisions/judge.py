@@ -10,7 +10,7 @@ from ai_bridge.mailboxes import compose
 from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.ids import is_id
 from ai_bridge.message.message import Message, parse
 from ai_bridge.message.votes import JUDGE, MAJORITY, OBJECT, RULE_HEADER, RULES, voters_of
@@ -20,7 +20,7 @@ from ai_bridge.text import shorten
 _QUOTED = 6000
 
 
-def see_to(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limit: int) -> str:
+def see_to(mailboxes: Tree, voter: str, vote: Message, recipient: str, limit: int) -> str:
     """Ask a judge if need be, before the vote is delivered; returns a sentence for the log, '' if nobody was asked.
 
     After a crash between the two a judge is asked again, rather than never. It raises nothing, so that no trouble
@@ -33,7 +33,7 @@ def see_to(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limi
     return f"the decision is split: {', '.join(asked.recipients)} asked to judge" if asked else ""
 
 
-def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str, limit: int) -> Sent | None:
+def ask_if_split(mailboxes: Tree, voter: str, vote: Message, recipient: str, limit: int) -> Sent | None:
     """Ask a judge if this vote, about to be delivered, is the last and leaves a decision by majority undecided.
 
     Only the opener's own copy counts, so one router asks. It asks once, because an earlier request is found in the
@@ -51,7 +51,7 @@ def ask_if_split(mailboxes: Mailboxes, voter: str, vote: Message, recipient: str
     return compose.compose_and_drop(mailboxes, decision.opener, [_request(decision, judges)], limit)[0]
 
 
-def _was_asked(mailboxes: Mailboxes, voter: str, thread: str, opener: str) -> bool:
+def _was_asked(mailboxes: Tree, voter: str, thread: str, opener: str) -> bool:
     """Tell, by a look at one name, whether `opener` asked this voter to decide: other mail costs no more."""
     outbox, name = mailboxes.outbox(opener), file_name(thread, voter)
     if not is_id(thread):
@@ -65,7 +65,7 @@ def _was_asked(mailboxes: Mailboxes, voter: str, thread: str, opener: str) -> bo
     return False
 
 
-def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:
+def _judges(mailboxes: Tree, decision: Decision) -> list[str]:
     """Return the agents to ask: voters who were not written to yet, else, if the vote is split, one other agent.
 
     An agent that is online comes first, else the one last seen, which finds the request with its mail. Among several,
@@ -77,7 +77,10 @@ def _judges(mailboxes: Mailboxes, decision: Decision) -> list[str]:
     if reserve or decision.state != DISPUTED:
         return reserve
     seen = {name: one.seen for name, one in presence.all_presences(mailboxes).items()}
-    awake, others = presence.online(mailboxes), agents - set(decision.voters) - other_teams.linked(mailboxes).keys()
+    awake, others = (
+        presence.online(mailboxes),
+        agents - set(decision.voters) - other_teams.linked_agents(mailboxes).keys(),
+    )
     project, voting = decision.opener.partition("@")[2], {_agent_of(voter) for voter in decision.voters}
 
     def rank(one: str) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ from ai_bridge.agents import presence
 from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import EVERYONE, split_list
 from ai_bridge.message.votes import (
     MAJORITY,
@@ -47,7 +47,7 @@ def opening(sender: str, recipients: list[str], rule: str, voters: list[str]) ->
     return recipients, {RULE_HEADER: rule, VOTERS_HEADER: ", ".join(entitled)}
 
 
-def begin(mailboxes: Mailboxes, sender: str, draft: Draft, rule: str, voters: list[str] | None) -> None:
+def begin(mailboxes: Tree, sender: str, draft: Draft, rule: str, voters: list[str] | None) -> None:
     """Turn `draft` into one that opens a decision in a thread of its own: changes its recipients, thread and headers.
 
     `voters` are names of agents. If it is None, the recipients vote; of everybody (`*`), those online vote, if any

@@ -11,7 +11,7 @@ from ai_bridge.decisions.decision import Decision, Vote
 from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.history import search
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.ids import stamp_of
 from ai_bridge.message.message import Message
 from ai_bridge.message.votes import (
@@ -42,7 +42,7 @@ Said = tuple[str, Message, str]
 # --- tally ----------------------------------------------------------------------------------------------
 
 
-def tally(mailboxes: Mailboxes, id_: str, in_hand: tuple[str, Message] | None = None) -> Decision:
+def tally(mailboxes: Tree, id_: str, in_hand: tuple[str, Message] | None = None) -> Decision:
     """Return the decision to which the message `id_` belongs, with its votes.
 
     `in_hand` is the sender and the message of one that may not be delivered yet, and belongs to the thread. Raises
@@ -63,7 +63,7 @@ def tally(mailboxes: Mailboxes, id_: str, in_hand: tuple[str, Message] | None = 
     return decision
 
 
-def _all_said(mailboxes: Mailboxes, id_: str) -> list[Said]:
+def _all_said(mailboxes: Tree, id_: str) -> list[Said]:
     """Return the messages of the thread to which the message belongs, oldest first."""
     places, complete = search.thread(mailboxes, id_)
     if not complete:
@@ -130,7 +130,7 @@ def _note_vote(decision: Decision, sender: str, found: Message) -> None:
         decision.untagged.append(sender)
 
 
-def decisions(mailboxes: Mailboxes) -> list[Decision]:
+def decisions(mailboxes: Tree) -> list[Decision]:
     """Return every decision, the newest last."""
     ids = dict.fromkeys(place.id for place in search.openings(mailboxes))
     found = []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ai_bridge import install
 from ai_bridge.clients.claude_code import CLAUDE_CODE
 from ai_bridge.clients.files import SERVER, USER
 from ai_bridge.health.switches import read
+from ai_bridge.install.places import folder
 
 
 def is_approved(project: str) -> bool:
@@ -15,7 +15,7 @@ def is_approved(project: str) -> bool:
 
     Source: Claude Code notes it in its own file, or is told by settings that all are approved.
     """
-    base, _ = install.folder(CLAUDE_CODE.name, USER)
+    base, _ = folder(CLAUDE_CODE.name, USER)
     own = read(os.path.join(base, ".claude.json")).get("projects")
     entry = own.get(project) if isinstance(own, dict) else None
     named = entry.get("enabledMcpjsonServers") if isinstance(entry, dict) else None

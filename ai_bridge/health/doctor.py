@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ai_bridge import clients, install, settings
+from ai_bridge import clients, settings
 from ai_bridge.clients.files import SERVER, USER
 from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
@@ -23,7 +23,8 @@ from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.registration import registration
 from ai_bridge.health.server_start import started
 from ai_bridge.health.switches import at, read, switches
-from ai_bridge.install import Registration
+from ai_bridge.install.places import SCOPES, folder
+from ai_bridge.install.registered import Registration, registered
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.adoption import NotAdopted
 from ai_bridge.mailboxes.find import find_mailboxes
@@ -35,18 +36,18 @@ def examine(name: str) -> Iterator[Finding]:
     """Look at the client of that name, yielding what is found; raises `CannotChange` if the directory is gone."""
     client = clients.by_name(name)
     program = shutil.which(client.program)
-    known = [install.registered(name, scope) for scope in _scopes(name)]
-    registered = [one for one in known if one.server is not None]
-    if program is None and not registered:
+    known = [registered(name, scope) for scope in _scopes(name)]
+    ours = [one for one in known if one.server is not None]
+    if program is None and not ours:
         yield Finding("installed", NOTE, f"the command {client.program} is not on the PATH")
         return
     yield _version(client, program)
     yield from _files(known)
-    if not registered:
+    if not ours:
         yield _unregistered(client)
         return
     hooked = True
-    for one in registered:
+    for one in ours:
         for finding in (*registration(one), *switches(one), _started(one)):
             hooked &= finding.where not in ("hooks", "switch") or finding.level == OK
             yield finding
@@ -63,8 +64,8 @@ def _started(one: Registration) -> Finding:
 
 def _scopes(client: str) -> list[str]:
     """Return the scopes there are: in the home directory the project's files are the person's own."""
-    folders = {install.folder(client, scope)[1]: scope for scope in reversed(install.SCOPES)}
-    return [scope for scope in install.SCOPES if scope in folders.values()]
+    folders = {folder(client, scope)[1]: scope for scope in reversed(SCOPES)}
+    return [scope for scope in SCOPES if scope in folders.values()]
 
 
 def around(chosen: str | None) -> Iterator[Finding]:
@@ -84,7 +85,7 @@ def around(chosen: str | None) -> Iterator[Finding]:
 def _unregistered(client: Client) -> Finding:
     checks = client.files.checks
     if checks.extensions:
-        path = os.path.join(install.folder(client.name, USER)[1], checks.extensions, SERVER)
+        path = os.path.join(folder(client.name, USER)[1], checks.extensions, SERVER)
         if os.path.lexists(path):
             return Finding("registered", OK, f"as an extension: {path}")
     found = "its files do not name our server" + (f" ({checks.unseen})" if checks.unseen else "")

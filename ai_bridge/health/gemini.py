@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from ai_bridge import install
 from ai_bridge.clients.files import USER
 from ai_bridge.clients.gemini_cli import GEMINI_CLI
 from ai_bridge.health.switches import read
+from ai_bridge.install.places import folder
 
 
 def is_approved(project: str) -> bool:
@@ -15,9 +15,9 @@ def is_approved(project: str) -> bool:
 
     Source: Gemini CLI notes trusted folders, which count for all that is in them.
     """
-    _, inside = install.folder(GEMINI_CLI.name, USER)
-    for folder, trust in read(os.path.join(inside, "trustedFolders.json")).items():
-        root = os.path.dirname(folder) if trust == "TRUST_PARENT" else folder
+    _, inside = folder(GEMINI_CLI.name, USER)
+    for noted, trust in read(os.path.join(inside, "trustedFolders.json")).items():
+        root = os.path.dirname(noted) if trust == "TRUST_PARENT" else noted
         if trust in ("TRUST_FOLDER", "TRUST_PARENT") and os.path.commonpath([root, project]) == root:
             return True
     return False

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from ai_bridge.health.finding import NOTE, WRONG, Finding
 from ai_bridge.mailboxes.outbox import ATTACHED, INSIDE, SUFFIX
-from ai_bridge.mailboxes.tree import AGENTS, HARMLESS, Mailboxes
+from ai_bridge.mailboxes.tree import AGENTS, HARMLESS, Tree
 from ai_bridge.system import filesystems, git
 from ai_bridge.text import counted
 
@@ -20,12 +20,12 @@ _WITHOUT_OWNERS = frozenset(
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-def examine(where: Mailboxes) -> list[Finding]:
+def examine(where: Tree) -> list[Finding]:
     """Return a finding for each of them, with the command that ends it."""
     return [*_tracked(where), *_links(where), *_owners(where)]
 
 
-def _tracked(where: Mailboxes) -> list[Finding]:
+def _tracked(where: Tree) -> list[Finding]:
     """Find what git tracks in the tree: a pull could change it, or add mail beside it."""
     names = [name for name in git.tracked(where.path) if name not in HARMLESS]
     if not names:
@@ -34,7 +34,7 @@ def _tracked(where: Mailboxes) -> list[Finding]:
     return [Finding("git", NOTE, said, f"git -C {shlex.quote(where.path)} rm -r --cached .")]
 
 
-def _links(where: Mailboxes) -> Iterator[Finding]:
+def _links(where: Tree) -> Iterator[Finding]:
     """Find links in the place of an outbox or of one of its directories: mail there is neither moved nor shown."""
     for path in _directories(where):
         if os.path.islink(path):
@@ -42,7 +42,7 @@ def _links(where: Mailboxes) -> Iterator[Finding]:
             yield Finding("link", WRONG, said, f"rm {shlex.quote(path)}")
 
 
-def _directories(where: Mailboxes) -> Iterator[str]:
+def _directories(where: Tree) -> Iterator[str]:
     for name in sorted(os.listdir(where.path)):
         if name.endswith(SUFFIX):
             outbox = os.path.join(where.path, name)
@@ -51,7 +51,7 @@ def _directories(where: Mailboxes) -> Iterator[str]:
                 yield from (os.path.join(outbox, inner) for inner in (*INSIDE, ATTACHED))
 
 
-def _owners(where: Mailboxes) -> list[Finding]:
+def _owners(where: Tree) -> list[Finding]:
     """Find directories that another user owns, or may write: whoever can write them can forge mail and cards."""
     kind, _, name = filesystems.file_system(where.path).type.partition(".")
     if os.name == "nt" or kind in _WITHOUT_OWNERS or kind == "fuseblk" or (kind == "fuse" and name):

@@ -12,7 +12,7 @@ from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import inboxes
 from ai_bridge.message import address
 from ai_bridge.router.delay import delay_of, delays, idle_s
@@ -25,7 +25,7 @@ from ai_bridge.system import times
 _SWEEPS, _STALLED_S = 2, 2.0
 
 
-def why(mailboxes: Mailboxes, place: Place) -> str | None:
+def why(mailboxes: Tree, place: Place) -> str | None:
     """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None.
 
     Of an unread message to another team's agent it is where it waits.
@@ -47,7 +47,7 @@ def why(mailboxes: Mailboxes, place: Place) -> str | None:
     return f"no router runs for {agent}: it is delivered when {agent} reads, or by `ai-bridge start`"
 
 
-def examine(mailboxes: Mailboxes, settings: Settings, agents: list[str]) -> list[AgentHealth]:
+def examine(mailboxes: Tree, settings: Settings, agents: list[str]) -> list[AgentHealth]:
     """Return the health of each agent, with its findings; reads the disk and takes no lock."""
     now = time.time()
     reports = []

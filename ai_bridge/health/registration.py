@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from ai_bridge import clients, install
+from ai_bridge import clients
 from ai_bridge.clients.files import PROJECT
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
-from ai_bridge.install import Registration
+from ai_bridge.install.places import folder
+from ai_bridge.install.registered import Registration
+from ai_bridge.install.trust import trust_states
 
 
 def registration(one: Registration) -> Iterator[Finding]:
@@ -31,7 +33,7 @@ def registration(one: Registration) -> Iterator[Finding]:
 def _trust(one: Registration) -> Finding:
     """Tell whether the hooks run: some clients ask the person first."""
     client = clients.by_name(one.client)
-    trust = install.trust_states(one.client, one.scope)
+    trust = trust_states(one.client, one.scope)
     if waiting := [event for event, state in trust.items() if state != "trusted"]:
         found = f"{client.title} passes over those it was not told to trust: {', '.join(waiting)}"
         fix = f"{install_command(client.name, one.scope)} --trust-hooks"
@@ -45,7 +47,7 @@ def _approval(one: Registration) -> Iterator[Finding]:
     client = clients.by_name(one.client)
     if one.scope != PROJECT or not client.files.checks.approval:
         return
-    project, _ = install.folder(client.name, PROJECT)
+    project, _ = folder(client.name, PROJECT)
     if clients.code(client.files.checks.approval).is_approved(project):
         yield Finding("approved", OK, project)
     else:

@@ -12,7 +12,7 @@ from typing import Any
 from ai_bridge import clients
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.switches import at
-from ai_bridge.install import Registration
+from ai_bridge.install.registered import Registration
 
 # A client's model waits for its tools for some seconds at most.
 SLOW_MS = 5000

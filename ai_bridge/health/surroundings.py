@@ -12,13 +12,13 @@ from ai_bridge.link import state as link_state
 from ai_bridge.machines import clocks, presence_pages, this_machine
 from ai_bridge.machines.syncthing import status
 from ai_bridge.mailboxes import conflicts
-from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.mailboxes.tree import AGENTS, Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system import filesystems, untrusted
 from ai_bridge.system.directories import state_base
 
 
-def examine(where: Mailboxes, settings: Settings) -> list[Finding]:
+def examine(where: Tree, settings: Settings) -> list[Finding]:
     """Return what a person should know; mailboxes on one machine alone give few findings or none."""
     ignored = [Finding("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
     around = [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
@@ -30,7 +30,7 @@ def level(found: list[Finding]) -> int:
     return min(worst(found), NOTE)
 
 
-def _disk(where: Mailboxes, settings: Settings) -> list[Finding]:
+def _disk(where: Tree, settings: Settings) -> list[Finding]:
     found = []
     lies_on = filesystems.file_system(where.path)
     if lies_on.is_network:
@@ -52,8 +52,8 @@ def _existing(path: str) -> str:
     return path
 
 
-def _sync(where: Mailboxes) -> list[Finding]:
-    found = status.look(where)
+def _sync(where: Tree) -> list[Finding]:
+    found = status.status_of(where)
     if found is not None:
         well = [Finding("sync", OK, str(found))] if not found.troubles else []
         return well + [Finding("sync", WRONG, trouble, "ai-bridge sync") for trouble in found.troubles]
@@ -65,7 +65,7 @@ def _sync(where: Mailboxes) -> list[Finding]:
     return [Finding("sync", NOTE if fix else OK, said, fix)]
 
 
-def _machines(where: Mailboxes) -> list[Finding]:
+def _machines(where: Tree) -> list[Finding]:
     """Name the other machines; one that is silent is no trouble: its mail waits."""
     others = sorted(presence.known_machines(where) - {this_machine.here()})
     if not others:
@@ -75,7 +75,7 @@ def _machines(where: Mailboxes) -> list[Finding]:
     return [Finding("machines", OK, f"this is {this_machine.here()}; others: {told}")]
 
 
-def _clocks(where: Mailboxes) -> list[Finding]:
+def _clocks(where: Tree) -> list[Finding]:
     found = []
     for name, seconds in clocks.notable(where).items():
         if name == clocks.HERE:
@@ -86,7 +86,7 @@ def _clocks(where: Mailboxes) -> list[Finding]:
     return found
 
 
-def _copies(where: Mailboxes) -> list[Finding]:
+def _copies(where: Tree) -> list[Finding]:
     """Name cards and pages that two machines wrote: the tool kept both, and one is in force."""
     found = []
     for folder in (AGENTS, presence_pages.FOLDER):
@@ -99,7 +99,7 @@ def _copies(where: Mailboxes) -> list[Finding]:
     return found
 
 
-def _links(where: Mailboxes) -> list[Finding]:
+def _links(where: Tree) -> list[Finding]:
     found = []
     for one in link_state.state(where):
         what, place = f"link {one.link.team}", one.link.shown_url

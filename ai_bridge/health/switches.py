@@ -10,7 +10,7 @@ from typing import Any
 from ai_bridge import clients
 from ai_bridge.clients.files import Switch
 from ai_bridge.health.finding import NOTE, WRONG, Finding, install_command
-from ai_bridge.install import Registration
+from ai_bridge.install.registered import Registration
 from ai_bridge.mailboxes import tree
 from ai_bridge.message.address import is_address
 

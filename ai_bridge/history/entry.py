@@ -61,7 +61,7 @@ def slot(stamp: str) -> int:
     return max(-_FARTHEST, min(int(stamp[:20].ljust(20, "0")) - _MIDDLE, _FARTHEST))
 
 
-def told(name: str) -> tuple[str, str]:
+def parts_of_name(name: str) -> tuple[str, str]:
     """Return the ID and the recipient in a file's name; both are '' if the name does not hold both."""
     id_, recipient = label(name)
     recipient = recipient.partition("~")[0]

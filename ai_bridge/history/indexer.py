@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from ai_bridge.history.database import Database
-from ai_bridge.history.entry import STATES, Row, Text, locate, nanoseconds, read, slot, told
+from ai_bridge.history.entry import STATES, Row, Text, locate, nanoseconds, parts_of_name, read, slot
 from ai_bridge.mailboxes.outbox import DIRECTORIES, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import untrusted
 
 # Raise it with every change to what is written to the database.
@@ -55,7 +55,7 @@ class Index:
 
     __slots__ = ("_database", "complete", "connection", "mailboxes")
 
-    def __init__(self, mailboxes: Mailboxes, database: Database) -> None:
+    def __init__(self, mailboxes: Tree, database: Database) -> None:
         self.mailboxes = mailboxes
         self.complete = False
         self.connection = database.connection
@@ -161,7 +161,7 @@ class Index:
                 seen.pop(path, None)
                 continue
             for name in names:
-                if name not in known and (meaning := told(name))[0]:
+                if name not in known and (meaning := parts_of_name(name))[0]:
                     known.add(name)
                     if text := read(outbox, state, name, *meaning):
                         yield text

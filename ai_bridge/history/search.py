@@ -15,11 +15,11 @@ from typing import TypeVar
 
 from ai_bridge.errors import Malformed
 from ai_bridge.history.database import Cache, Database
-from ai_bridge.history.entry import Row, key, locate, slot, told
+from ai_bridge.history.entry import Row, key, locate, parts_of_name, slot
 from ai_bridge.history.indexer import COLUMNS, SCHEMA, VERSION, Index
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 _FILE = "index.sqlite3"
 _ALL = f"SELECT {COLUMNS} FROM messages WHERE rowid < ? AND name NOT NULL ORDER BY rowid DESC"
@@ -81,7 +81,7 @@ class Found:
         self.complete = complete
 
 
-def find(mailboxes: Mailboxes, query: Query) -> Found:
+def find(mailboxes: Tree, query: Query) -> Found:
     """Return the newest messages that match a query, never rejected ones; brings the index up to date first.
 
     Raises `NotMailboxes`, or `NoSuchMessage` if `before` names no message.
@@ -89,7 +89,7 @@ def find(mailboxes: Mailboxes, query: Query) -> Found:
     return _ask(mailboxes, lambda index: _find(index, query))
 
 
-def thread(mailboxes: Mailboxes, id_: str) -> tuple[list[Place], bool]:
+def thread(mailboxes: Tree, id_: str) -> tuple[list[Place], bool]:
     """Return all messages of the thread to which the message belongs, oldest first, and whether these are all.
 
     The list is empty if there is no such message. It may lack some while another process is still building the index.
@@ -97,12 +97,12 @@ def thread(mailboxes: Mailboxes, id_: str) -> tuple[list[Place], bool]:
     return _ask(mailboxes, lambda index: (_walk(index, _of(index, id_)).places(), index.complete))
 
 
-def openings(mailboxes: Mailboxes) -> list[Place]:
+def openings(mailboxes: Tree) -> list[Place]:
     """Return every message that opens a decision (header Decide: majority, unanimous), newest last."""
     return _ask(mailboxes, lambda index: _walk(index, f'keys : "{key("decide")}"').places())
 
 
-def _ask(mailboxes: Mailboxes, question: Callable[[Index], Answer]) -> Answer:
+def _ask(mailboxes: Tree, question: Callable[[Index], Answer]) -> Answer:
     def asked(database: Database) -> Answer:
         index = Index(mailboxes, database)
         index.refresh()
@@ -182,9 +182,9 @@ class _Walk:
         self._settled: set[Key] = set()
         self.altered: list[Row] = []
 
-    def meet(self, mailboxes: Mailboxes, row: Row, older_than: tuple[Order, str] | None) -> None:
+    def meet(self, mailboxes: Tree, row: Row, older_than: tuple[Order, str] | None) -> None:
         """Look for the file of a row, and take it if it is older than the message of that order and ID."""
-        outbox, (id_, recipient) = mailboxes.outbox(row.outbox), told(row.name)
+        outbox, (id_, recipient) = mailboxes.outbox(row.outbox), parts_of_name(row.name)
         found = locate(outbox, row.name)
         if found is None or not row.is_of(found[1]):
             self.altered.append(row)
@@ -247,7 +247,7 @@ def _order_of(index: Index, before: str) -> Order:
 
     Raises `NoSuchMessage`. A file that has no proper name yet is in no index, but is found in the outboxes.
     """
-    walk = _walk(index, f'keys : ("{key("id", before)}" OR "{key("id", told(before)[0])}")')
+    walk = _walk(index, f'keys : ("{key("id", before)}" OR "{key("id", parts_of_name(before)[0])}")')
     places = [place for place in walk.places() if before in (place.id, place.name)]
     place = places[-1] if places else trace.find(index.mailboxes, before)[0]
     return place.outbox.order(place.state, place.name)

@@ -10,7 +10,7 @@ from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.message.ids import is_id, is_own_id
 from ai_bridge.message.message import Message, format_message, parse
@@ -28,7 +28,7 @@ _LONGEST = 1000
 _STATES = (READ, UNREAD, HELD, PROCESSING, DROPPED)
 
 
-def told(message: Message) -> int | None:
+def stated_depth(message: Message) -> int | None:
     """Return the number in the header `Hops`, None if it is missing or no whole number."""
     return _number(message.get(HEADER))
 
@@ -47,7 +47,7 @@ def as_claimed(message: Message) -> bytes | None:
     kept = {name: value for name, value in message.headers.items() if name.lower() not in _TOLD}
     if len(kept) == len(message.headers):
         return None
-    said = told(message)
+    said = stated_depth(message)
     return format_message(Message(kept if said is None else kept | {CLAIMED: str(said)}, message.body))
 
 
@@ -56,7 +56,7 @@ _TOLD = (HEADER.lower(), CLAIMED.lower())
 
 def is_persons(message: Message) -> bool:
     """Tell whether the message says that a person wrote it (`Hops: 0`)."""
-    return told(message) == 0
+    return stated_depth(message) == 0
 
 
 def thread_of(message: Message) -> str:
@@ -65,7 +65,7 @@ def thread_of(message: Message) -> str:
     return next((id_ for id_ in tells if id_ and is_id(id_)), message.id)
 
 
-def of(mailboxes: Mailboxes, message: Message) -> int:
+def depth_of(mailboxes: Tree, message: Message) -> int:
     """Return how many answers deep the message is since a person last wrote or approved; 0 if it answers nothing.
 
     A message without `Hops` is followed back along `In-Reply-To`, to one that has the header or to the first. Each
@@ -74,7 +74,7 @@ def of(mailboxes: Mailboxes, message: Message) -> int:
     lower than `Hops-Claimed`. At most 1000 files are read; nothing is raised for them.
     """
     answers, met, least = 0, set(), _claimed(message)
-    while (known := told(message)) is None and message.get("In-Reply-To") and answers < _LONGEST:
+    while (known := stated_depth(message)) is None and message.get("In-Reply-To") and answers < _LONGEST:
         answers += 1
         met.add(message.id)
         original = _original(mailboxes, message)
@@ -85,17 +85,17 @@ def of(mailboxes: Mailboxes, message: Message) -> int:
     return max(answers, least) if known is None else answers + known
 
 
-def reply_headers(mailboxes: Mailboxes, id_: str, view: View | None = None) -> tuple[str, str, int]:
+def reply_headers(mailboxes: Tree, id_: str, view: View | None = None) -> tuple[str, str, int]:
     """Return `In-Reply-To`, `Thread`, `Hops` of an answer to the message; raises as `trace.find` and `Place.load`."""
     original = trace.find(mailboxes, id_, view)[0].load()
-    return original.id, original.thread or original.id, of(mailboxes, original) + 1
+    return original.id, original.thread or original.id, depth_of(mailboxes, original) + 1
 
 
 def _claimed(message: Message) -> int:
     return _number(message.get(CLAIMED)) or 0
 
 
-def _original(mailboxes: Mailboxes, answer: Message) -> Message | None:
+def _original(mailboxes: Tree, answer: Message) -> Message | None:
     """Return the answered message, found by its file name (see `of`); None if it is not found."""
     id_ = answer.get("In-Reply-To") or ""
     if not is_id(id_):

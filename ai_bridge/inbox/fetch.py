@@ -7,7 +7,7 @@ from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
 from ai_bridge.router.recover import recover
@@ -26,7 +26,7 @@ def is_anything(one: Waiting) -> bool:
     return True
 
 
-def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
+def fetch(mailboxes: Tree, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
     """Return the agent's unread mail, oldest first, including all that was dropped before the call.
 
     If `sender` is given, only its mail counts. Takes free router locks for a moment, and then recovers and delivers
@@ -37,7 +37,7 @@ def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | No
     return Reader(mailboxes, agent, settings, sender).fetch()
 
 
-def bring_in(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
+def bring_in(mailboxes: Tree, agent: str, settings: Settings) -> None:
     """Get the mail that is dropped for the agent delivered: by the router at work, else by a pass made here.
 
     Takes router locks, waits and raises as `fetch` does.
@@ -50,7 +50,7 @@ class Reader:
 
     def __init__(
         self,
-        mailboxes: Mailboxes,
+        mailboxes: Tree,
         agent: str,
         settings: Settings,
         sender: str | None = None,

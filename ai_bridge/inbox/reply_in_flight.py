@@ -9,7 +9,7 @@ from ai_bridge.system.locks import Lock
 from ai_bridge.text import printable
 
 
-class Hand:
+class ReplyInFlight:
     """A reply with the messages that are `shown` whole in it, and all that are `named` in it.
 
     `lock`, if given, is the agent's reader lock: no other session reads its mail until the reply is settled.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from ai_bridge.inbox.fetch import Reader, is_anything
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.settings import Settings
@@ -16,7 +16,7 @@ from ai_bridge.settings import Settings
 _MANY_WAKES, _REST_LOOKS, _REST_S = 20, 4, 0.05
 
 
-def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:
+def open_wake(mailboxes: Tree, settings: Settings) -> Wake:
     """Return a wake for a reader: it wakes at a delivery, and at a drop, because there may be no router."""
 
     def directories() -> Iterable[str]:
@@ -27,7 +27,7 @@ def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:
 
 
 def wait_for_mail(
-    mailboxes: Mailboxes,
+    mailboxes: Tree,
     agent: str,
     settings: Settings,
     timeout_s: float | None = None,

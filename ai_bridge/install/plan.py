@@ -57,7 +57,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Step:
+class Change:
     """What is to be done with a piece: what stands under its path now, and what then will (None: nothing).
 
     `command`: install, uninstall. `verb`: write, change, replace, remove; unchanged, absent: nothing is to be done.
@@ -82,40 +82,40 @@ class Step:
 # --- the plan ---------------------------------------------------------------------------------------------
 
 
-def planned(verb: str, pieces: list[Piece]) -> list[Step]:
+def planned(verb: str, pieces: list[Piece]) -> list[Change]:
     """Return the steps that "install" or "uninstall" the pieces; raises `CannotChange`, `NotPlain`."""
     return [_step(verb, piece) for piece in (pieces if verb == "install" else reversed(pieces))]
 
 
-def _step(verb: str, piece: Piece) -> Step:
+def _step(verb: str, piece: Piece) -> Change:
     present = present_at(piece.path)
     try:
         return _installing(piece, present) if verb == "install" else _uninstalling(piece, present)
     except NotMergeable as trouble:
         if verb == "uninstall" and not re.search(rb"ai[-_]bridge", present or b""):
-            return Step(verb, "absent", piece, present, present)
+            return Change(verb, "absent", piece, present, present)
         act = "write the lines shown into" if verb == "install" else "take ai-bridge out of"
         by_hand = piece.content.by_hand() if verb == "install" else ""
         raise NotPlain(by_hand, path=piece.path, why=str(trouble), act=act) from None
 
 
-def _installing(piece: Piece, present: bytes | None) -> Step:
+def _installing(piece: Piece, present: bytes | None) -> Change:
     content = piece.content
     wanted = content.installed(present)
     notes = tuple(content.notes(present))
     if wanted == present:
-        return Step("install", "unchanged", piece, present, wanted, notes=notes)
+        return Change("install", "unchanged", piece, present, wanted, notes=notes)
     if present is None:
-        return Step("install", "write", piece, None, wanted, difference=_shown(piece, None, wanted), notes=notes)
+        return Change("install", "write", piece, None, wanted, difference=_shown(piece, None, wanted), notes=notes)
     asks = content.holds(present) and content.asks("install", present)
     verb = "change" if content.keeps_backups else "replace"
-    return Step("install", verb, piece, present, wanted, asks, _shown(piece, present, wanted), notes)
+    return Change("install", verb, piece, present, wanted, asks, _shown(piece, present, wanted), notes)
 
 
-def _uninstalling(piece: Piece, present: bytes | None) -> Step:
+def _uninstalling(piece: Piece, present: bytes | None) -> Change:
     content = piece.content
     if present is None or not content.holds(present):
-        return Step("uninstall", "absent", piece, present, present)
+        return Change("uninstall", "absent", piece, present, present)
     backups = _backups(piece.path) if content.keeps_backups else {}
     wanted = content.uninstalled(present, list(backups.values()))
     if wanted is None and content.through_links and os.path.islink(piece.path):
@@ -123,7 +123,7 @@ def _uninstalling(piece: Piece, present: bytes | None) -> Step:
     verb = "remove" if wanted is None else "change"
     shown = _shown(piece, present, wanted)
     asks, spent = content.asks("uninstall", present), _spent(content, backups, wanted)
-    return Step("uninstall", verb, piece, present, wanted, asks, shown, spent=spent)
+    return Change("uninstall", verb, piece, present, wanted, asks, shown, spent=spent)
 
 
 def _spent(content: Content, backups: dict[str, bytes], restored: bytes | None) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ def present_or_none(path: str) -> bytes | None:
     return None
 
 
-def agree(steps: list[Step], consents: Callable[[list[Step]], bool]) -> None:
+def agree(steps: list[Change], consents: Callable[[list[Change]], bool]) -> None:
     """Ask once where any step needs it; raises `Differs`, naming the first, where that is not agreed to."""
     asking = [step for step in steps if step.needs_consent]
     if asking and not consents(asking):
@@ -175,7 +175,7 @@ def agree(steps: list[Step], consents: Callable[[list[Step]], bool]) -> None:
 # --- carrying it out --------------------------------------------------------------------------------------
 
 
-def carry_out(steps: list[Step]) -> Iterator[tuple[Step, str | None]]:
+def carry_out(steps: list[Change]) -> Iterator[tuple[Change, str | None]]:
     """Do each step and then yield it, with the backup that was kept; raises `CannotChange`, `ChangedMeanwhile`."""
     for step in steps:
         try:
@@ -184,7 +184,7 @@ def carry_out(steps: list[Step]) -> Iterator[tuple[Step, str | None]]:
             raise CannotChange(path=step.piece.path, why=error.strerror or error) from None
 
 
-def _done(step: Step) -> tuple[Step, str | None]:
+def _done(step: Change) -> tuple[Change, str | None]:
     """Do the step for the file as it is now, once more where its client was just writing it."""
     for _ in range(_TRIES):
         step = _fresh(step)
@@ -197,7 +197,7 @@ def _done(step: Step) -> tuple[Step, str | None]:
     raise ChangedMeanwhile(path=step.piece.path)
 
 
-def _fresh(step: Step) -> Step:
+def _fresh(step: Change) -> Change:
     """Return the step for the file as it is now: the clients too write their files, at any time."""
     if present_at(step.piece.path) == step.present:
         return step
@@ -207,7 +207,7 @@ def _fresh(step: Step) -> Step:
     return fresh
 
 
-def _do(step: Step) -> None:
+def _do(step: Change) -> None:
     path = step.piece.path
     if step.wanted is None:
         durable.remove(path, flush=True)
@@ -219,7 +219,7 @@ def _do(step: Step) -> None:
         _remove_empty(os.path.dirname(path), step.piece.base)
 
 
-def _is_kept(step: Step) -> bool:
+def _is_kept(step: Change) -> bool:
     """Tell whether what is there is kept: whatever is not ours alone, or just what a backup already holds."""
     if not step.piece.content.keeps_backups:
         return step.needs_consent

@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.link import wire
-from ai_bridge.link.broker.connection import Server
+from ai_bridge.link.broker.connection import Connection
 from ai_bridge.link.broker.publishing import Item
 from ai_bridge.link.config import Trouble
-from ai_bridge.link.remote_agents import Book, NameTakenHere, TooManyAgents
+from ai_bridge.link.remote_agents import NameTakenHere, RemoteAgents, TooManyAgents
 from ai_bridge.router.log import LOGGER
 
 
 class Roster:
     """The exchange of cards over one connection; `note` logs a sentence once."""
 
-    def __init__(self, book: Book, note: Callable[[int, str], None]) -> None:
+    def __init__(self, book: RemoteAgents, note: Callable[[int, str], None]) -> None:
         self._book = book
         self._note = note
         self._first = 1
@@ -28,7 +28,7 @@ class Roster:
         self._first = 1
         self._ours.clear()
 
-    async def learn(self, server: Server) -> bool:
+    async def learn(self, server: Connection) -> bool:
         """Write the new cards into the mailboxes; True if an agent came, changed or left. Raises `Trouble`."""
         changed = False
         while cards := await server.cards_since(self._first):
@@ -54,7 +54,7 @@ class Roster:
             self._note(logging.ERROR, f"the link {team}: {disk_error(self._book.mailboxes.path, error)}")
         return False
 
-    async def publish(self, server: Server) -> None:
+    async def publish(self, server: Connection) -> None:
         """Publish those of our cards that changed, and an empty one for an agent that is gone; raises `Trouble`."""
         wanted = self._book.cards()
         for agent in self._book.unnamed:

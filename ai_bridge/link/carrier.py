@@ -13,11 +13,11 @@ from typing import Any
 
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.link import config
-from ai_bridge.link.broker.connection import Server
+from ai_bridge.link.broker.connection import Connection
 from ai_bridge.link.config import Link
 from ai_bridge.link.flows import Flows
 from ai_bridge.link.state import LOCK, Report
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.message import message
 from ai_bridge.router.log import LOGGER, log_step
@@ -41,7 +41,7 @@ _SWITCH_S = 0.0005
 class Carrier:
     """Carries the link of some mailboxes while this process holds the link's lock."""
 
-    def __init__(self, mailboxes: Mailboxes, settings: Settings, link: Link) -> None:
+    def __init__(self, mailboxes: Tree, settings: Settings, link: Link) -> None:
         self.mailboxes = mailboxes
         self.settings = settings
         self.link = link
@@ -128,7 +128,7 @@ class Carrier:
 
     async def _guarded_session(self) -> None:
         """Serve while the connection holds; every error is logged once, and none leaves this method."""
-        server = Server(self.link)
+        server = Connection(self.link)
         try:
             await server.open()
             await server.prepare()
@@ -148,7 +148,7 @@ class Carrier:
         with suppress(OSError):
             self._report.say(since="", trouble=trouble, to_receive=None)
 
-    async def _session(self, server: Server) -> None:
+    async def _session(self, server: Connection) -> None:
         """Run all flows until one fails, the connection is lost, or `stop` is called; raises the cause, if any."""
         flows = [*self._flows.all(server), self._tell()]
         self._report.say(since=times.format_utc(time.time()), trouble="")
@@ -201,11 +201,11 @@ def _notes(flows: Flows) -> list[str]:
     return found
 
 
-def try_once(link: Link, action: Callable[[Server], Coroutine[None, None, None]]) -> None:
+def try_once(link: Link, action: Callable[[Connection], Coroutine[None, None, None]]) -> None:
     """Connect, await `action` with the connection, and close; raises `Trouble` or `Refusal`."""
 
     async def do() -> None:
-        server = Server(link)
+        server = Connection(link)
         try:
             await server.open()
             await action(server)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from ai_bridge.errors import BridgeError, Malformed, disk_error
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import durable, state_files, untrusted
 
@@ -75,7 +75,7 @@ class Link:
         _check_files(self.creds, self.tls_ca)
         return self
 
-    def file(self, mailboxes: Mailboxes, ending: str) -> str:
+    def file(self, mailboxes: Tree, ending: str) -> str:
         """Return the path of the link's own file in the state directory that ends with `ending`."""
         return mailboxes.state_file(_FOLDER, self.team + ending)
 
@@ -97,7 +97,7 @@ def _check_files(creds: str, tls_ca: str) -> None:
             raise BadLink(what=f"{path} holds a secret and others may read it: `chmod 600` it")
 
 
-def load(mailboxes: Mailboxes) -> Link | None:
+def load(mailboxes: Tree) -> Link | None:
     """Return the link of these mailboxes, None if there is none; raises `BadLink` if its file is damaged."""
     folder = mailboxes.state_file(_FOLDER)
     names = sorted(name for name in untrusted.listed(folder) if name.endswith(_ENDING))
@@ -112,7 +112,7 @@ def load(mailboxes: Mailboxes) -> Link | None:
     raise BadLink(what=f"{path} is damaged: remove it, and link again with `ai-bridge link URL --as TEAM`")
 
 
-def store(mailboxes: Mailboxes, link: Link) -> None:
+def store(mailboxes: Tree, link: Link) -> None:
     """Write the link into the state directory; raises `BadLink` if the mailboxes are linked as another team."""
     link.check()
     before = load(mailboxes)
@@ -125,6 +125,6 @@ def store(mailboxes: Mailboxes, link: Link) -> None:
     state_files.remember(path, json.dumps(said).encode())
 
 
-def remove(mailboxes: Mailboxes, link: Link) -> None:
+def remove(mailboxes: Tree, link: Link) -> None:
     """Remove the link's file; the receipts that it owes stay on the disk, in case the link is made again."""
     durable.remove(link.file(mailboxes, _ENDING), flush=True)

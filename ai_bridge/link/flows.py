@@ -13,7 +13,7 @@ from typing import Any
 
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.link import receipts, wire
-from ai_bridge.link.broker.connection import Server
+from ai_bridge.link.broker.connection import Connection
 from ai_bridge.link.broker.publishing import Item
 from ai_bridge.link.broker.streams import Pull
 from ai_bridge.link.card_exchange import Roster
@@ -22,10 +22,10 @@ from ai_bridge.link.incoming import DROP, TERMINATE, Arrival, Incoming
 from ai_bridge.link.outgoing import Outgoing, Parcel
 from ai_bridge.link.owed_receipts import Journal
 from ai_bridge.link.refused import Refused
-from ai_bridge.link.remote_agents import Book
+from ai_bridge.link.remote_agents import RemoteAgents
 from ai_bridge.link.upkeep import Upkeep
 from ai_bridge.mailboxes.outbox import DIRECTORIES, DROPPED, MALFORMED, READ, Outbox
-from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.mailboxes.tree import AGENTS, Tree
 from ai_bridge.router.log import LOGGER, log_step
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
@@ -40,11 +40,11 @@ _ENDED = (DIRECTORIES[READ], DIRECTORIES[MALFORMED])
 class Flows:
     """The flows of one link; `woken` makes the flows look again that a wake may concern."""
 
-    def __init__(self, mailboxes: Mailboxes, settings: Settings, link: Link) -> None:
+    def __init__(self, mailboxes: Tree, settings: Settings, link: Link) -> None:
         self.mailboxes = mailboxes
         self.settings = settings
         self.link = link
-        self.book = Book(mailboxes, link, settings.team_agents)
+        self.book = RemoteAgents(mailboxes, link, settings.team_agents)
         self.journal = Journal(link.file(mailboxes, ".owed"))
         self.outgoing = Outgoing(mailboxes, settings, self.book)
         self.refused = Refused(mailboxes.state_file("links", "refused"), settings.team_refused_bytes)
@@ -56,7 +56,7 @@ class Flows:
         self._mail, self._receipts, self._people = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._hints: set[str] | None = None
 
-    def all(self, server: Server) -> list[Coroutine[None, None, None]]:
+    def all(self, server: Connection) -> list[Coroutine[None, None, None]]:
         """Return every flow of a new connection, to be run at the same time; each raises `Trouble` or OSError."""
         LOGGER.info("the link %s is connected to %s", self.link.team, self.link.shown_url)
         self._said.clear()
@@ -71,7 +71,7 @@ class Flows:
 
     # --- mail -------------------------------------------------------------------------------------------
 
-    async def _send(self, server: Server) -> None:
+    async def _send(self, server: Connection) -> None:
         self.outgoing.limit = server.max_payload
         self._hints = None
         while True:
@@ -95,7 +95,7 @@ class Flows:
             else:
                 log_step(step, "link: ")
 
-    async def _send_batch(self, server: Server, parcels: list[Parcel]) -> None:
+    async def _send_batch(self, server: Connection, parcels: list[Parcel]) -> None:
         """Publish a batch, and deliver the messages that the stream took; raises `Trouble` if it did not take all."""
         troubles = await self._published(server, parcels)
         for parcel, trouble in zip(parcels, troubles, strict=True):
@@ -106,7 +106,7 @@ class Flows:
         if left:
             raise Trouble(what=f"the stream takes no mail: {next(filter(None, troubles))}")
 
-    async def _published(self, server: Server, parcels: list[Parcel]) -> list[BaseException | None]:
+    async def _published(self, server: Connection, parcels: list[Parcel]) -> list[BaseException | None]:
         """Publish parcels; gives all of them back if that raises, because nobody knows which the stream stored."""
         try:
             return await server.publish(wire.MAIL, [(one.subject, one.raw, one.headers) for one in parcels])
@@ -118,13 +118,13 @@ class Flows:
         """Look at everything again after a moment, because a file is not complete or the disk refused a move."""
         asyncio.get_running_loop().call_later(max(self.settings.settle_s, _RETRY_S), self.woken, None)
 
-    async def _receive(self, server: Server) -> None:
+    async def _receive(self, server: Connection) -> None:
         self.pull = pull = await server.pull(wire.MAIL)
         while True:
             if batch := await pull.batch():
                 await self._take(server, batch)
 
-    async def _take(self, server: Server, batch: list[Any]) -> None:
+    async def _take(self, server: Connection, batch: list[Any]) -> None:
         arrivals = [Arrival(msg.subject, dict(msg.headers or {}), msg.data) for msg in batch]
         try:
             self.incoming.take(arrivals)
@@ -144,14 +144,14 @@ class Flows:
         if any(arrival.verdict == DROP and arrival.recipient not in self.outgoing.agents for arrival in arrivals):
             self._again_soon()  # there is no such recipient: our own router rejects it
 
-    async def _refuse(self, server: Server, arrival: Arrival, msg: Any) -> None:
+    async def _refuse(self, server: Connection, arrival: Arrival, msg: Any) -> None:
         """Send the sender a receipt with the reason, if there is a sender, and never let the message come again."""
         LOGGER.warning("the link %s refused what came as %s: %s", self.link.team, arrival.subject, arrival.why)
         if (told := self.incoming.refusal(arrival)) is not None:
             await self._publish_receipts(server, [told])
         await msg.term()
 
-    async def _publish_receipts(self, server: Server, said: list[tuple[str, bytes]]) -> None:
+    async def _publish_receipts(self, server: Connection, said: list[tuple[str, bytes]]) -> None:
         troubles = await server.publish(wire.RECEIPTS, [(subject, raw, {}) for subject, raw in said])
         if any(troubles):
             raise Trouble(what=f"the stream takes no receipts: {next(filter(None, troubles))}")
@@ -163,7 +163,7 @@ class Flows:
 
     # --- receipts ---------------------------------------------------------------------------------------
 
-    async def _send_receipts(self, server: Server) -> None:
+    async def _send_receipts(self, server: Connection) -> None:
         while True:
             self._receipts.clear()
             while due := receipts.due(self.book, self.journal):
@@ -175,7 +175,7 @@ class Flows:
                     raise Trouble(what=f"the stream takes no receipts: {next(filter(None, troubles))}")
             await self._until(self._receipts)
 
-    async def _receive_receipts(self, server: Server) -> None:
+    async def _receive_receipts(self, server: Connection) -> None:
         pull = await server.pull(wire.RECEIPTS)
         while True:
             for msg in await pull.batch():
@@ -200,7 +200,7 @@ class Flows:
 
     # --- cards, and what was sent -----------------------------------------------------------------------
 
-    async def _exchange_cards(self, server: Server) -> None:
+    async def _exchange_cards(self, server: Connection) -> None:
         """Learn the cards of other teams, and publish those of ours that changed."""
         self._roster.begin()
         while True:
@@ -210,7 +210,7 @@ class Flows:
             await self._roster.publish(server)
             await self._until(self._people)
 
-    async def _look_after(self, server: Server) -> None:
+    async def _look_after(self, server: Connection) -> None:
         while True:
             await self.upkeep.look(server)
             await asyncio.sleep(_UPKEEP_SWEEPS * self.settings.sweep_s)

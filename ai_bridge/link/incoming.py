@@ -12,7 +12,7 @@ from ai_bridge.history import threads
 from ai_bridge.link import wire
 from ai_bridge.link.owed_receipts import Debt, Journal
 from ai_bridge.link.refused import Refused
-from ai_bridge.link.remote_agents import Book, NameTakenHere, TooManyAgents
+from ai_bridge.link.remote_agents import NameTakenHere, RemoteAgents, TooManyAgents
 from ai_bridge.mailboxes.drop import drop_all
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, STATES, UNREAD, Outbox
@@ -56,7 +56,7 @@ class Arrival:
 class Incoming:
     """Takes batches of arrivals; first writes the receipts that it then owes into the journal."""
 
-    def __init__(self, book: Book, journal: Journal, refused: Refused, most_set_aside: int) -> None:
+    def __init__(self, book: RemoteAgents, journal: Journal, refused: Refused, most_set_aside: int) -> None:
         self.book = book
         self.journal = journal
         self.refused = refused

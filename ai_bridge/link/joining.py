@@ -5,15 +5,15 @@ from __future__ import annotations
 from ai_bridge.agents import other_teams
 from ai_bridge.link import config
 from ai_bridge.link.config import Link, NotInstalled, Refusal, Trouble
-from ai_bridge.link.remote_agents import Book
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.link.remote_agents import RemoteAgents
+from ai_bridge.mailboxes.tree import Tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ai_bridge.link.broker.connection import Server
+    from ai_bridge.link.broker.connection import Connection
 
 
-def make(mailboxes: Mailboxes, link: Link, take_over: bool) -> str:
+def make(mailboxes: Tree, link: Link, take_over: bool) -> str:
     """Link the mailboxes, and store the link; returns why the server cannot be reached just now, '' if it can.
 
     `take_over` takes the team's name from other mailboxes. Raises `BadLink`, `NotInstalled`, or `Refusal` if the
@@ -52,14 +52,14 @@ def make_streams(link: Link, teams: list[str], replicas: int) -> list[str]:
         raise NotInstalled() from None
     notes: list[str] = []
 
-    async def do(server: Server) -> None:
+    async def do(server: Connection) -> None:
         notes.extend(await server.make_streams(teams, replicas))
 
     try_once(link, do)
     return notes
 
 
-def end(mailboxes: Mailboxes) -> tuple[Link, str]:
+def end(mailboxes: Tree) -> tuple[Link, str]:
     """Remove the link and its agents, and take our cards and name back from the server.
 
     Returns the link, and why the server could not be asked, '' if it was. Raises `BadLink` if there is no link.
@@ -68,7 +68,7 @@ def end(mailboxes: Mailboxes) -> tuple[Link, str]:
     if link is None:
         raise config.BadLink(what="these mailboxes have no link: `ai-bridge link URL --as TEAM` makes one")
     config.remove(mailboxes, link)
-    book = Book(mailboxes, link, 0)
+    book = RemoteAgents(mailboxes, link, 0)
     book.look()
     for called, card in list(book.others.items()):
         if card.get(other_teams.LINK) == link.team:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.link import config
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.log import LOGGER
 from ai_bridge.settings import Settings
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Keeper:
     """The link of some mailboxes, as a companion of their router."""
 
-    def __init__(self, mailboxes: Mailboxes, settings: Settings) -> None:
+    def __init__(self, mailboxes: Tree, settings: Settings) -> None:
         self._mailboxes = mailboxes
         self._settings = settings
         self._carrier: Carrier | None = None

@@ -11,10 +11,10 @@ from ai_bridge.agents.other_teams import GONE, LINK, REMOTE
 from ai_bridge.errors import Malformed, Undeliverable
 from ai_bridge.link import wire
 from ai_bridge.link.arrived import Arrived, key_of
-from ai_bridge.link.remote_agents import Book
+from ai_bridge.link.remote_agents import RemoteAgents
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, message
 from ai_bridge.message.message import Message
 from ai_bridge.router.route import Router
@@ -61,7 +61,7 @@ class Outgoing(Router):
 
     __slots__ = ("_returned", "arrived", "book", "limit", "parcels")
 
-    def __init__(self, mailboxes: Mailboxes, settings: Settings, book: Book) -> None:
+    def __init__(self, mailboxes: Tree, settings: Settings, book: RemoteAgents) -> None:
         super().__init__(mailboxes, set(), settings)
         self.book = book
         self.limit = settings.max_message_bytes

@@ -5,7 +5,7 @@ import os
 from ai_bridge.errors import Malformed
 from ai_bridge.link import wire
 from ai_bridge.link.owed_receipts import Debt, Journal
-from ai_bridge.link.remote_agents import Book
+from ai_bridge.link.remote_agents import RemoteAgents
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
 from ai_bridge.system import untrusted
@@ -26,7 +26,7 @@ class Due:
         self.raw = raw
 
 
-def due(book: Book, journal: Journal) -> list[Due]:
+def due(book: RemoteAgents, journal: Journal) -> list[Due]:
     """Return the receipts that can be sent now, at most `_BATCH`."""
     found: list[Due] = []
     for called, debts in journal.owed().items():
@@ -44,7 +44,7 @@ def due(book: Book, journal: Journal) -> list[Due]:
     return found
 
 
-def _due(book: Book, outbox: Outbox, debt: Debt) -> Due | None:
+def _due(book: RemoteAgents, outbox: Outbox, debt: Debt) -> Due | None:
     id_, recipient = label(debt.name)
     state, reason = _end(outbox, debt)
     called = book.name_of(recipient) or wire.foreign(recipient, book.link.team)

@@ -11,7 +11,7 @@ from ai_bridge.link import wire
 from ai_bridge.link.config import Link
 from ai_bridge.machines import this_machine
 from ai_bridge.mailboxes.outbox import DROPPED, INSIDE, STATES, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import durable
 
 
@@ -23,14 +23,14 @@ class TooManyAgents(BridgeError):
     sentence = "{called} is left out: the team {team} has {limit} agents here already (setting team_agents)"
 
 
-class Book:
+class RemoteAgents:
     """The agents of a link: our agents' `names` in other teams, and the cards of `others` by their addresses here.
 
     A team has at most `limit` agents here. `crowded` are the teams of which further agents were left out. `unnamed`
     are our agents that other teams have no name for.
     """
 
-    def __init__(self, mailboxes: Mailboxes, link: Link, limit: int) -> None:
+    def __init__(self, mailboxes: Tree, link: Link, limit: int) -> None:
         self.mailboxes = mailboxes
         self.link = link
         self.limit = limit
@@ -41,7 +41,7 @@ class Book:
 
     def look(self) -> None:
         """Update the names and the cards to the agents that there are now."""
-        self.others = other_teams.linked(self.mailboxes)
+        self.others = other_teams.linked_agents(self.mailboxes)
         ours = [agent for agent in self.mailboxes.agents() if agent not in self.others]
         self.names, self.unnamed = names_of(ours, self.link.team)
 

@@ -10,7 +10,7 @@ from ai_bridge.link.config import Link
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import state_files
 from ai_bridge.system.locks import Holder, holder
 
@@ -64,15 +64,17 @@ class LinkState:
         }
 
 
-def state(mailboxes: Mailboxes) -> list[LinkState]:
+def state(mailboxes: Tree) -> list[LinkState]:
     """Return the state of the link of these mailboxes, [] if there is none; raises `BadLink` if it is damaged."""
     link = config.load(mailboxes)
     return [_state(mailboxes, link)] if link is not None else []
 
 
-def _state(mailboxes: Mailboxes, link: Link) -> LinkState:
+def _state(mailboxes: Tree, link: Link) -> LinkState:
     found = LinkState(link, holder(mailboxes.lock_file(LOCK, link.team)))
-    others = {name for name, card in other_teams.linked(mailboxes).items() if card.get(other_teams.LINK) == link.team}
+    others = {
+        name for name, card in other_teams.linked_agents(mailboxes).items() if card.get(other_teams.LINK) == link.team
+    }
     found.agents = len(others)
     found.to_send = _waiting(mailboxes, others)
     if found.holder is None:
@@ -92,7 +94,7 @@ _TEXTS = ("since", "trouble")
 _NUMBERS = ("sent", "to_receive", "owed")
 
 
-def whereabouts(mailboxes: Mailboxes, place: Place) -> str | None:
+def whereabouts(mailboxes: Tree, place: Place) -> str | None:
     """Return in words where a message is that another team's agent has not read; None for any other message."""
     if place.state != UNREAD or "@" not in place.recipient:
         return None
@@ -103,7 +105,7 @@ def whereabouts(mailboxes: Mailboxes, place: Place) -> str | None:
     return None
 
 
-def _whereabouts(mailboxes: Mailboxes, link: Link, place: Place) -> str:
+def _whereabouts(mailboxes: Tree, link: Link, place: Place) -> str:
     key, team = arrived.key_of(place.outbox.owner, place.name), place.recipient.partition("@")[2]
     if key in arrived.load(link.file(mailboxes, ".arrived")):
         return f"the team {team} has it, and {place.recipient} has not read it"
@@ -113,7 +115,7 @@ def _whereabouts(mailboxes: Mailboxes, link: Link, place: Place) -> str:
     return f"the server has it, and the team {team} has not taken it"
 
 
-def _waiting(mailboxes: Mailboxes, others: set[str]) -> int:
+def _waiting(mailboxes: Tree, others: set[str]) -> int:
     """Return how many messages to other teams' agents are dropped or claimed; 0 if nobody can count them."""
     with suppress(BridgeError, OSError):
         return sum(
@@ -136,7 +138,7 @@ def _said(path: str) -> dict[str, object]:
 class Report:
     """The report of the process that carries the link; its file is written only if a fact changed."""
 
-    def __init__(self, mailboxes: Mailboxes, link: Link) -> None:
+    def __init__(self, mailboxes: Tree, link: Link) -> None:
         self._path = link.file(mailboxes, _ENDING)
         self._said: dict[str, object] = {}
 

@@ -9,7 +9,7 @@ import time
 from ai_bridge.errors import Malformed
 from ai_bridge.link import wire
 from ai_bridge.link.arrived import key_of
-from ai_bridge.link.broker.connection import Server
+from ai_bridge.link.broker.connection import Connection
 from ai_bridge.link.outgoing import Outgoing
 from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.router.log import LOGGER
@@ -43,7 +43,7 @@ class Upkeep:
         self._outgoing = outgoing
         self._doubts: dict[str, _Doubt] = {}
 
-    async def look(self, server: Server) -> None:
+    async def look(self, server: Connection) -> None:
         """Ask the stream for each message that has not arrived, and send lost ones again.
 
         Raises `Trouble` or OSError.
@@ -56,13 +56,13 @@ class Upkeep:
             await self._look_at(server, sent[first : first + _PORTION])
         self.waiting = len(sent)
 
-    async def _look_at(self, server: Server, sent: list[Sent]) -> None:
+    async def _look_at(self, server: Connection, sent: list[Sent]) -> None:
         held = await server.held([subject for _, _, subject in sent])
         for (outbox, name, _), is_held in zip(sent, held, strict=True):
             if self._is_lost(key_of(outbox.owner, name), is_held):
                 await self._send_again(server, outbox, name)
 
-    async def _send_again(self, server: Server, outbox: Outbox, name: str) -> None:
+    async def _send_again(self, server: Connection, outbox: Outbox, name: str) -> None:
         try:
             parcel = self._outgoing.packed_again(outbox, name)
         except FileNotFoundError:  # it has just ended

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from ai_bridge.machines import presence_pages
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import state_files
 
 # Seconds: a page may be so long on its way, and a smaller change is no jump.
@@ -30,7 +30,7 @@ _DAMAGED = (ValueError, TypeError, AttributeError, OverflowError, RecursionError
 class Clocks:
     """Looks at the clocks at each sweep of a router; writes notable differences to the state directory."""
 
-    def __init__(self, mailboxes: Mailboxes) -> None:
+    def __init__(self, mailboxes: Tree) -> None:
         self._mailboxes = mailboxes
         self._pages: dict[str, str] = {}
         self._looked = -_OFTEN_S
@@ -57,20 +57,20 @@ def counted() -> float:
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-def notable(mailboxes: Mailboxes) -> dict[str, float]:
+def notable(mailboxes: Tree) -> dict[str, float]:
     """Return the seconds by which other machines' clocks are ahead, and as `HERE` the last jump of this one's."""
     now, found = time.time(), _load(mailboxes)
     recent = {name: seconds for name, (seconds, at) in found.items() if abs(now - at) < _REMEMBERED_S}
     return {name: seconds for name, seconds in recent.items() if name == HERE or abs(seconds) > TOLERANCE_S}
 
 
-def _load(mailboxes: Mailboxes) -> dict[str, tuple[float, float]]:
+def _load(mailboxes: Tree) -> dict[str, tuple[float, float]]:
     with suppress(OSError, *_DAMAGED), open(mailboxes.state_file(_FILE)) as file:
         return {str(name): (float(seconds), float(at)) for name, (seconds, at) in json.load(file).items()}
     return {}
 
 
-def _save(mailboxes: Mailboxes, found: dict[str, float]) -> None:
+def _save(mailboxes: Tree, found: dict[str, float]) -> None:
     path, now = mailboxes.state_file(_FILE), time.time()
     said = _load(mailboxes) | {name: (seconds, now) for name, seconds in found.items()}
     with suppress(OSError):

@@ -8,7 +8,7 @@ _DIGITS = 18
 _BORDER = b"---"
 
 
-class Claim:
+class Residence:
     """Where an agent lives: the machine's ID `home` and the `epoch`, '' and 0 if nothing says so.
 
     `next` is the machine to which it is to move, and `link` the link that carries its mail; each is '' if there is
@@ -24,7 +24,7 @@ class Claim:
         self.next = next_
 
 
-def parsed(card: bytes) -> Claim:
+def parsed(card: bytes) -> Residence:
     """Return the claim in a card: `home`, `epoch`, `link` and `next`, each on a line of its own.
 
     The card is not parsed as YAML: this is asked of every agent, by commands that have no time for that. Other forms
@@ -32,7 +32,7 @@ def parsed(card: bytes) -> Claim:
     """
     lines = card.strip().split(b"\n")
     if not _is_border(lines[0]):
-        return Claim()
+        return Residence()
     said: dict[str, str] = {}
     for line in lines[1:]:
         if _is_border(line):
@@ -42,8 +42,8 @@ def parsed(card: bytes) -> Claim:
             said[_text(name)] = _text(value.partition(b" #")[0])
     named = said.get("home", "")
     if not home.is_home(named):
-        return Claim(next_=said.get("next", ""))
-    return Claim(named, number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
+        return Residence(next_=said.get("next", ""))
+    return Residence(named, number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
 
 
 def _is_border(line: bytes) -> bool:
@@ -59,7 +59,7 @@ def number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else FIRST
 
 
-def fields(said: Claim) -> dict[str, str]:
+def fields(said: Residence) -> dict[str, str]:
     """Return the fields of a card for this claim; '' stands for a field that is left out."""
     epoch = str(said.epoch) if said.epoch > FIRST else ""
     return {"home": said.home, "epoch": epoch, "next": said.next, "link": said.link}

@@ -8,10 +8,10 @@ a lower epoch is an old one that a sync tool brought back.
 
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.machines import this_machine
-from ai_bridge.machines.home_lines import FIRST, Claim, number, parsed
+from ai_bridge.machines.home_lines import FIRST, Residence, number, parsed
 from ai_bridge.mailboxes import card_files
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import durable, filesystems, state_files, untrusted
 
@@ -78,7 +78,7 @@ class Homes:
 
     __slots__ = ("_cards", "_mailboxes", "_shared", "stale")
 
-    def __init__(self, mailboxes: Mailboxes, cards: CardFiles | None = None) -> None:
+    def __init__(self, mailboxes: Tree, cards: CardFiles | None = None) -> None:
         self._mailboxes = mailboxes
         # The agents whose card has an older epoch than this machine knows, if this machine wrote it or must write it.
         self.stale: set[str] = set()
@@ -107,7 +107,7 @@ class Homes:
             return False
         return self._is_mine(found)
 
-    def _is_mine(self, found: "Claim") -> bool:
+    def _is_mine(self, found: "Residence") -> bool:
         return found.home == this_machine.here() if found.home else not self.are_shared()
 
     def is_routed_here(self, agent: str) -> bool:
@@ -150,7 +150,7 @@ class Homes:
         there = self.of(agent)
         return there != "" and there != this_machine.here()
 
-    def claim(self, agent: str) -> Claim:
+    def claim(self, agent: str) -> Residence:
         """Return the claim that counts: the card's, or the remembered one if its epoch is higher; raises `DiskError`.
 
         It remembers on the disk a higher epoch that the card has, and it changes `stale`.
@@ -188,41 +188,41 @@ class Homes:
         except BridgeError:
             return None
 
-    def _card(self, agent: str) -> Claim:
+    def _card(self, agent: str) -> Residence:
         try:
             return self._cards.card_of(agent).meaning(_claim)
         except FileNotFoundError:
-            return Claim()
+            return Residence()
         except OSError as error:
             raise disk_error(card_files.path_of(self._mailboxes, agent), error) from None
 
 
-def _claim(card: CardFile) -> Claim:
+def _claim(card: CardFile) -> Residence:
     return parsed(card.raw)
 
 
 # --- what this machine has heard of ---------------------------------------------------------------------
 
 
-def remembered(mailboxes: Mailboxes, agent: str) -> Claim:
+def remembered(mailboxes: Tree, agent: str) -> Residence:
     """Return the claim with the highest epoch that this machine knows; an empty one for an agent that never moved.
 
     Raises `DiskError` if it cannot be read: otherwise an old card would be believed.
     """
     if not address.is_address(agent):
-        return Claim()
+        return Residence()
     path = mailboxes.state_file(FOLDER, agent)
     try:
         words = untrusted.read_file(path, 256).decode("ascii", "replace").split()
     except (FileNotFoundError, NotADirectoryError, Malformed):
-        return Claim()
+        return Residence()
     except OSError as error:
         raise disk_error(path, error) from None
     known = len(words) == 2 and this_machine.is_home(words[1])
-    return Claim(words[1], number(words[0])) if known else Claim()
+    return Residence(words[1], number(words[0])) if known else Residence()
 
 
-def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
+def remember(mailboxes: Tree, agent: str, said: Residence) -> None:
     """Write the epoch and the home of a claim to the state directory, durably; raises `DiskError`."""
     path = mailboxes.state_file(FOLDER, agent)
     try:
@@ -231,7 +231,7 @@ def remember(mailboxes: Mailboxes, agent: str, said: Claim) -> None:
         raise disk_error(path, error) from None
 
 
-def wanted(mailboxes: Mailboxes) -> list[str]:
+def wanted(mailboxes: Tree) -> list[str]:
     """Return the agents this machine asks for, and forget (on the disk) those that it has got; raises `DiskError`."""
     known, found = Homes(mailboxes), []
     for agent in sorted(filter(address.is_address, untrusted.listed(mailboxes.state_file(WANTED)))):

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from ai_bridge.errors import Malformed
 from ai_bridge.machines import this_machine
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import durable, front_matter, state_files, times, untrusted
 
 FOLDER = "presence"
@@ -23,7 +23,7 @@ _PAGE_BYTES = 1_048_576
 _parsed: dict[str, tuple[bytes, dict[str, object]]] = {}
 
 
-def fresh(mailboxes: Mailboxes) -> set[str]:
+def fresh(mailboxes: Tree) -> set[str]:
     """Return the other machines whose page changed less than `OFFLINE_S` seconds ago, as seen here."""
     found = set()
     for name in pages(mailboxes):
@@ -33,7 +33,7 @@ def fresh(mailboxes: Mailboxes) -> set[str]:
     return found
 
 
-def stated(mailboxes: Mailboxes) -> dict[str, tuple[str, float]]:
+def stated(mailboxes: Tree) -> dict[str, tuple[str, float]]:
     """Return for each other machine that has a page what changes with it, and when it says it was written."""
     found = {}
     for name in pages(mailboxes):
@@ -42,7 +42,7 @@ def stated(mailboxes: Mailboxes) -> dict[str, tuple[str, float]]:
     return found
 
 
-def asked(mailboxes: Mailboxes) -> dict[str, str]:
+def asked(mailboxes: Tree) -> dict[str, str]:
     """Return the agents for which other machines ask, and the machine that asks: of several, the first by its ID.
 
     A machine that has gone silent is given no agents: their mail would wait there unread.
@@ -62,14 +62,14 @@ def _asked_by(said: dict[str, object]) -> list[str]:
     return [agent for agent in wants if isinstance(agent, str)] if isinstance(wants, dict) else []
 
 
-def pages(mailboxes: Mailboxes) -> list[str]:
+def pages(mailboxes: Tree) -> list[str]:
     """Return the IDs of the other machines that have a page, sorted."""
     names = untrusted.listed(os.path.join(mailboxes.path, FOLDER))
     homes = {name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING)} - {this_machine.here()}
     return sorted(filter(this_machine.is_home, homes))
 
 
-def read_page(mailboxes: Mailboxes, name: str) -> tuple[bytes, dict[str, object]]:
+def read_page(mailboxes: Tree, name: str) -> tuple[bytes, dict[str, object]]:
     """Return the bytes of a machine's page and its fields; both are empty if it cannot be read."""
     path = page_path(mailboxes, name)
     try:
@@ -89,12 +89,12 @@ def _said(raw: bytes) -> dict[str, object]:
         return {}
 
 
-def page_path(mailboxes: Mailboxes, name: str) -> str:
+def page_path(mailboxes: Tree, name: str) -> str:
     """Return the path of a machine's page, which may not exist."""
     return os.path.join(mailboxes.path, FOLDER, name + _ENDING)
 
 
-def is_fresh(mailboxes: Mailboxes, name: str, raw: bytes, stated: float) -> bool:
+def is_fresh(mailboxes: Tree, name: str, raw: bytes, stated: float) -> bool:
     """Tell whether the page changed within the last `OFFLINE_S` seconds, as seen here.
 
     The time of its last change is remembered in the state directory, which this may write to. A page that is seen for

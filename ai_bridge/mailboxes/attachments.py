@@ -9,7 +9,7 @@ import re
 
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes.outbox import Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.message.context import WANTED
 from ai_bridge.message.message import Message
@@ -99,7 +99,7 @@ def _put(outbox: Outbox, name: str, raw: bytes) -> None:
         durable.remove(temporary)
 
 
-def find(mailboxes: Mailboxes, text: str) -> str:
+def find(mailboxes: Tree, text: str) -> str:
     """Return the path of the attachment with that hash, or the only one whose hash begins so; its content is checked.
 
     Raises `NoSuchAttachment`, `AmbiguousHash`, `AlteredAttachment`, or `DiskError` if it cannot be read.
@@ -121,7 +121,7 @@ def find(mailboxes: Mailboxes, text: str) -> str:
     raise AlteredAttachment(path=paths[0])
 
 
-def _named(mailboxes: Mailboxes, text: str) -> dict[str, list[str]]:
+def _named(mailboxes: Tree, text: str) -> dict[str, list[str]]:
     """Return the paths of all attachments that `text` may mean, by their hashes."""
     wanted = WANTED.fullmatch(text)
     found: dict[str, list[str]] = {}

@@ -7,7 +7,7 @@ and `agents/cards` all of it.
 import os
 
 from ai_bridge.errors import TooLarge
-from ai_bridge.mailboxes.tree import AGENTS, Mailboxes
+from ai_bridge.mailboxes.tree import AGENTS, Tree
 from ai_bridge.system import front_matter, state_files, untrusted
 from ai_bridge.system.untrusted import NotAFile
 
@@ -75,7 +75,7 @@ class CardFiles:
 
     __slots__ = ("_kept", "_mailboxes")
 
-    def __init__(self, mailboxes: Mailboxes) -> None:
+    def __init__(self, mailboxes: Tree) -> None:
         self._mailboxes = mailboxes
         self._kept: dict[str, tuple[state_files.Mark, CardFile]] = {}
 
@@ -89,7 +89,7 @@ class CardFiles:
         return kept[1]
 
 
-def path_of(mailboxes: Mailboxes, agent: str) -> str:
+def path_of(mailboxes: Tree, agent: str) -> str:
     """Return the path of an agent's card, which may not exist."""
     return os.path.join(mailboxes.path, AGENTS, agent + ENDING)
 

@@ -4,7 +4,7 @@ from ai_bridge.errors import BadText, BridgeError, EmptyBody, TooLarge
 from ai_bridge.mailboxes.drop import drop_messages
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import headers, ids, message
 from ai_bridge.message.message import Message
 
@@ -57,7 +57,7 @@ class Sent:
         self.paths = paths
 
 
-def compose_and_drop(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
+def compose_and_drop(mailboxes: Tree, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
     """Compose the drafts and drop them durably, with one flush, in the name of any `sender` that has an outbox.
 
     Recipients must be known addresses; `limit` is the largest file in bytes. The drafts go in their order, and none

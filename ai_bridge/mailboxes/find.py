@@ -4,7 +4,7 @@ import os
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import adoption
-from ai_bridge.mailboxes.tree import Mailboxes, is_mailboxes
+from ai_bridge.mailboxes.tree import Tree, is_mailboxes
 from ai_bridge.system.directories import user_base
 from ai_bridge.system.paths import upwards
 
@@ -25,7 +25,7 @@ def user_wide() -> str:
     return os.path.join(user_base("XDG_DATA_HOME", ".local", "share"), "ai-bridge", "mailboxes")
 
 
-def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Mailboxes:
+def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Tree:
     """Return the mailboxes: those `chosen`, else of `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
 
     This process trusts mailboxes that are named. Those that are found must be adopted, unless the caller wants
@@ -36,7 +36,7 @@ def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_cli
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")
     given = named(chosen)
     path = given or _found()
-    where = Mailboxes(path).settle()
+    where = Tree(path).settle()
     if by_client and (not os.path.isabs(path) or adoption.is_in_project(path)):
         is_trusted = adoption.is_adopted(path)
     else:

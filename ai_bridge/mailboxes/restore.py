@@ -3,7 +3,7 @@
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.mailboxes.trace import Place, find
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.reference import View
 from ai_bridge.system import durable
 
@@ -25,7 +25,7 @@ class NameTaken(BridgeError):
     sentence = "{name} cannot be restored: a message of that name is {state}; deal with that one first"
 
 
-def put_back(mailboxes: Mailboxes, id_: str, view: View | None = None) -> list[Place]:
+def put_back(mailboxes: Tree, id_: str, view: View | None = None) -> list[Place]:
     """Move a read message back to unread, a malformed one back to where it was dropped, durably; returns the places.
 
     Raises what `find` raises, `CannotRestore`, `NameTaken` or OSError. A malformed file that has not been repaired is

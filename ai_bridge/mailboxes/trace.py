@@ -5,7 +5,7 @@ import os
 from ai_bridge.errors import Malformed, NoSuchMessage
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, ids, message, reference
 from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
@@ -94,7 +94,7 @@ def by_message(places: list[Place]) -> list[list[Place]]:
     return list(grouped.values())
 
 
-def find(mailboxes: Mailboxes, text: str, view: View | None = None) -> list[Place]:
+def find(mailboxes: Tree, text: str, view: View | None = None) -> list[Place]:
     """Return every place of one message, by its ID, by `SENDER/ID` or by its file's name.
 
     Raises `NoSuchMessage`, or `SeveralMessages` if several have the ID and the caller's `view` does not decide which

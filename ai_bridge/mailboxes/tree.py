@@ -45,7 +45,7 @@ class ReservedAddress(BridgeError):
     sentence = "{address} only writes notices: it reads no mail and nobody sends in its name"
 
 
-class Mailboxes:
+class Tree:
     """The tree at `path` (absolute)."""
 
     __slots__ = ("path",)
@@ -56,7 +56,7 @@ class Mailboxes:
     def __repr__(self) -> str:
         return f"Mailboxes({self.path!r})"
 
-    def check(self) -> "Mailboxes":
+    def check(self) -> "Tree":
         """Return self if this is a mailboxes tree; raises `NotMailboxes`.
 
         An unmounted share looks like an empty directory, or shows what was there before the share was first mounted.
@@ -85,7 +85,7 @@ class Mailboxes:
             raise disk_error(self.path, error) from None
         raise NotMailboxes(path=self.path)
 
-    def settle(self) -> "Mailboxes":
+    def settle(self) -> "Tree":
         """Check the tree, and note on the disk which share holds it, for the next check; returns self."""
         self.check()
         try:

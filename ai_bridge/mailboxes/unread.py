@@ -5,7 +5,7 @@ import os
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import READ, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import message, reference
 from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
@@ -84,7 +84,7 @@ class Waiting:
 
 
 def unread(
-    mailboxes: Mailboxes, agent: str, sender: str | None = None, outboxes: list[Outbox] | None = None
+    mailboxes: Tree, agent: str, sender: str | None = None, outboxes: list[Outbox] | None = None
 ) -> list[Waiting]:
     """Return what is unread for the agent, oldest first; only from `sender`, and only in `outboxes`, if given."""
     if outboxes is None:
@@ -99,7 +99,7 @@ def unread(
     return [Waiting(outbox, name) for _, outbox, name in found]
 
 
-def inboxes(mailboxes: Mailboxes) -> dict[str, list[Waiting]]:
+def inboxes(mailboxes: Tree) -> dict[str, list[Waiting]]:
     """Return the unread messages by their recipient; each outbox is listed once."""
     found: dict[str, list[Waiting]] = {}
     for outbox in mailboxes.outboxes():
@@ -110,7 +110,7 @@ def inboxes(mailboxes: Mailboxes) -> dict[str, list[Waiting]]:
     return found
 
 
-def hold(mailboxes: Mailboxes, agent: str) -> Lock:
+def lock_inbox(mailboxes: Tree, agent: str) -> Lock:
     """Take and return the lock with which one session at a time reads an agent's mail.
 
     It waits up to `_PATIENCE_S` seconds; raises `ReaderBusy`. The caller must release the lock.
@@ -121,13 +121,13 @@ def hold(mailboxes: Mailboxes, agent: str) -> Lock:
     return lock
 
 
-def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str], view: View | None = None) -> list[str]:
+def acknowledge(mailboxes: Tree, agent: str, ids: list[str], view: View | None = None) -> list[str]:
     """Acknowledge unread messages, each named by its ID or as `SENDER/ID`, all or none of them.
 
     Returns the names of those that were still there, as given in `ids`. Holds the reader's lock meanwhile. Raises
     `NotUnread`, `SeveralMessages` or `ReaderBusy`.
     """
-    lock = hold(mailboxes, agent)
+    lock = lock_inbox(mailboxes, agent)
     try:
         chosen = _chosen(mailboxes, unread(mailboxes, agent), agent, ids, view or View(agent))
         return [text for text, one in chosen if one.acknowledge()]
@@ -135,7 +135,7 @@ def acknowledge(mailboxes: Mailboxes, agent: str, ids: list[str], view: View | N
         lock.release()
 
 
-def _senders(mailboxes: Mailboxes, agent: str, id_: str, there: "Iterable[str]") -> list[str]:
+def _senders(mailboxes: Tree, agent: str, id_: str, there: "Iterable[str]") -> list[str]:
     """Return who sent the agent a message of that ID: senders of unread ones (`there`), then of read ones."""
     name = file_name(id_, agent)
     read = [box.owner for box in mailboxes.outboxes() if os.path.lexists(box.file(READ, name))]
@@ -143,7 +143,7 @@ def _senders(mailboxes: Mailboxes, agent: str, id_: str, there: "Iterable[str]")
 
 
 def _chosen(
-    mailboxes: Mailboxes, waiting: list[Waiting], agent: str, ids: list[str], view: View
+    mailboxes: Tree, waiting: list[Waiting], agent: str, ids: list[str], view: View
 ) -> list[tuple[str, Waiting]]:
     """Return each of `ids` with the message it means, each message once; raises `NotUnread`."""
     by_id: dict[str, dict[str, Waiting]] = {}

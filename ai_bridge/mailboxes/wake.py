@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 
 from ai_bridge.mailboxes.outbox import Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system.directory_events import make_watch
 from ai_bridge.system.filesystems import file_system
@@ -46,7 +46,7 @@ class Wake:
             raise
 
     @classmethod
-    def over(cls, mailboxes: Mailboxes, settings: Settings, directories: Callable[[], Iterable[str]]) -> "Wake":
+    def over(cls, mailboxes: Tree, settings: Settings, directories: Callable[[], Iterable[str]]) -> "Wake":
         """Return a wake for directories of these mailboxes, by the means their file system needs."""
         return cls(directories, settings.poll, settings.poll_s, file_system(mailboxes.path).is_network)
 
@@ -89,7 +89,7 @@ class Wake:
         self.close()
 
 
-def hinted(mailboxes: Mailboxes, wake: Wake) -> list[Outbox]:
+def hinted(mailboxes: Tree, wake: Wake) -> list[Outbox]:
     """Return the outboxes at which wakes hinted meanwhile; a wake for everywhere is left to the next wait."""
     outboxes = mailboxes.outboxes_of(wake.hints())
     if outboxes is None:

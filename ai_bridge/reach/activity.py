@@ -9,7 +9,7 @@ from ai_bridge import clients
 from ai_bridge.clients.record import Client
 
 
-class Turn:
+class Activity:
     """The turn of one session; hooks note their events here, and whoever pushes asks."""
 
     def __init__(self) -> None:

@@ -8,23 +8,23 @@ import time
 from ai_bridge.agents import session_keys
 from ai_bridge.inbox import fetch
 from ai_bridge.inbox.wait import wait_for_mail
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.reach.rings import Claim, Told
+from ai_bridge.reach.rings import Ring, Rings
 from ai_bridge.reach.session_watch import COALESCE_S
 from ai_bridge.settings import Settings
 from ai_bridge.system import processes
 
 
 def await_news(
-    where: Mailboxes, me: str, loaded: Settings, timeout_s: float | None, sender: str | None = None
-) -> Claim | None:
+    where: Tree, me: str, loaded: Settings, timeout_s: float | None, sender: str | None = None
+) -> Ring | None:
     """Return the claim to tell of mail the session was not told of, as soon as there is some; to be settled.
 
     None after `timeout_s` seconds, and where whoever began the wait is gone: then nobody is left to be woken.
     """
     key, parent = session_keys.shell_key(where), os.getppid()
-    told = Told(where, me, key, passing=True)
+    told = Rings(where, me, key, passing=True)
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
     def look() -> list[Waiting]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ai_bridge.inbox.reply_in_flight import Hand
+from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach.notice import notice
-from ai_bridge.reach.rings import Claim, Told
+from ai_bridge.reach.rings import Ring, Rings
 from ai_bridge.reach.ways import MARK, Ways
 from ai_bridge.settings import FULL, NOTICE, OFF
 
@@ -20,8 +20,8 @@ _LIMIT = 100
 
 
 def answer(
-    where: Mailboxes, me: str, level: str, ways: Ways, told: Told, look: Callable[[], list[Waiting]], event: str
-) -> tuple[str, Hand | None]:
+    where: Tree, me: str, level: str, ways: Ways, told: Rings, look: Callable[[], list[Waiting]], event: str
+) -> tuple[str, ReplyInFlight | None]:
     """Return the answer to a hook for `event` as JSON, and what is to be settled once it was taken.
 
     `look` returns what is unread for `me`, and `level` is that of the settings. Raises `ReaderBusy` or OSError.
@@ -56,18 +56,18 @@ def nothing(ways: Ways, event: str, level: str) -> str:
     return json.dumps(ways.hook_answer(event, lesson), ensure_ascii=False)
 
 
-def _noticed(where: Mailboxes, me: str, claim: Claim, ways: Ways, event: str) -> tuple[str, Hand | None]:
-    return notice(me, claim.news), Hand(None, [], claim.settle)
+def _noticed(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
+    return notice(me, claim.news), ReplyInFlight(None, [], claim.settle)
 
 
-def _carried(where: Mailboxes, me: str, claim: Claim, ways: Ways, event: str) -> tuple[str, Hand | None]:
+def _carried(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
     """Return the mail that another has not read meanwhile, and the hand that holds it; None where it is not for this.
 
     A client that would change the text is given a notice instead.
     """
     from ai_bridge.inbox import framing  # most hooks have nothing to show
 
-    lock = unread.hold(where, me)
+    lock = unread.lock_inbox(where, me)
     try:
         news = [one for one in claim.news if os.path.lexists(one.path)]
         budget = framing.Budget(ways.client.hooks.chars)
@@ -78,4 +78,4 @@ def _carried(where: Mailboxes, me: str, claim: Claim, ways: Ways, event: str) ->
     if reply is None or not ways.keeps(event, reply.text):
         lock.release()
         return "", None
-    return f"{MARK} {reply.text}", Hand(lock, reply.shown, claim.settle, reply.named)
+    return f"{MARK} {reply.text}", ReplyInFlight(lock, reply.shown, claim.settle, reply.named)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ai_bridge.agents.session_keys import digest
 from ai_bridge.errors import Malformed
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.system import state_files, untrusted
 from ai_bridge.system.locks import Lock
@@ -27,10 +27,10 @@ _TOLD, _SHOWN = "told", "shown"
 _Memory = dict[str, tuple[int, str]]
 
 
-class Claim:
+class Ring:
     """The right to tell a session of the messages `news`; to be settled, told or not."""
 
-    def __init__(self, told: Told, lock: Lock, news: list[Waiting], unread: list[Waiting], showing: bool) -> None:
+    def __init__(self, told: Rings, lock: Lock, news: list[Waiting], unread: list[Waiting], showing: bool) -> None:
         self.news = news
         self._told = told
         self._lock = lock
@@ -48,14 +48,14 @@ class Claim:
             self._lock.release()
 
 
-class Told:
+class Rings:
     """What one session of `agent` was told; `key` is what stands for the session.
 
     `passing`: this process ends once it has told. Where the disk takes no note it then tells nothing, for the next
     would tell the same again and again.
     """
 
-    def __init__(self, mailboxes: Mailboxes, agent: str, key: str, passing: bool = False) -> None:
+    def __init__(self, mailboxes: Tree, agent: str, key: str, passing: bool = False) -> None:
         self._of = (agent, key)
         self._passing = passing
         self._lock_file = mailboxes.lock_file("told", agent)
@@ -79,7 +79,7 @@ class Told:
         look: Callable[[], list[Waiting]],
         is_meant: Callable[[Waiting], bool] = lambda one: True,
         showing: bool = False,
-    ) -> Claim | None:
+    ) -> Ring | None:
         """Return the claim to tell of what is meant and new among all that `look` finds; to show it, if `showing`.
 
         None where there is nothing, or another tells.
@@ -93,7 +93,7 @@ class Told:
             unread = look()  # another may have told, or read, meanwhile
             news = self._news(unread, is_meant, showing)
             if news and self._may_tell():
-                return Claim(self, lock, news, unread, showing)
+                return Ring(self, lock, news, unread, showing)
         except BaseException:
             lock.release()
             raise

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from ai_bridge import settings
 from ai_bridge.inbox.wait import open_wake, wait_for_mail
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake
-from ai_bridge.reach.activity import Turn
+from ai_bridge.reach.activity import Activity
 from ai_bridge.reach.notice import notice
-from ai_bridge.reach.rings import Claim, Told
+from ai_bridge.reach.rings import Ring, Rings
 from ai_bridge.reach.ways import NotReached
 from ai_bridge.settings import OFF
 
@@ -35,10 +35,10 @@ class Watch:
 
     def __init__(
         self,
-        where: Mailboxes,
+        where: Tree,
         agent: str,
-        told: Told,
-        turn: Turn,
+        told: Rings,
+        turn: Activity,
         means: list[Means],
         hooks_s: float,
         look: Callable[[], list[Waiting]],
@@ -95,7 +95,7 @@ class Watch:
         self._pause.wait(min(_FIRST_PAUSE_S * 2**self._failures, _LAST_PAUSE_S))
         self._failures = min(self._failures + 1, 10)
 
-    def _tell(self, claim: Claim) -> bool:
+    def _tell(self, claim: Ring) -> bool:
         """Try one means after another; tell whether one did it."""
         reached = False
         try:

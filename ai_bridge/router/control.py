@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from ai_bridge.errors import BridgeError, RouterRunning
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.served import ALL, router_of
 from ai_bridge.system import durable
 from ai_bridge.system.directories import state_base
@@ -46,7 +46,7 @@ class RunningRouter:
         self.agents: list[str] = []
 
 
-def running(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
+def running(mailboxes: Tree, only: str | None = None) -> list[RunningRouter]:
     """Return the routers at work: all of them, or only the one that serves the agent `only`."""
     found: dict[int, RunningRouter] = {}
     for agent in [only] if only else mailboxes.agents():
@@ -55,12 +55,12 @@ def running(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter
     return list(found.values())
 
 
-def log_file(mailboxes: Mailboxes, only: str | None) -> str:
+def log_file(mailboxes: Tree, only: str | None) -> str:
     """Return the path of the log of the router of one agent, or of the router of all agents."""
     return mailboxes.state_file("logs", f"router-{only}.log" if only else "router.log")
 
 
-def start(mailboxes: Mailboxes, only: str | None = None, options: tuple[str, ...] = ()) -> Holder:
+def start(mailboxes: Tree, only: str | None = None, options: tuple[str, ...] = ()) -> Holder:
     """Start a router in the background, and return its lock's holder once it has recovered and serves.
 
     `only` is the one agent to serve, None stands for all; `options` are further arguments of `ai-bridge router`.
@@ -81,7 +81,7 @@ def start(mailboxes: Mailboxes, only: str | None = None, options: tuple[str, ...
     raise RouterFailed(why=_last_words(process, log), log=log)
 
 
-def _refuse_second(mailboxes: Mailboxes, only: str | None) -> None:
+def _refuse_second(mailboxes: Tree, only: str | None) -> None:
     found = running(mailboxes, only)
     served = [agent for router in found for agent in router.agents]
     if found and set(served) >= set([only] if only else mailboxes.agents()):
@@ -90,7 +90,7 @@ def _refuse_second(mailboxes: Mailboxes, only: str | None) -> None:
         raise RouterRunning(agent=served[0], holder=str(holder), stop=stop_it)
 
 
-def _spawn(mailboxes: Mailboxes, only: str | None, options: tuple[str, ...], log: str) -> "subprocess.Popen[bytes]":
+def _spawn(mailboxes: Tree, only: str | None, options: tuple[str, ...], log: str) -> "subprocess.Popen[bytes]":
     scope = ["--agent", only] if only else []
     command = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path, "--log", log]
     environment = {key: value for key, value in os.environ.items() if key != "AI_BRIDGE_AGENT"}
@@ -126,7 +126,7 @@ def _last_words(process: "subprocess.Popen[bytes]", log: str) -> str:
     return said[-1].removeprefix("error: ") if said else f"it ended with exit code {process.returncode}"
 
 
-def stop(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
+def stop(mailboxes: Tree, only: str | None = None) -> list[RunningRouter]:
     """Stop all routers, or the router of the agent `only`, and wait for their end; returns those that ran.
 
     Each router finishes the message in hand. Raises `RouterServesAll` if the router of all agents serves `only`,
@@ -141,7 +141,7 @@ def stop(mailboxes: Mailboxes, only: str | None = None) -> list[RunningRouter]:
     return found
 
 
-def _terminate(mailboxes: Mailboxes, router: RunningRouter) -> None:
+def _terminate(mailboxes: Tree, router: RunningRouter) -> None:
     """End the process that holds the lock; never signals another process that has its pid by now."""
     pid = router.holder.pid
 

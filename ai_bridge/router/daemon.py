@@ -10,7 +10,7 @@ from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.clocks import Clocks
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
 from ai_bridge.message import message
 from ai_bridge.router import strays
@@ -33,7 +33,7 @@ class Daemon:
 
     def __init__(
         self,
-        mailboxes: Mailboxes,
+        mailboxes: Tree,
         settings: Settings,
         only: str | None = None,
         companions: Sequence[Companion] = (),

@@ -5,7 +5,7 @@ import time
 
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import is_address
 from ai_bridge.system import times
 from ai_bridge.system.locks import Holder, holder
@@ -42,7 +42,7 @@ class Delay:
         return {"count": self.count, "oldest_s": round(self.seconds, 1), "router": self.holder.pid}
 
 
-def delay(mailboxes: Mailboxes, agent: str, sender: str | None = None) -> Delay | None:
+def delay(mailboxes: Tree, agent: str, sender: str | None = None) -> Delay | None:
     """Return how late the agent's mail is; None if no mail is late, or if no router and no reader is at work.
 
     If `sender` is given, only its mail counts. Raises `NotMailboxes` if the tree is gone.
@@ -54,7 +54,7 @@ def delay(mailboxes: Mailboxes, agent: str, sender: str | None = None) -> Delay 
     return _late(paths, at_work)
 
 
-def delays(mailboxes: Mailboxes) -> dict[str, Delay]:
+def delays(mailboxes: Tree) -> dict[str, Delay]:
     """Return the delay of each recipient whose mail is late; lists every outbox once, raises `NotMailboxes`."""
     paths: dict[str, list[str]] = {}
     for box in mailboxes.outboxes():
@@ -73,13 +73,13 @@ def delay_of(path: str, at_work: Holder) -> Delay | None:
     return _late([path], at_work)
 
 
-def idle_s(mailboxes: Mailboxes) -> float:
+def idle_s(mailboxes: Tree) -> float:
     """Return the seconds since the last claim or delivery: each changes the time of a `.processing` directory."""
     moved = [_modified(box.directory(PROCESSING)) for box in mailboxes.outboxes()]
     return max(0.0, time.time() - max(moved, default=0.0))
 
 
-def _mover(mailboxes: Mailboxes, agent: str) -> Holder | None:
+def _mover(mailboxes: Tree, agent: str) -> Holder | None:
     found = holder(mailboxes.lock_file("router", agent))
     return found if found and found.role in _MOVERS else None
 

@@ -12,7 +12,7 @@ from ai_bridge.history import threads
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import PROCESSING, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.message.message import Message
 from ai_bridge.sending import limits, traffic
@@ -25,7 +25,7 @@ class Gate:
 
     __slots__ = ("_allowed", "_mailboxes", "_policies", "_settings", "_traffic")
 
-    def __init__(self, mailboxes: Mailboxes, settings: Settings, cards: CardFiles) -> None:
+    def __init__(self, mailboxes: Tree, settings: Settings, cards: CardFiles) -> None:
         self._mailboxes = mailboxes
         self._settings = settings
         self._allowed: dict[str, str] = {}
@@ -46,7 +46,7 @@ class Gate:
             return RefusedByCard(recipient=recipient, sender=sender)
         if says == HOLD and not self._is_approved(outbox, name, claimed, any_time=True):
             return self._held_by_card(sender, recipient, threads.thread_of(claimed))
-        depth = threads.told(claimed)
+        depth = threads.stated_depth(claimed)
         if depth == 0:  # a person's own message
             return None
         found = self._too_long(claimed, depth) or self._too_busy(sender, recipient)
@@ -95,7 +95,7 @@ class Gate:
     def _too_long(self, claimed: Message, depth: int | None) -> ThreadTooLong | None:
         limit = self._settings.max_hops
         if depth is None and limit:
-            depth = threads.of(self._mailboxes, claimed)
+            depth = threads.depth_of(self._mailboxes, claimed)
         if not limit or depth is None or depth <= limit:
             return None
         thread = threads.thread_of(claimed)

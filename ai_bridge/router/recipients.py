@@ -4,7 +4,7 @@ from ai_bridge.agents.resolve import AmbiguousAgent, NobodyElse, resolve_recipie
 from ai_bridge.errors import Undeliverable
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import Outbox
-from ai_bridge.mailboxes.tree import Mailboxes, NoAgents, ReservedAddress, UnknownAgent
+from ai_bridge.mailboxes.tree import NoAgents, ReservedAddress, Tree, UnknownAgent
 from ai_bridge.message.address import BadAddress
 from ai_bridge.message.message import Message
 
@@ -12,7 +12,7 @@ from ai_bridge.message.message import Message
 _FAULTS = (BadAddress, ReservedAddress, NoAgents, UnknownAgent, NobodyElse, AmbiguousAgent)
 
 
-def meant(mailboxes: Mailboxes, outbox: Outbox, parsed: Message, agents: set[str]) -> list[str]:
+def meant(mailboxes: Tree, outbox: Outbox, parsed: Message, agents: set[str]) -> list[str]:
     """Return the known agents a message is for; raises `Undeliverable`, or a `BridgeError` that may pass."""
     entries = [_begun(outbox, parsed.id, entry, agents) or entry for entry in parsed.recipients]
     try:

@@ -16,14 +16,14 @@ from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, ids, message
 from ai_bridge.message.message import Message
 from ai_bridge.message.votes import check_opening, vote_of
 from ai_bridge.router import recipients
 from ai_bridge.router.claims import Claims
 from ai_bridge.router.gate import Gate
-from ai_bridge.router.set_aside import hold, reject
+from ai_bridge.router.set_aside import hold_back, reject
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable, settled, untrusted
@@ -47,7 +47,7 @@ class Router:
 
     __slots__ = ("_claims", "_coming", "_gate", "_homes", "agents", "is_network", "mailboxes", "serves", "settings")
 
-    def __init__(self, mailboxes: Mailboxes, serves: "set[str]", settings: Settings) -> None:
+    def __init__(self, mailboxes: Tree, serves: "set[str]", settings: Settings) -> None:
         self.mailboxes = mailboxes
         self.serves = serves
         self.settings = settings
@@ -211,7 +211,7 @@ class Router:
         """Reject a claimed message that a card refuses, or hold it for a person."""
         if isinstance(objection, RefusedByCard):
             return self.reject(outbox, name, objection)
-        kept, why = hold(self.mailboxes, outbox, name, final, objection)
+        kept, why = hold_back(self.mailboxes, outbox, name, final, objection)
         return Step("hold", outbox, kept, why)
 
     def _see_to_judgement(self, voter: str, parsed: Message, recipient: str) -> str:

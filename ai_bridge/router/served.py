@@ -7,7 +7,7 @@ from ai_bridge.agents import handover
 from ai_bridge.errors import BridgeError, RouterRunning, disk_error
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.homes import Homes, NobodyHere
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.log import LOGGER
 from ai_bridge.system.locks import Holder, Lock, holder
 
@@ -19,7 +19,7 @@ _READER_PATIENCE_S = 5.0
 _SPARE_DESCRIPTORS = 16
 
 
-def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
+def router_of(mailboxes: Tree, agent: str) -> Holder | None:
     """Return the router at work for the agent, None if there is none; a reader that makes a pass does not count."""
     found = holder(mailboxes.lock_file("router", agent))
     return found if found and found.role == "router" else None
@@ -28,7 +28,7 @@ def router_of(mailboxes: Mailboxes, agent: str) -> Holder | None:
 class RouterLocks:
     """The router locks by agent; `only` is the one agent to serve, None stands for all."""
 
-    def __init__(self, mailboxes: Mailboxes, only: str | None) -> None:
+    def __init__(self, mailboxes: Tree, only: str | None) -> None:
         self.mailboxes = mailboxes
         self.only = only
         self.serves = only or ALL

@@ -7,7 +7,7 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import compose
 from ai_bridge.mailboxes.file_names import shortened, variant
 from ai_bridge.mailboxes.outbox import HELD, MOVES, REASON, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import durable, untrusted
 from ai_bridge.text import printable, shorten
@@ -15,7 +15,7 @@ from ai_bridge.text import printable, shorten
 _NOTICE_BYTES = 16_384
 
 
-def reject(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
+def reject(mailboxes: Tree, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
     """Move a claimed file to `.malformed`, and notify its sender; returns its name there and the reason.
 
     The reason is written first, beside the file's new name. If the bounce fails, the reason says so. Raises OSError.
@@ -23,17 +23,17 @@ def reject(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError
     return _set_aside(mailboxes, outbox, "reject", name, shortened(name), str(refusal))
 
 
-def take_back(mailboxes: Mailboxes, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
+def take_back(mailboxes: Tree, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
     """Move a delivered file that is no valid message to `.malformed`; else as `reject`."""
     return _set_aside(mailboxes, outbox, "return", name, shortened(name), str(refusal))
 
 
-def hold(mailboxes: Mailboxes, outbox: Outbox, name: str, wanted: str, refusal: BridgeError) -> tuple[str, str]:
+def hold_back(mailboxes: Tree, outbox: Outbox, name: str, wanted: str, refusal: BridgeError) -> tuple[str, str]:
     """Move a claimed file to `.held` under its proper name `wanted`; else as `reject`."""
     return _set_aside(mailboxes, outbox, "hold", name, wanted, str(refusal))
 
 
-def _set_aside(mailboxes: Mailboxes, outbox: Outbox, verb: str, name: str, wanted: str, why: str) -> tuple[str, str]:
+def _set_aside(mailboxes: Tree, outbox: Outbox, verb: str, name: str, wanted: str, why: str) -> tuple[str, str]:
     source, state = MOVES[verb]
     untrusted.real_directory(outbox.directory(state))
     kept = _free_name(outbox, state, outbox.file(source, name), wanted)
@@ -57,7 +57,7 @@ def _free_name(outbox: Outbox, state: str, here: str, wanted: str) -> str:
     return variant(wanted, number)
 
 
-def _tell_sender(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str, why: str) -> None:
+def _tell_sender(mailboxes: Tree, outbox: Outbox, state: str, name: str, why: str) -> None:
     """Send the outbox's owner a bounce from the postmaster, but none about a bounce."""
     if outbox.owner == address.POSTMASTER:
         return

@@ -4,7 +4,7 @@ import os
 import sys
 
 from ai_bridge.errors import BridgeError
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.config_files import put_config
 from ai_bridge.system.directories import state_base
 from ai_bridge.system.processes import MODULE
@@ -30,7 +30,7 @@ class UnitDiffers(BridgeError):
     sentence = "{path} exists with other content: look at it, then use --force to replace it"
 
 
-def unit(mailboxes: Mailboxes, only: str | None) -> tuple[str, str]:
+def unit(mailboxes: Tree, only: str | None) -> tuple[str, str]:
     """Return the path and the text of the unit for the agent `only`, or for all agents if `only` is None."""
     name = os.path.basename(mailboxes.state_directory())
     words = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path]

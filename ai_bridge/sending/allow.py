@@ -15,7 +15,7 @@ from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, Outbox
 from ai_bridge.mailboxes.restore import without_reason
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, reference
 from ai_bridge.message.ids import is_id
 from ai_bridge.message.message import Message
@@ -35,7 +35,7 @@ class NothingOfThatName(BridgeError):
 Held = list[tuple[Place, Message]]
 
 
-def allow(mailboxes: Mailboxes, subject: str, max_hops: int, only: str | None = None) -> list[Place]:
+def allow(mailboxes: Tree, subject: str, max_hops: int, only: str | None = None) -> list[Place]:
     """Let a thread, or the mail of an agent so far, go on; returns the messages that were held and were let go.
 
     `subject` is an agent's address or the ID of any message of the thread. If `only` is given, just the held messages
@@ -62,7 +62,7 @@ def _is_of(one: tuple[Place, Message], threads: set[str], among: set[str]) -> bo
     return hops.thread_of(one[1]) in threads and one[0].outbox.owner in among
 
 
-def _talk(mailboxes: Mailboxes, subject: str, only: str | None) -> tuple[set[str], set[str]]:
+def _talk(mailboxes: Tree, subject: str, only: str | None) -> tuple[set[str], set[str]]:
     """Return the threads that `subject` stands for, and the agents that take part in them.
 
     These are the message's own thread, and the thread that the message opened. Anyone may give a message a thread's
@@ -122,7 +122,7 @@ def _held(outboxes: list[Outbox], only: str | None) -> Held:
     return found
 
 
-def _highest(mailboxes: Mailboxes, id_: str, held: Held) -> int:
+def _highest(mailboxes: Tree, id_: str, held: Held) -> int:
     """Return how many answers deep the thread is, at most the number of its messages."""
     messages = [message for _, message in held]
     for place in search.thread(mailboxes, id_)[0]:
@@ -131,10 +131,10 @@ def _highest(mailboxes: Mailboxes, id_: str, held: Held) -> int:
         except (Malformed, OSError):
             continue
     # A header may claim any number, but no thread is deeper than the number of its messages.
-    return min(max((hops.of(mailboxes, message) for message in messages), default=0), len(messages))
+    return min(max((hops.depth_of(mailboxes, message) for message in messages), default=0), len(messages))
 
 
-def _allowance(mailboxes: Mailboxes, held: Held, reached: int = 0, among: set[str] | None = None) -> Allowance:
+def _allowance(mailboxes: Tree, held: Held, reached: int = 0, among: set[str] | None = None) -> Allowance:
     """Return an allowance for mail composed until now, or until the latest held message if its clock is ahead."""
     now = time.time_ns()
     composed = [allowances.composed(mailboxes, place.outbox, HELD, place.name) for place, _ in held]

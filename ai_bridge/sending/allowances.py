@@ -11,7 +11,7 @@ from ai_bridge.errors import Malformed
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.file_names import written
 from ai_bridge.mailboxes.outbox import Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import headers
 from ai_bridge.message.address import split_list
 from ai_bridge.message.ids import is_id
@@ -50,27 +50,27 @@ class Allowance:
         return times.parse_stamp(self.at)
 
 
-def of_thread(mailboxes: Mailboxes, thread: str) -> Allowance | None:
+def of_thread(mailboxes: Tree, thread: str) -> Allowance | None:
     """Return the allowance of the thread with the ID `thread`, None if there is none; raises OSError."""
     return _read(_path(mailboxes, thread, _THREAD)) if is_id(thread) else None
 
 
-def of_agent(mailboxes: Mailboxes, address: str) -> Allowance | None:
+def of_agent(mailboxes: Tree, address: str) -> Allowance | None:
     """Return the allowance of an agent, None if there is none; raises OSError."""
     return _read(_path(mailboxes, address, _AGENT))
 
 
-def allow_thread(mailboxes: Mailboxes, thread: str, allowance: Allowance) -> None:
+def allow_thread(mailboxes: Tree, thread: str, allowance: Allowance) -> None:
     """Write the allowance of the thread with the ID `thread`, replacing an earlier one; raises OSError."""
     _write(_path(mailboxes, thread, _THREAD), allowance)
 
 
-def allow_agent(mailboxes: Mailboxes, address: str, allowance: Allowance) -> None:
+def allow_agent(mailboxes: Tree, address: str, allowance: Allowance) -> None:
     """Write the allowance of an agent, replacing an earlier one; raises OSError."""
     _write(_path(mailboxes, address, _AGENT), allowance)
 
 
-def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str:
+def composed(mailboxes: Tree, outbox: Outbox, state: str, name: str) -> str:
     """Return when a message was composed, as its ID says, in the form of `message.stamp_of`.
 
     An ID of another team's message may claim any time, so its time is when it came here.
@@ -80,7 +80,7 @@ def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str
     return outbox.order(state, name)[0]
 
 
-def _path(mailboxes: Mailboxes, subject: str, ending: str) -> str:
+def _path(mailboxes: Tree, subject: str, ending: str) -> str:
     return os.path.join(mailboxes.path, FOLDER, subject + ending)
 
 

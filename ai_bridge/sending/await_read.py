@@ -6,16 +6,14 @@ from ai_bridge.mailboxes.compose import Sent
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.settings import Settings
 
 ENDED = (READ, MALFORMED)
 
 
-def await_read(
-    mailboxes: Mailboxes, sent: list[Sent], sender: str, timeout_s: float, settings: Settings
-) -> list[Place]:
+def await_read(mailboxes: Tree, sent: list[Sent], sender: str, timeout_s: float, settings: Settings) -> list[Place]:
     """Wait until every copy is read or malformed, at most `timeout_s` seconds; return the place of each copy.
 
     The places are in the order of the messages and of their recipients. If a copy's file is gone, its place keeps

@@ -14,7 +14,7 @@ from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, ids
 from ai_bridge.sending import traffic
 
@@ -77,9 +77,7 @@ class NotSent(BridgeError):
     for_model = "nothing was sent: {why}"
 
 
-def check(
-    mailboxes: Mailboxes, sender: str, drafts: list[Draft], settings: "Settings", by_person: bool = False
-) -> None:
+def check(mailboxes: Tree, sender: str, drafts: list[Draft], settings: "Settings", by_person: bool = False) -> None:
     """Check that the drafts may be sent, and change them: their recipients become known addresses.
 
     A draft to everybody (`*`) skips recipients whose card refuses the sender. If `by_person`, the drafts are marked
@@ -99,7 +97,7 @@ def check(
         _check_pairs(mailboxes, sender, drafts, settings.pair_per_hour)
 
 
-def _willing(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
+def _willing(mailboxes: Tree, sender: str, wanted: list[str]) -> list[str]:
     found = resolve_recipients(mailboxes, sender, wanted)
     refusing = [recipient for recipient in found if policy.refuses(mailboxes, recipient, sender)]
     is_to_all = any(address.EVERYONE in address.split_list(text) for text in wanted)
@@ -108,7 +106,7 @@ def _willing(mailboxes: Mailboxes, sender: str, wanted: list[str]) -> list[str]:
     return [recipient for recipient in found if recipient not in refusing] if refusing else found
 
 
-def _check_thread(mailboxes: Mailboxes, draft: Draft, limit: int) -> None:
+def _check_thread(mailboxes: Tree, draft: Draft, limit: int) -> None:
     if not limit or draft.hops is None or draft.hops <= limit:
         return
     thread = draft.thread or draft.in_reply_to or ""
@@ -116,7 +114,7 @@ def _check_thread(mailboxes: Mailboxes, draft: Draft, limit: int) -> None:
         raise NotSent(why=ThreadTooLong(limit=limit, thread=thread))
 
 
-def hops_allowed(mailboxes: Mailboxes, thread: str, limit: int) -> int:
+def hops_allowed(mailboxes: Tree, thread: str, limit: int) -> int:
     """Return how many answers deep a thread may go: `limit`, or more if a person allowed more; raises OSError."""
     from ai_bridge.sending import allowances
 
@@ -124,7 +122,7 @@ def hops_allowed(mailboxes: Mailboxes, thread: str, limit: int) -> int:
     return max(limit, found.hops) if found else limit
 
 
-def _check_pairs(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> None:
+def _check_pairs(mailboxes: Tree, sender: str, drafts: list[Draft], limit: int) -> None:
     adding: dict[str, int] = {}
     for draft in drafts:
         for recipient in draft.recipients:
@@ -147,7 +145,7 @@ def ways(one: str, other: str) -> "Iterable[tuple[str, str]]":
     return dict.fromkeys(((one, other), (other, one)))
 
 
-def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[tuple[Outbox, str]]":
+def _dropped(mailboxes: Tree, sender: str, recipient: str) -> "Iterator[tuple[Outbox, str]]":
     """Yield the outbox and the name of each dropped file from `sender` to `recipient`."""
     outbox = mailboxes.outbox(sender)
     try:
@@ -157,7 +155,7 @@ def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[tup
     yield from ((outbox, name) for name in names if name.endswith(f".{recipient}.txt"))
 
 
-def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
+def allowed_until(mailboxes: Tree, *agents: str) -> str:
     """Return until when a person allowed mail that these agents composed, '' if never; raises OSError.
 
     The time is the latest of all allowances of these agents, in the form of `ids.stamp_of`.
@@ -168,7 +166,7 @@ def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
     return max((one.until for one in found if one is not None), default="")
 
 
-def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str:
+def composed(mailboxes: Tree, outbox: Outbox, state: str, name: str) -> str:
     """Return when a file was composed, as a stamp; '9', which is later than any stamp, if its name has no time."""
     from ai_bridge.sending import allowances
 
@@ -189,7 +187,7 @@ def _is_persons(path: str) -> bool:
 
 
 def too_busy(
-    mailboxes: Mailboxes, sender: str, recipient: str, times: list[int], adding: int, limit: int
+    mailboxes: Tree, sender: str, recipient: str, times: list[int], adding: int, limit: int
 ) -> PairTooBusy | None:
     """Return the refusal if the pair may not exchange `adding` more messages, None if it may.
 

@@ -2,10 +2,10 @@
 
 from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.mailboxes.compose import Draft, Sent, compose_and_drop
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 
-def send(mailboxes: Mailboxes, sender: str, draft: Draft, limit: int) -> Sent:
+def send(mailboxes: Tree, sender: str, draft: Draft, limit: int) -> Sent:
     """Send one message to each of its recipients, and change the draft: its recipients become known addresses.
 
     `limit` is the largest size of a file, in bytes. Raises a `BridgeError` if nothing was sent, and `PartlySent`,
@@ -14,7 +14,7 @@ def send(mailboxes: Mailboxes, sender: str, draft: Draft, limit: int) -> Sent:
     return send_batch(mailboxes, sender, [draft], limit)[0]
 
 
-def send_batch(mailboxes: Mailboxes, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
+def send_batch(mailboxes: Tree, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
     """Send many messages in their order with one flush; if one is refused, none is sent.
 
     Changes the drafts and raises errors as `send` does.

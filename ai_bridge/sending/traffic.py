@@ -8,7 +8,7 @@ import os
 import time
 
 from ai_bridge.errors import Malformed
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import state_files, untrusted
 from ai_bridge.system.directories import state_base
 
@@ -18,7 +18,7 @@ _MOST = 100_000
 _BYTES = 16 * _MOST
 
 
-def recent(mailboxes: Mailboxes, sender: str, recipient: str) -> list[int]:
+def recent(mailboxes: Tree, sender: str, recipient: str) -> list[int]:
     """Return when messages were delivered in one direction within the last hour, the oldest first.
 
     The times are seconds since the epoch. A time in the future, left by a clock that jumped back, does not count.
@@ -31,7 +31,7 @@ def recent(mailboxes: Mailboxes, sender: str, recipient: str) -> list[int]:
     return sorted(second for second in found if now - SPAN_S < second <= now)
 
 
-def _path(mailboxes: Mailboxes, sender: str, recipient: str) -> str:
+def _path(mailboxes: Tree, sender: str, recipient: str) -> str:
     tree = os.stat(mailboxes.path)
     return os.path.join(state_base(), "traffic", f"{tree.st_dev:x}-{tree.st_ino:x}", sender, recipient)
 
@@ -41,7 +41,7 @@ class Traffic:
 
     __slots__ = ("_changed", "_limit", "_mailboxes", "_times")
 
-    def __init__(self, mailboxes: Mailboxes, limit: int) -> None:
+    def __init__(self, mailboxes: Tree, limit: int) -> None:
         """`limit` is the most messages to remember per direction."""
         self._mailboxes = mailboxes
         self._limit = min(limit, _MOST)

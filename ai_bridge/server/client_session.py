@@ -16,17 +16,17 @@ from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.agents.session_names import Name
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import fetch, framing
-from ai_bridge.inbox.reply_in_flight import Hand
+from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import find, tree
 from ai_bridge.mailboxes import unread as inbox
 from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
-from ai_bridge.reach.activity import Turn
-from ai_bridge.reach.rings import Told
+from ai_bridge.reach.activity import Activity
+from ai_bridge.reach.rings import Rings
 from ai_bridge.reach.ways import ways_of
 from ai_bridge.router.delay import delay
 from ai_bridge.settings import Settings
@@ -35,7 +35,7 @@ from ai_bridge.system import processes
 _DEFAULT_LIMIT = 100
 
 
-def late_text(where: Mailboxes, agent: str, sender: str | None) -> str:
+def late_text(where: Tree, agent: str, sender: str | None) -> str:
     """Return a blank and a sentence about mail to the agent that no router has moved yet; '' if there is none."""
     found = delay(where, agent, sender)
     return f" {found}." if found else ""
@@ -61,32 +61,32 @@ class Session:
     def __init__(self, where: str | None, agent: str | None) -> None:
         self._where = where
         self._agent = agent
-        self._hands: dict[str, Hand] = {}
+        self._hands: dict[str, ReplyInFlight] = {}
         self._mutex = threading.Lock()
         self._naming = threading.Lock()
         self._name: Name | None = None
         self._named_in = ""
         self._has_left = False
-        self._told: Told | None = None
+        self._told: Rings | None = None
         self.shown = Shown()
-        self.activity = Turn()
+        self.activity = Activity()
         self.turn = anyio.Lock()  # simultaneous reads are answered one after the other
 
     # --- who and where ----------------------------------------------------------------------------------
 
     @property
-    def mailboxes(self) -> Mailboxes:
+    def mailboxes(self) -> Tree:
         """The mailboxes; each use reads the disk. Raises `BridgeError` if they are gone or not adopted.
 
         Until the session has its name, each use searches for them again, because a share may be mounted later.
         From then on the session stays with them. If none are found, they are the user's own, which need not exist.
         """
         if self._name is not None:
-            return Mailboxes(self._named_in).check()
+            return Tree(self._named_in).check()
         try:
             return find_mailboxes(self._where, by_client=True)
         except NoMailboxes:
-            return Mailboxes(find.user_wide())
+            return Tree(find.user_wide())
 
     @property
     def settings(self) -> Settings:
@@ -109,7 +109,7 @@ class Session:
             self._name.touch()
             return self._name
 
-    def _take_name(self, where: Mailboxes, caller: Caller) -> None:
+    def _take_name(self, where: Tree, caller: Caller) -> None:
         self._give_name_back()
         wanted = identity.who(where, self._agent, caller.client)
         where.make([wanted.address])
@@ -128,7 +128,7 @@ class Session:
             self._name.release()
             self._name = None
             with suppress(BridgeError, OSError):
-                presence.announce(Mailboxes(self._named_in))
+                presence.announce(Tree(self._named_in))
 
     def leave(self) -> None:
         """Release the name for good, so that the next session can take it while calls are still at work here."""
@@ -149,7 +149,7 @@ class Session:
         own = self._own_address(where, caller)
         return [agent for agent in where.agents() if agent != own]
 
-    def _own_address(self, where: Mailboxes, caller: Caller) -> str | None:
+    def _own_address(self, where: Tree, caller: Caller) -> str | None:
         """Return the session's address, or before its first use the one it will ask for; None if none is known."""
         if self._name is not None:
             return self._name.address
@@ -171,7 +171,7 @@ class Session:
         if sender is not None:
             sender = resolve_writer(where, sender)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
-        lock = inbox.hold(where, me)
+        lock = inbox.lock_inbox(where, me)
         try:
             waiting = fetch.fetch(where, me, loaded, sender)
             budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)
@@ -179,7 +179,7 @@ class Session:
         except BaseException:
             lock.release()
             raise
-        hand = Hand(lock, reply.shown, named=reply.named)
+        hand = ReplyInFlight(lock, reply.shown, named=reply.named)
         if mode == framing.AUTO and hand.shown:
             self._give(request, hand)
         else:
@@ -196,13 +196,13 @@ class Session:
         """
         told = self.told(caller)
         if seen or named:
-            self._give(request, Hand(None, [], lambda taken: told.add(seen) if taken else None, named))
+            self._give(request, ReplyInFlight(None, [], lambda taken: told.add(seen) if taken else None, named))
 
     def view(self, caller: Caller) -> View:
         """Return which messages the session may mean by an ID: its own, and those it was shown."""
         return View(self._own_address(self.mailboxes, caller) or "", self.shown)
 
-    def _give(self, request: str | int, hand: Hand) -> None:
+    def _give(self, request: str | int, hand: ReplyInFlight) -> None:
         with self._mutex:
             self._hands[str(request)] = hand
 
@@ -218,11 +218,11 @@ class Session:
 
     # --- notices ----------------------------------------------------------------------------------------
 
-    def told(self, caller: Caller) -> Told:
+    def told(self, caller: Caller) -> Rings:
         """Return the memory of the messages that this session was told of, kept in the state directory."""
         me, key = self.who(caller).address, self._key(caller)
         if self._told is None or not self._told.is_of(me, key):
-            self._told = Told(self.mailboxes, me, key)
+            self._told = Rings(self.mailboxes, me, key)
         return self._told
 
     def _key(self, caller: Caller) -> str:

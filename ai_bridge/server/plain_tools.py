@@ -18,7 +18,7 @@ from ai_bridge.inbox import framing
 from ai_bridge.mailboxes import attachments, trace, unread
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, check_subject, compose_and_drop
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.sending import limits
 from ai_bridge.server import rendering
@@ -75,7 +75,7 @@ def _answering(session: Session, caller: Caller, id_: str | None) -> tuple[str |
     return threads.reply_headers(session.mailboxes, id_, session.view(caller)) if id_ else (None, None, None)
 
 
-def _holding(where: Mailboxes, me: str, recipients: list[str]) -> str:
+def _holding(where: Tree, me: str, recipients: list[str]) -> str:
     """Return a line with the recipients whose cards hold mail from me, as far as their cards can be read; else ''."""
     cards, holding = policy.Policies(CardFiles(where)), []
     for one in recipients:
@@ -150,7 +150,7 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
     )
 
 
-def _place_line(where: Mailboxes, place: trace.Place) -> str:
+def _place_line(where: Tree, place: trace.Place) -> str:
     why = mail.why(where, place)
     reason = f": {printable(why)}" if why else ""
     return f"{printable(place.name)} to {place.recipient or '?'}: {place.state} since {place.at}{reason}"

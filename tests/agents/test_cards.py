@@ -13,16 +13,16 @@ from ai_bridge.agents import address_book, cards
 from ai_bridge.agents.cards import BadCard, BadField
 from ai_bridge.errors import DiskError
 from ai_bridge.machines import this_machine
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import BadAddress
 from ai_bridge.system import front_matter
 
 
-def _path(where: Mailboxes, agent: str = "claude") -> Path:
+def _path(where: Tree, agent: str = "claude") -> Path:
     return Path(cards.card_path(where, agent))
 
 
-def _write(where: Mailboxes, text: str | bytes, agent: str = "claude") -> Path:
+def _write(where: Tree, text: str | bytes, agent: str = "claude") -> Path:
     path = _path(where, agent)
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return path
@@ -31,7 +31,7 @@ def _write(where: Mailboxes, text: str | bytes, agent: str = "claude") -> Path:
 # --- first contact --------------------------------------------------------------------------------------
 
 
-def test_first_contact_writes_a_card_that_python_frontmatter_reads(where: Mailboxes) -> None:
+def test_first_contact_writes_a_card_that_python_frontmatter_reads(where: Tree) -> None:
     cards.introduce(where, "claude", "claude-code", "Web Shop")
     found = frontmatter.load(str(_path(where)))
     assert list(found.metadata) == ["name", "display", "home", "client", "project", "since"]
@@ -41,7 +41,7 @@ def test_first_contact_writes_a_card_that_python_frontmatter_reads(where: Mailbo
     assert abs(found["since"].timestamp() - time.time()) < 60
 
 
-def test_a_later_contact_fills_in_what_is_missing_and_changes_nothing_else(where: Mailboxes) -> None:
+def test_a_later_contact_fills_in_what_is_missing_and_changes_nothing_else(where: Tree) -> None:
     _write(where, "---\nproject: mine\nmood: good\n---\nI work on the API.\n")
     cards.introduce(where, "claude", "claude-code", "other")
     card = cards.load(where, "claude")
@@ -60,21 +60,21 @@ def test_a_later_contact_fills_in_what_is_missing_and_changes_nothing_else(where
     ],
 )
 def test_the_project_is_the_addresss_own_or_else_the_folder(
-    where: Mailboxes, address: str, folder: str, project: str, display: str
+    where: Tree, address: str, folder: str, project: str, display: str
 ) -> None:
     cards.introduce(where, address, project=folder)
     card = cards.load(where, address)
     assert (card.get("project"), card.display) == (project, display)
 
 
-def test_a_display_name_nobody_chose_follows_the_project(where: Mailboxes) -> None:
+def test_a_display_name_nobody_chose_follows_the_project(where: Tree) -> None:
     cards.introduce(where, "claude", project="shop")
     assert cards.change(where, "claude", {"project": "web"}).display == "claude (web)"
     cards.change(where, "claude", {"display": "Clara"})
     assert cards.change(where, "claude", {"project": "api"}).display == "Clara"
 
 
-def test_a_card_that_says_all_is_not_written_again(where: Mailboxes) -> None:
+def test_a_card_that_says_all_is_not_written_again(where: Tree) -> None:
     cards.introduce(where, "claude", "claude-code", "shop")
     before = os.stat(_path(where))
     cards.introduce(where, "claude", "codex-mcp-client", "elsewhere")
@@ -82,13 +82,13 @@ def test_a_card_that_says_all_is_not_written_again(where: Mailboxes) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
-def test_a_card_that_cannot_be_read_is_left_to_its_owner(where: Mailboxes) -> None:
+def test_a_card_that_cannot_be_read_is_left_to_its_owner(where: Tree) -> None:
     path = _write(where, "---\na: [\n---\n")
     cards.introduce(where, "claude", "claude-code", "shop")
     assert path.read_text() == "---\na: [\n---\n"
 
 
-def test_the_address_book_is_made_where_it_is_missing(where: Mailboxes) -> None:
+def test_the_address_book_is_made_where_it_is_missing(where: Tree) -> None:
     os.rmdir(_path(where).parent)
     cards.introduce(where, "claude")
     assert cards.load(where, "claude").get("name") == "claude"
@@ -97,7 +97,7 @@ def test_the_address_book_is_made_where_it_is_missing(where: Mailboxes) -> None:
 # --- change ---------------------------------------------------------------------------------------------
 
 
-def test_fields_and_text_are_set_kept_and_removed(where: Mailboxes) -> None:
+def test_fields_and_text_are_set_kept_and_removed(where: Tree) -> None:
     _write(where, "---\nname: claude\nmood: good\nclient: x\n---\nold\n")
     cards.change(where, "claude", {"description": "reviews: Python, #1", "client": "", "text": "line 1\n\nline 3"})
     card = cards.load(where, "claude")
@@ -106,7 +106,7 @@ def test_fields_and_text_are_set_kept_and_removed(where: Mailboxes) -> None:
 
 
 @pytest.mark.parametrize("value", ["yes", "123", "2026-11-22", "~", "- x", "{a}", "'", '"', "a: b", "ünï 🙂", " x "])
-def test_whatever_a_value_looks_like_it_stays_that_text(where: Mailboxes, value: str) -> None:
+def test_whatever_a_value_looks_like_it_stays_that_text(where: Tree, value: str) -> None:
     cards.change(where, "claude", {"description": value})
     assert cards.load(where, "claude").get("description") == value
 
@@ -122,7 +122,7 @@ def test_whatever_a_value_looks_like_it_stays_that_text(where: Mailboxes, value:
     ],
 )
 def test_what_a_card_cannot_hold_is_refused_and_nothing_changes(
-    where: Mailboxes, changes: dict[str, str], said: str
+    where: Tree, changes: dict[str, str], said: str
 ) -> None:
     cards.change(where, "claude", {"description": "before"})
     before = _path(where).read_bytes()
@@ -131,7 +131,7 @@ def test_what_a_card_cannot_hold_is_refused_and_nothing_changes(
     assert _path(where).read_bytes() == before
 
 
-def test_what_an_editor_gives_back_replaces_the_card_if_it_is_one(where: Mailboxes) -> None:
+def test_what_an_editor_gives_back_replaces_the_card_if_it_is_one(where: Tree) -> None:
     assert "name: claude" in cards.as_text(where, "claude")
     cards.replace(where, "claude", "---\ndescription: new\nlist: [a]\n---\ntext\n")
     assert cards.load(where, "claude").fields == {"name": "claude", "description": "new"}
@@ -162,7 +162,7 @@ def test_what_an_editor_gives_back_replaces_the_card_if_it_is_one(where: Mailbox
         "---\nname: " + "x" * 20_000 + "\n---\n",
     ],
 )
-def test_a_hostile_card_is_refused_in_one_sentence_and_hides_no_other(where: Mailboxes, text: str | bytes) -> None:
+def test_a_hostile_card_is_refused_in_one_sentence_and_hides_no_other(where: Tree, text: str | bytes) -> None:
     path = _write(where, text)
     cards.introduce(where, "gemini", "gemini-cli-mcp-client")
     with pytest.raises(BadCard, match=r"is damaged: .*; repair it with `ai-bridge card edit claude`") as refusal:
@@ -172,14 +172,14 @@ def test_a_hostile_card_is_refused_in_one_sentence_and_hides_no_other(where: Mai
     assert set(address_book.load_all(where)) == {"gemini"}
 
 
-def test_of_a_card_that_is_too_long_its_length_and_limit_are_told(where: Mailboxes) -> None:
+def test_of_a_card_that_is_too_long_its_length_and_limit_are_told(where: Tree) -> None:
     _write(where, "---\nname: " + "x" * 20_000 + "\n---\n")
     with pytest.raises(BadCard, match=r"it has 20015 bytes, and may have 16384; repair it"):
         cards.load(where, "claude")
 
 
 @pytest.mark.parametrize("kind", ["symlink", "fifo", "directory"])
-def test_what_is_no_plain_file_is_no_card(where: Mailboxes, tmp_path: Path, kind: str) -> None:
+def test_what_is_no_plain_file_is_no_card(where: Tree, tmp_path: Path, kind: str) -> None:
     path = _path(where)
     if kind == "symlink":
         (tmp_path / "secret.md").write_text("---\nname: claude\n---\n")
@@ -193,7 +193,7 @@ def test_what_is_no_plain_file_is_no_card(where: Mailboxes, tmp_path: Path, kind
     assert address_book.load_all(where) == {}
 
 
-def test_only_text_in_a_front_matter_means_something(where: Mailboxes) -> None:
+def test_only_text_in_a_front_matter_means_something(where: Tree) -> None:
     _write(where, "---\nname: other\nclient: [a]\nhome: {a: b}\ndescription: fine\n---\n")
     card = cards.load(where, "claude")
     assert card.fields == {"name": "other", "description": "fine"}
@@ -201,14 +201,14 @@ def test_only_text_in_a_front_matter_means_something(where: Mailboxes) -> None:
 
 
 @pytest.mark.parametrize("field", ["content", "handler", "self", "metadata"])
-def test_no_name_of_a_field_means_anything_else(where: Mailboxes, field: str) -> None:
+def test_no_name_of_a_field_means_anything_else(where: Tree, field: str) -> None:
     _write(where, f"---\n{field}: Python reviews\n---\ntext\n")
     cards.introduce(where, "claude", "claude-code")
     assert cards.load(where, "claude").get(field) == "Python reviews"
     assert set(address_book.load_all(where)) == {"claude"}
 
 
-def test_what_else_a_card_holds_is_kept(where: Mailboxes) -> None:
+def test_what_else_a_card_holds_is_kept(where: Tree) -> None:
     _write(where, "---\nskills: [python, sql]\nlimits: {a: 1}\nnotes: |\n  two\n  lines\n---\ntext\n")
     cards.introduce(where, "claude", "claude-code")
     cards.change(where, "claude", {"description": "new"})
@@ -218,12 +218,12 @@ def test_what_else_a_card_holds_is_kept(where: Mailboxes) -> None:
 
 
 @pytest.mark.parametrize("name", ["../secret", "Claude", "a/b", ""])
-def test_only_an_address_has_a_card(where: Mailboxes, name: str) -> None:
+def test_only_an_address_has_a_card(where: Tree, name: str) -> None:
     with pytest.raises(BadAddress):
         cards.load(where, name)
 
 
-def test_a_card_that_may_not_be_read_is_said(where: Mailboxes) -> None:
+def test_a_card_that_may_not_be_read_is_said(where: Tree) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     _write(where, "---\nname: claude\n---\n").chmod(0)
@@ -234,7 +234,7 @@ def test_a_card_that_may_not_be_read_is_said(where: Mailboxes) -> None:
 # --- all of them ----------------------------------------------------------------------------------------
 
 
-def test_all_cards_are_found_and_a_change_of_any_is_seen_at_once(where: Mailboxes) -> None:
+def test_all_cards_are_found_and_a_change_of_any_is_seen_at_once(where: Tree) -> None:
     for number in range(5):
         cards.change(where, f"agent{number}", {"description": f"number {number}"})
     for _ in range(2):
@@ -247,7 +247,7 @@ def test_all_cards_are_found_and_a_change_of_any_is_seen_at_once(where: Mailboxe
     assert "agent4" not in found
 
 
-def test_what_was_read_before_is_not_parsed_again(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_read_before_is_not_parsed_again(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     cards.introduce(where, "claude")
     cards.introduce(where, "gemini")
     address_book.load_all(where)
@@ -259,14 +259,14 @@ def test_what_was_read_before_is_not_parsed_again(where: Mailboxes, monkeypatch:
 
 
 @pytest.mark.parametrize("junk", ["", "{", "[]", '{"claude": 5}', '{"claude": [[1], {"a": 1}]}', "\x00"])
-def test_a_damaged_memory_is_only_a_cache(where: Mailboxes, junk: str) -> None:
+def test_a_damaged_memory_is_only_a_cache(where: Tree, junk: str) -> None:
     cards.introduce(where, "claude", "claude-code")
     address_book.load_all(where)
     Path(where.state_file("cards.json")).write_text(junk)
     assert address_book.load_all(where)["claude"].get("client") == "claude-code"
 
 
-def test_files_that_are_no_cards_are_passed_over(where: Mailboxes) -> None:
+def test_files_that_are_no_cards_are_passed_over(where: Tree) -> None:
     folder = _path(where).parent
     for name in ("README.md", ".claude.md", "claude.md.123.new", "claude.txt"):
         (folder / name).write_text("---\nname: x\n---\n")
@@ -274,4 +274,4 @@ def test_files_that_are_no_cards_are_passed_over(where: Mailboxes) -> None:
 
 
 def test_without_an_address_book_there_are_no_cards(tmp_path: Path) -> None:
-    assert address_book.load_all(Mailboxes(str(tmp_path / "none"))) == {}
+    assert address_book.load_all(Tree(str(tmp_path / "none"))) == {}

@@ -14,11 +14,11 @@ import pytest
 from ai_bridge.agents import address_book, cards, policy
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import homes
-from ai_bridge.machines.home_lines import Claim
+from ai_bridge.machines.home_lines import Residence
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, REASON, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
 from ai_bridge.sending import allowances, limits
@@ -34,14 +34,14 @@ HAND = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nhello"
 
 
 @pytest.fixture(autouse=True)
-def _named(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _named(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     where.make(["codex"])
     for agent in where.agents():
         cards.introduce(where, agent)
 
 
-def _card(where: Mailboxes, agent: str = "gemini") -> Path:
+def _card(where: Tree, agent: str = "gemini") -> Path:
     return Path(cards.card_path(where, agent))
 
 
@@ -69,7 +69,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture(params=DAMAGES)
-def _damaged(where: Mailboxes, request: pytest.FixtureRequest) -> None:
+def _damaged(where: Tree, request: pytest.FixtureRequest) -> None:
     DAMAGES[request.param](_card(where))
 
 
@@ -87,7 +87,7 @@ def _read(agent: str) -> list[str]:
 
 @pytest.mark.usefixtures("_damaged")
 class TestADamagedCard:
-    def test_holds_the_mail_and_names_the_command_that_repairs_it(self, where: Mailboxes) -> None:
+    def test_holds_the_mail_and_names_the_command_that_repairs_it(self, where: Tree) -> None:
         id_, other = _send("gemini"), _send("codex")
         assert command("router", "--once").returncode == 0
         (name,) = [name for name in states(where, "claude")[HELD] if name.startswith(id_)]
@@ -97,7 +97,7 @@ class TestADamagedCard:
         assert f"`ai-bridge allow {id_}`" in reason
         assert states(where, "claude")[UNREAD] == [f"{other}.codex.txt"]
 
-    def test_lets_a_person_pass_the_mail_all_the_same(self, where: Mailboxes) -> None:
+    def test_lets_a_person_pass_the_mail_all_the_same(self, where: Tree) -> None:
         id_ = _send("gemini")
         command("router", "--once")
         assert command("allow", id_).returncode == 0
@@ -109,19 +109,19 @@ class TestADamagedCard:
         assert "`ai-bridge card edit gemini` repairs it; until then its mail is held" in done.stdout
         assert done.returncode == 1
 
-    def test_is_not_changed_by_a_command_that_would_lose_the_rest(self, where: Mailboxes) -> None:
+    def test_is_not_changed_by_a_command_that_would_lose_the_rest(self, where: Tree) -> None:
         done = command("card", "set", "description=new", "gemini")
         assert done.returncode == 1
         assert "is damaged: " in done.stderr
         assert "repair it with `ai-bridge card edit gemini`" in done.stderr
 
-    def test_takes_no_part_of_a_broadcast_from_the_others(self, where: Mailboxes) -> None:
+    def test_takes_no_part_of_a_broadcast_from_the_others(self, where: Tree) -> None:
         _send("*", "to all")
         assert _read("codex") == ["to all"]
 
 
 @pytest.mark.parametrize("damage", [kind for kind in DAMAGES if kind != "a directory"])
-def test_an_editor_repairs_a_damaged_card(where: Mailboxes, tmp_path: Path, damage: str) -> None:
+def test_an_editor_repairs_a_damaged_card(where: Tree, tmp_path: Path, damage: str) -> None:
     DAMAGES[damage](_card(where))
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf -- "---\\ndescription: mended\\n---\\n" >"$1"\n')
@@ -136,7 +136,7 @@ def test_an_editor_repairs_a_damaged_card(where: Mailboxes, tmp_path: Path, dama
 @pytest.mark.parametrize(
     "raw", [b"---\nname: gemini\nhome: %s\nhold: [\n---\n", b"---\nhome: %s\n---\n" + b"x" * 20_000]
 )
-def test_a_damaged_card_that_still_names_a_home_keeps_it(where: Mailboxes, on: On, raw: bytes) -> None:
+def test_a_damaged_card_that_still_names_a_home_keeps_it(where: Tree, on: On, raw: bytes) -> None:
     settle_on(where, LAPTOP, "claude", "codex")
     _card(where).write_bytes(raw % TOWER.encode())
     on(LAPTOP)
@@ -149,7 +149,7 @@ def test_a_damaged_card_that_still_names_a_home_keeps_it(where: Mailboxes, on: O
 
 
 def test_mail_waits_for_an_agent_whose_home_a_damaged_card_named_and_two_commands_bring_it_back(
-    where: Mailboxes, tmp_path: Path
+    where: Tree, tmp_path: Path
 ) -> None:
     Path(where.path, ".stfolder").mkdir()
     _card(where).write_bytes(b"")
@@ -172,7 +172,7 @@ def test_mail_waits_for_an_agent_whose_home_a_damaged_card_named_and_two_command
 # --- a card that cannot be read now -----------------------------------------------------------------------
 
 
-def _once(where: Mailboxes, settings: Settings, card: Path | None = None, number: int = errno.EIO) -> None:
+def _once(where: Tree, settings: Settings, card: Path | None = None, number: int = errno.EIO) -> None:
     """Make a pass as the router's process does; with a card, while that cannot be opened."""
     faulty = FaultyReads(str(card or where.path), 0 if card else -1, number, ("open",))
     with faulty:
@@ -180,13 +180,13 @@ def _once(where: Mailboxes, settings: Settings, card: Path | None = None, number
     assert faulty.calls or not card
 
 
-def _drop(where: Mailboxes, id_: str, to: str) -> None:
+def _drop(where: Tree, id_: str, to: str) -> None:
     Path(where.outbox("claude").path, f"{id_}.txt").write_text(HAND.format(id=id_, to=to))
 
 
 @pytest.mark.parametrize("number", PASSING)
 def test_a_card_that_cannot_be_read_delays_its_agents_mail_alone(
-    where: Mailboxes, settings: Settings, number: int
+    where: Tree, settings: Settings, number: int
 ) -> None:
     cards.change(where, "gemini", {"hold": "codex"})
     _drop(where, "m-1", "gemini")
@@ -204,7 +204,7 @@ def test_a_card_that_cannot_be_read_delays_its_agents_mail_alone(
 @pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "mini@web"])
 @pytest.mark.parametrize("to", ["*", "mini", "codex, gemini"])
 def test_a_card_that_cannot_be_read_makes_no_message_malformed(
-    where: Mailboxes, settings: Settings, agent: str, to: str, number: int
+    where: Tree, settings: Settings, agent: str, to: str, number: int
 ) -> None:
     where.make(["mini@web"])
     cards.introduce(where, "mini@web")
@@ -220,7 +220,7 @@ def test_a_card_that_cannot_be_read_makes_no_message_malformed(
 
 
 @pytest.mark.parametrize("to", ["*", "gemini", "mini"])
-def test_a_send_goes_on_although_a_card_cannot_be_read(where: Mailboxes, settings: Settings, to: str) -> None:
+def test_a_send_goes_on_although_a_card_cannot_be_read(where: Tree, settings: Settings, to: str) -> None:
     where.make(["mini@web"])
     for agent in where.agents():
         cards.introduce(where, agent)
@@ -233,9 +233,7 @@ def test_a_send_goes_on_although_a_card_cannot_be_read(where: Mailboxes, setting
 
 
 @pytest.mark.parametrize(("damage", "said"), [("empty", "\nHeld for gemini until a person lets it pass"), ("", "")])
-def test_a_model_is_told_that_what_it_sent_is_held_if_that_can_be_told(
-    where: Mailboxes, damage: str, said: str
-) -> None:
+def test_a_model_is_told_that_what_it_sent_is_held_if_that_can_be_told(where: Tree, damage: str, said: str) -> None:
     from ai_bridge.server import plain_tools
 
     if damage:
@@ -247,7 +245,7 @@ def test_a_model_is_told_that_what_it_sent_is_held_if_that_can_be_told(
 
 
 def test_of_everybody_another_teams_agent_is_left_out_though_its_card_cannot_be_read(
-    where: Mailboxes, settings: Settings
+    where: Tree, settings: Settings
 ) -> None:
     where.make(["ann@south"])
     cards.put(where, "ann@south", {"home": "", "link": "north", "remote": "ann"})
@@ -262,9 +260,7 @@ def test_of_everybody_another_teams_agent_is_left_out_though_its_card_cannot_be_
 
 
 @pytest.mark.parametrize(("call", "known"), [("open", "first"), ("lstat", "second")])
-def test_what_was_read_of_a_card_before_is_known_while_it_cannot_be_read(
-    where: Mailboxes, call: str, known: str
-) -> None:
+def test_what_was_read_of_a_card_before_is_known_while_it_cannot_be_read(where: Tree, call: str, known: str) -> None:
     cards.change(where, "gemini", {"description": "first"})
     address_book.load_all(where)
     cards.change(where, "gemini", {"description": "second"})
@@ -273,7 +269,7 @@ def test_what_was_read_of_a_card_before_is_known_while_it_cannot_be_read(
     assert address_book.load_all(where)["gemini"].get("description") == "second"
 
 
-def test_health_says_whose_card_cannot_be_read_now(where: Mailboxes, settings: Settings) -> None:
+def test_health_says_whose_card_cannot_be_read_now(where: Tree, settings: Settings) -> None:
     from ai_bridge.health import mail
 
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)):
@@ -283,7 +279,7 @@ def test_health_says_whose_card_cannot_be_read_now(where: Mailboxes, settings: S
     assert "card" not in said["claude"] + said["codex"]
 
 
-def test_as_a_plain_user_a_card_without_rights_delays_its_mail_alone(where: Mailboxes) -> None:
+def test_as_a_plain_user_a_card_without_rights_delays_its_mail_alone(where: Tree) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     _card(where).chmod(0)
@@ -296,7 +292,7 @@ def test_as_a_plain_user_a_card_without_rights_delays_its_mail_alone(where: Mail
 
 
 def test_an_agent_without_a_home_has_its_mail_although_another_card_cannot_be_read(
-    where: Mailboxes, settings: Settings
+    where: Tree, settings: Settings
 ) -> None:
     where.make(["plain"])
     _drop(where, "m-1", "plain")
@@ -308,17 +304,17 @@ def test_an_agent_without_a_home_has_its_mail_although_another_card_cannot_be_re
 
 
 def test_an_epoch_that_cannot_be_read_leaves_an_agent_to_nobody_and_no_old_card_is_believed(
-    where: Mailboxes, on: On
+    where: Tree, on: On
 ) -> None:
     settle_on(where, LAPTOP, "gemini")
     on(LAPTOP)
-    homes.remember(where, "gemini", Claim(TOWER, 2))
+    homes.remember(where, "gemini", Residence(TOWER, 2))
     with FaultyReads(where.state_file(homes.FOLDER, "gemini"), 0, errno.EIO, ("open",)):
         assert not homes.Homes(where).is_here("gemini")
     assert homes.Homes(where).of("gemini") == TOWER
 
 
-def test_an_allowance_that_cannot_be_read_delays_and_does_not_hold(where: Mailboxes, settings: Settings) -> None:
+def test_an_allowance_that_cannot_be_read_delays_and_does_not_hold(where: Tree, settings: Settings) -> None:
     cards.change(where, "gemini", {"hold": "claude"})
     allowances.allow_thread(where, "m-1", allowances.Allowance("20261128000000000000", "20261128000000000000"))
     _drop(where, "m-1", "gemini")
@@ -330,7 +326,7 @@ def test_an_allowance_that_cannot_be_read_delays_and_does_not_hold(where: Mailbo
 
 
 @pytest.mark.parametrize("number", PASSING)
-def test_a_message_that_cannot_be_read_now_waits(where: Mailboxes, settings: Settings, number: int) -> None:
+def test_a_message_that_cannot_be_read_now_waits(where: Tree, settings: Settings, number: int) -> None:
     _drop(where, "m-1", "gemini")
     _drop(where, "m-2", "gemini")
     path = where.outbox("claude").file(DROPPED, "m-1.txt")
@@ -341,7 +337,7 @@ def test_a_message_that_cannot_be_read_now_waits(where: Mailboxes, settings: Set
     assert len(states(where, "claude")[UNREAD]) == 2
 
 
-def test_a_card_is_looked_at_again_after_it_could_not_be_read(where: Mailboxes) -> None:
+def test_a_card_is_looked_at_again_after_it_could_not_be_read(where: Tree) -> None:
     cards.change(where, "gemini", {"hold": "claude"})
     policies = policy.Policies(CardFiles(where))
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)), pytest.raises(OSError, match="Input/output"):

@@ -21,7 +21,7 @@ from ai_bridge.agents.handover import NotGiven, NotInStep, StillInUse, UnknownHo
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import homes, presence_pages
 from ai_bridge.machines.homes import Homes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.served import RouterLocks
 from ai_bridge.system import durable, times
 from ai_bridge.system.locks import Lock
@@ -34,7 +34,7 @@ AGENTS = ("claude", "gemini", "codex")
 
 
 @pytest.fixture
-def three(where: Mailboxes, on: On) -> Mailboxes:
+def three(where: Tree, on: On) -> Tree:
     """Mailboxes of three machines with an agent each; this is the laptop, where claude lives."""
     settle_on(where, LAPTOP, "claude")
     settle_on(where, TOWER, "gemini")
@@ -44,7 +44,7 @@ def three(where: Mailboxes, on: On) -> Mailboxes:
 
 
 @contextmanager
-def router(where: Mailboxes) -> Iterator[RouterLocks]:
+def router(where: Tree) -> Iterator[RouterLocks]:
     """Have a router of this machine, of which the test makes the sweeps."""
     locks = RouterLocks(where, None)
     locks.take_first()
@@ -55,7 +55,7 @@ def router(where: Mailboxes) -> Iterator[RouterLocks]:
 
 
 @contextmanager
-def sweeping(where: Mailboxes) -> Iterator[RouterLocks]:
+def sweeping(where: Tree) -> Iterator[RouterLocks]:
     """Have a router of this machine that sweeps all the time."""
     ended = False
     with router(where) as locks:
@@ -74,27 +74,27 @@ def sweeping(where: Mailboxes) -> Iterator[RouterLocks]:
             thread.join(20)
 
 
-def ask(where: Mailboxes, agent: str) -> None:
+def ask(where: Tree, agent: str) -> None:
     """Ask for an agent, as `move-home` does, without waiting."""
     with pytest.raises(NotGiven):
         handover.move(where, agent, "", by_force=False, timeout_s=0)
 
 
-def believers(where: Mailboxes, on: On, agent: str = "claude") -> list[str]:
+def believers(where: Tree, on: On, agent: str = "claude") -> list[str]:
     return [machine for machine in (LAPTOP, TOWER, MINI) if on(machine) and Homes(where).is_here(agent)]
 
 
 # --- given ------------------------------------------------------------------------------------------------
 
 
-def test_without_a_router_an_agent_is_given_away_at_once(three: Mailboxes, on: On) -> None:
+def test_without_a_router_an_agent_is_given_away_at_once(three: Tree, on: On) -> None:
     assert handover.move(three, "claude", TOWER, by_force=False, timeout_s=0) == TOWER
     said = cards.load(three, "claude")
     assert (said.get("home"), said.get("epoch"), said.get("next")) == (TOWER, "2", "")
     assert believers(three, on) == [TOWER]
 
 
-def test_a_router_at_work_gives_an_agent_away_and_serves_it_no_more(three: Mailboxes, on: On) -> None:
+def test_a_router_at_work_gives_an_agent_away_and_serves_it_no_more(three: Tree, on: On) -> None:
     with sweeping(three) as locks:
         done = command("card", "move-home", "claude", "--to", "tower", "--mailboxes", three.path)
         assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"claude lives on {TOWER}")
@@ -104,20 +104,20 @@ def test_a_router_at_work_gives_an_agent_away_and_serves_it_no_more(three: Mailb
         assert locks.agents == {"claude", "gemini"}
 
 
-def test_an_agent_without_a_home_is_given_one_though_a_router_serves_it(where: Mailboxes, on: On) -> None:
+def test_an_agent_without_a_home_is_given_one_though_a_router_serves_it(where: Tree, on: On) -> None:
     on(LAPTOP)
     with sweeping(where):
         assert handover.move(where, "claude", "", by_force=False, timeout_s=0) == LAPTOP
     assert cards.load(where, "claude").get("home") == LAPTOP
 
 
-def test_who_lives_here_already_stays(three: Mailboxes) -> None:
+def test_who_lives_here_already_stays(three: Tree) -> None:
     before = Path(cards.card_path(three, "claude")).read_bytes()
     assert handover.move(three, "claude", "", by_force=True, timeout_s=0) == LAPTOP
     assert Path(cards.card_path(three, "claude")).read_bytes() == before
 
 
-def test_an_agent_in_use_is_not_given_until_its_session_ends(three: Mailboxes, on: On) -> None:
+def test_an_agent_in_use_is_not_given_until_its_session_ends(three: Tree, on: On) -> None:
     with session(three, "claude", "claude-code"):
         with pytest.raises(StillInUse, match=r"claude is in use on this machine \(session, pid \d+"):
             handover.move(three, "claude", TOWER, by_force=False, timeout_s=0)
@@ -134,7 +134,7 @@ def test_an_agent_in_use_is_not_given_until_its_session_ends(three: Mailboxes, o
 
 
 def test_who_gives_up_waiting_for_the_router_leaves_nothing_that_is_done_later(
-    three: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    three: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handover, "_ROUTER_S", 0.2)
     with session(three, "claude"), sweeping(three), pytest.raises(StillInUse):
@@ -146,7 +146,7 @@ def test_who_gives_up_waiting_for_the_router_leaves_nothing_that_is_done_later(
 
 
 def test_what_has_not_reached_another_machine_keeps_its_agent_here(
-    three: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    three: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tests.support.syncthing import set_up
 
@@ -157,19 +157,19 @@ def test_what_has_not_reached_another_machine_keeps_its_agent_here(
 
 
 @pytest.mark.parametrize("name", ["nowhere", "", "laptop-", "TOWER", "../x"])
-def test_a_machine_nobody_knows_is_refused_with_those_there_are(three: Mailboxes, name: str) -> None:
+def test_a_machine_nobody_knows_is_refused_with_those_there_are(three: Tree, name: str) -> None:
     with pytest.raises(UnknownHome, match=f"known: {LAPTOP}, {MINI}, {TOWER}"):
         handover._machine(three, name)
 
 
-def test_of_two_machines_of_one_name_the_whole_id_is_asked_for(three: Mailboxes) -> None:
+def test_of_two_machines_of_one_name_the_whole_id_is_asked_for(three: Tree) -> None:
     settle_on(three, "tower-zzzzzzzz", "qwen")
     with pytest.raises(UnknownHome, match="tower-bbbbbbbb, tower-zzzzzzzz"):
         handover.move(three, "claude", "tower", by_force=False, timeout_s=0)
     assert handover.move(three, "claude", "tower-zzzzzzzz", by_force=False, timeout_s=0) == "tower-zzzzzzzz"
 
 
-def test_to_and_force_go_with_move_home_only(three: Mailboxes) -> None:
+def test_to_and_force_go_with_move_home_only(three: Tree) -> None:
     assert command("card", "show", "claude", "--force", "--mailboxes", three.path).returncode == 2
 
 
@@ -177,7 +177,7 @@ def test_to_and_force_go_with_move_home_only(three: Mailboxes) -> None:
 
 
 def test_what_is_asked_for_is_given_by_the_router_of_its_home(
-    three: Mailboxes, on: On, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+    three: Tree, on: On, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     environment = {**os.environ, "AI_BRIDGE_STATE": str(state_of(tmp_path, TOWER))}
     words = [sys.executable, "-m", "ai_bridge", "card", "move-home", "claude", "--mailboxes", three.path]
@@ -193,7 +193,7 @@ def test_what_is_asked_for_is_given_by_the_router_of_its_home(
     assert presence_pages.asked(three) == {}
 
 
-def test_what_is_not_given_in_time_is_asked_for_still(three: Mailboxes, on: On) -> None:
+def test_what_is_not_given_in_time_is_asked_for_still(three: Tree, on: On) -> None:
     on(TOWER)
     with session(three, "gemini"):
         done = command("card", "move-home", "claude", "--timeout", "0.1", "--mailboxes", three.path)
@@ -209,9 +209,7 @@ def test_what_is_not_given_in_time_is_asked_for_still(three: Mailboxes, on: On) 
     assert believers(three, on) == [TOWER]
 
 
-def test_who_fell_silent_after_asking_is_given_nothing(
-    three: Mailboxes, on: On, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_fell_silent_after_asking_is_given_nothing(three: Tree, on: On, monkeypatch: pytest.MonkeyPatch) -> None:
     on(TOWER)
     ask(three, "claude")
     on(LAPTOP)
@@ -224,7 +222,7 @@ def test_who_fell_silent_after_asking_is_given_nothing(
         assert locks.agents == {"claude"}
 
 
-def test_an_agent_asked_for_by_two_does_not_wander_for_ever(three: Mailboxes, on: On) -> None:
+def test_an_agent_asked_for_by_two_does_not_wander_for_ever(three: Tree, on: On) -> None:
     for machine in (TOWER, MINI):
         on(machine)
         ask(three, "claude")
@@ -239,7 +237,7 @@ def test_an_agent_asked_for_by_two_does_not_wander_for_ever(three: Mailboxes, on
     assert len(set(seen)) <= 3
 
 
-def test_who_gives_an_agent_away_asks_for_it_no_more(three: Mailboxes, on: On) -> None:
+def test_who_gives_an_agent_away_asks_for_it_no_more(three: Tree, on: On) -> None:
     on(TOWER)
     ask(three, "claude")
     handover.move(three, "claude", MINI, by_force=True, timeout_s=0)
@@ -251,7 +249,7 @@ def test_who_gives_an_agent_away_asks_for_it_no_more(three: Mailboxes, on: On) -
 
 
 def test_from_a_third_machine_an_agent_is_moved_where_it_was_said(
-    three: Mailboxes, on: On, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+    three: Tree, on: On, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     environment = {**os.environ, "AI_BRIDGE_STATE": str(state_of(tmp_path, TOWER))}
     words = ["card", "move-home", "claude", "--to", "mini", "--mailboxes", three.path]
@@ -264,9 +262,7 @@ def test_from_a_third_machine_an_agent_is_moved_where_it_was_said(
     assert believers(three, on) == [MINI]
 
 
-def test_a_page_that_asks_for_every_agent_gets_those_that_are_free_and_asked_for_well(
-    three: Mailboxes, on: On
-) -> None:
+def test_a_page_that_asks_for_every_agent_gets_those_that_are_free_and_asked_for_well(three: Tree, on: On) -> None:
     on(LAPTOP)
     three.make(["claude-2"])
     settle_on(three, LAPTOP, "claude-2")
@@ -284,7 +280,7 @@ def test_a_page_that_asks_for_every_agent_gets_those_that_are_free_and_asked_for
 
 
 @pytest.mark.parametrize("wants", ["[claude]", "claude", "{claude: [1]}", "{[a]: b}", "{1: 2}", "''"])
-def test_odd_wishes_harm_nobody(three: Mailboxes, wants: str) -> None:
+def test_odd_wishes_harm_nobody(three: Tree, wants: str) -> None:
     path = Path(presence_pages.page_path(three, MINI))
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"---\nhost: x\nat: {times.format_utc(time.time())}\nwants: {wants}\n---\n")
@@ -296,14 +292,14 @@ def test_odd_wishes_harm_nobody(three: Mailboxes, wants: str) -> None:
 # --- taken ------------------------------------------------------------------------------------------------
 
 
-def test_an_agent_is_taken_by_force_from_a_machine_that_is_gone(three: Mailboxes, on: On) -> None:
+def test_an_agent_is_taken_by_force_from_a_machine_that_is_gone(three: Tree, on: On) -> None:
     on(TOWER)
     done = command("card", "move-home", "claude", "--force", "--mailboxes", three.path)
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, f"claude lives on {TOWER}")
     assert believers(three, on) == [TOWER]
 
 
-def test_a_router_stops_serving_who_was_taken_from_it(three: Mailboxes, on: On) -> None:
+def test_a_router_stops_serving_who_was_taken_from_it(three: Tree, on: On) -> None:
     with router(three) as locks:
         on(TOWER)
         handover.move(three, "claude", "", by_force=True, timeout_s=0)
@@ -312,7 +308,7 @@ def test_a_router_stops_serving_who_was_taken_from_it(three: Mailboxes, on: On) 
         assert locks.agents == set()
 
 
-def test_an_agent_moves_on_from_an_epoch_of_a_billion(three: Mailboxes, on: On) -> None:
+def test_an_agent_moves_on_from_an_epoch_of_a_billion(three: Tree, on: On) -> None:
     old = 999_999_999
     settle_on(three, LAPTOP, "claude", epoch=old)
     kept = Path(cards.card_path(three, "claude")).read_bytes()
@@ -327,9 +323,7 @@ def test_an_agent_moves_on_from_an_epoch_of_a_billion(three: Mailboxes, on: On) 
 
 
 @pytest.mark.parametrize("by", ["router", "command"])
-def test_a_move_that_was_cut_short_is_finished(
-    three: Mailboxes, on: On, monkeypatch: pytest.MonkeyPatch, by: str
-) -> None:
+def test_a_move_that_was_cut_short_is_finished(three: Tree, on: On, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     def die(*_: object) -> None:
         raise OSError("killed")
 
@@ -348,7 +342,7 @@ def test_a_move_that_was_cut_short_is_finished(
     assert cards.load(three, "claude").get("epoch") == "2"
 
 
-def test_an_old_card_that_comes_back_is_written_anew(three: Mailboxes, on: On) -> None:
+def test_an_old_card_that_comes_back_is_written_anew(three: Tree, on: On) -> None:
     old = Path(cards.card_path(three, "claude")).read_bytes()
     handover.move(three, "claude", TOWER, by_force=False, timeout_s=0)
     on(TOWER)
@@ -361,7 +355,7 @@ def test_an_old_card_that_comes_back_is_written_anew(three: Mailboxes, on: On) -
     assert Homes(three).of("claude") == TOWER
 
 
-def test_a_card_no_program_can_change_stays_and_ends_no_router(three: Mailboxes, on: On) -> None:
+def test_a_card_no_program_can_change_stays_and_ends_no_router(three: Tree, on: On) -> None:
     path = Path(cards.card_path(three, "claude"))
     path.write_text(f"---\nname: claude\nhome: {LAPTOP}\nnext: {TOWER}\ndescription: *alias\n---\n")
     with router(three) as locks:
@@ -373,7 +367,7 @@ def test_a_card_no_program_can_change_stays_and_ends_no_router(three: Mailboxes,
 
 
 def test_a_state_directory_that_refuses_keeps_the_agent_where_it_is(
-    three: Mailboxes, on: On, monkeypatch: pytest.MonkeyPatch
+    three: Tree, on: On, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path(three.state_file("homes")).parent.mkdir(parents=True, exist_ok=True)
     Path(three.state_file("homes")).write_text("a file where the folder should be")
@@ -384,7 +378,7 @@ def test_a_state_directory_that_refuses_keeps_the_agent_where_it_is(
     assert believers(three, on) == [LAPTOP]
 
 
-def test_a_reader_at_work_keeps_its_agent(three: Mailboxes) -> None:
+def test_a_reader_at_work_keeps_its_agent(three: Tree) -> None:
     lock = Lock(three.lock_file("reader", "claude"))
     assert lock.acquire("reader", "claude")
     with lock, pytest.raises(StillInUse, match="reader, pid"):
@@ -410,7 +404,7 @@ class _World:
     def __init__(self, base: Path, patch: pytest.MonkeyPatch) -> None:
         self.base = base
         self.patch = patch
-        self.where = Mailboxes(str(base / "mailboxes"))
+        self.where = Tree(str(base / "mailboxes"))
         self.where.make(list(AGENTS))
         settle_on(self.where, LAPTOP, "claude")
         settle_on(self.where, TOWER, "gemini")

@@ -10,17 +10,17 @@ from ai_bridge import clients
 from ai_bridge.agents.identity import NoIdentity, who
 from ai_bridge.clients.record import Client
 from ai_bridge.mailboxes.find import user_wide
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import BadAddress
 
 
-def _found(where: Mailboxes, option: str | None = None, client: str | None = None) -> tuple[str, str]:
+def _found(where: Tree, option: str | None = None, client: str | None = None) -> tuple[str, str]:
     found = who(where, option, client)
     return found.address, found.why
 
 
 def test_the_option_goes_over_the_environment_and_that_over_the_client(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _found(where, None, "claude-code") == ("claude", "from the client's name, claude-code")
     monkeypatch.setenv("AI_CONNECT_PEER_NAME", "older")
@@ -31,7 +31,7 @@ def test_the_option_goes_over_the_environment_and_that_over_the_client(
 
 
 def test_an_empty_variable_says_nothing_and_an_empty_option_is_no_address(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AI_BRIDGE_AGENT", "")
     assert _found(where, None, "codex-mcp-client")[0] == "codex"
@@ -40,7 +40,7 @@ def test_an_empty_variable_says_nothing_and_an_empty_option_is_no_address(
 
 
 @pytest.mark.parametrize("client", [None, "", "123", "世界", "Postmaster", "--"])
-def test_where_nothing_tells_it_is_said_how_to_tell(where: Mailboxes, client: str | None) -> None:
+def test_where_nothing_tells_it_is_said_how_to_tell(where: Tree, client: str | None) -> None:
     with pytest.raises(NoIdentity, match=r"give --agent ADDRESS or set AI_BRIDGE_AGENT \(known: claude, gemini\)"):
         who(where, None, client)
 
@@ -58,7 +58,7 @@ def test_where_nothing_tells_it_is_said_how_to_tell(where: Mailboxes, client: st
         ("claude-ai", "claude-ai"),
     ],
 )
-def test_any_other_client_has_a_name_of_its_own(where: Mailboxes, client: str, address: str) -> None:
+def test_any_other_client_has_a_name_of_its_own(where: Tree, client: str, address: str) -> None:
     found, why = _found(where, None, client)
     assert found == address
     assert why.startswith("from the client's name, ")
@@ -67,7 +67,7 @@ def test_any_other_client_has_a_name_of_its_own(where: Mailboxes, client: str, a
 
 
 def test_without_agents_none_is_known_yet(tmp_path: Path) -> None:
-    empty = Mailboxes(str(tmp_path / "new"))
+    empty = Tree(str(tmp_path / "new"))
     empty.make([])
     with pytest.raises(NoIdentity, match=r"\(known: none yet\)"):
         who(empty)
@@ -75,7 +75,7 @@ def test_without_agents_none_is_known_yet(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["Claude", "a b", "a@b@c", "../x", "x\n"])
 def test_what_is_no_address_is_refused_wherever_it_comes_from(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, text: str
+    where: Tree, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     with pytest.raises(BadAddress):
         who(where, text)
@@ -96,7 +96,7 @@ def test_what_is_no_address_is_refused_wherever_it_comes_from(
 def test_in_the_users_own_mailboxes_the_project_is_part_of_the_address(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: str, address: str
 ) -> None:
-    shared = Mailboxes(user_wide())
+    shared = Tree(user_wide())
     shared.make(["claude"])
     (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path / folder)
@@ -105,7 +105,7 @@ def test_in_the_users_own_mailboxes_the_project_is_part_of_the_address(
 
 
 def test_any_other_clients_name_has_the_project_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    shared = Mailboxes(user_wide())
+    shared = Tree(user_wide())
     shared.make(["claude"])
     (tmp_path / "shop").mkdir()
     monkeypatch.chdir(tmp_path / "shop")
@@ -116,12 +116,12 @@ def test_any_other_clients_name_has_the_project_too(monkeypatch: pytest.MonkeyPa
 def test_the_project_a_client_names_goes_over_the_working_directory(
     monkeypatch: pytest.MonkeyPatch, project: str
 ) -> None:
-    shared = Mailboxes(user_wide())
+    shared = Tree(user_wide())
     shared.make(["claude"])
     monkeypatch.setenv("CLAUDE_PROJECT_DIR", project)
     assert _found(shared, None, "claude-code")[0] == "claude@shop"
 
 
 @pytest.mark.parametrize("client", clients.registrable(), ids=lambda client: client.name)
-def test_in_a_projects_own_mailboxes_the_clients_name_is_enough(where: Mailboxes, client: Client) -> None:
+def test_in_a_projects_own_mailboxes_the_clients_name_is_enough(where: Tree, client: Client) -> None:
     assert _found(where, None, client.own_name)[0] == client.agent

@@ -13,11 +13,11 @@ from ai_bridge.agents import cards, policy
 from ai_bridge.agents.cards import BadField
 from ai_bridge.agents.policy import ACCEPT, HOLD, REFUSE, Policies
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import front_matter
 
 
-def _card(where: Mailboxes, front: str) -> Path:
+def _card(where: Tree, front: str) -> Path:
     path = Path(cards.card_path(where, "gemini"))
     path.write_text(f"---\nname: gemini\n{front}\n---\n")
     return path
@@ -47,15 +47,13 @@ def _card(where: Mailboxes, front: str) -> Path:
         ("refuse: &a [*a]", HOLD),
     ],
 )
-def test_who_is_named_goes_before_everybody_and_the_stricter_counts(
-    where: Mailboxes, front: str, verdict: str
-) -> None:
+def test_who_is_named_goes_before_everybody_and_the_stricter_counts(where: Tree, front: str, verdict: str) -> None:
     _card(where, front)
     assert Policies(CardFiles(where)).verdict("gemini", "claude") == verdict
     assert policy.refuses(where, "gemini", "claude") is (verdict == REFUSE)
 
 
-def test_a_card_that_is_missing_accepts_and_one_that_is_too_long_or_no_file_holds(where: Mailboxes) -> None:
+def test_a_card_that_is_missing_accepts_and_one_that_is_too_long_or_no_file_holds(where: Tree) -> None:
     assert Policies(CardFiles(where)).verdict("gemini", "claude") == ACCEPT
     assert not policy.refuses(where, "gemini", "claude")
     path = _card(where, f"refuse: claude\ntext: {'x' * 20_000}")
@@ -71,7 +69,7 @@ def test_a_card_that_is_missing_accepts_and_one_that_is_too_long_or_no_file_hold
 @pytest.mark.parametrize(
     "raw", [b"", b"\0" * 300, b"plain text", b"---\nname: gemini\n", b"---\nname: \xff\n---\n", b"---\n---\n"]
 )
-def test_a_card_whose_content_is_damaged_holds_though_it_speaks_of_nothing(where: Mailboxes, raw: bytes) -> None:
+def test_a_card_whose_content_is_damaged_holds_though_it_speaks_of_nothing(where: Tree, raw: bytes) -> None:
     _card(where, "").write_bytes(raw)
     assert Policies(CardFiles(where)).verdict("gemini", "claude") == HOLD
     assert Policies(CardFiles(where)).damage("gemini")
@@ -89,12 +87,12 @@ def test_a_card_that_is_taken_for_whole_without_a_parser_is_whole(fields: list[t
         assert front_matter.parse(raw)[0] == dict(fields)
 
 
-def test_a_card_as_the_program_writes_it_needs_no_parser(where: Mailboxes) -> None:
+def test_a_card_as_the_program_writes_it_needs_no_parser(where: Tree) -> None:
     cards.introduce(where, "gemini", "gemini-cli-mcp-client", "My Project")
     assert CardFile(Path(cards.card_path(where, "gemini")).read_bytes()).is_plain()
 
 
-def test_a_card_is_read_again_only_when_it_changed(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_card_is_read_again_only_when_it_changed(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     path, policies, reads = _card(where, "hold: claude"), Policies(CardFiles(where)), []
     real = policy._policy
     monkeypatch.setattr(policy, "_policy", lambda *words: (reads.append(words), real(*words))[1])
@@ -112,20 +110,20 @@ def test_a_card_is_read_again_only_when_it_changed(where: Mailboxes, monkeypatch
     assert len(reads) == 2
 
 
-def test_a_card_is_set_to_hold_and_back(where: Mailboxes) -> None:
+def test_a_card_is_set_to_hold_and_back(where: Tree) -> None:
     cards.change(where, "gemini", {"hold": "*", "accept": "codex"})
     assert [Policies(CardFiles(where)).verdict("gemini", who) for who in ("claude", "codex")] == [HOLD, ACCEPT]
     cards.change(where, "gemini", {"hold": ""})
     assert Policies(CardFiles(where)).verdict("gemini", "claude") == ACCEPT
 
 
-def test_what_is_set_replaces_a_list(where: Mailboxes) -> None:
+def test_what_is_set_replaces_a_list(where: Tree) -> None:
     _card(where, "hold: [claude, codex]")
     cards.change(where, "gemini", {"hold": "codex"})
     assert [Policies(CardFiles(where)).verdict("gemini", who) for who in ("claude", "codex")] == [ACCEPT, HOLD]
 
 
 @pytest.mark.parametrize("value", ["Claude", "claude; codex", "cla*", "@web"])
-def test_a_field_names_addresses_only(where: Mailboxes, value: str) -> None:
+def test_a_field_names_addresses_only(where: Tree, value: str) -> None:
     with pytest.raises(BadField, match=r"hold names addresses, or \* for everybody, and '.*' is neither"):
         cards.change(where, "gemini", {"hold": value})

@@ -16,7 +16,7 @@ from ai_bridge.agents.resolve import AmbiguousAgent, resolve_agent
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.presence_pages import HEARTBEAT_S, OFFLINE_S
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.tree import Mailboxes, ReservedAddress, UnknownAgent
+from ai_bridge.mailboxes.tree import ReservedAddress, Tree, UnknownAgent
 from ai_bridge.settings import Settings
 from ai_bridge.system import front_matter, times
 from tests.support.mail import post, route
@@ -28,7 +28,7 @@ NOW = times.format_utc(time.time())
 # --- this machine ---------------------------------------------------------------------------------------
 
 
-def test_who_has_a_session_is_online_until_it_ends(where: Mailboxes) -> None:
+def test_who_has_a_session_is_online_until_it_ends(where: Tree) -> None:
     assert presence.online(where) == set()
     with session(where, "claude", "claude-code"):
         assert presence.online(where) == {"claude"}
@@ -40,16 +40,16 @@ def test_who_has_a_session_is_online_until_it_ends(where: Mailboxes) -> None:
     assert abs(found.seen - time.time()) < 60
 
 
-def test_a_page_of_a_thousand_sessions_is_read(where: Mailboxes) -> None:
+def test_a_page_of_a_thousand_sessions_is_read(where: Tree) -> None:
     tell(where, online={f"agent{number}": NOW for number in range(1000)})
     assert len(presence.online(where)) == 1000
 
 
-def test_a_killed_session_is_offline_at_once(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
+def test_a_killed_session_is_offline_at_once(where: Tree, processes: list[subprocess.Popen[bytes]]) -> None:
     script = (
         "import sys, time\n"
         "from ai_bridge.agents import identity, session_names\n"
-        "from ai_bridge.mailboxes.tree import Mailboxes\n"
+        "from ai_bridge.mailboxes.tree import Tree\n"
         f"name = session_names.take(Mailboxes({where.path!r}), identity.Identity('claude', ''), 'x')\n"
         "print(name.address, flush=True)\n"
         "time.sleep(600)\n"
@@ -64,14 +64,14 @@ def test_a_killed_session_is_offline_at_once(where: Mailboxes, processes: list[s
     assert presence.online(where) == set()
 
 
-def test_who_reads_in_a_shell_was_seen(where: Mailboxes) -> None:
-    unread.hold(where, "gemini").release()
+def test_who_reads_in_a_shell_was_seen(where: Tree) -> None:
+    unread.lock_inbox(where, "gemini").release()
     found = presence.all_presences(where)["gemini"]
     assert not found.online
     assert abs(found.seen - time.time()) < 60
 
 
-def test_a_lock_file_of_no_address_is_nobody(where: Mailboxes) -> None:
+def test_a_lock_file_of_no_address_is_nobody(where: Tree) -> None:
     with session(where, "claude"):
         for name in ("session-Not An Address.lock", "session-.lock", "session.lock", "other-gemini.lock"):
             Path(where.lock_file("x", "y")).with_name(name).write_text("")
@@ -81,18 +81,18 @@ def test_a_lock_file_of_no_address_is_nobody(where: Mailboxes) -> None:
 # --- short names ----------------------------------------------------------------------------------------
 
 
-def test_a_name_means_itself_where_it_is_known(where: Mailboxes) -> None:
+def test_a_name_means_itself_where_it_is_known(where: Tree) -> None:
     where.make(["claude@web"])
     assert resolve_agent(where, "claude") == "claude"
     assert resolve_agent(where, "claude@web") == "claude@web"
 
 
-def test_a_short_name_means_the_only_one(where: Mailboxes) -> None:
+def test_a_short_name_means_the_only_one(where: Tree) -> None:
     where.make(["mini@web"])
     assert resolve_agent(where, "mini") == "mini@web"
 
 
-def test_of_several_the_one_that_is_online_is_meant(where: Mailboxes) -> None:
+def test_of_several_the_one_that_is_online_is_meant(where: Tree) -> None:
     where.make(["mini@api", "mini@web", "minister@web"])
     with pytest.raises(AmbiguousAgent, match=r"any of mini@api, mini@web \(none is online\): give the whole"):
         resolve_agent(where, "mini")
@@ -106,12 +106,12 @@ def test_of_several_the_one_that_is_online_is_meant(where: Mailboxes) -> None:
     ("name", "refusal"),
     [("mini", UnknownAgent), ("mini@web", UnknownAgent), ("postmaster", ReservedAddress), ("Claude", UnknownAgent)],
 )
-def test_a_name_nobody_has_is_refused(where: Mailboxes, name: str, refusal: type[Exception]) -> None:
+def test_a_name_nobody_has_is_refused(where: Tree, name: str, refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
         resolve_agent(where, name)
 
 
-def test_mail_to_a_short_name_reaches_who_is_meant(where: Mailboxes, settings: Settings) -> None:
+def test_mail_to_a_short_name_reaches_who_is_meant(where: Tree, settings: Settings) -> None:
     where.make(["mini@api", "mini@web"])
     with session(where, "mini@api"):
         id_ = post(where, to="mini, mini@api, gemini")
@@ -123,9 +123,7 @@ def test_mail_to_a_short_name_reaches_who_is_meant(where: Mailboxes, settings: S
     assert unread.unread(where, "mini@web") == []
 
 
-def test_a_router_that_died_after_the_copy_has_said_whom_a_short_name_means(
-    where: Mailboxes, settings: Settings
-) -> None:
+def test_a_router_that_died_after_the_copy_has_said_whom_a_short_name_means(where: Tree, settings: Settings) -> None:
     where.make(["mini@api", "mini@web"])
     outbox, text = where.outbox("claude"), "ID: m-1\nFrom: claude\nTo: {}\nSubject: s\n\nhello"
     Path(outbox.file("processing", "hand.txt")).write_text(text.format("mini"))
@@ -138,7 +136,7 @@ def test_a_router_that_died_after_the_copy_has_said_whom_a_short_name_means(
 
 
 def test_a_hand_dropped_message_to_a_name_of_several_is_malformed_with_who_they_are(
-    where: Mailboxes,
+    where: Tree,
     settings: Settings,
 ) -> None:
     where.make(["mini@api", "mini@web"])
@@ -152,16 +150,14 @@ def test_a_hand_dropped_message_to_a_name_of_several_is_malformed_with_who_they_
 # --- other machines -------------------------------------------------------------------------------------
 
 
-def test_a_page_of_another_machine_says_who_is_online_there(where: Mailboxes) -> None:
+def test_a_page_of_another_machine_says_who_is_online_there(where: Tree) -> None:
     tell(where, online={"mini@web": NOW}, seen={"old@web": "2026-01-02T03:04:05Z"})
     found = presence.all_presences(where)
     assert (found["mini@web"].online, found["mini@web"].home) == (True, AWAY)
     assert (found["old@web"].online, times.format_utc(found["old@web"].seen)) == (False, "2026-01-02T03:04:05Z")
 
 
-def test_a_page_that_does_not_change_is_offline_after_a_while(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_that_does_not_change_is_offline_after_a_while(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(where, online={"mini": NOW})
     assert presence.online(where) == {"mini"}
     later(monkeypatch, OFFLINE_S + 1)
@@ -170,7 +166,7 @@ def test_a_page_that_does_not_change_is_offline_after_a_while(
 
 @pytest.mark.parametrize("skew_s", [-864_000.0, 0.0, 864_000.0], ids=["slow", "right", "fast"])
 def test_whether_a_page_is_fresh_does_not_depend_on_the_other_clock(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, skew_s: float
+    where: Tree, monkeypatch: pytest.MonkeyPatch, skew_s: float
 ) -> None:
     tell(where, skew_s, online={"mini": NOW})
     presence.online(where)
@@ -180,12 +176,12 @@ def test_whether_a_page_is_fresh_does_not_depend_on_the_other_clock(
     assert presence.online(where) == set()
 
 
-def test_a_page_seen_first_is_believed_to_be_as_old_as_it_says(where: Mailboxes) -> None:
+def test_a_page_seen_first_is_believed_to_be_as_old_as_it_says(where: Tree) -> None:
     tell(where, OFFLINE_S + 5, online={"mini": NOW})
     assert presence.online(where) == set()
 
 
-def test_a_session_here_counts_before_what_a_page_says_of_the_same_agent(where: Mailboxes) -> None:
+def test_a_session_here_counts_before_what_a_page_says_of_the_same_agent(where: Tree) -> None:
     tell(where, online={"claude": NOW})
     with session(where, "claude"):
         assert presence.all_presences(where)["claude"].home == this_machine.here()
@@ -205,13 +201,13 @@ def test_a_session_here_counts_before_what_a_page_says_of_the_same_agent(where: 
         b"x" * 300_000,
     ],
 )
-def test_a_hostile_page_harms_nobody(where: Mailboxes, text: bytes) -> None:
+def test_a_hostile_page_harms_nobody(where: Tree, text: bytes) -> None:
     tell(where, online={"mini": NOW}, host="good-abcd1234")
     page_path(where).write_bytes(text)
     assert presence.online(where) == {"mini"}
 
 
-def test_pages_of_strange_names_are_passed_over(where: Mailboxes) -> None:
+def test_pages_of_strange_names_are_passed_over(where: Tree) -> None:
     tell(where, online={"mini": NOW})
     raw = page_path(where).read_bytes()
     page_path(where).unlink()
@@ -224,7 +220,7 @@ def test_pages_of_strange_names_are_passed_over(where: Mailboxes) -> None:
 # --- this machine's page --------------------------------------------------------------------------------
 
 
-def test_a_machine_alone_writes_no_page(where: Mailboxes) -> None:
+def test_a_machine_alone_writes_no_page(where: Tree) -> None:
     cards.introduce(where, "claude")
     with session(where, "claude"):
         assert not presence.announce(where)
@@ -232,7 +228,7 @@ def test_a_machine_alone_writes_no_page(where: Mailboxes) -> None:
 
 
 @pytest.mark.parametrize("by", ["page", "card"])
-def test_with_another_machine_a_page_says_who_is_here(where: Mailboxes, by: str) -> None:
+def test_with_another_machine_a_page_says_who_is_here(where: Tree, by: str) -> None:
     if by == "page":
         tell(where, online={})
     else:
@@ -248,7 +244,7 @@ def test_with_another_machine_a_page_says_who_is_here(where: Mailboxes, by: str)
 
 
 def test_a_page_is_written_when_a_session_comes_or_goes_and_else_at_every_heartbeat(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tell(where, online={})
     with session(where, "claude"):
@@ -264,9 +260,7 @@ def test_a_page_is_written_when_a_session_comes_or_goes_and_else_at_every_heartb
     assert not presence.announce(where), "with no session there is nothing to repeat"
 
 
-def test_what_one_machine_writes_another_reads(
-    where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_one_machine_writes_another_reads(where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(where, online={})
     with session(where, "claude", "claude-code"):
         presence.announce(where)
@@ -276,10 +270,10 @@ def test_what_one_machine_writes_another_reads(
         assert presence.all_presences(where)["claude"].home == mine != this_machine.here()
 
 
-def test_two_who_announce_at_once_write_one_page(where: Mailboxes) -> None:
+def test_two_who_announce_at_once_write_one_page(where: Tree) -> None:
     tell(where, online={})
     script = (
-        "from ai_bridge.agents import presence\nfrom ai_bridge.mailboxes.tree import Mailboxes\n"
+        "from ai_bridge.agents import presence\nfrom ai_bridge.mailboxes.tree import Tree\n"
         f"print(presence.announce(Mailboxes({where.path!r})))\n"
     )
     with session(where, "claude"):
@@ -292,7 +286,7 @@ def test_two_who_announce_at_once_write_one_page(where: Mailboxes) -> None:
 # --- all agents -----------------------------------------------------------------------------------------
 
 
-def test_the_list_says_who_is_online_what_waits_and_what_the_card_says(where: Mailboxes, settings: Settings) -> None:
+def test_the_list_says_who_is_online_what_waits_and_what_the_card_says(where: Tree, settings: Settings) -> None:
     where.make(["zeta@web"])
     cards.introduce(where, "gemini", "gemini-cli-mcp-client", "shop")
     cards.change(where, "gemini", {"description": "reviews"})

@@ -13,7 +13,7 @@ from ai_bridge import clients
 from ai_bridge.agents import identity, session_keys, session_names
 from ai_bridge.agents.identity import Identity, NoIdentity
 from ai_bridge.agents.session_names import Name, TooManySessions
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 WANTED = Identity("claude", "from the client's name, claude-code")
 
@@ -23,28 +23,28 @@ def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_names, "_PATIENCE_S", 0.0)
 
 
-def take(where: Mailboxes, key: str = "", wanted: str = "claude") -> Name:
+def take(where: Tree, key: str = "", wanted: str = "claude") -> Name:
     return session_names.take(where, Identity(wanted, WANTED.why), "claude-code", key)
 
 
-def test_the_first_session_has_the_agents_address_and_further_ones_the_next(where: Mailboxes) -> None:
+def test_the_first_session_has_the_agents_address_and_further_ones_the_next(where: Tree) -> None:
     names = [take(where) for _ in range(4)]
     assert [name.address for name in names] == ["claude", "claude-2", "claude-3", "claude-4"]
     assert names[0].why == WANTED.why
     assert names[1].why.startswith(f"{WANTED.why}; another session is claude (session, pid ")
 
 
-def test_with_a_project_the_number_goes_to_the_name(where: Mailboxes) -> None:
+def test_with_a_project_the_number_goes_to_the_name(where: Tree) -> None:
     assert [take(where, wanted="claude@web").address for _ in range(2)] == ["claude@web", "claude-2@web"]
 
 
-def test_a_long_name_stays_an_address(where: Mailboxes) -> None:
+def test_a_long_name_stays_an_address(where: Tree) -> None:
     names = [take(where, wanted=f"{'x' * 32}@{'y' * 32}").address for _ in range(12)]
     assert len(set(names)) == 12
     where.make(names)
 
 
-def test_a_name_given_back_is_free_for_the_next(where: Mailboxes) -> None:
+def test_a_name_given_back_is_free_for_the_next(where: Tree) -> None:
     first, second = take(where), take(where)
     second.release()
     assert take(where).address == "claude-2"
@@ -52,7 +52,7 @@ def test_a_name_given_back_is_free_for_the_next(where: Mailboxes) -> None:
     assert take(where).address == "claude"
 
 
-def test_a_session_that_comes_back_has_the_name_it_had(where: Mailboxes) -> None:
+def test_a_session_that_comes_back_has_the_name_it_had(where: Tree) -> None:
     first, second = take(where, "one"), take(where, "two")
     first.release()
     second.release()
@@ -61,7 +61,7 @@ def test_a_session_that_comes_back_has_the_name_it_had(where: Mailboxes) -> None
     assert back.why.endswith("; this session had that name before")
 
 
-def test_a_name_is_not_taken_from_a_live_session_whoever_had_it_before(where: Mailboxes) -> None:
+def test_a_name_is_not_taken_from_a_live_session_whoever_had_it_before(where: Tree) -> None:
     first, second = take(where, "one"), take(where, "two")
     second.release()
     other = take(where, "three")
@@ -71,12 +71,12 @@ def test_a_name_is_not_taken_from_a_live_session_whoever_had_it_before(where: Ma
     assert other.is_held
 
 
-def test_a_name_somebody_made_an_agent_of_is_no_further_sessions(where: Mailboxes) -> None:
+def test_a_name_somebody_made_an_agent_of_is_no_further_sessions(where: Tree) -> None:
     where.make(["claude-2"])
     assert [take(where).address for _ in range(2)] == ["claude", "claude-3"]
 
 
-def test_a_name_that_a_session_had_stays_a_sessions(where: Mailboxes) -> None:
+def test_a_name_that_a_session_had_stays_a_sessions(where: Tree) -> None:
     first = take(where)
     take(where).release()
     where.make(["claude-2"])
@@ -85,7 +85,7 @@ def test_a_name_that_a_session_had_stays_a_sessions(where: Mailboxes) -> None:
 
 
 def test_a_shell_of_a_client_within_another_is_not_taken_for_either(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take(where, "outer")
     monkeypatch.setenv("CLAUDECODE", "1")
@@ -103,20 +103,20 @@ def test_what_another_client_calls_its_session_is_no_key_of_this_one(monkeypatch
     assert str(os.getppid()) in session_keys.session_key("gemini-cli-mcp-client").split()
 
 
-def test_the_key_itself_is_written_nowhere(where: Mailboxes, tmp_path: Path) -> None:
+def test_the_key_itself_is_written_nowhere(where: Tree, tmp_path: Path) -> None:
     take(where, "a-secret-key")
     for path in (tmp_path / "state").rglob("*"):
         assert "a-secret-key" not in str(path)
         assert not path.is_file() or b"a-secret-key" not in path.read_bytes()
 
 
-def test_a_name_remembered_of_another_agent_is_not_used(where: Mailboxes) -> None:
+def test_a_name_remembered_of_another_agent_is_not_used(where: Tree) -> None:
     take(where, "key", wanted="gemini").release()
     assert take(where, "key").address == "claude"
 
 
 @pytest.mark.parametrize("junk", [b"", b"../x", b"\xff", b"Claude"])
-def test_a_damaged_memory_is_as_none(where: Mailboxes, tmp_path: Path, junk: bytes) -> None:
+def test_a_damaged_memory_is_as_none(where: Tree, tmp_path: Path, junk: bytes) -> None:
     take(where, "key").release()
     for path in (tmp_path / "state").rglob("sessions/*"):
         path.write_bytes(junk)
@@ -125,13 +125,13 @@ def test_a_damaged_memory_is_as_none(where: Mailboxes, tmp_path: Path, junk: byt
 
 
 def test_a_dying_predecessor_is_waited_for(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, processes: list[subprocess.Popen[bytes]]
+    where: Tree, monkeypatch: pytest.MonkeyPatch, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     monkeypatch.setattr(session_names, "_PATIENCE_S", 30.0)
     script = (
         "import sys\n"
         "from ai_bridge.agents import identity, session_names\n"
-        "from ai_bridge.mailboxes.tree import Mailboxes\n"
+        "from ai_bridge.mailboxes.tree import Tree\n"
         f"session_names.take(Mailboxes({where.path!r}), identity.Identity('claude', ''), 'x')\n"
         "print(flush=True)\n"
         "sys.stdin.read()\n"
@@ -145,7 +145,7 @@ def test_a_dying_predecessor_is_waited_for(
     assert take(where).address == "claude"
 
 
-def test_more_sessions_than_there_are_names_are_refused(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_sessions_than_there_are_names_are_refused(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session_names, "_MOST", 2)
     held = [take(where), take(where)]
     with pytest.raises(TooManySessions, match="2 sessions of claude are alive: end one"):
@@ -153,7 +153,7 @@ def test_more_sessions_than_there_are_names_are_refused(where: Mailboxes, monkey
     assert all(name.is_held for name in held)
 
 
-def test_a_name_is_no_longer_held_once_its_state_directory_is_gone(where: Mailboxes) -> None:
+def test_a_name_is_no_longer_held_once_its_state_directory_is_gone(where: Tree) -> None:
     name = take(where)
     assert name.is_held
     Path(where.lock_file("session", "claude")).unlink()
@@ -161,7 +161,7 @@ def test_a_name_is_no_longer_held_once_its_state_directory_is_gone(where: Mailbo
 
 
 def test_a_shell_of_an_ended_session_is_nobody_once_another_session_has_its_name(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take(where, "one")
     take(where, "two").release()
@@ -176,7 +176,7 @@ def test_a_shell_of_an_ended_session_is_nobody_once_another_session_has_its_name
     ("variable", "agent"), [("CLAUDECODE", "claude"), ("GEMINI_CLI", "gemini"), ("CODEX_THREAD_ID", "codex")]
 )
 def test_a_shell_of_a_session_that_has_no_name_yet_is_the_clients_agent_if_that_is_certain(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, variable: str, agent: str
+    where: Tree, monkeypatch: pytest.MonkeyPatch, variable: str, agent: str
 ) -> None:
     monkeypatch.setenv(variable, "1")
     assert identity.who(where).address == agent
@@ -195,7 +195,7 @@ def test_a_shell_of_a_session_that_has_no_name_yet_is_the_clients_agent_if_that_
 
 @pytest.mark.parametrize("variable", [name for client in clients.ALL for name in client.session_variables])
 def test_a_shell_of_a_session_is_who_the_session_is(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, variable: str
+    where: Tree, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     take(where, "one")
     take(where, "two")

@@ -16,7 +16,7 @@ from ai_bridge.cli import fast_send, receipts
 from ai_bridge.cli.commands import mail
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import message
 from ai_bridge.settings import Settings
 from tests.support.checkout import ROOT
@@ -27,12 +27,12 @@ OWN_ID = re.compile(r"(claude|gemini)-\d{8}-\d{6}-\d{6}-\w{4}")
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
 
-def _only(where: Mailboxes, owner: str = "claude") -> str:
+def _only(where: Tree, owner: str = "claude") -> str:
     (name,) = states(where, owner)[DROPPED]
     return Path(where.outbox(owner).file(DROPPED, name)).read_text()
 
@@ -40,7 +40,7 @@ def _only(where: Mailboxes, owner: str = "claude") -> str:
 # --- send -------------------------------------------------------------------------------------------------
 
 
-def test_send_prints_the_id_of_the_message_in_the_outbox(where: Mailboxes) -> None:
+def test_send_prints_the_id_of_the_message_in_the_outbox(where: Tree) -> None:
     done = command("send", "gemini", "--from", "claude", body="hello $(id) \\ \"'\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert OWN_ID.fullmatch(done.stdout.strip())
@@ -49,7 +49,7 @@ def test_send_prints_the_id_of_the_message_in_the_outbox(where: Mailboxes) -> No
     assert _only(where).endswith("\n\nhello $(id) \\ \"'\n")
 
 
-def test_send_in_json_tells_id_recipients_and_paths(where: Mailboxes) -> None:
+def test_send_in_json_tells_id_recipients_and_paths(where: Tree) -> None:
     where.make(["codex"])
     done = command("send", "*", "s", "--json", "--from", "claude", body="x")
     (line,) = done.stdout.splitlines()
@@ -60,7 +60,7 @@ def test_send_in_json_tells_id_recipients_and_paths(where: Mailboxes) -> None:
     assert all(os.path.isfile(path) for path in told["paths"])
 
 
-def test_the_body_comes_from_a_file_or_a_fifo(where: Mailboxes, tmp_path: Path) -> None:
+def test_the_body_comes_from_a_file_or_a_fifo(where: Tree, tmp_path: Path) -> None:
     (tmp_path / "body").write_text("from a file")
     words = ("send", "gemini", "--from", "claude", "--file")
     assert command(*words, str(tmp_path / "body"), body="not this").returncode == 0
@@ -77,7 +77,7 @@ def test_the_body_comes_from_a_file_or_a_fifo(where: Mailboxes, tmp_path: Path) 
     ]
 
 
-def test_an_answer_names_its_question_and_stays_in_the_thread(where: Mailboxes) -> None:
+def test_an_answer_names_its_question_and_stays_in_the_thread(where: Tree) -> None:
     question = post(where, "question")
     answer = command("send", "claude", "--from", "gemini", "--reply-to", question, body="a").stdout.strip()
     command("send", "gemini", "--from", "claude", "--reply-to", answer, body="again")
@@ -87,7 +87,7 @@ def test_an_answer_names_its_question_and_stays_in_the_thread(where: Mailboxes) 
 
 
 @pytest.mark.parametrize(("script", "sender"), [("send_to_gemini", "claude"), ("send_to_claude", "gemini")])
-def test_the_older_commands_send_from_the_other_of_the_two(where: Mailboxes, script: str, sender: str) -> None:
+def test_the_older_commands_send_from_the_other_of_the_two(where: Tree, script: str, sender: str) -> None:
     path = Path(sys.executable).with_name(script)
     subprocess.run([path, "older"], input=b"x", check=True, capture_output=True, timeout=60)
     assert f"\nFrom: {sender}\n" in _only(where, sender)
@@ -95,7 +95,7 @@ def test_the_older_commands_send_from_the_other_of_the_two(where: Mailboxes, scr
 
 
 @pytest.mark.parametrize("way", [BY_ENTRY, BY_CLICK], ids=["plain", "click"])
-def test_a_closed_standard_input_is_an_empty_body(where: Mailboxes, way: tuple[str, ...]) -> None:
+def test_a_closed_standard_input_is_an_empty_body(where: Tree, way: tuple[str, ...]) -> None:
     words = ["sh", "-c", '"$@" <&-', "sh", *way, "send", "gemini", "--from", "claude"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     refused(done, "the body is empty")
@@ -104,9 +104,7 @@ def test_a_closed_standard_input_is_an_empty_body(where: Mailboxes, way: tuple[s
 
 @pytest.mark.parametrize("way", [BY_ENTRY, BY_CLICK], ids=["plain", "click"])
 @pytest.mark.parametrize("output", ["closed", "full", "broken"])
-def test_an_id_that_cannot_be_printed_is_said_in_one_line(
-    where: Mailboxes, output: str, way: tuple[str, ...]
-) -> None:
+def test_an_id_that_cannot_be_printed_is_said_in_one_line(where: Tree, output: str, way: tuple[str, ...]) -> None:
     done = without_output(output, "send", "gemini", "--from", "claude", body=b"x", way=way)
     assert done.returncode == 1 or (output, done.returncode) == ("closed", 0)
     assert re.fullmatch(r"(error: [^\n]+\n)?", done.stderr)
@@ -127,7 +125,7 @@ def test_an_id_that_cannot_be_printed_is_said_in_one_line(
     ids=range(7),
 )
 def test_what_cannot_be_sent_is_refused_before_anything_is_written(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], body: bytes, says: str
+    where: Tree, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], body: bytes, says: str
 ) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAX_MESSAGE_BYTES", "1500")
     refused(command("send", "gemini", "--from", "claude", *words, body=body), says)
@@ -135,7 +133,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_written(
     assert os.listdir(where.outbox("claude").temporary) == []
 
 
-def test_an_empty_body_is_sent_on_request(where: Mailboxes) -> None:
+def test_an_empty_body_is_sent_on_request(where: Tree) -> None:
     assert command("send", "gemini", "--from", "claude", "--allow-empty").returncode == 0
     assert _only(where).endswith("Z\n\n")
 
@@ -143,7 +141,7 @@ def test_an_empty_body_is_sent_on_request(where: Mailboxes) -> None:
 # --- send without click -----------------------------------------------------------------------------------
 
 
-def _sent_by(way: tuple[str, ...], words: tuple[str, ...], body: bytes, where: Mailboxes) -> list[str]:
+def _sent_by(way: tuple[str, ...], words: tuple[str, ...], body: bytes, where: Tree) -> list[str]:
     """Send, and return all that can be told from outside, but for the ID and the date; tidies up after itself."""
     done = subprocess.run([*way, "send", *words], input=body, capture_output=True, timeout=60, check=False)
     seen = [str(done.returncode), done.stdout.decode(), done.stderr.decode()]
@@ -182,7 +180,7 @@ def _sent_by(way: tuple[str, ...], words: tuple[str, ...], body: bytes, where: M
     ],
 )
 def test_send_is_the_same_with_and_without_click(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], code: int
+    where: Tree, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], code: int
 ) -> None:
     where.make(["codex"])
     monkeypatch.setenv("AI_BRIDGE_AGENT", "claude")
@@ -223,7 +221,7 @@ ai_bridge()
 """
 
 
-def test_a_plain_send_imports_nothing_that_is_slow(where: Mailboxes) -> None:
+def test_a_plain_send_imports_nothing_that_is_slow(where: Tree) -> None:
     words = ["send", "gemini", "s", "--from", "claude", "--mailboxes", where.path]
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", _LOOK, ROOT, *words],
@@ -255,19 +253,19 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def _sent(where: Mailboxes) -> list[tuple[str | None, str]]:
+def _sent(where: Tree) -> list[tuple[str | None, str]]:
     """Return the header `Context` and the body of each dropped message."""
     outbox = where.outbox("claude")
     found = [message.parse(Path(outbox.file(DROPPED, name)).read_bytes()) for name in outbox.names(DROPPED)]
     return [(one.get("Context"), one.body) for one in found]
 
 
-def _attached(where: Mailboxes) -> list[str]:
+def _attached(where: Tree) -> list[str]:
     folder = where.outbox("claude").attached
     return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
 
 
-def test_context_stands_in_the_body_and_in_the_header(where: Mailboxes, project: Path) -> None:
+def test_context_stands_in_the_body_and_in_the_header(where: Tree, project: Path) -> None:
     done = command("send", "gemini", "--context", "f.py:2-", "--context=f.py:1", body="look at this")
     assert (done.returncode, done.stderr) == (0, "")
     assert _sent(where) == [
@@ -280,7 +278,7 @@ def test_context_stands_in_the_body_and_in_the_header(where: Mailboxes, project:
     ]
 
 
-def test_what_is_too_long_is_attached_and_each_recipient_is_told(where: Mailboxes, project: Path) -> None:
+def test_what_is_too_long_is_attached_and_each_recipient_is_told(where: Tree, project: Path) -> None:
     where.make(["codex"])
     assert command("send", "*", "--context", "long.txt", body="x").returncode == 0
     (name,) = _attached(where)
@@ -294,7 +292,7 @@ def test_what_is_too_long_is_attached_and_each_recipient_is_told(where: Mailboxe
 @WAYS
 @pytest.mark.parametrize("body", ["empty", "closed"])
 def test_with_context_there_need_be_no_other_body(
-    where: Mailboxes, project: Path, way: tuple[str, ...], body: str
+    where: Tree, project: Path, way: tuple[str, ...], body: str
 ) -> None:
     closing = "<&-" if body == "closed" else ""
     words = ["sh", "-c", f'"$@" {closing}', "sh", *way, "send", "gemini", "--context", "f.py:1"]
@@ -332,7 +330,7 @@ def test_with_context_there_need_be_no_other_body(
     ],
 )
 def test_context_and_receipts_are_the_same_with_and_without_click(
-    where: Mailboxes, project: Path, words: tuple[str, ...], code: int
+    where: Tree, project: Path, words: tuple[str, ...], code: int
 ) -> None:
     found = []
     for way in (BY_ENTRY, BY_CLICK):
@@ -359,7 +357,7 @@ def test_every_list_known_without_click_is_one_with_it() -> None:
         assert by_click[word].multiple  # type: ignore[attr-defined]
 
 
-def test_each_line_of_a_batch_may_have_its_own_context(where: Mailboxes, project: Path) -> None:
+def test_each_line_of_a_batch_may_have_its_own_context(where: Tree, project: Path) -> None:
     lines = [{"body": "1"}, {"body": "", "context": ["long.txt", "f.py:2"]}, {"body": "3", "context": []}]
     body = "\n".join(json.dumps(line) for line in lines)
     assert command("send", "gemini", "--batch", "--context", "f.py:1", body=body).returncode == 0
@@ -380,7 +378,7 @@ def test_each_line_of_a_batch_may_have_its_own_context(where: Mailboxes, project
     ids=range(4),
 )
 def test_a_batch_with_a_wrong_context_sends_and_attaches_nothing(
-    where: Mailboxes, project: Path, line: dict[str, object], says: str
+    where: Tree, project: Path, line: dict[str, object], says: str
 ) -> None:
     body = "\n".join(json.dumps(one) for one in ({"body": "x", "context": ["long.txt"]}, line))
     refused(command("send", "gemini", "--batch", body=body), says)
@@ -415,7 +413,7 @@ AT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 
 @WAYS
 def test_the_id_is_printed_and_then_the_receipt_awaited(
-    where: Mailboxes, settings: Settings, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
+    where: Tree, settings: Settings, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
 ) -> None:
     process, id_ = _waiting(way, processes, "--wait-read", "60")
     assert OWN_ID.fullmatch(id_)
@@ -429,7 +427,7 @@ def test_the_id_is_printed_and_then_the_receipt_awaited(
 
 @WAYS
 def test_a_receipt_of_a_malformed_message_gives_the_reason(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
+    where: Tree, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
 ) -> None:
     process, id_ = _waiting(way, processes, "--wait-read", "60")
     outbox, name = where.outbox("claude"), f"{id_}.gemini.txt"
@@ -441,7 +439,7 @@ def test_a_receipt_of_a_malformed_message_gives_the_reason(
 
 @WAYS
 def test_when_the_time_is_over_the_exit_code_is_three_and_the_mail_stays_sent(
-    where: Mailboxes, way: tuple[str, ...]
+    where: Tree, way: tuple[str, ...]
 ) -> None:
     where.make(["codex"])
     words = [*way, "send", "*", "--from", "claude", "--json", "--wait-read", "0"]
@@ -453,7 +451,7 @@ def test_when_the_time_is_over_the_exit_code_is_three_and_the_mail_stays_sent(
 
 @WAYS
 def test_an_interrupt_ends_the_wait_and_not_the_message(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
+    where: Tree, processes: list[subprocess.Popen[bytes]], way: tuple[str, ...]
 ) -> None:
     process, id_ = _waiting(way, processes, "--wait-read", "60")
     process.send_signal(signal.SIGINT)
@@ -462,7 +460,7 @@ def test_an_interrupt_ends_the_wait_and_not_the_message(
     assert states(where, "claude") == {DROPPED: [f"{id_}.gemini.txt"]}
 
 
-def test_a_batch_waits_for_all_and_names_each(where: Mailboxes, settings: Settings) -> None:
+def test_a_batch_waits_for_all_and_names_each(where: Tree, settings: Settings) -> None:
     done = command("send", "gemini", "--from", "claude", "--batch", "--wait-read", "0", body='{"body": "1"}\n' * 2)
     ids = done.stdout.split()
     assert done.returncode == 3
@@ -471,13 +469,13 @@ def test_a_batch_waits_for_all_and_names_each(where: Mailboxes, settings: Settin
     assert command("send", "gemini", "--from", "claude", "--batch", "--wait-read", "60").returncode == 0
 
 
-def test_a_receipt_of_a_file_that_is_gone_says_so(where: Mailboxes) -> None:
+def test_a_receipt_of_a_file_that_is_gone_says_so(where: Tree) -> None:
     place = Place(where.outbox("claude"), UNREAD, "n1.gemini.txt", "gemini")
     assert receipts._receipt(place, with_id=False) == "gemini: was unread, and its file is gone\n"
     assert receipts._receipt(place, with_id=True).startswith("n1 → gemini: was unread")
 
 
-def test_a_wait_that_cannot_tell_the_id_does_not_begin(where: Mailboxes) -> None:
+def test_a_wait_that_cannot_tell_the_id_does_not_begin(where: Tree) -> None:
     done = without_output("full", "send", "gemini", "--from", "claude", "--wait-read", "60", body=b"x")
     assert done.returncode == 1
     assert re.fullmatch(r"error: sent as [^\n]+\n", done.stderr)
@@ -487,7 +485,7 @@ def test_a_wait_that_cannot_tell_the_id_does_not_begin(where: Mailboxes) -> None
 
 
 @WAYS
-def test_a_decision_is_opened_with_its_rule_and_its_voters(where: Mailboxes, way: tuple[str, ...]) -> None:
+def test_a_decision_is_opened_with_its_rule_and_its_voters(where: Tree, way: tuple[str, ...]) -> None:
     where.make(["codex", "judy"])
     words = ("send", "gemini", "storage", "--from", "claude", "--decide", "majority", "--voters", "gemini, codex")
     subprocess.run([*way, *words], input=b"One file?", stdout=subprocess.PIPE, check=True, timeout=60)
@@ -506,7 +504,7 @@ def test_a_decision_is_opened_with_its_rule_and_its_voters(where: Mailboxes, way
     ],
 )
 def test_what_cannot_be_decided_is_refused_and_nothing_is_sent(
-    where: Mailboxes, words: tuple[str, ...], said: str
+    where: Tree, words: tuple[str, ...], said: str
 ) -> None:
     refused(command("send", "gemini", "--from", "claude", *words, body="ok?"), said)
     assert states(where, "claude") == {}

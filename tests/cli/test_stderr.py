@@ -9,7 +9,7 @@ import pytest
 
 from ai_bridge.health.mail import router_of
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.command import BY_ENTRY, without_output
 from tests.support.mail import post, states
 from tests.support.wait import until
@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[list[str], bytes, int]] = {
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
@@ -45,7 +45,7 @@ def _run(errors: str, *words: str, body: bytes = b"") -> subprocess.CompletedPro
 
 @pytest.mark.parametrize("errors", ERRORS)
 @pytest.mark.parametrize("case", COMMANDS)
-def test_the_exit_code_is_what_it_is_otherwise(where: Mailboxes, errors: str, case: str) -> None:
+def test_the_exit_code_is_what_it_is_otherwise(where: Tree, errors: str, case: str) -> None:
     words, body, code = COMMANDS[case]
     done = _run(errors, *words, body=body)
     assert (done.returncode, done.stderr) == (code, b"")
@@ -54,7 +54,7 @@ def test_the_exit_code_is_what_it_is_otherwise(where: Mailboxes, errors: str, ca
 
 @pytest.mark.parametrize("errors", ERRORS)
 def test_a_router_goes_on_and_moves_the_mail(
-    where: Mailboxes, errors: str, processes: list[subprocess.Popen[bytes]]
+    where: Tree, errors: str, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     processes.append(subprocess.Popen(["sh", "-c", f'exec "$@" {ERRORS[errors]}', "sh", *BY_ENTRY, "router"]))
     until(lambda: (found := router_of(where, "gemini")) is not None and found.ready)
@@ -64,7 +64,7 @@ def test_a_router_goes_on_and_moves_the_mail(
 
 
 def test_a_routers_line_that_is_not_taken_leaves_no_trace(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+    where: Tree, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     """A pipe that is full for a while takes nothing, and then something again."""
     ours, theirs = os.pipe()
@@ -96,7 +96,7 @@ def _fill(fd: int) -> int:
             return written
 
 
-def test_a_log_on_a_full_disk_costs_its_lines_and_nothing_else(where: Mailboxes) -> None:
+def test_a_log_on_a_full_disk_costs_its_lines_and_nothing_else(where: Tree) -> None:
     id_ = post(where)
     done = subprocess.run(
         [*BY_ENTRY, "router", "--once", "--log", "/dev/full"], capture_output=True, timeout=60, check=False

@@ -13,15 +13,17 @@ from typing import Any
 
 import pytest
 
-from ai_bridge import clients, install
+from ai_bridge import clients
 from ai_bridge.agents import identity, person, session_keys
 from ai_bridge.clients import project
 from ai_bridge.health import doctor, server_start
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
 from ai_bridge.inbox import framing
 from ai_bridge.inbox.fetch import fetch
-from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.reach.activity import Turn
+from ai_bridge.install.changes import plan_changes
+from ai_bridge.install.plan import carry_out
+from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.reach.activity import Activity
 from ai_bridge.reach.ways import ways_of
 from ai_bridge.server.run import _fit
 from ai_bridge.server.tool_calls import caller
@@ -68,12 +70,12 @@ def command(*words: str, body: str = "", **environment: str) -> subprocess.Compl
 # --- who it is --------------------------------------------------------------------------------------------
 
 
-def test_its_name_leads_to_its_agent(where: Mailboxes) -> None:
+def test_its_name_leads_to_its_agent(where: Tree) -> None:
     found = identity.who(where, None, "parrot-mcp")
     assert (found.address, found.why) == ("polly", "from the client's name, parrot-mcp")
 
 
-def test_its_variables_tell_its_shells_and_its_sessions(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_variables_tell_its_shells_and_its_sessions(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARROT", "1")
     assert identity.who(where).address == "polly"
     assert person.clients_variable() == "PARROT"
@@ -100,7 +102,7 @@ def test_its_requests_tell_their_session() -> None:
 # --- what it is shown, and how it is reached ----------------------------------------------------------------
 
 
-def test_no_reply_is_longer_than_it_shows(where: Mailboxes, settings: Settings) -> None:
+def test_no_reply_is_longer_than_it_shows(where: Tree, settings: Settings) -> None:
     for number in range(8):
         post(where, str(number) * 1500)
     lengths = {}
@@ -129,7 +131,7 @@ def test_its_code_is_met_only_when_it_is_reached(monkeypatch: pytest.MonkeyPatch
 
 
 def test_its_events_begin_and_end_turns() -> None:
-    turn = Turn()
+    turn = Activity()
     turn.note("AfterTool")
     assert turn.left_to_hooks_s(60.0) > 0
     for event in ("TurnOver", "Hatched"):
@@ -138,7 +140,7 @@ def test_its_events_begin_and_end_turns() -> None:
         assert turn.left_to_hooks_s(60.0) == 0
 
 
-def test_its_hooks_are_answered(where: Mailboxes) -> None:
+def test_its_hooks_are_answered(where: Tree) -> None:
     where.make(["polly"])
     post(where, "hello", to="polly")
     words = ("hook", "parrot", "--mailboxes", where.path, "--agent", "polly")
@@ -207,7 +209,7 @@ def test_the_doctor_command_examines_it(tmp_path: Path) -> None:
 
 
 def _register(scope: str = "user") -> None:
-    for _ in install.carry_out(install.plan("install", ["parrot"], scope)):
+    for _ in carry_out(plan_changes("install", ["parrot"], scope)):
         pass
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.checkout import ROOT
 from tests.support.mail import states
 
@@ -50,7 +50,7 @@ def victim(tmp_path: Path) -> Path:
     return path
 
 
-def _send(where: Mailboxes, shell: list[str], to: str = "gemini", **environment: str) -> str:
+def _send(where: Tree, shell: list[str], to: str = "gemini", **environment: str) -> str:
     """Send by that shell, which refuses in one line; returns the line."""
     words = [*shell, str(ROOT / "management/send.sh"), to, "s", "--from", "claude", "--mailboxes", where.path]
     done = subprocess.run(
@@ -67,7 +67,7 @@ def _send(where: Mailboxes, shell: list[str], to: str = "gemini", **environment:
     return said
 
 
-def _neighbour(where: Mailboxes, tmp_path: Path, tool: str, act: str, when: int, victim: Path) -> dict[str, str]:
+def _neighbour(where: Tree, tmp_path: Path, tool: str, act: str, when: int, victim: Path) -> dict[str, str]:
     """Return an environment in which a neighbour acts as the tool begins for the `when`th time."""
     script = tmp_path / "bin" / tool
     script.parent.mkdir()
@@ -86,7 +86,7 @@ def _neighbour(where: Mailboxes, tmp_path: Path, tool: str, act: str, when: int,
 @pytest.mark.parametrize("swap", SWAPS)
 @pytest.mark.parametrize("when", [1, 2])
 def test_a_file_swapped_while_it_is_written_harms_no_other_and_is_not_sent(
-    where: Mailboxes, tmp_path: Path, shell: list[str], victim: Path, swap: str, when: int
+    where: Tree, tmp_path: Path, shell: list[str], victim: Path, swap: str, when: int
 ) -> None:
     where.make(["codex"])
     around = _neighbour(where, tmp_path, "dd", SWAPS[swap], when, victim)
@@ -105,7 +105,7 @@ def test_a_file_swapped_while_it_is_written_harms_no_other_and_is_not_sent(
 
 
 def test_no_body_is_read_from_what_was_put_in_the_place_of_the_first_file(
-    where: Mailboxes, tmp_path: Path, shell: list[str], victim: Path
+    where: Tree, tmp_path: Path, shell: list[str], victim: Path
 ) -> None:
     where.make(["codex"])
     swap = 'for file in "$TMP"/*.gemini.txt; do mv "$file" "$file.kept"; ln -s "$VICTIM" "$file"; done'
@@ -121,7 +121,7 @@ def test_no_body_is_read_from_what_was_put_in_the_place_of_the_first_file(
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])
 def test_a_link_in_the_place_of_tmp_is_refused(
-    where: Mailboxes, tmp_path: Path, shell: list[str], victim: Path, when: str
+    where: Tree, tmp_path: Path, shell: list[str], victim: Path, when: str
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -134,7 +134,7 @@ def test_a_link_in_the_place_of_tmp_is_refused(
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_link_in_the_place_of_the_outbox_is_refused(where: Mailboxes, tmp_path: Path, shell: list[str]) -> None:
+def test_a_link_in_the_place_of_the_outbox_is_refused(where: Tree, tmp_path: Path, shell: list[str]) -> None:
     outbox = Path(where.outbox("claude").path)
     outbox.rename(tmp_path / "elsewhere")
     outbox.symlink_to(tmp_path / "elsewhere")
@@ -144,7 +144,7 @@ def test_a_link_in_the_place_of_the_outbox_is_refused(where: Mailboxes, tmp_path
 
 
 @pytest.mark.parametrize("blocks", [0, 1])
-def test_a_full_disk_is_told_in_one_line(where: Mailboxes, shell: list[str], blocks: int) -> None:
+def test_a_full_disk_is_told_in_one_line(where: Tree, shell: list[str], blocks: int) -> None:
     """No room for the headers, or none for the body: here by the largest file that a process may write."""
     limited = ["sh", "-c", f"trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"", "sh", *shell]
     assert "written" in _send(where, limited)
@@ -152,14 +152,14 @@ def test_a_full_disk_is_told_in_one_line(where: Mailboxes, shell: list[str], blo
     assert os.listdir(where.outbox("claude").temporary) == []
 
 
-def test_a_tmp_that_cannot_be_made_is_told_in_one_line(where: Mailboxes, shell: list[str]) -> None:
+def test_a_tmp_that_cannot_be_made_is_told_in_one_line(where: Tree, shell: list[str]) -> None:
     os.rmdir(where.outbox("claude").temporary)
     Path(where.outbox("claude").temporary).write_text("a file")
     assert ".tmp cannot be made" in _send(where, shell)
 
 
 @pytest.mark.skipif(shutil.which("busybox") is None, reason="busybox is not installed")
-def test_it_needs_no_tools_but_those_of_busybox(where: Mailboxes, tmp_path: Path) -> None:
+def test_it_needs_no_tools_but_those_of_busybox(where: Tree, tmp_path: Path) -> None:
     where.make(["codex"])
     tools = tmp_path / "tools"
     tools.mkdir()

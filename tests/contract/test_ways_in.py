@@ -10,7 +10,7 @@ import pytest
 
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.outbox import MALFORMED
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.contract.ways import BODIES, WAYS_IN, Refused, WayIn
 from tests.support.checkout import ROOT
@@ -23,24 +23,24 @@ def way(request: pytest.FixtureRequest) -> WayIn:
     return WAYS_IN[request.param]
 
 
-def _arrived(where: Mailboxes, settings: Settings, agent: str = "gemini") -> list[tuple[str, str]]:
+def _arrived(where: Tree, settings: Settings, agent: str = "gemini") -> list[tuple[str, str]]:
     return [(one.id, one.load().body) for one in fetch(where, agent, settings) if one.sender == "claude"]
 
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
-def test_the_body_arrives_byte_for_byte(way: WayIn, where: Mailboxes, settings: Settings, body: str) -> None:
+def test_the_body_arrives_byte_for_byte(way: WayIn, where: Tree, settings: Settings, body: str) -> None:
     id_ = way.send(where, "gemini", body)
     assert _arrived(where, settings) == [(id_, body)]
     assert os.listdir(where.outbox("claude").temporary) == []
 
 
-def test_messages_arrive_in_the_order_they_were_sent(way: WayIn, where: Mailboxes, settings: Settings) -> None:
+def test_messages_arrive_in_the_order_they_were_sent(way: WayIn, where: Tree, settings: Settings) -> None:
     sent = [way.send(where, "gemini", str(number)) for number in range(5)]
     assert [id_ for id_, _ in _arrived(where, settings)] == sent
 
 
 @pytest.mark.parametrize("to", ["gemini, codex", "gemini,codex,gemini", "*"])
-def test_each_recipient_gets_one(way: WayIn, where: Mailboxes, settings: Settings, to: str) -> None:
+def test_each_recipient_gets_one(way: WayIn, where: Tree, settings: Settings, to: str) -> None:
     where.make(["codex"])
     id_ = way.send(where, to, "for all")
     for agent in ("gemini", "codex"):
@@ -48,20 +48,20 @@ def test_each_recipient_gets_one(way: WayIn, where: Mailboxes, settings: Setting
     assert _arrived(where, settings, "claude") == []
 
 
-def test_an_agent_of_a_project_is_reached(way: WayIn, where: Mailboxes, settings: Settings) -> None:
+def test_an_agent_of_a_project_is_reached(way: WayIn, where: Tree, settings: Settings) -> None:
     where.make(["mini@web"])
     id_ = way.send(where, "mini@web", "hi")
     assert _arrived(where, settings, "mini@web") == [(id_, "hi")]
 
 
-def test_a_short_name_reaches_the_only_one_who_has_it(way: WayIn, where: Mailboxes, settings: Settings) -> None:
+def test_a_short_name_reaches_the_only_one_who_has_it(way: WayIn, where: Tree, settings: Settings) -> None:
     where.make(["mini@web", "minister@web"])
     id_ = way.send(where, "gemini, mini", "hi")
     for agent in ("mini@web", "gemini"):
         assert _arrived(where, settings, agent) == [(id_, "hi")]
 
 
-def test_a_short_name_of_several_is_refused_with_who_they_are(way: WayIn, where: Mailboxes) -> None:
+def test_a_short_name_of_several_is_refused_with_who_they_are(way: WayIn, where: Tree) -> None:
     where.make(["mini@api", "mini@web"])
     with pytest.raises(Refused, match="mini may be any of mini@api, mini@web"):
         way.send(where, "mini", "hi")
@@ -84,7 +84,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("case", REFUSALS)
 def test_what_is_wrong_is_refused_and_the_next_message_arrives(
-    way: WayIn, where: Mailboxes, settings: Settings, case: str
+    way: WayIn, where: Tree, settings: Settings, case: str
 ) -> None:
     words, sentence = REFUSALS[case]
     if case == "an unknown sender" and way is WAYS_IN["mcp"]:
@@ -98,13 +98,13 @@ def test_what_is_wrong_is_refused_and_the_next_message_arrives(
 
 
 @pytest.mark.parametrize("name", ["python", "cli", "send.sh", "mcp"])
-def test_an_empty_body_is_refused(where: Mailboxes, name: str) -> None:
+def test_an_empty_body_is_refused(where: Tree, name: str) -> None:
     with pytest.raises(Refused, match="the body is empty"):
         WAYS_IN[name].send(where, "gemini", "")
     assert states(where, "claude") == {}
 
 
-def test_text_that_is_not_utf8_never_reaches_a_reader(where: Mailboxes, settings: Settings) -> None:
+def test_text_that_is_not_utf8_never_reaches_a_reader(where: Tree, settings: Settings) -> None:
     """`send` sees it itself; the shell cannot look into a body, so there the router refuses and tells."""
     refused = command("send", "gemini", "--from", "claude", "--mailboxes", where.path, body=b"caf\xe9")
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -124,12 +124,12 @@ def test_a_share_that_is_not_mounted_is_never_written_to(tmp_path: Path, name: s
     if kind == "empty":
         share.mkdir()
     with pytest.raises(Refused, match=r"mailboxes|missing"):
-        WAYS_IN[name].send(Mailboxes(str(share)), "gemini", "b")
+        WAYS_IN[name].send(Tree(str(share)), "gemini", "b")
     assert not share.exists() or list(share.iterdir()) == []
 
 
 @pytest.mark.parametrize("command_", ["cli", "send.sh"])
-def test_an_answer_names_its_message_and_thread(where: Mailboxes, settings: Settings, command_: str) -> None:
+def test_an_answer_names_its_message_and_thread(where: Tree, settings: Settings, command_: str) -> None:
     first = WAYS_IN["python"].send(where, "gemini", "question")
     fetch(where, "gemini", settings)
     program = [str(ROOT / ".venv/bin/ai-bridge"), "send"] if command_ == "cli" else [str(ROOT / "management/send.sh")]
@@ -147,7 +147,7 @@ def test_an_answer_names_its_message_and_thread(where: Mailboxes, settings: Sett
     assert b"there is no message no-such-id" in refused.stderr
 
 
-def test_the_shell_needs_four_processes(where: Mailboxes, tmp_path: Path) -> None:
+def test_the_shell_needs_four_processes(where: Tree, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     words = ["strace", "-f", "-e", "trace=execve", "-o", str(trace), str(ROOT / "management/send.sh")]
     if subprocess.run(["sh", "-c", "command -v strace"], capture_output=True, check=False).returncode:

@@ -21,7 +21,7 @@ from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, REASON
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import send
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.notifications import Reaching
@@ -40,11 +40,11 @@ class WayIn(ABC):
     """Sends from an agent; returns the ID, or raises `Refused` with what the sender was told."""
 
     @abstractmethod
-    def send(self, where: Mailboxes, to: str, body: str, subject: str = "s", sender: str = "claude") -> str: ...
+    def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str: ...
 
 
 class PythonWay(WayIn):
-    def send(self, where: Mailboxes, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
+    def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
         try:
             return send(where, sender, Draft([to], body, subject), LIMIT).id
         except BridgeError as refusal:
@@ -52,13 +52,13 @@ class PythonWay(WayIn):
 
 
 class CliWay(WayIn):
-    def send(self, where: Mailboxes, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
+    def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
         words = ("send", to, subject, "--from", sender, "--mailboxes", where.path)
         return _checked(command(*words, body=body.encode()))
 
 
 class ShellWay(WayIn):
-    def send(self, where: Mailboxes, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
+    def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
         done = subprocess.run(
             [ROOT / "management" / "send.sh", to, subject, "--from", sender, "--mailboxes", where.path],
             input=body.encode(),
@@ -81,10 +81,10 @@ def _checked(done: subprocess.CompletedProcess[str]) -> str:
 
 
 class McpWay(WayIn):
-    def send(self, where: Mailboxes, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
+    def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
         return anyio.run(self._send, where, {"to": to, "body": body, "subject": subject}, sender)
 
-    async def _send(self, where: Mailboxes, words: dict[str, str], sender: str) -> str:
+    async def _send(self, where: Tree, words: dict[str, str], sender: str) -> str:
         session = Session(where.path, sender)
         reaching = Reaching(session)
         try:
@@ -105,7 +105,7 @@ class HandWay(WayIn):
 
     number = 0
 
-    def send(self, where: Mailboxes, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
+    def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
         HandWay.number += 1
         id_ = f"{sender}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{self.number:06d}-hand"
         outbox = where.outbox(sender)
@@ -134,11 +134,11 @@ class WayOut(ABC):
     """Reads what is unread for gemini; returns (ID, body) of each message, oldest first."""
 
     @abstractmethod
-    def read(self, where: Mailboxes, peek: bool = False) -> list[tuple[str, str]]: ...
+    def read(self, where: Tree, peek: bool = False) -> list[tuple[str, str]]: ...
 
 
 class PythonReader(WayOut):
-    def read(self, where: Mailboxes, peek: bool = False) -> list[tuple[str, str]]:
+    def read(self, where: Tree, peek: bool = False) -> list[tuple[str, str]]:
         found = []
         for one in fetch(where, "gemini", settings.load(where.path)):
             message = one.load()
@@ -148,7 +148,7 @@ class PythonReader(WayOut):
 
 
 class CliReader(WayOut):
-    def read(self, where: Mailboxes, peek: bool = False) -> list[tuple[str, str]]:
+    def read(self, where: Tree, peek: bool = False) -> list[tuple[str, str]]:
         words = ["read", "--agent", "gemini", "--mailboxes", where.path, "--json", *(["--peek"] if peek else [])]
         done = command(*words)
         assert (done.returncode, done.stderr) == (0, "")
@@ -159,7 +159,7 @@ class CliReader(WayOut):
 class RawReader(WayOut):
     """A script of its own: `list`, then each file's exact bytes by `show --raw`, then `acknowledge`."""
 
-    def read(self, where: Mailboxes, peek: bool = False) -> list[tuple[str, str]]:
+    def read(self, where: Tree, peek: bool = False) -> list[tuple[str, str]]:
         common = ["--agent", "gemini", "--mailboxes", where.path]
         fetch(where, "gemini", settings.load(where.path))
         ids = [json.loads(line)["id"] for line in command("list", "--json", *common).stdout.splitlines()]
@@ -184,10 +184,10 @@ class McpReader(WayOut):
         re.DOTALL | re.MULTILINE,
     )
 
-    def read(self, where: Mailboxes, peek: bool = False) -> list[tuple[str, str]]:
+    def read(self, where: Tree, peek: bool = False) -> list[tuple[str, str]]:
         return anyio.run(self._read, where, peek)
 
-    async def _read(self, where: Mailboxes, peek: bool) -> list[tuple[str, str]]:
+    async def _read(self, where: Tree, peek: bool) -> list[tuple[str, str]]:
         environment = {name: value for name, value in os.environ.items() if name.startswith("AI_BRIDGE_")}
         server = StdioServerParameters(
             command=sys.executable,
@@ -202,7 +202,7 @@ class McpReader(WayOut):
                 await anyio.to_thread.run_sync(self._await_acknowledged, where)
         return [(mail["id"], mail["body"]) for mail in self._MAIL.finditer(content.text)]
 
-    def _await_acknowledged(self, where: Mailboxes) -> None:
+    def _await_acknowledged(self, where: Tree) -> None:
         until(lambda: not unread.unread(where, "gemini"))
 
 

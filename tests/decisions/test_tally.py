@@ -15,7 +15,7 @@ from ai_bridge.decisions.tally import NoDecision
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.message import Message
 from ai_bridge.message.votes import APPROVE, MAJORITY, OBJECT, UNANIMOUS
 from ai_bridge.sending.send import send
@@ -26,53 +26,53 @@ from tests.support.votes import answer, propose
 
 
 @pytest.fixture
-def where(where: Mailboxes) -> Mailboxes:
+def where(where: Tree) -> Tree:
     where.make(["codex", "judy"])
     return where
 
 
-def state(where: Mailboxes, thread: str) -> str:
+def state(where: Tree, thread: str) -> str:
     return tally.tally(where, thread).state
 
 
 # --- open -----------------------------------------------------------------------------------------------
 
 
-def test_who_is_written_to_and_votes(where: Mailboxes) -> None:
+def test_who_is_written_to_and_votes(where: Tree) -> None:
     assert opening.opening("claude", ["gemini", "codex"], MAJORITY, ["gemini", "codex"]) == (
         ["gemini", "codex"],
         {"Decide": "majority", "Voters": "gemini, codex"},
     )
 
 
-def test_a_voter_who_is_not_written_to_is_kept_for_the_judgement(where: Mailboxes) -> None:
+def test_a_voter_who_is_not_written_to_is_kept_for_the_judgement(where: Tree) -> None:
     recipients, headers = opening.opening("claude", ["gemini"], MAJORITY, ["gemini", "judy", "claude"])
     assert recipients == ["gemini"]
     assert headers["Voters"] == "gemini, judy"
 
 
-def test_where_all_must_agree_all_are_written_to(where: Mailboxes) -> None:
+def test_where_all_must_agree_all_are_written_to(where: Tree) -> None:
     assert opening.opening("claude", ["gemini"], UNANIMOUS, ["gemini", "judy"])[0] == ["gemini", "judy"]
 
 
-def test_who_is_written_to_may_be_another_than_who_votes(where: Mailboxes) -> None:
+def test_who_is_written_to_may_be_another_than_who_votes(where: Tree) -> None:
     assert opening.opening("claude", ["codex"], MAJORITY, ["gemini"])[0] == ["codex", "gemini"]
 
 
 @pytest.mark.parametrize("voters", [["codex", "gemini", "judy"], ["codex", "judy"]])
-def test_more_than_one_voter_is_not_kept_back(where: Mailboxes, voters: list[str]) -> None:
+def test_more_than_one_voter_is_not_kept_back(where: Tree, voters: list[str]) -> None:
     assert opening.opening("claude", ["gemini"], MAJORITY, voters)[0] == [
         "gemini",
         *[v for v in voters if v != "gemini"],
     ]
 
 
-def test_where_the_others_cannot_come_out_even_nobody_is_kept_back(where: Mailboxes) -> None:
+def test_where_the_others_cannot_come_out_even_nobody_is_kept_back(where: Tree) -> None:
     voters = ["gemini", "codex", "judy"]
     assert opening.opening("claude", ["gemini", "codex"], MAJORITY, voters)[0] == voters
 
 
-def test_nobody_decides_alone(where: Mailboxes) -> None:
+def test_nobody_decides_alone(where: Tree) -> None:
     with pytest.raises(NoVoters):
         opening.opening("claude", ["gemini"], MAJORITY, ["claude"])
     with pytest.raises(TooFewVoters):
@@ -157,7 +157,7 @@ def test_every_way_to_vote_comes_to_one_end_and_none_both(rule: str, voters: int
 
 
 @pytest.mark.parametrize("moved", [True, False], ids=["delivered", "dropped"])
-def test_votes_are_counted_wherever_their_files_are(where: Mailboxes, settings: Settings, moved: bool) -> None:
+def test_votes_are_counted_wherever_their_files_are(where: Tree, settings: Settings, moved: bool) -> None:
     thread = propose(where, ["gemini", "codex"])
     assert state(where, thread) == OPEN
     assert tally.tally(where, thread).missing == ["gemini", "codex"]
@@ -170,7 +170,7 @@ def test_votes_are_counted_wherever_their_files_are(where: Mailboxes, settings: 
     assert found.votes["gemini"].message.id == id_
 
 
-def test_the_newest_vote_of_a_voter_counts(where: Mailboxes) -> None:
+def test_the_newest_vote_of_a_voter_counts(where: Tree) -> None:
     thread = propose(where, ["gemini", "codex"])
     answer(where, thread, "gemini", "[CONTINUE] tests are missing")
     answer(where, thread, "codex", "[CONTINUE] I agree with gemini")
@@ -181,34 +181,34 @@ def test_the_newest_vote_of_a_voter_counts(where: Mailboxes) -> None:
     assert state(where, thread) == APPROVED
 
 
-def test_an_opener_may_change_its_mind(where: Mailboxes) -> None:
+def test_an_opener_may_change_its_mind(where: Tree) -> None:
     thread = propose(where, ["gemini"])
     answer(where, thread, "gemini", "[CONTINUE] no")
     answer(where, thread, "claude", "[CONTINUE] you are right", to="gemini")
     assert state(where, thread) == REJECTED
 
 
-def test_whoever_has_no_vote_changes_nothing(where: Mailboxes) -> None:
+def test_whoever_has_no_vote_changes_nothing(where: Tree) -> None:
     thread = propose(where, ["gemini", "codex"])
     answer(where, thread, "judy", "[LGTM]")
     assert state(where, thread) == OPEN
 
 
-def test_an_answer_without_a_tag_is_no_vote_and_is_told(where: Mailboxes) -> None:
+def test_an_answer_without_a_tag_is_no_vote_and_is_told(where: Tree) -> None:
     thread = propose(where, ["gemini"])
     answer(where, thread, "gemini", "interesting")
     found = tally.tally(where, thread)
     assert (found.state, found.missing, found.untagged) == (OPEN, ["gemini"], ["gemini"])
 
 
-def test_any_message_of_the_thread_leads_to_the_decision(where: Mailboxes) -> None:
+def test_any_message_of_the_thread_leads_to_the_decision(where: Tree) -> None:
     thread = propose(where, ["gemini"])
     vote = answer(where, thread, "gemini", "[LGTM]")
     later = answer(where, vote, "claude", "thanks", to="gemini")
     assert {tally.tally(where, id_).id for id_ in (thread, vote, later)} == {thread}
 
 
-def test_a_thread_that_decides_nothing_is_said_to_be_none(where: Mailboxes) -> None:
+def test_a_thread_that_decides_nothing_is_said_to_be_none(where: Tree) -> None:
     id_ = post(where)
     with pytest.raises(NoDecision, match="belongs to no decision"):
         tally.tally(where, id_)
@@ -216,7 +216,7 @@ def test_a_thread_that_decides_nothing_is_said_to_be_none(where: Mailboxes) -> N
         tally.tally(where, "no-such-id")
 
 
-def test_a_vote_that_forges_its_sender_is_not_counted(where: Mailboxes) -> None:
+def test_a_vote_that_forges_its_sender_is_not_counted(where: Tree) -> None:
     thread = propose(where, ["gemini", "codex"])
     forged = Path(where.outbox("judy").path) / "judy-20261122-000000-000000-aaaa.claude.txt"
     forged.write_text(
@@ -225,7 +225,7 @@ def test_a_vote_that_forges_its_sender_is_not_counted(where: Mailboxes) -> None:
     assert state(where, thread) == OPEN
 
 
-def test_a_message_by_hand_opens_a_decision_too(where: Mailboxes, settings: Settings) -> None:
+def test_a_message_by_hand_opens_a_decision_too(where: Tree, settings: Settings) -> None:
     (Path(where.outbox("claude").path) / "hand.txt").write_text(
         "ID: by-hand\nFrom: claude\nTo: gemini, codex\nSubject: s\nDecide: unanimous\nVoters: gemini, codex\n\nok?"
     )
@@ -235,7 +235,7 @@ def test_a_message_by_hand_opens_a_decision_too(where: Mailboxes, settings: Sett
     assert state(where, "by-hand") == APPROVED
 
 
-def test_all_decisions_are_listed_newest_last(where: Mailboxes) -> None:
+def test_all_decisions_are_listed_newest_last(where: Tree) -> None:
     first, second = propose(where, ["gemini"]), propose(where, ["gemini", "codex"], opener="judy")
     post(where)
     assert [found.id for found in tally.decisions(where)] == [first, second]
@@ -267,7 +267,7 @@ def test_all_decisions_are_listed_newest_last(where: Mailboxes) -> None:
     ],
 )
 def test_a_message_by_hand_that_opens_no_possible_decision_is_malformed_and_decides_nothing(
-    where: Mailboxes, settings: Settings, headers: str, why: str
+    where: Tree, settings: Settings, headers: str, why: str
 ) -> None:
     path = Path(where.outbox("claude").path) / "by-hand.gemini.txt"
     path.write_text(f"ID: by-hand\nFrom: claude\nTo: gemini\nSubject: s\n{headers}\n\nok?")
@@ -279,7 +279,7 @@ def test_a_message_by_hand_that_opens_no_possible_decision_is_malformed_and_deci
     assert why in steps[0].why
 
 
-def test_by_all_whoever_was_not_written_to_is_missing(where: Mailboxes, settings: Settings) -> None:
+def test_by_all_whoever_was_not_written_to_is_missing(where: Tree, settings: Settings) -> None:
     (Path(where.outbox("claude").path) / "hand.txt").write_text(
         "ID: by-hand\nFrom: claude\nTo: gemini\nSubject: s\nDecide: unanimous\nVoters: gemini, codex\n\nok?"
     )
@@ -289,14 +289,12 @@ def test_by_all_whoever_was_not_written_to_is_missing(where: Mailboxes, settings
     assert (found.state, found.missing) == (OPEN, ["codex"])
 
 
-def _hand(
-    where: Mailboxes, owner: str, name: str, id_: str, headers: str, body: str = "ok?", to: str = "gemini"
-) -> None:
+def _hand(where: Tree, owner: str, name: str, id_: str, headers: str, body: str = "ok?", to: str = "gemini") -> None:
     path = Path(where.outbox(owner).path) / name
     path.write_text(f"ID: {id_}\nFrom: {owner}\nTo: {to}\nSubject: s\n{headers}\n\n{body}")
 
 
-def test_a_thread_named_after_an_agent_is_no_mail_to_that_agent(where: Mailboxes, settings: Settings) -> None:
+def test_a_thread_named_after_an_agent_is_no_mail_to_that_agent(where: Tree, settings: Settings) -> None:
     other = propose(where, ["gemini"], opener="judy")
     answer(where, other, "gemini", "[LGTM] of the other", to="judy, codex")
     _hand(where, "claude", "codex.gemini.txt", "codex", "Decide: majority\nVoters: gemini")
@@ -304,7 +302,7 @@ def test_a_thread_named_after_an_agent_is_no_mail_to_that_agent(where: Mailboxes
     assert tally.tally(where, "codex").state == OPEN
 
 
-def test_nobody_takes_a_decision_over_by_its_id(where: Mailboxes, settings: Settings) -> None:
+def test_nobody_takes_a_decision_over_by_its_id(where: Tree, settings: Settings) -> None:
     thread = propose(where, ["codex"], opener="gemini")
     _hand(where, "claude", "x.judy.txt", thread, "Decide: majority\nVoters: judy", to="judy")
     route(where, settings)
@@ -312,7 +310,7 @@ def test_nobody_takes_a_decision_over_by_its_id(where: Mailboxes, settings: Sett
     assert (found.opener, found.state) == ("gemini", OPEN)
 
 
-def test_an_id_that_two_claim_and_that_is_nobodys_opens_nothing(where: Mailboxes, settings: Settings) -> None:
+def test_an_id_that_two_claim_and_that_is_nobodys_opens_nothing(where: Tree, settings: Settings) -> None:
     for owner in ("claude", "judy"):
         _hand(where, owner, "x.gemini.txt", "x", "Decide: majority\nVoters: gemini")
     route(where, settings)
@@ -320,7 +318,7 @@ def test_an_id_that_two_claim_and_that_is_nobodys_opens_nothing(where: Mailboxes
         tally.tally(where, "x")
 
 
-def test_an_opener_cannot_call_more_judges(where: Mailboxes, settings: Settings) -> None:
+def test_an_opener_cannot_call_more_judges(where: Tree, settings: Settings) -> None:
     thread = propose(where, ["gemini", "codex"])
     for voter in ("gemini", "codex"):
         answer(where, thread, voter, "[CONTINUE] no")
@@ -332,7 +330,7 @@ def test_an_opener_cannot_call_more_judges(where: Mailboxes, settings: Settings)
     assert state(where, thread) == REJECTED
 
 
-def test_an_older_vote_that_is_delivered_late_changes_nothing(where: Mailboxes, settings: Settings) -> None:
+def test_an_older_vote_that_is_delivered_late_changes_nothing(where: Tree, settings: Settings) -> None:
     thread = propose(where, ["gemini"], ["gemini", "judy"])
     answer(where, thread, "gemini", "[LGTM] now")
     route(where, settings)
@@ -344,7 +342,7 @@ def test_an_older_vote_that_is_delivered_late_changes_nothing(where: Mailboxes, 
 
 
 def test_other_mail_with_a_tag_costs_the_router_no_count(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = propose(where, ["gemini"])
 
@@ -362,13 +360,13 @@ def test_other_mail_with_a_tag_costs_the_router_no_count(
 # --- the judge ------------------------------------------------------------------------------------------
 
 
-def judged(where: Mailboxes, agent: str) -> list[Message]:
+def judged(where: Tree, agent: str) -> list[Message]:
     """Return the requests to judge that wait unread for an agent."""
     loaded = [one.load() for one in unread.unread(where, agent)]
     return [message for message in loaded if message.get("Decide") == "judge"]
 
 
-def test_where_two_disagree_the_voter_kept_back_is_asked_once(where: Mailboxes, settings: Settings) -> None:
+def test_where_two_disagree_the_voter_kept_back_is_asked_once(where: Tree, settings: Settings) -> None:
     thread = propose(where, ["gemini"], ["gemini", "judy"])
     answer(where, thread, "gemini", "[CONTINUE] one file is enough\n[CONTINUE] > really")
     for _ in range(3):
@@ -383,7 +381,7 @@ def test_where_two_disagree_the_voter_kept_back_is_asked_once(where: Mailboxes, 
 
 
 @pytest.mark.parametrize(("vote", "expected"), [("[LGTM]", APPROVED), ("[CONTINUE] gemini is right", REJECTED)])
-def test_the_judge_decides(where: Mailboxes, settings: Settings, vote: str, expected: str) -> None:
+def test_the_judge_decides(where: Tree, settings: Settings, vote: str, expected: str) -> None:
     thread = propose(where, ["gemini"], ["gemini", "judy"])
     answer(where, thread, "gemini", "[CONTINUE] no")
     route(where, settings)
@@ -393,7 +391,7 @@ def test_the_judge_decides(where: Mailboxes, settings: Settings, vote: str, expe
     assert len(judged(where, "judy")) == 1
 
 
-def test_with_nobody_kept_back_an_agent_that_is_online_is_asked(where: Mailboxes, settings: Settings) -> None:
+def test_with_nobody_kept_back_an_agent_that_is_online_is_asked(where: Tree, settings: Settings) -> None:
     where.make(["claude@web", "anna@shop"])
     thread = propose(where, ["gemini"])
     with session(where, "judy"), session(where, "anna@shop"), session(where, "gemini"):
@@ -405,7 +403,7 @@ def test_with_nobody_kept_back_an_agent_that_is_online_is_asked(where: Mailboxes
 
 
 def test_where_nobody_is_online_whoever_was_seen_last_finds_the_request_with_its_mail(
-    where: Mailboxes, settings: Settings
+    where: Tree, settings: Settings
 ) -> None:
     where.make(["anna@shop"])
     with session(where, "anna@shop"):
@@ -417,9 +415,7 @@ def test_where_nobody_is_online_whoever_was_seen_last_finds_the_request_with_its
     assert tally.tally(where, thread).judges == ["anna@shop"]
 
 
-def test_another_agent_is_asked_before_a_further_session_of_one_that_votes(
-    where: Mailboxes, settings: Settings
-) -> None:
+def test_another_agent_is_asked_before_a_further_session_of_one_that_votes(where: Tree, settings: Settings) -> None:
     thread = propose(where, ["gemini"])
     where.make(["claude-2"])
     with session(where, "claude-2"), session(where, "judy"):
@@ -429,7 +425,7 @@ def test_another_agent_is_asked_before_a_further_session_of_one_that_votes(
 
 
 def test_voters_kept_back_by_hand_are_asked_once_the_others_have_come_to_no_end(
-    where: Mailboxes, settings: Settings
+    where: Tree, settings: Settings
 ) -> None:
     (Path(where.outbox("claude").path) / "hand.txt").write_text(
         "ID: by-hand\nFrom: claude\nTo: gemini\nSubject: s\nDecide: majority\nVoters: gemini, codex, judy\n\nok?"
@@ -447,7 +443,7 @@ def test_voters_kept_back_by_hand_are_asked_once_the_others_have_come_to_no_end(
     assert (found.state, found.awaited) == (APPROVED, [])
 
 
-def test_with_nobody_there_the_next_vote_asks(where: Mailboxes, settings: Settings) -> None:
+def test_with_nobody_there_the_next_vote_asks(where: Tree, settings: Settings) -> None:
     for agent in ("codex", "judy"):
         shutil.rmtree(where.outbox(agent).path)
     thread = propose(where, ["gemini"])
@@ -462,7 +458,7 @@ def test_with_nobody_there_the_next_vote_asks(where: Mailboxes, settings: Settin
     assert len(judged(where, "codex")) == 1
 
 
-def test_a_vote_by_hand_under_any_name_asks_too(where: Mailboxes, settings: Settings) -> None:
+def test_a_vote_by_hand_under_any_name_asks_too(where: Tree, settings: Settings) -> None:
     thread = propose(where, ["gemini"], ["gemini", "judy"])
     (Path(where.outbox("gemini").path) / "no.txt").write_text(
         f"ID: no\nFrom: gemini\nTo: claude\nSubject: s\nThread: {thread}\n\n[CONTINUE]"
@@ -473,7 +469,7 @@ def test_a_vote_by_hand_under_any_name_asks_too(where: Mailboxes, settings: Sett
 
 @pytest.mark.parametrize(("voters", "rule"), [(["gemini", "codex"], MAJORITY), (["gemini", "codex"], UNANIMOUS)])
 def test_while_a_vote_is_missing_or_three_decide_no_judge_is_asked(
-    where: Mailboxes, settings: Settings, voters: list[str], rule: str
+    where: Tree, settings: Settings, voters: list[str], rule: str
 ) -> None:
     thread = propose(where, voters, rule=rule)
     with session(where, "judy"):
@@ -484,14 +480,14 @@ def test_while_a_vote_is_missing_or_three_decide_no_judge_is_asked(
     assert not judged(where, "judy")
 
 
-def test_a_vote_sent_to_others_too_asks_once(where: Mailboxes, settings: Settings) -> None:
+def test_a_vote_sent_to_others_too_asks_once(where: Tree, settings: Settings) -> None:
     thread = propose(where, ["gemini"], ["gemini", "judy"])
     answer(where, thread, "gemini", "[CONTINUE] no", to="claude, codex, judy")
     route(where, settings)
     assert len(judged(where, "judy")) == 1
 
 
-def test_a_long_proposal_is_quoted_in_part(where: Mailboxes, settings: Settings) -> None:
+def test_a_long_proposal_is_quoted_in_part(where: Tree, settings: Settings) -> None:
     recipients, headers = opening.opening("claude", ["gemini"], MAJORITY, ["gemini", "judy"])
     thread = send(where, "claude", Draft(recipients, "[LGTM]\n" * 50_000, "s", extra=headers), LIMIT).id
     answer(where, thread, "gemini", "[CONTINUE]\n" * 50_000)
@@ -503,7 +499,7 @@ def test_a_long_proposal_is_quoted_in_part(where: Mailboxes, settings: Settings)
 
 
 def test_trouble_with_the_judge_keeps_no_vote_from_being_delivered(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = propose(where, ["gemini"], ["gemini", "judy"])
     id_ = answer(where, thread, "gemini", "[CONTINUE] no")

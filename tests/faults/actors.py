@@ -14,20 +14,20 @@ from ai_bridge.inbox import fetch
 from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import send
 
 
-def send_for_ever(where: Mailboxes) -> None:
+def send_for_ever(where: Tree) -> None:
     for number in itertools.count():
         body = f"{number}\n" * (1 + number % 200)
         os.write(1, f"{send(where, 'claude', Draft(['gemini'], body), 1 << 20).id}\n".encode())
 
 
-def read_for_ever(where: Mailboxes) -> None:
+def read_for_ever(where: Tree) -> None:
     loaded = settings.load(where.path)
     while True:
-        lock = unread.hold(where, "gemini")
+        lock = unread.lock_inbox(where, "gemini")
         for one in fetch.fetch(where, "gemini", loaded):
             message = one.load()
             number = message.body.partition("\n")[0]
@@ -39,4 +39,4 @@ def read_for_ever(where: Mailboxes) -> None:
 
 
 if __name__ == "__main__":
-    {"send": send_for_ever, "read": read_for_ever}[sys.argv[1]](Mailboxes(sys.argv[2]))
+    {"send": send_for_ever, "read": read_for_ever}[sys.argv[1]](Tree(sys.argv[2]))

@@ -14,7 +14,7 @@ from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, STATES, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.message import parse
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
@@ -25,7 +25,7 @@ from ai_bridge.system import durable
 from tests.support.disk import ERRNOS, FaultyOs
 from tests.support.mail import LIMIT, post, route
 
-Act = Callable[[Mailboxes, Settings, int], object]
+Act = Callable[[Tree, Settings, int], object]
 EVERYONE = {"claude", "gemini", "codex"}
 
 
@@ -33,80 +33,80 @@ def _tell(out: int, id_: str) -> None:
     os.write(out, f"{id_}\n".encode())
 
 
-def _send(where: Mailboxes, settings: Settings, out: int) -> None:
+def _send(where: Tree, settings: Settings, out: int) -> None:
     _tell(out, send(where, "claude", Draft(["gemini"], "one"), LIMIT).id)
 
 
-def _send_to_all(where: Mailboxes, settings: Settings, out: int) -> None:
+def _send_to_all(where: Tree, settings: Settings, out: int) -> None:
     _tell(out, send(where, "claude", Draft(["*"], "all"), LIMIT).id)
 
 
-def _send_batch(where: Mailboxes, settings: Settings, out: int) -> None:
+def _send_batch(where: Tree, settings: Settings, out: int) -> None:
     for sent in send_batch(where, "claude", [Draft(["gemini"], str(number)) for number in range(4)], LIMIT):
         _tell(out, sent.id)
 
 
-def _pass(where: Mailboxes, settings: Settings, out: int) -> None:
+def _pass(where: Tree, settings: Settings, out: int) -> None:
     list(Router(where, EVERYONE, settings).one_pass())
 
 
-def _recover(where: Mailboxes, settings: Settings, out: int) -> None:
+def _recover(where: Tree, settings: Settings, out: int) -> None:
     list(recover(Router(where, EVERYONE, settings)))
 
 
-def _read(where: Mailboxes, settings: Settings, out: int) -> None:
+def _read(where: Tree, settings: Settings, out: int) -> None:
     for one in unread.unread(where, "gemini"):
         _tell(out, one.load().id)
         one.acknowledge()
 
 
-def _nothing(where: Mailboxes, settings: Settings) -> None:
+def _nothing(where: Tree, settings: Settings) -> None:
     """Start from empty mailboxes."""
 
 
-def _dropped(where: Mailboxes, settings: Settings) -> None:
+def _dropped(where: Tree, settings: Settings) -> None:
     for number in range(2):
         post(where, str(number))
 
 
-def _hand_dropped(where: Mailboxes, settings: Settings) -> None:
+def _hand_dropped(where: Tree, settings: Settings) -> None:
     head = "ID: {}\nFrom: claude\nTo: {}\nSubject: s\n\nbody"
     root = Path(where.outbox("claude").path)
     (root / "all.txt").write_text(head.format("hand-all", "*"))
     (root / "bad.txt").write_text(head.format("hand-bad", "nobody"))
 
 
-def _claimed(where: Mailboxes, settings: Settings) -> None:
+def _claimed(where: Tree, settings: Settings) -> None:
     _dropped(where, settings)
     _hand_dropped(where, settings)
     for name in where.outbox("claude").names(DROPPED):
         where.outbox("claude").move("claim", name)
 
 
-def _too_deep(where: Mailboxes, settings: Settings) -> None:
+def _too_deep(where: Tree, settings: Settings) -> None:
     settings.pair_per_hour = 60
     _dropped(where, settings)
     text = "ID: hand-deep\nFrom: claude\nTo: gemini\nSubject: s\nHops: 99\n\nbody"
     Path(where.outbox("claude").path, "deep.txt").write_text(text)
 
 
-def _held(where: Mailboxes, settings: Settings) -> None:
+def _held(where: Tree, settings: Settings) -> None:
     _too_deep(where, settings)
     route(where, settings)
     assert where.outbox("claude").names(HELD)
 
 
-def _allow(where: Mailboxes, settings: Settings, out: int) -> None:
+def _allow(where: Tree, settings: Settings, out: int) -> None:
     allow(where, "claude", settings.max_hops)
     _pass(where, settings, out)
 
 
-def _unread(where: Mailboxes, settings: Settings) -> None:
+def _unread(where: Tree, settings: Settings) -> None:
     _dropped(where, settings)
     route(where, settings)
 
 
-CASES: dict[str, tuple[Callable[[Mailboxes, Settings], None], Act]] = {
+CASES: dict[str, tuple[Callable[[Tree, Settings], None], Act]] = {
     "send": (_nothing, _send),
     "send to all": (_nothing, _send_to_all),
     "send a batch": (_nothing, _send_batch),
@@ -119,7 +119,7 @@ CASES: dict[str, tuple[Callable[[Mailboxes, Settings], None], Act]] = {
 }
 
 
-def _files(where: Mailboxes) -> dict[tuple[str, str], list[str]]:
+def _files(where: Tree) -> dict[tuple[str, str], list[str]]:
     """Return the states of each message by (ID, recipient), as its headers tell."""
     found: dict[tuple[str, str], list[str]] = {}
     for outbox in where.outboxes():
@@ -134,7 +134,7 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _run_and_die(act: Act, where: Mailboxes, settings: Settings, call: int, after: bool) -> tuple[bool, list[str]]:
+def _run_and_die(act: Act, where: Tree, settings: Settings, call: int, after: bool) -> tuple[bool, list[str]]:
     """Act in a child that is killed at that call; returns whether it was, and the IDs it told before."""
     incoming, outgoing = os.pipe()
     child = os.fork()
@@ -182,7 +182,7 @@ def test_death_at_every_call(
     while died:
         call += 1
         monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / f"state{call}"))
-        where = Mailboxes(str(tmp_path / str(call)))
+        where = Tree(str(tmp_path / str(call)))
         where.make(sorted(EVERYONE))
         prepare(where, settings)
         before = _files(where)
@@ -197,7 +197,7 @@ def test_death_at_every_call(
     assert call > 1
 
 
-def _check(where: Mailboxes, settings: Settings, before: dict[tuple[str, str], list[str]], told: list[str]) -> None:
+def _check(where: Tree, settings: Settings, before: dict[tuple[str, str], list[str]], told: list[str]) -> None:
     """After recovery everything accepted is in one place, whole, and nothing is on its way any more."""
     route(where, settings)
     after = _files(where)
@@ -229,7 +229,7 @@ def test_an_error_at_every_call_delays_and_loses_nothing(
     while reached:
         number += 1
         monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / f"state{number}"))
-        where = Mailboxes(str(tmp_path / str(number)))
+        where = Tree(str(tmp_path / str(number)))
         where.make(sorted(EVERYONE))
         prepare(where, settings)
         before = _files(where)
@@ -256,7 +256,7 @@ def _fail_with(number: int) -> Callable[[], None]:
 
 
 def test_a_router_that_could_not_give_a_message_back_does_so_at_its_next_pass(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(where)
     router = Router(where, {"claude", "gemini"}, settings)

@@ -20,7 +20,7 @@ from ai_bridge.cli.commands import mail, router, show  # noqa: F401 - each child
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import MALFORMED, READ, REASON
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.support.mail import post, route, states
 
@@ -135,11 +135,11 @@ LOOKS = {
 READS = {"read": ("read", "--agent", "gemini"), "read, in JSON": ("read", "--agent", "gemini", "--json")}
 
 
-def _prepare(base: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> tuple[Mailboxes, list[str]]:
+def _prepare(base: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> tuple[Tree, list[str]]:
     """Make mailboxes with one message that is unread, and one that is dropped; returns their IDs, too."""
     monkeypatch.setenv("AI_BRIDGE_STATE", str(base / "state"))
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", str(base / "mailboxes"))
-    where = Mailboxes(str(base / "mailboxes"))
+    where = Tree(str(base / "mailboxes"))
     where.make(["claude", "gemini"])
     first = post(where, "one")
     route(where, settings)
@@ -200,7 +200,7 @@ def test_a_read_that_fails_acknowledges_only_what_it_showed_and_the_next_one_goe
     assert at > 20
 
 
-def _set_aside(where: Mailboxes) -> set[str]:
+def _set_aside(where: Tree) -> set[str]:
     """Return the messages that the pass rejected: only one whose file this user may not read."""
     outbox = where.outbox("claude")
     names = states(where, "claude").get(MALFORMED, [])
@@ -208,6 +208,6 @@ def _set_aside(where: Mailboxes) -> set[str]:
     return {label(name)[0] for name in names}
 
 
-def _everywhere(where: Mailboxes) -> list[str]:
+def _everywhere(where: Tree) -> list[str]:
     """Return the ID of every message file there is, in whatever state."""
     return sorted(label(name)[0] for names in states(where, "claude").values() for name in names)

@@ -17,7 +17,7 @@ from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import MALFORMED, STATES
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.sending import limits
 from ai_bridge.sending.send import send
@@ -37,15 +37,15 @@ DROPPED = {
     "m-short": ("claude", "mini"),
     "m-two": ("claude", "codex, gemini"),
 }
-Act = Callable[[Mailboxes, Settings], object]
+Act = Callable[[Tree, Settings], object]
 Places = dict[tuple[str, str], str]
 
 
-def _pass(where: Mailboxes, settings: Settings) -> None:
+def _pass(where: Tree, settings: Settings) -> None:
     Daemon(where, settings).run_once()
 
 
-def _read(where: Mailboxes, settings: Settings) -> None:
+def _read(where: Tree, settings: Settings) -> None:
     for agent in ("gemini", "codex"):
         for one in fetch.fetch(where, agent, settings):
             one.load()
@@ -56,7 +56,7 @@ def _read(where: Mailboxes, settings: Settings) -> None:
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory of mailboxes with mail of every kind in it, to be copied, and the state of their machine."""
     monkeypatch.setattr(os, "fsync", lambda fd: None)  # no power is cut here
-    where = Mailboxes(str(tmp_path / "model" / "mailboxes"))
+    where = Tree(str(tmp_path / "model" / "mailboxes"))
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "model" / "state"))
     where.make(EVERYONE)
     for agent in EVERYONE:
@@ -69,18 +69,18 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "model"
 
 
-def _copies(model: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailboxes]:
+def _copies(model: Path, base: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tree]:
     """Yield mailboxes like the model, again and again."""
     number = 0
     while True:
         number += 1
         shutil.copytree(model, base / str(number))
         monkeypatch.setenv("AI_BRIDGE_STATE", str(base / str(number) / "state"))
-        yield Mailboxes(str(base / str(number) / "mailboxes"))
+        yield Tree(str(base / str(number) / "mailboxes"))
         shutil.rmtree(base / str(number))
 
 
-def _places(where: Mailboxes) -> Places:
+def _places(where: Tree) -> Places:
     """Return where each message is, by its sender and its file's name; notices left out."""
     boxes = [box for box in where.outboxes() if box.owner in EVERYONE]
     return {(box.owner, name): state for box in boxes for state in STATES for name in box.names(state)}
@@ -142,7 +142,7 @@ def test_a_reader_that_fails_keeps_no_routers_lock(
     assert number > 3
 
 
-def _send(where: Mailboxes, settings: Settings, to: str) -> list[str]:
+def _send(where: Tree, settings: Settings, to: str) -> list[str]:
     """Send as the faces do; returns the ID that was told."""
     draft = Draft([to], "sent")
     limits.check(where, "claude", [draft], settings)

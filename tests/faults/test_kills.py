@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import MALFORMED
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.checkout import ROOT
 from tests.support.mail import states
 from tests.support.wait import until
@@ -46,7 +46,7 @@ class Actor:
         self._thread.join()
 
 
-def _actors(where: Mailboxes) -> dict[str, Actor]:
+def _actors(where: Tree) -> dict[str, Actor]:
     python = sys.executable
     return {
         "sender": Actor([python, "-m", "tests.faults.actors", "send", where.path]),
@@ -57,7 +57,7 @@ def _actors(where: Mailboxes) -> dict[str, Actor]:
     }
 
 
-def _kill_many(where: Mailboxes, kills: int, seed: int) -> None:
+def _kill_many(where: Tree, kills: int, seed: int) -> None:
     chance = random.Random(seed)
     actors = _actors(where)
     try:
@@ -78,11 +78,11 @@ def _kill_many(where: Mailboxes, kills: int, seed: int) -> None:
     _verdict(where, actors, kills)
 
 
-def _all_read(where: Mailboxes) -> bool:
+def _all_read(where: Tree) -> bool:
     return set(states(where, "claude")) == {"read"}
 
 
-def _verdict(where: Mailboxes, actors: dict[str, Actor], kills: int) -> None:
+def _verdict(where: Tree, actors: dict[str, Actor], kills: int) -> None:
     accepted, shown = actors["sender"].lines, Counter(actors["reader"].lines)
     lost = [id_ for id_ in accepted if id_ not in shown]
     unexpected = set(shown) - set(accepted)
@@ -97,12 +97,12 @@ def _verdict(where: Mailboxes, actors: dict[str, Actor], kills: int) -> None:
     assert MALFORMED not in states(where, "claude")
 
 
-def test_a_few_kills_lose_nothing(tmp_path: Path, where: Mailboxes) -> None:
+def test_a_few_kills_lose_nothing(tmp_path: Path, where: Tree) -> None:
     _kill_many(where, 15, seed=1)
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(4))
-def test_many_kills_lose_nothing(tmp_path: Path, where: Mailboxes, seed: int) -> None:
+def test_many_kills_lose_nothing(tmp_path: Path, where: Tree, seed: int) -> None:
     _kill_many(where, 100, seed)

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import clients, install
+from ai_bridge import clients
 from ai_bridge.health import doctor, server_start
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
+from ai_bridge.install.changes import plan_changes
+from ai_bridge.install.plan import carry_out
 from tests.support.command import command
 
 CLIENTS = [client.name for client in clients.registrable()]
@@ -35,7 +37,7 @@ def put(tmp_path: Path, client: str, script: str = "echo 1.2.3") -> None:
 
 
 def register(client: str, scope: str = "user") -> None:
-    for _ in install.carry_out(install.plan("install", [client], scope)):
+    for _ in carry_out(plan_changes("install", [client], scope)):
         pass
 
 

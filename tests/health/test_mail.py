@@ -12,7 +12,7 @@ from ai_bridge.health.agent_health import AgentHealth
 from ai_bridge.health.finding import NOTE, OK, WRONG
 from ai_bridge.health.mail import examine, level, router_of
 from ai_bridge.mailboxes.outbox import DROPPED, READ, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
@@ -34,7 +34,7 @@ def an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail, "time", Clock)
 
 
-def _of(where: Mailboxes, settings: Settings, agent: str) -> AgentHealth:
+def _of(where: Tree, settings: Settings, agent: str) -> AgentHealth:
     (report,) = examine(where, settings, [agent])
     return report
 
@@ -44,13 +44,13 @@ def told(report: AgentHealth) -> list[tuple[int, str]]:
     return [(finding.level, finding.sentence) for finding in report.findings]
 
 
-def _router(where: Mailboxes, *agents: str) -> list[Lock]:
+def _router(where: Tree, *agents: str) -> list[Lock]:
     locks = [Lock(where.lock_file("router", agent)) for agent in agents]
     assert all(lock.acquire("router") for lock in locks)
     return locks
 
 
-def test_all_is_well_with_a_router_and_nothing_in_its_way(where: Mailboxes, settings: Settings) -> None:
+def test_all_is_well_with_a_router_and_nothing_in_its_way(where: Tree, settings: Settings) -> None:
     post(where, "x")
     route(where, settings)
     post(where, "on its way")
@@ -71,7 +71,7 @@ def _json(agent: str, dropped: int = 0, unread: int = 0) -> dict[str, object]:
     return {"agent": agent, "router": os.getpid(), **waits, "level": "healthy", "findings": []}
 
 
-def test_no_router_is_a_warning_with_its_remedy(where: Mailboxes, settings: Settings) -> None:
+def test_no_router_is_a_warning_with_its_remedy(where: Tree, settings: Settings) -> None:
     report = _of(where, settings, "gemini")
     assert (report.router, level([report])) == (None, NOTE)
     (finding,) = report.findings
@@ -80,7 +80,7 @@ def test_no_router_is_a_warning_with_its_remedy(where: Mailboxes, settings: Sett
     assert report.as_json()["level"] == "warning"
 
 
-def test_a_reader_making_the_pass_is_no_router(where: Mailboxes) -> None:
+def test_a_reader_making_the_pass_is_no_router(where: Tree) -> None:
     lock = Lock(where.lock_file("router", "gemini"))
     assert router_of(where, "gemini") is None
     assert lock.acquire("reader", "gemini")
@@ -92,7 +92,7 @@ def test_a_reader_making_the_pass_is_no_router(where: Mailboxes) -> None:
 
 @pytest.mark.usefixtures("an_hour_later")
 @pytest.mark.parametrize("claimed", [True, False])
-def test_mail_that_waits_too_long_is_critical(where: Mailboxes, settings: Settings, claimed: bool) -> None:
+def test_mail_that_waits_too_long_is_critical(where: Tree, settings: Settings, claimed: bool) -> None:
     id_ = post(where, "x")
     if claimed:
         where.outbox("claude").move("claim", f"{id_}.gemini.txt")
@@ -111,7 +111,7 @@ def test_mail_that_waits_too_long_is_critical(where: Mailboxes, settings: Settin
 
 
 @pytest.mark.usefixtures("an_hour_later")
-def test_mail_that_nobody_has_read_yet_is_no_finding(where: Mailboxes, settings: Settings) -> None:
+def test_mail_that_nobody_has_read_yet_is_no_finding(where: Tree, settings: Settings) -> None:
     post(where, "x")
     route(where, settings)
     locks = _router(where, "gemini")
@@ -123,19 +123,19 @@ def test_mail_that_nobody_has_read_yet_is_no_finding(where: Mailboxes, settings:
 
 @pytest.mark.parametrize(("stuck_s", "found"), [(HOUR_S - 60, WRONG), (HOUR_S + 60, NOTE)])
 @pytest.mark.usefixtures("an_hour_later")
-def test_how_long_is_too_long_is_a_setting(where: Mailboxes, settings: Settings, stuck_s: float, found: int) -> None:
+def test_how_long_is_too_long_is_a_setting(where: Tree, settings: Settings, stuck_s: float, found: int) -> None:
     post(where, "x")
     settings.put("stuck_s", stuck_s, "here")
     assert level(examine(where, settings, ["claude"])) == found
 
 
-def test_the_age_is_the_time_in_its_place_whatever_the_file_says(where: Mailboxes, settings: Settings) -> None:
+def test_the_age_is_the_time_in_its_place_whatever_the_file_says(where: Tree, settings: Settings) -> None:
     id_ = post(where, "x")
     os.utime(where.outbox("claude").file(DROPPED, f"{id_}.gemini.txt"), (0, 0))
     assert _of(where, settings, "claude").dropped.oldest_s < HOUR_S
 
 
-def test_malformed_mail_is_a_warning(where: Mailboxes, settings: Settings) -> None:
+def test_malformed_mail_is_a_warning(where: Tree, settings: Settings) -> None:
     for name in ("a.txt", "b.txt"):
         Path(where.outbox("claude").file(DROPPED, name)).write_text("no headers")
     route(where, settings)
@@ -146,7 +146,7 @@ def test_malformed_mail_is_a_warning(where: Mailboxes, settings: Settings) -> No
     locks[0].release()
 
 
-def test_an_outbox_of_the_older_layout_is_examined_all_the_same(where: Mailboxes, settings: Settings) -> None:
+def test_an_outbox_of_the_older_layout_is_examined_all_the_same(where: Tree, settings: Settings) -> None:
     os.mkdir(os.path.join(where.path, "old-outbox"))
     assert _of(where, settings, "old").processing.count == 0
 
@@ -156,7 +156,7 @@ def test_without_any_agent_nothing_works() -> None:
 
 
 def test_every_inbox_is_counted_by_one_look_at_each_outbox(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where.make(["codex"])
     for sender, to in (("claude", "gemini"), ("codex", "gemini"), ("gemini", "claude")):

@@ -13,7 +13,7 @@ from ai_bridge.health import surroundings
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
 from ai_bridge.health.surroundings import examine
 from ai_bridge.machines import clocks
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system import filesystems
 from tests.support.command import command
@@ -23,16 +23,16 @@ from tests.support.presence import tell
 from tests.support.syncthing import set_up
 
 
-def findings(where: Mailboxes, settings: Settings) -> dict[str, Finding]:
+def findings(where: Tree, settings: Settings) -> dict[str, Finding]:
     return {finding.where: finding for finding in examine(where, settings)}
 
 
-def test_of_mailboxes_on_one_machine_nothing_is_told(where: Mailboxes, settings: Settings) -> None:
+def test_of_mailboxes_on_one_machine_nothing_is_told(where: Tree, settings: Settings) -> None:
     assert examine(where, settings) == []
 
 
 def test_a_share_is_told_of_and_how_it_is_looked_at(
-    where: Mailboxes, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table(tmp_path, monkeypatch, mounted("nfs4", where.path))
     found = findings(where, settings)
@@ -43,7 +43,7 @@ def test_a_share_is_told_of_and_how_it_is_looked_at(
 
 
 def test_a_state_directory_on_a_share_is_wrong(
-    where: Mailboxes, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "home" / "not yet" / "made"))
     (tmp_path / "home").mkdir()
@@ -53,7 +53,7 @@ def test_a_state_directory_on_a_share_is_wrong(
     assert "AI_BRIDGE_STATE=" in found["state"].fix
 
 
-def test_a_tool_that_is_not_asked_to_hurry_is_told_of(where: Mailboxes, settings: Settings) -> None:
+def test_a_tool_that_is_not_asked_to_hurry_is_told_of(where: Tree, settings: Settings) -> None:
     (Path(where.path).parent / ".dropbox").write_text("")
     found = findings(where, settings)["sync"]
     assert (found.level, found.fix) == (OK, "")
@@ -62,14 +62,14 @@ def test_a_tool_that_is_not_asked_to_hurry_is_told_of(where: Mailboxes, settings
     assert (found.level, found.fix) == (NOTE, "ai-bridge sync setup")
 
 
-def test_a_syncthing_that_does_not_answer_is_wrong(where: Mailboxes, settings: Settings) -> None:
+def test_a_syncthing_that_does_not_answer_is_wrong(where: Tree, settings: Settings) -> None:
     set_up(where, "http://127.0.0.1:1")
     found = findings(where, settings)["sync"]
     assert (found.level, found.fix) == (WRONG, "ai-bridge sync")
 
 
 def test_other_machines_are_named_and_one_that_is_silent_is_no_trouble(
-    where: Mailboxes, settings: Settings, on: On
+    where: Tree, settings: Settings, on: On
 ) -> None:
     on(LAPTOP)
     settle_on(where, TOWER, "claude")
@@ -78,7 +78,7 @@ def test_other_machines_are_named_and_one_that_is_silent_is_no_trouble(
     assert (found.level, found.what) == (OK, f"this is {LAPTOP}; others: {MINI} (there), {TOWER} (silent)")
 
 
-def test_clocks_that_differ_are_named(where: Mailboxes, settings: Settings) -> None:
+def test_clocks_that_differ_are_named(where: Tree, settings: Settings) -> None:
     clocks._save(where, {clocks.HERE: -7.0, TOWER: 90.0, MINI: -4000.0, LAPTOP: 3.0})
     said = [one.what for one in examine(where, settings) if one.where == "clock"]
     assert said == [
@@ -90,7 +90,7 @@ def test_clocks_that_differ_are_named(where: Mailboxes, settings: Settings) -> N
 
 @pytest.mark.parametrize("folder", ["agents", "presence"])
 def test_a_conflict_copy_of_a_card_is_named_and_what_fixes_it_does(
-    where: Mailboxes, settings: Settings, folder: str
+    where: Tree, settings: Settings, folder: str
 ) -> None:
     directory = Path(where.path, folder)
     directory.mkdir(exist_ok=True)
@@ -109,7 +109,7 @@ def test_a_conflict_copy_of_a_card_is_named_and_what_fixes_it_does(
     assert (directory / "claude.md").exists()
 
 
-def test_doctor_and_health_tell_of_it(where: Mailboxes, on: On) -> None:
+def test_doctor_and_health_tell_of_it(where: Tree, on: On) -> None:
     on(LAPTOP)
     settle_on(where, TOWER, "claude")
     (Path(where.path) / ".stfolder").mkdir()
@@ -121,7 +121,7 @@ def test_doctor_and_health_tell_of_it(where: Mailboxes, on: On) -> None:
     assert {tuple(one) for one in around} == {("around", "found", "fix")}
 
 
-def _lines(name: str, where: Mailboxes) -> list[dict[str, object]]:
+def _lines(name: str, where: Tree) -> list[dict[str, object]]:
     return [json.loads(line) for line in command(name, "--json", "--mailboxes", where.path).stdout.splitlines()]
 
 

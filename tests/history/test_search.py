@@ -24,7 +24,7 @@ from ai_bridge.history.search import Found, Query
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
+from ai_bridge.mailboxes.tree import NotMailboxes, Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system import untrusted
 from ai_bridge.system.locks import Lock, holder
@@ -37,7 +37,7 @@ WORDS = ["build", "Fehler", "naïve", "tests", "testing", "of", "the", "42"]
 LONG_AGO = 1_600_000_000 * 10**9
 
 
-def put(where: Mailboxes, name: str, body: str = "x", sender: str = "claude", state: str = READ, **more: str) -> str:
+def put(where: Tree, name: str, body: str = "x", sender: str = "claude", state: str = READ, **more: str) -> str:
     """Write a message's file under that name; `more` are headers, the subject among them. Returns its path."""
     id_, _, recipient = name.removesuffix(".txt").rpartition(".")
     headers = {"ID": id_, "From": sender, "To": recipient.partition("~")[0], "Subject": "s", **more}
@@ -47,7 +47,7 @@ def put(where: Mailboxes, name: str, body: str = "x", sender: str = "claude", st
     return path
 
 
-def find(where: Mailboxes, **words: object) -> list[str]:
+def find(where: Tree, **words: object) -> list[str]:
     """Return the names of the files found, the newest last."""
     found = search.find(where, Query(**words))  # type: ignore[arg-type]
     assert found.complete
@@ -63,7 +63,7 @@ def names(places: list[Place]) -> list[str]:
 class Clock:
     """Lets time pass: what changed since the last time is set to have changed long ago, each at a time of its own."""
 
-    def __init__(self, where: Mailboxes) -> None:
+    def __init__(self, where: Tree) -> None:
         self.where = where
         self.now = LONG_AGO
 
@@ -78,7 +78,7 @@ class Clock:
 
 
 @pytest.fixture
-def clock(where: Mailboxes) -> Clock:
+def clock(where: Tree) -> Clock:
     """Time that passes at one's bidding."""
     return Clock(where)
 
@@ -106,7 +106,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the plain walk it must equal -------------------------------------------------------------------------
 
 
-def plain(where: Mailboxes, query: Query) -> tuple[list[str], bool]:
+def plain(where: Tree, query: Query) -> tuple[list[str], bool]:
     """Return the names of the files a query asks for, and whether there are more, by a walk over all files."""
     files = sorted(_all_files(where))
     if query.thread is not None:
@@ -127,7 +127,7 @@ def plain(where: Mailboxes, query: Query) -> tuple[list[str], bool]:
     return found, len(messages) > query.limit
 
 
-def _all_files(where: Mailboxes) -> Iterator[tuple[tuple[str, str], str, str, str]]:
+def _all_files(where: Tree) -> Iterator[tuple[tuple[str, str], str, str, str]]:
     for outbox in where.outboxes():
         for state in (DROPPED, PROCESSING, UNREAD, READ):
             for name in outbox.visible(state):
@@ -157,7 +157,7 @@ def _holds(text: str, words: str) -> bool:
 class Life:
     """What may happen to mail, at random: written, moved, altered, removed, renamed."""
 
-    def __init__(self, where: Mailboxes, chance: random.Random) -> None:
+    def __init__(self, where: Tree, chance: random.Random) -> None:
         self.where = where
         self.chance = chance
         self.ids: list[str] = []
@@ -222,7 +222,7 @@ class Life:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_happens_to_mail_the_same_is_found_as_by_a_walk(where: Mailboxes, seed: int) -> None:
+def test_whatever_happens_to_mail_the_same_is_found_as_by_a_walk(where: Tree, seed: int) -> None:
     where.make(AGENTS)
     life, clock = Life(where, random.Random(seed)), Clock(where)
     for _ in range(12):
@@ -242,7 +242,7 @@ def test_whatever_happens_to_mail_the_same_is_found_as_by_a_walk(where: Mailboxe
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("size", [1, 3])
-def test_paging_meets_every_file_by_name_and_every_message_by_id_once(where: Mailboxes, seed: int, size: int) -> None:
+def test_paging_meets_every_file_by_name_and_every_message_by_id_once(where: Tree, seed: int, size: int) -> None:
     where.make(AGENTS)
     life = Life(where, random.Random(seed))
     for _ in range(15):
@@ -258,7 +258,7 @@ def test_paging_meets_every_file_by_name_and_every_message_by_id_once(where: Mai
     assert runs == list(dict.fromkeys(_told(name)[0] for name in every))
 
 
-def _paged(where: Mailboxes, size: int, mark: Callable[[Place], str]) -> list[Place]:
+def _paged(where: Tree, size: int, mark: Callable[[Place], str]) -> list[Place]:
     pages: list[list[Place]] = []
     more, before = True, None
     while more:
@@ -271,7 +271,7 @@ def _paged(where: Mailboxes, size: int, mark: Callable[[Place], str]) -> list[Pl
 # --- who --------------------------------------------------------------------------------------------------
 
 
-def test_mail_is_found_by_whose_outbox_it_lies_in_and_whom_its_name_is_for(where: Mailboxes) -> None:
+def test_mail_is_found_by_whose_outbox_it_lies_in_and_whom_its_name_is_for(where: Tree) -> None:
     where.make(["codex"])
     ids = [
         post(where, "1"),
@@ -290,7 +290,7 @@ def test_mail_is_found_by_whose_outbox_it_lies_in_and_whom_its_name_is_for(where
         assert find(where, agent=nobody) == find(where, peer=nobody) == find(where, agent="claude", peer=nobody) == []
 
 
-def test_a_place_tells_where_the_file_is_and_whom_it_is_for(where: Mailboxes, settings: Settings) -> None:
+def test_a_place_tells_where_the_file_is_and_whom_it_is_for(where: Tree, settings: Settings) -> None:
     id_ = post(where)
     for state, step in ((DROPPED, lambda: route(where, settings)), (UNREAD, lambda: None)):
         (place,) = search.find(where, Query()).places
@@ -301,9 +301,7 @@ def test_a_place_tells_where_the_file_is_and_whom_it_is_for(where: Mailboxes, se
     assert [place.recipient for place in search.find(where, Query(agent="gemini")).places] == ["gemini", "gemini"]
 
 
-def test_what_has_no_proper_name_is_found_once_it_is_delivered(
-    where: Mailboxes, settings: Settings, clock: Clock
-) -> None:
+def test_what_has_no_proper_name_is_found_once_it_is_delivered(where: Tree, settings: Settings, clock: Clock) -> None:
     outbox = where.outbox("claude")
     Path(outbox.file(DROPPED, "a note.txt")).write_text("ID: n1\nFrom: claude\nTo: gemini\nSubject: s\n\nx")
     for odd in ("report.txt", ".n2.gemini.txt", "n2.gemini", "n2.Gemini.txt", "n2.\udcff.txt", "-n2.gemini.txt"):
@@ -314,7 +312,7 @@ def test_what_has_no_proper_name_is_found_once_it_is_delivered(
     assert find(where, words="x") == ["n1.gemini.txt"]
 
 
-def test_what_was_rejected_is_not_found(where: Mailboxes, settings: Settings) -> None:
+def test_what_was_rejected_is_not_found(where: Tree, settings: Settings) -> None:
     path = put(where, "n1.gemini.txt", "some words", state=DROPPED, To="gmini")
     assert find(where, words="words") == ["n1.gemini.txt"]
     route(where, settings)
@@ -326,7 +324,7 @@ def test_what_was_rejected_is_not_found(where: Mailboxes, settings: Settings) ->
 # --- threads and decisions --------------------------------------------------------------------------------
 
 
-def test_a_thread_is_found_by_any_of_its_messages(where: Mailboxes) -> None:
+def test_a_thread_is_found_by_any_of_its_messages(where: Tree) -> None:
     first = post(where, "1")
     second = post(where, "2", to="claude", sender="gemini", thread=first)
     third = post(where, "3", thread=first)
@@ -340,7 +338,7 @@ def test_a_thread_is_found_by_any_of_its_messages(where: Mailboxes) -> None:
         assert names(search.thread(where, unknown)[0]) == find(where, thread=unknown) == []
 
 
-def test_a_thread_is_found_without_its_first_message(where: Mailboxes) -> None:
+def test_a_thread_is_found_without_its_first_message(where: Tree) -> None:
     put(where, "n1.gemini.txt", Thread="gone")
     put(where, "n2.gemini.txt", Thread="no ID at all: " + "x" * 100_000)
     put(where, "n3.gemini.txt", Thread="")
@@ -349,7 +347,7 @@ def test_a_thread_is_found_without_its_first_message(where: Mailboxes) -> None:
     assert find(where, thread="n3") == ["n3.gemini.txt"]
 
 
-def test_a_thread_named_like_an_agent_or_an_id_is_neither(where: Mailboxes) -> None:
+def test_a_thread_named_like_an_agent_or_an_id_is_neither(where: Tree) -> None:
     where.make(["codex"])
     put(where, "n1.codex.txt", Thread="gemini")
     put(where, "n2.codex.txt", " ".join(entry.key(kind, "gemini") for kind in ("from", "to", "id", "thread")))
@@ -361,14 +359,14 @@ def test_a_thread_named_like_an_agent_or_an_id_is_neither(where: Mailboxes) -> N
         assert find(where, words=entry.key(kind, "codex")) == []
 
 
-def test_a_thread_has_no_limit_and_the_oldest_first(where: Mailboxes) -> None:
+def test_a_thread_has_no_limit_and_the_oldest_first(where: Tree) -> None:
     for number in range(60):
         put(where, f"n{number}.gemini.txt", Thread="n0")
         os.utime(where.outbox("claude").file(READ, f"n{number}.gemini.txt"), (number, number))
     assert names(search.thread(where, "n30")[0]) == [f"n{number}.gemini.txt" for number in range(60)]
 
 
-def test_openings_are_the_messages_that_ask_for_a_decision(where: Mailboxes, settings: Settings) -> None:
+def test_openings_are_the_messages_that_ask_for_a_decision(where: Tree, settings: Settings) -> None:
     assert search.openings(where) == []
     for number, rule in enumerate(["majority", "unanimous", "Majority", "judge", "", "no"]):
         put(where, f"claude-20260101-12000{number}-000000-aa.gemini.txt", Decide=rule)
@@ -388,7 +386,7 @@ SAID = {
 
 
 @pytest.fixture
-def said(where: Mailboxes) -> Mailboxes:
+def said(where: Tree) -> Tree:
     """Mailboxes with the three messages of `SAID`."""
     for number, (id_, (subject, body)) in enumerate(SAID.items()):
         path = put(where, f"{id_}.gemini.txt", body, Subject=subject)
@@ -434,7 +432,7 @@ def said(where: Mailboxes) -> Mailboxes:
         ("claude", ""),
     ],
 )
-def test_messages_are_found_by_what_they_say(said: Mailboxes, words: str, found: str) -> None:
+def test_messages_are_found_by_what_they_say(said: Tree, words: str, found: str) -> None:
     assert find(said, words=words) == [f"{id_}.gemini.txt" for id_ in found]
 
 
@@ -489,17 +487,17 @@ def test_messages_are_found_by_what_they_say(said: Mailboxes, words: str, found:
         ("NOT " * 2_500 + "build", "c"),
     ],
 )
-def test_no_text_is_an_error_or_means_more_than_its_words(said: Mailboxes, words: str, found: str) -> None:
+def test_no_text_is_an_error_or_means_more_than_its_words(said: Tree, words: str, found: str) -> None:
     assert find(said, words=words) == [f"{id_}.gemini.txt" for id_ in found]
     assert find(said, words=words, agent="claude", peer="gemini") == [f"{id_}.gemini.txt" for id_ in found]
 
 
 @pytest.mark.parametrize("words", ["", " ", "\n\t"])
-def test_no_words_ask_for_nothing(said: Mailboxes, words: str) -> None:
+def test_no_words_ask_for_nothing(said: Tree, words: str) -> None:
     assert find(said, words=words) == ["a.gemini.txt", "b.gemini.txt", "c.gemini.txt"]
 
 
-def test_words_are_found_among_the_mail_of_some_and_in_pages(where: Mailboxes) -> None:
+def test_words_are_found_among_the_mail_of_some_and_in_pages(where: Tree) -> None:
     where.make(["codex"])
     for number in range(30):
         recipient = ("gemini", "codex")[number % 2]
@@ -516,7 +514,7 @@ def test_words_are_found_among_the_mail_of_some_and_in_pages(where: Mailboxes) -
 # --- the order --------------------------------------------------------------------------------------------
 
 
-def test_the_order_is_that_of_the_ids_and_else_of_the_time_of_writing(where: Mailboxes) -> None:
+def test_the_order_is_that_of_the_ids_and_else_of_the_time_of_writing(where: Tree) -> None:
     ids = [
         "claude-00000000-000000-000000-aa",
         "claude-10000101-000000",
@@ -543,7 +541,7 @@ def test_the_order_is_that_of_the_ids_and_else_of_the_time_of_writing(where: Mai
 
 
 @pytest.mark.parametrize("late", [0, 7, 19])
-def test_copies_of_one_message_are_in_the_order_of_their_names_however_late(where: Mailboxes, late: int) -> None:
+def test_copies_of_one_message_are_in_the_order_of_their_names_however_late(where: Tree, late: int) -> None:
     agents = [f"agent{number:02d}" for number in range(20)]
     where.make(agents)
     earlier, id_, later = (f"claude-20260101-120000-00000{number}-aa" for number in (4, 5, 6))
@@ -562,7 +560,7 @@ def test_copies_of_one_message_are_in_the_order_of_their_names_however_late(wher
     assert find(where, before=later, words="x", limit=1) == copies
 
 
-def test_before_takes_the_id_of_any_message_and_refuses_what_is_none(where: Mailboxes) -> None:
+def test_before_takes_the_id_of_any_message_and_refuses_what_is_none(where: Tree) -> None:
     first, second = post(where, "1"), post(where, "2", to="claude", sender="gemini")
     assert find(where, agent="claude", before=second) == [file_name(first, "gemini")]
     assert find(where, before=first) == []
@@ -576,7 +574,7 @@ def test_before_takes_the_id_of_any_message_and_refuses_what_is_none(where: Mail
 # --- what becomes of a file -------------------------------------------------------------------------------
 
 
-def test_a_new_message_is_found_at_the_next_call(where: Mailboxes, clock: Clock) -> None:
+def test_a_new_message_is_found_at_the_next_call(where: Tree, clock: Clock) -> None:
     assert find(where) == []
     for number in range(5):
         id_ = post(where, f"word{number}")
@@ -586,7 +584,7 @@ def test_a_new_message_is_found_at_the_next_call(where: Mailboxes, clock: Clock)
 
 
 def test_each_file_is_opened_once_and_a_quiet_directory_listed_once(
-    where: Mailboxes, clock: Clock, opened: list[str], monkeypatch: pytest.MonkeyPatch
+    where: Tree, clock: Clock, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = [os.path.basename(put(where, f"n{number}.gemini.txt")) for number in range(3)]
     find(where)
@@ -607,7 +605,7 @@ def test_each_file_is_opened_once_and_a_quiet_directory_listed_once(
 
 
 def test_what_has_settled_is_neither_opened_nor_listed_again(
-    where: Mailboxes, opened: list[str], monkeypatch: pytest.MonkeyPatch
+    where: Tree, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = post(where, "word")
     find(where)
@@ -620,7 +618,7 @@ def test_what_has_settled_is_neither_opened_nor_listed_again(
     assert opened == [file_name(id_, "gemini")]
 
 
-def test_a_message_is_found_in_every_state_it_passes(where: Mailboxes, clock: Clock) -> None:
+def test_a_message_is_found_in_every_state_it_passes(where: Tree, clock: Clock) -> None:
     put(where, "n1.gemini.txt", "word", state=DROPPED)
     outbox, came_from = where.outbox("claude"), DROPPED
     for state in (PROCESSING, DROPPED, PROCESSING, UNREAD, READ, UNREAD, READ):
@@ -631,7 +629,7 @@ def test_a_message_is_found_in_every_state_it_passes(where: Mailboxes, clock: Cl
         came_from = state
 
 
-def test_a_file_that_is_gone_is_not_found_and_the_page_is_filled(where: Mailboxes, clock: Clock) -> None:
+def test_a_file_that_is_gone_is_not_found_and_the_page_is_filled(where: Tree, clock: Clock) -> None:
     paths = [put(where, f"claude-20260101-1200{number:02d}-000000-aa.gemini.txt") for number in range(30)]
     clock.passes()
     find(where)
@@ -643,7 +641,7 @@ def test_a_file_that_is_gone_is_not_found_and_the_page_is_filled(where: Mailboxe
     assert len(find(where, limit=100)) == 14
 
 
-def test_a_file_of_the_same_name_may_come_back(where: Mailboxes, clock: Clock) -> None:
+def test_a_file_of_the_same_name_may_come_back(where: Tree, clock: Clock) -> None:
     for text in ("first", "second", "third"):
         path = put(where, "claude-20260101-120000-000000-aa.gemini.txt", text)
         clock.passes()
@@ -654,7 +652,7 @@ def test_a_file_of_the_same_name_may_come_back(where: Mailboxes, clock: Clock) -
 
 
 @pytest.mark.parametrize("name", ["claude-20260101-120000-000000-aa.gemini.txt", "n1.gemini.txt"])
-def test_an_altered_file_is_taken_in_anew_when_it_is_met(where: Mailboxes, clock: Clock, name: str) -> None:
+def test_an_altered_file_is_taken_in_anew_when_it_is_met(where: Tree, clock: Clock, name: str) -> None:
     path = Path(put(where, name, "before"))
     put(where, "claude-20260102-120000-000000-aa.gemini.txt")
     clock.passes()
@@ -667,7 +665,7 @@ def test_an_altered_file_is_taken_in_anew_when_it_is_met(where: Mailboxes, clock
     assert sorted(find(where)) == sorted([name, "claude-20260102-120000-000000-aa.gemini.txt"])
 
 
-def test_a_file_that_was_read_half_written_is_read_again(where: Mailboxes, clock: Clock) -> None:
+def test_a_file_that_was_read_half_written_is_read_again(where: Tree, clock: Clock) -> None:
     path = Path(put(where, "n1.gemini.txt", "the first half", state=DROPPED))
     assert find(where, words="second") == []
     path.write_text(f"{path.read_text()} and the second")
@@ -681,7 +679,7 @@ def test_a_file_that_was_read_half_written_is_read_again(where: Mailboxes, clock
 
 @pytest.mark.parametrize("target", [PROCESSING, READ, None])
 def test_a_file_that_moves_on_between_listing_and_reading_is_followed(
-    where: Mailboxes, clock: Clock, monkeypatch: pytest.MonkeyPatch, target: str | None
+    where: Tree, clock: Clock, monkeypatch: pytest.MonkeyPatch, target: str | None
 ) -> None:
     outbox, path = where.outbox("claude"), put(where, "n1.gemini.txt", "x", state=DROPPED)
     real = os.listdir
@@ -697,9 +695,7 @@ def test_a_file_that_moves_on_between_listing_and_reading_is_followed(
     assert not os.path.exists(path)
 
 
-def test_a_file_that_changes_all_the_time_is_found_all_the_same(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_changes_all_the_time_is_found_all_the_same(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     put(where, "n1.gemini.txt", "x")
     real = untrusted.read_delivered
 
@@ -714,7 +710,7 @@ def test_a_file_that_changes_all_the_time_is_found_all_the_same(
 
 
 def test_what_cannot_be_read_is_remembered_and_found_by_its_name(
-    where: Mailboxes, clock: Clock, opened: list[str]
+    where: Tree, clock: Clock, opened: list[str]
 ) -> None:
     outbox = where.outbox("claude")
     for name in ("bytes", "no-message", "crlf"):
@@ -733,7 +729,7 @@ def test_what_cannot_be_read_is_remembered_and_found_by_its_name(
     assert [name for name in opened if name != "link.gemini.txt"] == []
 
 
-def test_times_of_writing_that_no_calendar_knows_are_no_trouble(where: Mailboxes) -> None:
+def test_times_of_writing_that_no_calendar_knows_are_no_trouble(where: Tree) -> None:
     put(where, "n1.gemini.txt", "x")
     for number, moment in enumerate((-(10**9), 0, 2**33, 10**10, 9 * 10**11)):
         path = put(where, f"claude-20260101-120000-00000{number}-aa.gemini.txt", "x")
@@ -746,7 +742,7 @@ def test_times_of_writing_that_no_calendar_knows_are_no_trouble(where: Mailboxes
 # --- outboxes ---------------------------------------------------------------------------------------------
 
 
-def test_outboxes_come_and_go_and_come_back(where: Mailboxes, clock: Clock, tmp_path: Path) -> None:
+def test_outboxes_come_and_go_and_come_back(where: Tree, clock: Clock, tmp_path: Path) -> None:
     put(where, "n1.gemini.txt", "x")
     clock.passes()
     find(where)
@@ -765,7 +761,7 @@ def test_outboxes_come_and_go_and_come_back(where: Mailboxes, clock: Clock, tmp_
     assert find(where, words="x") == ["n1.gemini.txt"]
 
 
-def read_and_unread(where: Mailboxes, clock: Clock) -> str:
+def read_and_unread(where: Tree, clock: Clock) -> str:
     """Have one message read and one unread, both found; returns the directory of what is read."""
     put(where, "n1.gemini.txt", "x")
     put(where, "n2.gemini.txt", "x", state=UNREAD)
@@ -775,7 +771,7 @@ def read_and_unread(where: Mailboxes, clock: Clock) -> str:
 
 
 def test_a_directory_that_cannot_be_listed_hides_its_own_files_only_and_only_as_long(
-    where: Mailboxes, clock: Clock, tmp_path: Path
+    where: Tree, clock: Clock, tmp_path: Path
 ) -> None:
     directory = read_and_unread(where, clock)
     for spoil in (lambda: os.symlink(directory, directory), lambda: Path(directory).write_text("not a directory")):
@@ -790,9 +786,7 @@ def test_a_directory_that_cannot_be_listed_hides_its_own_files_only_and_only_as_
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 @pytest.mark.parametrize("mode", [0o000, 0o200, 0o400, 0o600])
-def test_a_directory_that_is_forbidden_hides_its_files_only_as_long(
-    where: Mailboxes, clock: Clock, mode: int
-) -> None:
+def test_a_directory_that_is_forbidden_hides_its_files_only_as_long(where: Tree, clock: Clock, mode: int) -> None:
     directory = read_and_unread(where, clock)
     os.chmod(directory, mode)
     try:
@@ -803,7 +797,7 @@ def test_a_directory_that_is_forbidden_hides_its_files_only_as_long(
     assert len(find(where, words="x")) == 2
 
 
-def test_mailboxes_that_are_gone_are_said_to_be(where: Mailboxes, tmp_path: Path) -> None:
+def test_mailboxes_that_are_gone_are_said_to_be(where: Tree, tmp_path: Path) -> None:
     put(where, "n1.gemini.txt")
     find(where)
     os.rename(where.path, tmp_path / "away")
@@ -821,7 +815,7 @@ def test_mailboxes_that_are_gone_are_said_to_be(where: Mailboxes, tmp_path: Path
 # --- what becomes of the index ----------------------------------------------------------------------------
 
 
-def _index_file(where: Mailboxes) -> Path:
+def _index_file(where: Tree) -> Path:
     return Path(where.state_file("index.sqlite3"))
 
 
@@ -894,7 +888,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("spoil", DAMAGE.values(), ids=DAMAGE)
 def test_whatever_is_done_to_the_index_the_same_is_found(
-    where: Mailboxes, clock: Clock, spoil: Callable[[Path], object]
+    where: Tree, clock: Clock, spoil: Callable[[Path], object]
 ) -> None:
     where.make(["codex"])
     for number in range(300):
@@ -913,7 +907,7 @@ def test_whatever_is_done_to_the_index_the_same_is_found(
         assert find(where, words="fresh", limit=1) == every[-1:]
 
 
-def test_the_index_is_for_its_owner_only_and_nothing_else_is_left_behind(where: Mailboxes) -> None:
+def test_the_index_is_for_its_owner_only_and_nothing_else_is_left_behind(where: Tree) -> None:
     put(where, "n1.gemini.txt")
     find(where)
     assert {path.name for path in _index_file(where).parent.iterdir()} == {"index.sqlite3", "locks"}
@@ -922,7 +916,7 @@ def test_the_index_is_for_its_owner_only_and_nothing_else_is_left_behind(where: 
 
 
 def test_without_a_place_on_the_disk_the_index_is_kept_in_memory(
-    where: Mailboxes, clock: Clock, opened: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: Tree, clock: Clock, opened: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("x")
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "file" / "state"))
@@ -937,7 +931,7 @@ def test_without_a_place_on_the_disk_the_index_is_kept_in_memory(
     assert find(where, words="word") == [file_name(second, "gemini")]
 
 
-def test_without_a_place_for_its_lock_the_index_is_kept_in_memory(where: Mailboxes, opened: list[str]) -> None:
+def test_without_a_place_for_its_lock_the_index_is_kept_in_memory(where: Tree, opened: list[str]) -> None:
     first = post(where, "word")
     find(where)
     shutil.rmtree(where.state_file("locks"))
@@ -948,7 +942,7 @@ def test_without_a_place_for_its_lock_the_index_is_kept_in_memory(where: Mailbox
 
 
 def test_an_index_that_another_process_made_anew_meanwhile_is_left_alone(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(where, "n1.gemini.txt")
     find(where)
@@ -970,7 +964,7 @@ def test_an_index_that_another_process_made_anew_meanwhile_is_left_alone(
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
 @pytest.mark.parametrize("inner", ["", "locks"])
-def test_a_state_directory_that_is_read_only_hinders_nobody(where: Mailboxes, inner: str) -> None:
+def test_a_state_directory_that_is_read_only_hinders_nobody(where: Tree, inner: str) -> None:
     id_ = post(where, "word")
     find(where)
     directory = Path(where.state_file(inner))
@@ -986,7 +980,7 @@ def test_a_state_directory_that_is_read_only_hinders_nobody(where: Mailboxes, in
 
 
 @pytest.mark.usefixtures("impatient")
-def test_while_another_process_is_at_work_what_it_has_is_found_and_said_to_be_incomplete(where: Mailboxes) -> None:
+def test_while_another_process_is_at_work_what_it_has_is_found_and_said_to_be_incomplete(where: Tree) -> None:
     lock = Lock(where.state_file("locks", "index.lock"))
     assert lock.acquire("index")
     with lock:
@@ -1007,7 +1001,7 @@ def test_while_another_process_is_at_work_what_it_has_is_found_and_said_to_be_in
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_damaged_index_that_another_process_is_at_is_left_to_it(where: Mailboxes) -> None:
+def test_a_damaged_index_that_another_process_is_at_is_left_to_it(where: Tree) -> None:
     put(where, "n1.gemini.txt")
     find(where)
     _index_file(where).write_text("junk")
@@ -1024,7 +1018,7 @@ _ASK = """
 import sys
 from ai_bridge.history import search as index
 from ai_bridge.history.search import Query
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 print("ready", flush=True)
 sys.stdin.readline()
@@ -1033,7 +1027,7 @@ print(found.complete, *(place.name for place in found.places))
 """
 
 
-def _asking(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+def _asking(where: Tree, processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
     """Start a process that asks for all mail once a line is written to it."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "cwd": ROOT}
     process = subprocess.Popen([sys.executable, "-c", _ASK, where.path], **pipes)  # type: ignore[call-overload]
@@ -1042,9 +1036,7 @@ def _asking(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> subpr
     return process  # type: ignore[no-any-return]
 
 
-def test_processes_that_build_it_at_once_find_the_same(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
-) -> None:
+def test_processes_that_build_it_at_once_find_the_same(where: Tree, processes: list[subprocess.Popen[bytes]]) -> None:
     for number in range(1000):
         put(where, f"claude-20260101-12{number // 60:02d}{number % 60:02d}-000000-aa.gemini.txt")
     asking = [_asking(where, processes) for _ in range(4)]
@@ -1061,7 +1053,7 @@ def test_processes_that_build_it_at_once_find_the_same(
 
 
 def test_what_a_killed_process_had_built_is_gone_on_with(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+    where: Tree, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     where.make(["codex"])
     for number in range(3000):
@@ -1078,7 +1070,7 @@ def test_what_a_killed_process_had_built_is_gone_on_with(
 
 
 def test_a_build_that_is_interrupted_leaves_no_lock_and_is_gone_on_with(
-    where: Mailboxes, clock: Clock, opened: list[str], monkeypatch: pytest.MonkeyPatch
+    where: Tree, clock: Clock, opened: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where.make(["codex"])
     written = [
@@ -1104,7 +1096,7 @@ def test_a_build_that_is_interrupted_leaves_no_lock_and_is_gone_on_with(
     assert 15 <= len(opened) <= 12 + 8
 
 
-def test_threads_ask_at_once_while_mail_comes_and_goes(where: Mailboxes, settings: Settings) -> None:
+def test_threads_ask_at_once_while_mail_comes_and_goes(where: Tree, settings: Settings) -> None:
     sent = [post(where, f"word {number}") for number in range(5)]
     troubles: list[BaseException] = []
     over = threading.Event()
@@ -1132,7 +1124,7 @@ def test_threads_ask_at_once_while_mail_comes_and_goes(where: Mailboxes, setting
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are listed in /proc")
-def test_nothing_is_left_open(where: Mailboxes) -> None:
+def test_nothing_is_left_open(where: Tree) -> None:
     put(where, "n1.gemini.txt")
     find(where)
     before = sorted(os.listdir("/proc/self/fd"))

@@ -14,7 +14,7 @@ from ai_bridge.inbox.fetch import bring_in, fetch
 from ai_bridge.inbox.wait import open_wake, wait_for_mail
 from ai_bridge.mailboxes import wake as wake_
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
+from ai_bridge.mailboxes.tree import NotMailboxes, Tree
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
@@ -29,7 +29,7 @@ def _ids(found: list[fetch_.Waiting]) -> list[str]:
     return [one.id for one in found]
 
 
-def _router(where: Mailboxes, agent: str = "gemini") -> Lock:
+def _router(where: Tree, agent: str = "gemini") -> Lock:
     lock = Lock(where.lock_file("router", agent))
     assert lock.acquire("router", agent)
     return lock
@@ -38,34 +38,34 @@ def _router(where: Mailboxes, agent: str = "gemini") -> Lock:
 # --- fetch ------------------------------------------------------------------------------------------------
 
 
-def test_without_a_router_the_reader_makes_the_pass(where: Mailboxes, settings: Settings) -> None:
+def test_without_a_router_the_reader_makes_the_pass(where: Tree, settings: Settings) -> None:
     ids = [post(where, "1"), post(where, "2")]
     assert _ids(fetch(where, "gemini", settings)) == ids
     assert set(states(where, "claude")) == {UNREAD}
     assert holder(where.lock_file("router", "gemini")) is None
 
 
-def test_the_readers_pass_leaves_the_mail_of_others(where: Mailboxes, settings: Settings) -> None:
+def test_the_readers_pass_leaves_the_mail_of_others(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     mine, other = post(where, "1"), post(where, "2", to="codex")
     assert _ids(fetch(where, "gemini", settings)) == [mine]
     assert states(where, "claude")[DROPPED] == [f"{other}.codex.txt"]
 
 
-def test_only_what_one_sender_sent(where: Mailboxes, settings: Settings) -> None:
+def test_only_what_one_sender_sent(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     post(where, "1")
     wanted = post(where, "2", sender="codex")
     assert _ids(fetch(where, "gemini", settings, "codex")) == [wanted]
 
 
-def test_what_a_dead_router_had_claimed_comes_too(where: Mailboxes, settings: Settings) -> None:
+def test_what_a_dead_router_had_claimed_comes_too(where: Tree, settings: Settings) -> None:
     id_ = post(where, "x")
     where.outbox("claude").move("claim", f"{id_}.gemini.txt")
     assert _ids(fetch(where, "gemini", settings)) == [id_]
 
 
-def test_what_waits_for_the_senders_own_router_is_brought_in_too(where: Mailboxes, settings: Settings) -> None:
+def test_what_waits_for_the_senders_own_router_is_brought_in_too(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     Path(where.outbox("claude").file(DROPPED, "to all.txt")).write_text(
         "ID: n1\nFrom: claude\nTo: *\nSubject: s\n\nx"
@@ -76,7 +76,7 @@ def test_what_waits_for_the_senders_own_router_is_brought_in_too(where: Mailboxe
 
 
 def test_the_router_at_work_is_given_time_to_deliver(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = _router(where)
     router = Router(where, {"gemini"}, settings)
@@ -88,7 +88,7 @@ def test_the_router_at_work_is_given_time_to_deliver(
 
 
 def test_a_router_that_ends_meanwhile_is_made_up_for(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lock = _router(where)
     monkeypatch.setattr(fetch_, "_ROUTER_PATIENCE_S", LONG_S)
@@ -98,7 +98,7 @@ def test_a_router_that_ends_meanwhile_is_made_up_for(
 
 
 def test_a_router_that_does_nothing_is_not_waited_for_for_ever(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fetch_, "_ROUTER_PATIENCE_S", 0.02)
     delivered = post(where, "1")
@@ -110,7 +110,7 @@ def test_a_router_that_does_nothing_is_not_waited_for_for_ever(
 
 
 def test_a_pass_that_fails_gives_its_locks_back(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
@@ -122,8 +122,8 @@ def test_a_pass_that_fails_gives_its_locks_back(
     assert holder(where.lock_file("router", "gemini")) is None
 
 
-def test_mailboxes_that_are_gone_are_not_taken_for_empty_ones(where: Mailboxes, settings: Settings) -> None:
-    gone = Mailboxes(f"{where.path}/missing")
+def test_mailboxes_that_are_gone_are_not_taken_for_empty_ones(where: Tree, settings: Settings) -> None:
+    gone = Tree(f"{where.path}/missing")
     with pytest.raises(NotMailboxes):
         fetch(gone, "gemini", settings)
 
@@ -131,19 +131,19 @@ def test_mailboxes_that_are_gone_are_not_taken_for_empty_ones(where: Mailboxes, 
 # --- wait -------------------------------------------------------------------------------------------------
 
 
-def test_wait_returns_at_once_what_is_there(where: Mailboxes, settings: Settings) -> None:
+def test_wait_returns_at_once_what_is_there(where: Tree, settings: Settings) -> None:
     id_ = post(where, "x")
     assert _ids(wait_for_mail(where, "gemini", settings, 0.0)) == [id_]
 
 
-def test_wait_returns_nothing_after_its_time(where: Mailboxes, settings: Settings) -> None:
+def test_wait_returns_nothing_after_its_time(where: Tree, settings: Settings) -> None:
     post(where, "x", to="claude", sender="gemini")
     assert wait_for_mail(where, "gemini", settings, 0.02) == []
     assert wait_for_mail(where, "gemini", settings, 0.0) == []
 
 
 @pytest.mark.parametrize("delivered", [True, False])
-def test_wait_is_woken_by_a_delivery_or_a_drop(where: Mailboxes, settings: Settings, delivered: bool) -> None:
+def test_wait_is_woken_by_a_delivery_or_a_drop(where: Tree, settings: Settings, delivered: bool) -> None:
     settings.put("sweep_s", 3600.0, "here")
     lock = _router(where) if delivered else None
     sent: list[str] = []
@@ -159,7 +159,7 @@ def test_wait_is_woken_by_a_delivery_or_a_drop(where: Mailboxes, settings: Setti
         lock.release()
 
 
-def test_wait_sweeps_where_nothing_wakes_it(where: Mailboxes, settings: Settings) -> None:
+def test_wait_sweeps_where_nothing_wakes_it(where: Tree, settings: Settings) -> None:
     for name, value in (("poll", True), ("poll_s", 3600.0), ("sweep_s", 0.05)):
         settings.put(name, value, "here")
     sweeps: list[str] = []
@@ -171,7 +171,7 @@ def test_wait_sweeps_where_nothing_wakes_it(where: Mailboxes, settings: Settings
     assert _ids(wait_for_mail(where, "gemini", settings, LONG_S, each_sweep=at_the_third)) == sweeps[-1:]
 
 
-def test_wait_ends_when_it_is_told_to(where: Mailboxes, settings: Settings) -> None:
+def test_wait_ends_when_it_is_told_to(where: Tree, settings: Settings) -> None:
     settings.put("sweep_s", 3600.0, "here")
     wake = open_wake(where, settings)
     turns = iter([True, False])
@@ -179,15 +179,15 @@ def test_wait_ends_when_it_is_told_to(where: Mailboxes, settings: Settings) -> N
     assert wait_for_mail(where, "gemini", settings, wake=wake, each_sweep=lambda: next(turns)) == []
 
 
-def test_wait_leaves_no_thread_behind(where: Mailboxes, settings: Settings) -> None:
+def test_wait_leaves_no_thread_behind(where: Tree, settings: Settings) -> None:
     before = threading.active_count()
     wait_for_mail(where, "gemini", settings, 0.0, wake=open_wake(where, settings))
     with pytest.raises(NotMailboxes):
-        wait_for_mail(Mailboxes(f"{where.path}/missing"), "gemini", settings, 0.0)
+        wait_for_mail(Tree(f"{where.path}/missing"), "gemini", settings, 0.0)
     until(lambda: threading.active_count() <= before, 5)
 
 
-def test_what_was_acknowledged_ends_no_wait(where: Mailboxes, settings: Settings) -> None:
+def test_what_was_acknowledged_ends_no_wait(where: Tree, settings: Settings) -> None:
     post(where, "x")
     for one in fetch(where, "gemini", settings):
         assert one.acknowledge()
@@ -200,7 +200,7 @@ def test_what_was_acknowledged_ends_no_wait(where: Mailboxes, settings: Settings
 
 
 @pytest.fixture
-def told_nothing(where: Mailboxes, settings: Settings) -> Iterator[Wake]:
+def told_nothing(where: Tree, settings: Settings) -> Iterator[Wake]:
     """The wake of a reader that hears of nothing by itself and never sweeps."""
     for name, value in (("poll", True), ("poll_s", 3600.0), ("sweep_s", 3600.0)):
         settings.put(name, value, "here")
@@ -210,7 +210,7 @@ def told_nothing(where: Mailboxes, settings: Settings) -> Iterator[Wake]:
 
 @pytest.mark.parametrize("state", [DROPPED, PROCESSING, UNREAD])
 def test_where_a_wake_hints_mail_is_found_and_no_other_outbox_is_looked_at(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake, state: str
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake, state: str
 ) -> None:
     sent: list[str] = []
     looked_at: set[str] = set()
@@ -239,7 +239,7 @@ def _put(outbox: Outbox, name: str, state: str) -> None:
 
 
 def test_wrong_hints_without_end_keep_no_mail_from_being_found(
-    where: Mailboxes, settings: Settings, told_nothing: Wake
+    where: Tree, settings: Settings, told_nothing: Wake
 ) -> None:
     settings.put("sweep_s", 0.05, "here")
     sent: list[str] = []
@@ -254,7 +254,7 @@ def test_wrong_hints_without_end_keep_no_mail_from_being_found(
 
 
 def test_a_sweep_that_finds_mail_returns_all_of_it_in_its_order(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
 ) -> None:
     monkeypatch.setattr(wake_, "_PART", 1)
     where.make(["zed"])
@@ -269,7 +269,7 @@ def test_a_sweep_that_finds_mail_returns_all_of_it_in_its_order(
 
 
 def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
 ) -> None:
     monkeypatch.setattr(wake_, "_PART", 1)
     where.make(["aaa", "zed"])
@@ -295,7 +295,7 @@ def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
 
 
 def test_a_sweep_waits_for_no_router_that_does_nothing(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch, told_nothing: Wake
 ) -> None:
     lock = _router(where)
     monkeypatch.setattr(fetch_, "_ROUTER_PATIENCE_S", 0.0)

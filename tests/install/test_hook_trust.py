@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import install
-from ai_bridge.install import Choice
+from ai_bridge.install.changes import plan_changes
+from ai_bridge.install.entries import Choice
+from ai_bridge.install.places import SCOPES
+from ai_bridge.install.plan import NotPlain, Piece, carry_out, planned
+from ai_bridge.install.trust import trust_pieces, trust_states
 from tests.support.command import command
 
 ORIGINALS = [
@@ -29,30 +32,30 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home"
 
 
-def carried_out(verb: str, pieces: list[install.Piece]) -> None:
-    for _ in install.carry_out(install.planned(verb, pieces)):
+def carried_out(verb: str, pieces: list[Piece]) -> None:
+    for _ in carry_out(planned(verb, pieces)):
         pass
 
 
 def put_hooks(scope: str = "user") -> None:
-    for _ in install.carry_out(install.plan("install", ["codex"], scope)):
+    for _ in carry_out(plan_changes("install", ["codex"], scope)):
         pass
 
 
-@pytest.mark.parametrize("scope", install.SCOPES)
+@pytest.mark.parametrize("scope", SCOPES)
 def test_hooks_that_are_trusted_are_known_to_be(scope: str) -> None:
     put_hooks(scope)
-    assert set(install.trust_states("codex", scope).values()) == {"untrusted"}
-    carried_out("install", install.trust_pieces("codex", scope, Choice()))
-    assert set(install.trust_states("codex", scope).values()) == {"trusted"}
-    assert len(install.trust_states("codex", scope)) == 4
+    assert set(trust_states("codex", scope).values()) == {"untrusted"}
+    carried_out("install", trust_pieces("codex", scope, Choice()))
+    assert set(trust_states("codex", scope).values()) == {"trusted"}
+    assert len(trust_states("codex", scope)) == 4
 
 
 @pytest.mark.parametrize("original", ORIGINALS[:4] + ORIGINALS[5:])
 def test_what_was_there_stays_and_comes_back_byte_for_byte(home: Path, original: str) -> None:
     path = home / ".codex" / "config.toml"
     path.write_bytes(original.encode())
-    pieces = install.trust_pieces("codex", "user", Choice())
+    pieces = trust_pieces("codex", "user", Choice())
     carried_out("install", pieces)
     assert path.read_bytes().startswith(original.encode())
     before = path.stat().st_mtime_ns
@@ -65,8 +68,8 @@ def test_what_was_there_stays_and_comes_back_byte_for_byte(home: Path, original:
 def test_a_layout_that_cannot_be_added_to_is_refused_and_stays(home: Path) -> None:
     path = home / ".codex" / "config.toml"
     path.write_text(ORIGINALS[4])
-    with pytest.raises(install.NotPlain):
-        install.planned("install", install.trust_pieces("codex", "user", Choice()))
+    with pytest.raises(NotPlain):
+        planned("install", trust_pieces("codex", "user", Choice()))
     assert path.read_text() == ORIGINALS[4]
 
 
@@ -75,9 +78,9 @@ def test_a_digest_of_an_older_hook_is_replaced_and_what_else_is_said_of_it_kept(
     key = f"{home}/.codex/hooks.json:stop:0:0"
     path.write_text(f'[hooks.state."{key}"]\ntrusted_hash = "sha256:00"\nenabled = true\n')
     put_hooks()
-    assert install.trust_states("codex", "user")["Stop"] == "modified"
-    carried_out("install", install.trust_pieces("codex", "user", Choice()))
-    assert install.trust_states("codex", "user")["Stop"] == "trusted"
+    assert trust_states("codex", "user")["Stop"] == "modified"
+    carried_out("install", trust_pieces("codex", "user", Choice()))
+    assert trust_states("codex", "user")["Stop"] == "trusted"
     assert "enabled = true" in path.read_text()
 
 

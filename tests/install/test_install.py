@@ -16,9 +16,12 @@ from pathlib import Path
 import frontmatter
 import pytest
 
-from ai_bridge import clients, install
+from ai_bridge import clients
 from ai_bridge.cli.main import bridge
-from ai_bridge.install import CannotChange, ChangedMeanwhile, Choice
+from ai_bridge.install.changes import plan_changes
+from ai_bridge.install.entries import Choice
+from ai_bridge.install.pieces import pieces
+from ai_bridge.install.plan import CannotChange, ChangedMeanwhile, carry_out
 from ai_bridge.server.tools import tools
 from ai_bridge.system import durable
 from tests.support.checkout import ROOT
@@ -158,7 +161,7 @@ def test_a_deleted_working_directory_has_no_project(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     with pytest.raises(CannotChange, match="the working directory was deleted"):
-        install.plan("install", ["claude"], "project")
+        plan_changes("install", ["claude"], "project")
 
 
 def test_no_mailboxes_are_needed(home: Path) -> None:
@@ -505,19 +508,19 @@ def test_a_value_a_person_had_set_alike_stays_after_uninstall(others: Path) -> N
 
 def test_a_file_written_by_another_program_meanwhile_is_merged_into_as_it_then_is(others: Path) -> None:
     path = others / ".claude.json"
-    steps = install.plan("install", ["claude"], "user")
+    steps = plan_changes("install", ["claude"], "user")
     path.write_text('{"numStartups": 2}')
-    assert len(list(install.carry_out(steps))) == 3
+    assert len(list(carry_out(steps))) == 3
     assert list(json.loads(path.read_text())) == ["numStartups", "mcpServers"]
     assert Path(f"{path}.bak").read_text() == '{"numStartups": 2}'
 
 
 def test_a_file_of_which_our_part_was_changed_meanwhile_is_left_alone(others: Path) -> None:
     path = others / ".claude.json"
-    steps = install.plan("install", ["claude"], "user")
+    steps = plan_changes("install", ["claude"], "user")
     path.write_text(text := '{"mcpServers": {"ai-bridge": {"command": "mine"}}}')
     with pytest.raises(ChangedMeanwhile, match=re.escape(str(path))):
-        list(install.carry_out(steps))
+        list(carry_out(steps))
     assert path.read_text() == text
 
 
@@ -553,11 +556,11 @@ def test_a_link_to_a_file_that_held_nothing_else_stays_one_that_leads_somewhere(
 
 
 def test_a_full_disk_leaves_a_file_of_others_as_it_was(others: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = [step for step in install.plan("install", ["claude"], "user") if step.piece.what == "server"]
+    steps = [step for step in plan_changes("install", ["claude"], "user") if step.piece.what == "server"]
     before = _tree(others)
     monkeypatch.setattr(durable, "os", FaultyOs({"write": errno.ENOSPC}))
     with pytest.raises(CannotChange, match="No space left"):
-        list(install.carry_out(steps))
+        list(carry_out(steps))
     assert _tree(others) == before
 
 
@@ -598,11 +601,11 @@ def test_a_disk_that_refuses_leaves_no_part_of_a_file(
     home: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     monkeypatch.setattr(durable, "os", FaultyOs({call: number}))
-    steps = install.plan("install", ["claude"], "user")
+    steps = plan_changes("install", ["claude"], "user")
     with pytest.raises(
         CannotChange, match=re.escape(f"{_skill(home, 'claude')} cannot be changed ({os.strerror(number)})")
     ):
-        list(install.carry_out(steps))
+        list(carry_out(steps))
     assert not any(path.is_file() for path in home.rglob("*"))
 
 
@@ -611,7 +614,7 @@ def test_a_file_is_kept_where_no_backup_can_be_made(home: Path, monkeypatch: pyt
     monkeypatch.setattr(durable, "os", FaultyOs({"write": errno.ENOSPC}))
     for verb in ("install", "uninstall"):
         with pytest.raises(CannotChange):
-            list(install.carry_out(install.plan(verb, ["claude"], "user")))
+            list(carry_out(plan_changes(verb, ["claude"], "user")))
     assert _tree(path.parent) == {"SKILL.md": b"mine\n"}
 
 
@@ -634,7 +637,7 @@ def test_an_unknown_client_or_scope_is_a_usage_error(home: Path, verb: str, word
 def test_the_readme_names_every_file_and_every_event() -> None:
     text = (ROOT / "README.md").read_text()
     for client in CLIENTS:
-        for piece in install.pieces(client, "user", Choice()):
+        for piece in pieces(client, "user", Choice()):
             name = os.path.basename(piece.path)
             assert f"/{name}`" in text or piece.what == "skill"
             for event in getattr(piece.content, "hooks", {}):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import clients, install
-from ai_bridge.install import SCOPES, Server
+from ai_bridge import clients
+from ai_bridge.install.places import SCOPES
+from ai_bridge.install.registered import Server, registered
+from ai_bridge.install.trust import trust_states
 from ai_bridge.system.processes import program
 from tests.support.command import command
 
@@ -26,11 +28,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("client", [client.name for client in clients.registrable()])
 def test_before_install_nothing_is_there_and_after_it_everything(client: str, scope: str) -> None:
-    nothing = install.registered(client, scope)
+    nothing = registered(client, scope)
     assert (nothing.server, nothing.hooks, nothing.skill, nothing.current) == (None, (), "absent", False)
     assert not any(file.exists for file in nothing.files)
     command("install", client, "--scope", scope, "--mailboxes", "/m", "--agent", "me")
-    found = install.registered(client, scope)
+    found = registered(client, scope)
     env = {"AI_BRIDGE_MAILBOXES": "/m", "AI_BRIDGE_AGENT": "me"}
     words = program()
     assert found.server == Server(words[0], (*words[1:], "mcp"), env)
@@ -43,7 +45,7 @@ def test_who_installed_an_older_form_is_told_that_it_is_not_current(home: Path) 
     command("install", "claude")
     path = home / ".claude/settings.json"
     path.write_text(path.read_text().replace('"timeout": 10', '"timeout": 5'))
-    found = install.registered("claude", "user")
+    found = registered("claude", "user")
     assert (len(found.hooks), found.current) == (3, False)
 
 
@@ -51,7 +53,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_still_count(home: Pat
     command("install", "claude")
     (home / ".claude.json").write_text("{,}")
     (home / ".claude/skills/advisor/SKILL.md").write_text("mine")
-    found = install.registered("claude", "user")
+    found = registered("claude", "user")
     (trouble,) = [file.trouble for file in found.files if file.trouble]
     assert trouble.startswith("line 1, column 2")
     assert (found.server, found.skill, found.current) == (None, "changed", False)
@@ -60,7 +62,7 @@ def test_a_file_that_cannot_be_read_is_told_and_the_others_still_count(home: Pat
 
 def test_an_entry_of_another_shape_is_told_as_far_as_it_goes(home: Path) -> None:
     (home / ".claude.json").write_text('{"mcpServers": {"ai-bridge": {"url": "x", "args": 1}}}')
-    assert install.registered("claude", "user").server == Server("", (), {})
+    assert registered("claude", "user").server == Server("", (), {})
 
 
 # --- the trust of Codex CLI -------------------------------------------------------------------------------
@@ -87,17 +89,17 @@ def test_trust_is_read_as_the_client_records_it(home: Path) -> None:
     stop = {"hooks": [{**_hook("Stop"), "timeout": 10}]}
     after_tool = {"matcher": "*", "hooks": [_hook("PostToolUse")]}
     (home / ".codex" / "hooks.json").write_text(json.dumps({"hooks": {"Stop": [stop], "PostToolUse": [after_tool]}}))
-    assert install.trust_states("codex", "user") == {"Stop": "untrusted", "PostToolUse": "untrusted"}
+    assert trust_states("codex", "user") == {"Stop": "untrusted", "PostToolUse": "untrusted"}
     _trust(home, **{event: f'trusted_hash = "{digest}"' for event, digest in KNOWN.items()})
-    assert install.trust_states("codex", "user") == {"Stop": "trusted", "PostToolUse": "trusted"}
+    assert trust_states("codex", "user") == {"Stop": "trusted", "PostToolUse": "trusted"}
     _trust(home, stop='trusted_hash = "sha256:00"', post_tool_use="enabled = false")
-    assert install.trust_states("codex", "user") == {"Stop": "modified", "PostToolUse": "disabled"}
+    assert trust_states("codex", "user") == {"Stop": "modified", "PostToolUse": "disabled"}
 
 
 def test_without_hooks_or_with_broken_files_there_is_no_trust_to_tell(home: Path) -> None:
-    assert install.trust_states("codex", "user") == {}
+    assert trust_states("codex", "user") == {}
     command("install", "codex")
     (home / ".codex" / "config.toml").write_text("= broken")
-    assert set(install.trust_states("codex", "user").values()) == {"untrusted"}
+    assert set(trust_states("codex", "user").values()) == {"untrusted"}
     (home / ".codex" / "hooks.json").write_text("{,}")
-    assert install.trust_states("codex", "user") == {}
+    assert trust_states("codex", "user") == {}

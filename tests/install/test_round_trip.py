@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
-from ai_bridge.install import Choice, agree, carry_out, planned
 from ai_bridge.install.content import Content
+from ai_bridge.install.entries import Choice
 from ai_bridge.install.pieces import pieces
-from ai_bridge.install.plan import Piece
+from ai_bridge.install.plan import Piece, agree, carry_out, planned
 from tests.install.layouts import LAYOUTS, OBJECTS
 
 CONTENTS = {

@@ -11,7 +11,7 @@ import pytest
 
 from ai_bridge.machines import clocks
 from ai_bridge.machines.clocks import HERE, Clocks, notable
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.settings import Settings
 from tests.support.machine import MINI, TOWER
@@ -35,7 +35,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> Pass:
 
 
 @pytest.mark.parametrize("jump_s", [-3600.0, -5.0, 5.0, 31_536_000.0])
-def test_a_clock_that_jumps_is_noted(where: Mailboxes, monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
+def test_a_clock_that_jumps_is_noted(where: Tree, monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
     found = Clocks(where)
     assert found.look() == 0.0
     later(monkeypatch, jump_s)
@@ -46,14 +46,14 @@ def test_a_clock_that_jumps_is_noted(where: Mailboxes, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("jump_s", [-1.5, 0.2, 1.5])
-def test_a_small_correction_is_no_jump(where: Mailboxes, monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
+def test_a_small_correction_is_no_jump(where: Tree, monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
     found = Clocks(where)
     later(monkeypatch, jump_s)
     assert found.look() == 0.0
     assert notable(where) == {}
 
 
-def test_time_that_passes_is_no_jump(where: Mailboxes, pass_time: Pass) -> None:
+def test_time_that_passes_is_no_jump(where: Tree, pass_time: Pass) -> None:
     found = Clocks(where)
     pass_time(86_400.0)
     assert found.look() == 0.0
@@ -61,7 +61,7 @@ def test_time_that_passes_is_no_jump(where: Mailboxes, pass_time: Pass) -> None:
 
 @pytest.mark.parametrize("skew_s", [-86_400.0, -60.0, 60.0, 31_536_000.0])
 def test_another_clock_that_differs_is_found_when_its_page_changes(
-    where: Mailboxes, pass_time: Pass, skew_s: float
+    where: Tree, pass_time: Pass, skew_s: float
 ) -> None:
     tell(where, -skew_s, host=TOWER)
     found = Clocks(where)
@@ -74,7 +74,7 @@ def test_another_clock_that_differs_is_found_when_its_page_changes(
 
 
 @pytest.mark.parametrize("skew_s", [-20.0, 0.0, 20.0])
-def test_a_small_difference_may_be_the_pages_way(where: Mailboxes, pass_time: Pass, skew_s: float) -> None:
+def test_a_small_difference_may_be_the_pages_way(where: Tree, pass_time: Pass, skew_s: float) -> None:
     tell(where, -skew_s, host=TOWER)
     found = Clocks(where)
     found.look()
@@ -84,7 +84,7 @@ def test_a_small_difference_may_be_the_pages_way(where: Mailboxes, pass_time: Pa
     assert notable(where) == {}
 
 
-def test_what_changed_while_nobody_looked_tells_nothing(where: Mailboxes, pass_time: Pass) -> None:
+def test_what_changed_while_nobody_looked_tells_nothing(where: Tree, pass_time: Pass) -> None:
     tell(where, host=TOWER)
     found = Clocks(where)
     found.look()
@@ -95,7 +95,7 @@ def test_what_changed_while_nobody_looked_tells_nothing(where: Mailboxes, pass_t
     assert notable(where) == {}
 
 
-def test_in_the_look_of_a_jump_no_other_clock_is_judged(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_the_look_of_a_jump_no_other_clock_is_judged(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(where, host=TOWER)
     found = Clocks(where)
     found.look()
@@ -105,7 +105,7 @@ def test_in_the_look_of_a_jump_no_other_clock_is_judged(where: Mailboxes, monkey
     assert list(notable(where)) == [HERE]
 
 
-def test_after_a_day_it_is_forgotten(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_day_it_is_forgotten(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     clocks._save(where, {HERE: 5.0, TOWER: 500.0})
     assert set(notable(where)) == {HERE, TOWER}
     later(monkeypatch, 86_401.0)
@@ -116,7 +116,7 @@ DAMAGED = ["", "{", "[]", "null", "3", '"x"', '{"here": 1}', '{"here": [1]}', '{
 
 
 @pytest.mark.parametrize("text", [*DAMAGED, '{"here": [1' + "0" * 400 + ", 1]}", "\0"])
-def test_a_damaged_memory_is_none(where: Mailboxes, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_damaged_memory_is_none(where: Tree, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     path = Path(where.state_file("clocks.json"))
     path.parent.mkdir(parents=True)
     path.write_text(text)
@@ -128,7 +128,7 @@ def test_a_damaged_memory_is_none(where: Mailboxes, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_router_tells_of_a_jump_and_mail_goes_on(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     daemon = Daemon(where, settings)
     later(monkeypatch, -86_400.0)

@@ -18,10 +18,10 @@ from ai_bridge.agents.identity import Identity
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import fetch
 from ai_bridge.machines import homes, this_machine
-from ai_bridge.machines.home_lines import Claim, parsed
+from ai_bridge.machines.home_lines import Residence, parsed
 from ai_bridge.machines.homes import Homes, LivesElsewhere, LivesNowhere, NobodyHere
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.served import RouterLocks
 from ai_bridge.server.client_session import Caller, Session
@@ -35,7 +35,7 @@ HAND = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nhello"
 
 
 @pytest.fixture
-def two(where: Mailboxes, on: On) -> Mailboxes:
+def two(where: Tree, on: On) -> Tree:
     """Mailboxes of two machines: claude lives on the laptop, gemini and codex on the tower; this is the laptop."""
     settle_on(where, LAPTOP, "claude")
     settle_on(where, TOWER, "gemini", "codex")
@@ -43,11 +43,11 @@ def two(where: Mailboxes, on: On) -> Mailboxes:
     return where
 
 
-def drop_by_hand(where: Mailboxes, name: str, text: str) -> None:
+def drop_by_hand(where: Tree, name: str, text: str) -> None:
     Path(where.outbox("claude").path, name).write_text(text)
 
 
-def one_pass(where: Mailboxes, settings: Settings) -> None:
+def one_pass(where: Tree, settings: Settings) -> None:
     """Make the pass of a machine's router, if anybody lives there."""
     try:
         Daemon(where, settings).run_once()
@@ -58,22 +58,22 @@ def one_pass(where: Mailboxes, settings: Settings) -> None:
 # --- who moves ------------------------------------------------------------------------------------------
 
 
-def _by_daemon(where: Mailboxes, settings: Settings) -> None:
+def _by_daemon(where: Tree, settings: Settings) -> None:
     Daemon(where, settings).run_once()
 
 
-def _by_command(where: Mailboxes, settings: Settings) -> None:
+def _by_command(where: Tree, settings: Settings) -> None:
     assert command("router", "--once", "--mailboxes", where.path).returncode == 0
 
 
-def _by_readers(where: Mailboxes, settings: Settings) -> None:
+def _by_readers(where: Tree, settings: Settings) -> None:
     for agent in where.agents():
         fetch.fetch(where, agent, settings)
 
 
 @pytest.mark.parametrize("way", [_by_daemon, _by_command, _by_readers])
 def test_only_what_is_for_agents_that_live_here_is_moved(
-    two: Mailboxes, settings: Settings, on: On, way: Callable[[Mailboxes, Settings], None]
+    two: Tree, settings: Settings, on: On, way: Callable[[Tree, Settings], None]
 ) -> None:
     there, here = post(two), post(two, to="claude", sender="gemini")
     way(two, settings)
@@ -85,7 +85,7 @@ def test_only_what_is_for_agents_that_live_here_is_moved(
 
 
 def test_a_router_at_work_serves_who_lives_here_and_takes_up_who_comes(
-    two: Mailboxes, processes: list[subprocess.Popen[bytes]]
+    two: Tree, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     there, here = post(two), post(two, to="claude", sender="gemini")
     words = [sys.executable, "-m", "ai_bridge", "router", "--mailboxes", two.path]
@@ -101,7 +101,7 @@ def test_a_router_at_work_serves_who_lives_here_and_takes_up_who_comes(
     assert f"{further}.claude.txt" in states(two, "gemini")[DROPPED]
 
 
-def _is_free(where: Mailboxes, agent: str) -> bool:
+def _is_free(where: Tree, agent: str) -> bool:
     from ai_bridge.health.mail import router_of
 
     return router_of(where, agent) is None
@@ -109,7 +109,7 @@ def _is_free(where: Mailboxes, agent: str) -> bool:
 
 @pytest.mark.parametrize("order", sorted(set(permutations([LAPTOP, TOWER, LAPTOP, TOWER]))))
 def test_what_has_no_single_valid_recipient_is_moved_where_its_sender_lives_alone(
-    two: Mailboxes, settings: Settings, on: On, order: tuple[str, ...]
+    two: Tree, settings: Settings, on: On, order: tuple[str, ...]
 ) -> None:
     drop_by_hand(two, "all.txt", HAND.format(id="m-all", to="*"))
     drop_by_hand(two, "two.txt", HAND.format(id="m-two", to="gemini, codex"))
@@ -130,7 +130,7 @@ def test_what_has_no_single_valid_recipient_is_moved_where_its_sender_lives_alon
     assert found == {}
 
 
-def test_a_notice_reaches_the_sender_on_its_own_machine(two: Mailboxes, settings: Settings, on: On) -> None:
+def test_a_notice_reaches_the_sender_on_its_own_machine(two: Tree, settings: Settings, on: On) -> None:
     on(TOWER)
     drop_by_hand(two, "x.gemini.txt", "no headers")
     one_pass(two, settings)
@@ -143,7 +143,7 @@ def test_a_notice_reaches_the_sender_on_its_own_machine(two: Mailboxes, settings
 
 
 def test_what_lies_in_the_postmasters_outbox_for_nobody_is_moved_by_one_machine_alone(
-    two: Mailboxes, settings: Settings, on: On
+    two: Tree, settings: Settings, on: On
 ) -> None:
     two.outbox("postmaster").make()
     Path(two.outbox("postmaster").path, "odd.txt").write_text("no headers")
@@ -158,23 +158,23 @@ def test_what_lies_in_the_postmasters_outbox_for_nobody_is_moved_by_one_machine_
 # --- agents without a home ------------------------------------------------------------------------------
 
 
-def test_without_another_machine_an_agent_without_a_home_is_this_ones(where: Mailboxes, settings: Settings) -> None:
+def test_without_another_machine_an_agent_without_a_home_is_this_ones(where: Tree, settings: Settings) -> None:
     post(where)
     Daemon(where, settings).run_once()
     assert list(states(where, "claude")) == [UNREAD]
 
 
-def _by_mark(where: Mailboxes) -> None:
+def _by_mark(where: Tree) -> None:
     Path(where.path, ".stfolder").mkdir()
 
 
-def _by_other_card(where: Mailboxes) -> None:
+def _by_other_card(where: Tree) -> None:
     settle_on(where, MINI, "codex")
 
 
 @pytest.mark.parametrize("share", [_by_mark, _by_other_card])
 def test_in_shared_mailboxes_an_agent_without_a_home_is_nobodys_until_init_gives_it_one(
-    where: Mailboxes, settings: Settings, on: On, share: Callable[[Mailboxes], None]
+    where: Tree, settings: Settings, on: On, share: Callable[[Tree], None]
 ) -> None:
     id_ = post(where)
     share(where)
@@ -228,7 +228,7 @@ def test_a_card_says_where_its_agent_lives(card: bytes, home_: str, epoch: int, 
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 1_000_000_000])
-def test_what_this_program_writes_it_reads_alike_in_both_ways(where: Mailboxes, epoch: int) -> None:
+def test_what_this_program_writes_it_reads_alike_in_both_ways(where: Tree, epoch: int) -> None:
     said = {"home": TOWER, "epoch": str(epoch), "description": "home: x --- # y", "display": "---"}
     cards.put(where, "claude", said)
     assert cards.load(where, "claude").fields == {"name": "claude", **said}
@@ -236,14 +236,14 @@ def test_what_this_program_writes_it_reads_alike_in_both_ways(where: Mailboxes, 
     assert (found.home, found.epoch) == (TOWER, epoch)
 
 
-def test_a_card_that_changed_is_read_again(two: Mailboxes) -> None:
+def test_a_card_that_changed_is_read_again(two: Tree) -> None:
     known = Homes(two)
     assert known.of("gemini") == TOWER
     settle_on(two, LAPTOP, "gemini", epoch=2)
     assert known.is_here("gemini")
 
 
-def test_a_card_of_a_lower_epoch_is_not_believed(two: Mailboxes, on: On) -> None:
+def test_a_card_of_a_lower_epoch_is_not_believed(two: Tree, on: On) -> None:
     settle_on(two, TOWER, "claude", epoch=3)
     for machine in (LAPTOP, TOWER):
         on(machine)
@@ -255,7 +255,7 @@ def test_a_card_of_a_lower_epoch_is_not_believed(two: Mailboxes, on: On) -> None
         assert Homes(two).of("claude") == TOWER
 
 
-def test_a_card_that_is_gone_changes_nothing_of_an_agent_that_ever_moved(two: Mailboxes, on: On) -> None:
+def test_a_card_that_is_gone_changes_nothing_of_an_agent_that_ever_moved(two: Tree, on: On) -> None:
     settle_on(two, TOWER, "claude", epoch=3)
     for machine in (LAPTOP, TOWER):
         on(machine)
@@ -269,7 +269,7 @@ def test_a_card_that_is_gone_changes_nothing_of_an_agent_that_ever_moved(two: Ma
 @pytest.mark.parametrize(
     "text", ["", "x", "3", "three tower-bbbbbbbb", "3 ../x", "3 tower-bbbbbbbb more", "\0" * 300]
 )
-def test_a_damaged_memory_counts_for_nothing(two: Mailboxes, text: str) -> None:
+def test_a_damaged_memory_counts_for_nothing(two: Tree, text: str) -> None:
     path = Path(two.state_file("homes", "claude"))
     path.parent.mkdir(parents=True)
     path.write_text(text)
@@ -279,12 +279,12 @@ def test_a_damaged_memory_counts_for_nothing(two: Mailboxes, text: str) -> None:
     assert not Homes(two).is_here("../../etc/passwd")
 
 
-def test_of_an_agent_that_never_moved_nothing_is_kept(two: Mailboxes) -> None:
+def test_of_an_agent_that_never_moved_nothing_is_kept(two: Tree) -> None:
     assert Homes(two).look(two.agents()) == ["claude"]
     assert not os.path.exists(two.state_file("homes"))
 
 
-def test_what_cannot_be_read_is_moved_by_nobody_and_ends_no_router(two: Mailboxes, settings: Settings) -> None:
+def test_what_cannot_be_read_is_moved_by_nobody_and_ends_no_router(two: Tree, settings: Settings) -> None:
     locks = RouterLocks(two, None)
     locks.take_first()
     try:
@@ -304,7 +304,7 @@ def test_what_cannot_be_read_is_moved_by_nobody_and_ends_no_router(two: Mailboxe
         locks.release()
 
 
-def test_two_machines_of_one_name_stay_apart(where: Mailboxes, settings: Settings, on: On) -> None:
+def test_two_machines_of_one_name_stay_apart(where: Tree, settings: Settings, on: On) -> None:
     settle_on(where, "laptop-aaaaaaaa", "claude")
     settle_on(where, "laptop-zzzzzzzz", "gemini")
     id_ = post(where)
@@ -316,7 +316,7 @@ def test_two_machines_of_one_name_stay_apart(where: Mailboxes, settings: Setting
     assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}
 
 
-def test_init_of_one_agent_on_both_machines_ends_with_one_home(where: Mailboxes, on: On, tmp_path: Path) -> None:
+def test_init_of_one_agent_on_both_machines_ends_with_one_home(where: Tree, on: On, tmp_path: Path) -> None:
     on(LAPTOP)
     cards.introduce(where, "claude")
     kept = Path(cards.card_path(where, "claude")).read_bytes()
@@ -345,9 +345,7 @@ def test_init_of_one_agent_on_both_machines_ends_with_one_home(where: Mailboxes,
         ("card", "set", "description=x"),
     ],
 )
-def test_where_an_agent_does_not_live_its_mail_is_refused_in_one_sentence(
-    two: Mailboxes, words: tuple[str, ...]
-) -> None:
+def test_where_an_agent_does_not_live_its_mail_is_refused_in_one_sentence(two: Tree, words: tuple[str, ...]) -> None:
     before = Path(cards.card_path(two, "gemini")).read_bytes()
     done = command(*words, "--agent", "gemini", "--mailboxes", two.path)
     assert (done.returncode, done.stdout) == (1, "")
@@ -356,7 +354,7 @@ def test_where_an_agent_does_not_live_its_mail_is_refused_in_one_sentence(
     assert Path(cards.card_path(two, "gemini")).read_bytes() == before
 
 
-def test_a_card_is_edited_where_its_agent_lives_only_and_its_home_not_at_all(two: Mailboxes) -> None:
+def test_a_card_is_edited_where_its_agent_lives_only_and_its_home_not_at_all(two: Tree) -> None:
     with pytest.raises(LivesElsewhere):
         cards.replace(two, "gemini", "---\ndescription: mine now\n---\n")
     settle_on(two, LAPTOP, "claude", epoch=4)
@@ -368,7 +366,7 @@ def test_a_card_is_edited_where_its_agent_lives_only_and_its_home_not_at_all(two
             cards.change(two, "claude", {field: "x"})
 
 
-def test_a_session_where_its_agent_does_not_live_is_another_agent(two: Mailboxes) -> None:
+def test_a_session_where_its_agent_does_not_live_is_another_agent(two: Tree) -> None:
     session = Session(two.path, "gemini")
     try:
         name = session.who(Caller("test"))
@@ -380,7 +378,7 @@ def test_a_session_where_its_agent_does_not_live_is_another_agent(two: Mailboxes
         session.close()
 
 
-def test_a_session_whose_home_moved_away_is_another_agent_from_then_on(two: Mailboxes) -> None:
+def test_a_session_whose_home_moved_away_is_another_agent_from_then_on(two: Tree) -> None:
     session = Session(two.path, "claude")
     try:
         assert session.who(Caller("test")).address == "claude"
@@ -392,7 +390,7 @@ def test_a_session_whose_home_moved_away_is_another_agent_from_then_on(two: Mail
         session.close()
 
 
-def test_sessions_of_one_agent_on_machines_of_one_name_have_names_of_their_own(where: Mailboxes, on: On) -> None:
+def test_sessions_of_one_agent_on_machines_of_one_name_have_names_of_their_own(where: Tree, on: On) -> None:
     settle_on(where, TOWER, "claude@web")
     found, held = [], []
     for machine in ("laptop-aaaaaaaa", "laptop-zzzzzzzz"):
@@ -406,7 +404,7 @@ def test_sessions_of_one_agent_on_machines_of_one_name_have_names_of_their_own(w
         name.release()
 
 
-def test_a_name_that_was_a_sessions_and_moved_away_is_not_taken_again(two: Mailboxes) -> None:
+def test_a_name_that_was_a_sessions_and_moved_away_is_not_taken_again(two: Tree) -> None:
     with given_back(session_names.take(two, Identity("claude", ""))):
         with given_back(session_names.take(two, Identity("claude", ""))) as second:
             assert second.address == "claude-2"
@@ -424,7 +422,7 @@ def given_back(name: session_names.Name) -> Iterator[session_names.Name]:
         name.release()
 
 
-def test_a_lost_state_directory_makes_another_machine_and_says_what_to_do(two: Mailboxes, tmp_path: Path) -> None:
+def test_a_lost_state_directory_makes_another_machine_and_says_what_to_do(two: Tree, tmp_path: Path) -> None:
     (state_of(tmp_path, LAPTOP) / "home").rename(tmp_path / "lost")
     done = command("read", "--agent", "claude", "--mailboxes", two.path)
     assert f"claude lives on {LAPTOP}" in done.stderr
@@ -433,7 +431,7 @@ def test_a_lost_state_directory_makes_another_machine_and_says_what_to_do(two: M
     assert command("read", "--agent", "claude", "--mailboxes", two.path).returncode == 0
 
 
-def test_the_id_of_a_machine_is_the_name_of_a_file(where: Mailboxes) -> None:
+def test_the_id_of_a_machine_is_the_name_of_a_file(where: Tree) -> None:
     assert this_machine.is_home(this_machine.here())
-    assert Claim().home == ""
+    assert Residence().home == ""
     assert settings_.load(where.path).sweep_s > 0

@@ -10,13 +10,13 @@ import pytest
 
 from ai_bridge.agents import presence
 from ai_bridge.machines import presence_pages, this_machine
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import front_matter
 from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on
 from tests.support.presence import later, session, tell
 
 
-def test_all_machines_are_known_by_their_pages_and_by_who_lives_there(where: Mailboxes, on: On) -> None:
+def test_all_machines_are_known_by_their_pages_and_by_who_lives_there(where: Tree, on: On) -> None:
     on(LAPTOP)
     assert presence.known_machines(where) == {LAPTOP}
     settle_on(where, TOWER, "claude")
@@ -27,7 +27,7 @@ def test_all_machines_are_known_by_their_pages_and_by_who_lives_there(where: Mai
     assert presence_pages.pages(where) == [MINI]
 
 
-def test_who_is_there_is_told_by_changes_seen_here(where: Mailboxes, on: On, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_there_is_told_by_changes_seen_here(where: Tree, on: On, monkeypatch: pytest.MonkeyPatch) -> None:
     on(LAPTOP)
     for host, age_s in ((TOWER, 5.0), (MINI, 5000.0)):
         tell(where, age_s, host=host)
@@ -39,7 +39,7 @@ def test_who_is_there_is_told_by_changes_seen_here(where: Mailboxes, on: On, mon
 
 
 def test_a_clock_that_went_back_makes_no_page_fresh_for_ever(
-    where: Mailboxes, on: On, monkeypatch: pytest.MonkeyPatch
+    where: Tree, on: On, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on(LAPTOP)
     tell(where, host=TOWER)
@@ -50,7 +50,7 @@ def test_a_clock_that_went_back_makes_no_page_fresh_for_ever(
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "yesterday", "", "{a: b}", "[]"])
-def test_no_time_on_a_page_is_too_odd(where: Mailboxes, at: str) -> None:
+def test_no_time_on_a_page_is_too_odd(where: Tree, at: str) -> None:
     path = Path(presence_pages.page_path(where, TOWER))
     path.parent.mkdir()
     path.write_text(f"---\nhost: x\nat: {at}\nonline: {{claude: {at}}}\nwants: {{claude: x}}\n---\n")
@@ -61,7 +61,7 @@ def test_no_time_on_a_page_is_too_odd(where: Mailboxes, at: str) -> None:
         assert list(presence_pages.stated(where)) == [TOWER]
 
 
-def test_a_page_is_parsed_when_it_changed_only(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_is_parsed_when_it_changed_only(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(where, host=TOWER, wants={"claude": "x"})
     assert presence_pages.asked(where) == {"claude": TOWER}
 
@@ -75,7 +75,7 @@ def test_a_page_is_parsed_when_it_changed_only(where: Mailboxes, monkeypatch: py
     assert presence_pages.asked(where) == {"gemini": TOWER}
 
 
-def test_a_thousand_pages_cost_a_sweep_little(where: Mailboxes) -> None:
+def test_a_thousand_pages_cost_a_sweep_little(where: Tree) -> None:
     tell(where, host="m0-abcdefgh", online={"claude": "x"})
     raw = Path(presence_pages.page_path(where, "m0-abcdefgh")).read_bytes()
     for number in range(1000):
@@ -87,7 +87,7 @@ def test_a_thousand_pages_cost_a_sweep_little(where: Mailboxes) -> None:
     assert time.process_time() - started < 1.0
 
 
-def test_of_a_folder_only_pages_are_read(where: Mailboxes) -> None:
+def test_of_a_folder_only_pages_are_read(where: Tree) -> None:
     folder = Path(where.path, presence_pages.FOLDER)
     folder.mkdir()
     (folder / "x y.md").write_text("")
@@ -100,7 +100,7 @@ def test_of_a_folder_only_pages_are_read(where: Mailboxes) -> None:
     assert presence_pages.asked(where) == {}
 
 
-def test_what_this_machine_asks_for_is_on_its_page_until_it_has_it(where: Mailboxes, on: On) -> None:
+def test_what_this_machine_asks_for_is_on_its_page_until_it_has_it(where: Tree, on: On) -> None:
     settle_on(where, TOWER, "claude", "gemini")
     on(LAPTOP)
     asked = Path(where.state_file("wanted", "claude"))
@@ -116,7 +116,7 @@ def test_what_this_machine_asks_for_is_on_its_page_until_it_has_it(where: Mailbo
     assert not asked.exists()
 
 
-def test_two_processes_do_not_write_the_page_at_once(where: Mailboxes, on: On) -> None:
+def test_two_processes_do_not_write_the_page_at_once(where: Tree, on: On) -> None:
     from ai_bridge.system.locks import Lock
 
     settle_on(where, TOWER, "gemini")

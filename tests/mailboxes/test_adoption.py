@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes import adoption
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support import wire
 from tests.support.checkout import ROOT
 from tests.support.command import command
@@ -53,7 +53,7 @@ class Clone:
     def __init__(self, base: Path) -> None:
         self.path = base / "src" / "clone"
         self.notes = base / "home" / "notes"
-        self.where = Mailboxes(str(self.path / "mailboxes"))
+        self.where = Tree(str(self.path / "mailboxes"))
         self.where.make(["gemini", "claude", "mallory"])
         Path(self.where.path, "settings.toml").write_text('reach = "full"\n')
         mail = "ID: mallory-1\nFrom: mallory\nTo: gemini\nSubject: boo\n\nboo"
@@ -218,7 +218,7 @@ def test_the_doctor_runs_no_program_that_a_clone_names(clone: Clone) -> None:
     assert not (clone.path / "ran").exists()
 
 
-def test_two_users_of_one_tree_can_both_adopt_it(where: Mailboxes) -> None:
+def test_two_users_of_one_tree_can_both_adopt_it(where: Tree) -> None:
     os.chmod(where.path, 0o777)
     before = os.umask(0o002)
     try:
@@ -290,7 +290,7 @@ def test_what_is_named_is_trusted_by_that_process_and_not_remembered(clone: Clon
 
 
 def test_the_users_own_mailboxes_need_no_adoption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = Mailboxes(str(tmp_path / "home/.local/share/ai-bridge/mailboxes"))
+    own = Tree(str(tmp_path / "home/.local/share/ai-bridge/mailboxes"))
     own.make(["claude", "gemini"])
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -386,7 +386,7 @@ def test_a_link_is_never_an_outbox_in_mailboxes_that_are_trusted(clone: Clone) -
 
 
 @pytest.mark.parametrize("directory", [".tmp", ".processing", ".unread", ".read", ".held", ".malformed", ".attached"])
-def test_a_link_is_never_a_directory_of_an_outbox(where: Mailboxes, tmp_path: Path, directory: str) -> None:
+def test_a_link_is_never_a_directory_of_an_outbox(where: Tree, tmp_path: Path, directory: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "x-1.gemini.txt").write_text("ID: x-1\nFrom: claude\nTo: gemini\nSubject: s\n\nmine")
@@ -417,7 +417,7 @@ def test_a_link_is_never_a_directory_of_an_outbox(where: Mailboxes, tmp_path: Pa
 
 @pytest.mark.parametrize("directory", ["agents", "allowed", "presence"])
 def test_a_tree_with_a_link_in_place_of_its_own_directories_is_refused(
-    where: Mailboxes, tmp_path: Path, directory: str
+    where: Tree, tmp_path: Path, directory: str
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     shutil.rmtree(os.path.join(where.path, directory), ignore_errors=True)
@@ -443,7 +443,7 @@ def test_health_reports_files_that_git_tracks_in_the_mailboxes(clone: Clone) -> 
     )
 
 
-def test_health_warns_of_directories_that_others_own_or_may_write(where: Mailboxes) -> None:
+def test_health_warns_of_directories_that_others_own_or_may_write(where: Tree) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can give a directory to another user")
     os.chmod(where.outbox("claude").path, 0o777)

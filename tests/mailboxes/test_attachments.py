@@ -12,20 +12,20 @@ import pytest
 from ai_bridge.errors import DiskError
 from ai_bridge.mailboxes import attachments
 from ai_bridge.mailboxes.attachments import AlteredAttachment, AmbiguousHash, NoSuchAttachment
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.system import durable
 from tests.support.disk import ERRNOS, FaultyOs
 
 
-def put(where: Mailboxes, raw: bytes, path: str = "f.py", owner: str = "claude") -> str:
+def put(where: Tree, raw: bytes, path: str = "f.py", owner: str = "claude") -> str:
     """Store one content; returns its hash."""
     hash_ = hashlib.sha256(raw).hexdigest()
     attachments.store(where.outbox(owner), {context.file_name(hash_, path): raw})
     return hash_
 
 
-def lying(where: Mailboxes, owner: str = "claude") -> dict[str, bytes]:
+def lying(where: Tree, owner: str = "claude") -> dict[str, bytes]:
     """Return what lies in an outbox as attached, by name."""
     return {path.name: path.read_bytes() for path in Path(where.outbox(owner).attached).iterdir()}
 
@@ -74,7 +74,7 @@ def test_at_least_eight_digits_may_be_a_hash(text: str, may_be: bool) -> None:
 # --- storing ----------------------------------------------------------------------------------------------
 
 
-def test_a_content_lies_under_its_hash_and_the_same_again_is_one_file(where: Mailboxes) -> None:
+def test_a_content_lies_under_its_hash_and_the_same_again_is_one_file(where: Tree) -> None:
     hash_ = put(where, b"x\n")
     before = os.stat(where.outbox("claude").attached + f"/{hash_}.py")
     assert put(where, b"x\n") == hash_
@@ -85,7 +85,7 @@ def test_a_content_lies_under_its_hash_and_the_same_again_is_one_file(where: Mai
 
 
 def test_a_content_is_flushed_before_it_is_published_and_its_directory_after(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(where, b"first")
     seen = FaultyOs()
@@ -94,18 +94,18 @@ def test_a_content_is_flushed_before_it_is_published_and_its_directory_after(
     assert [call for call in seen.calls if call in ("write", "fsync", "link")] == ["write", "fsync", "link", "fsync"]
 
 
-def test_nothing_to_store_makes_no_directory(where: Mailboxes) -> None:
+def test_nothing_to_store_makes_no_directory(where: Tree) -> None:
     attachments.store(where.outbox("claude"), {})
     assert not os.path.exists(where.outbox("claude").attached)
 
 
-def test_an_outbox_of_the_older_layout_gets_what_it_lacks(where: Mailboxes) -> None:
+def test_an_outbox_of_the_older_layout_gets_what_it_lacks(where: Tree) -> None:
     os.rmdir(where.outbox("claude").temporary)
     put(where, b"x")
     assert len(lying(where)) == 1
 
 
-def test_storing_makes_no_agent(where: Mailboxes) -> None:
+def test_storing_makes_no_agent(where: Tree) -> None:
     with pytest.raises(DiskError, match="nobody-outbox: it does not exist"):
         put(where, b"x", owner="nobody")
     assert where.agents() == ["claude", "gemini"]
@@ -114,7 +114,7 @@ def test_storing_makes_no_agent(where: Mailboxes) -> None:
 @pytest.mark.parametrize("number", ERRNOS)
 @pytest.mark.parametrize("call", ["open", "write", "fsync", "link"])
 def test_a_disk_that_refuses_is_said_and_nothing_is_left_half_done(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+    where: Tree, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
     put(where, b"before")
     monkeypatch.setattr(durable, "os", FaultyOs(fail={call: number}))
@@ -125,7 +125,7 @@ def test_a_disk_that_refuses_is_said_and_nothing_is_left_half_done(
 
 
 def test_where_another_is_first_with_the_same_content_that_is_fine(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = durable.publish
 
@@ -139,16 +139,14 @@ def test_where_another_is_first_with_the_same_content_that_is_fine(
     assert os.listdir(where.outbox("claude").temporary) == []
 
 
-def test_without_hard_links_a_content_is_published_all_the_same(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_hard_links_a_content_is_published_all_the_same(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(durable, "os", FaultyOs(fail={"link": errno.EPERM}))
     hash_ = put(where, b"x")
     assert lying(where) == {f"{hash_}.py": b"x"}
 
 
 @pytest.mark.parametrize("kind", ["altered", "empty", "fifo", "link", "directory"])
-def test_a_name_that_holds_something_else_is_never_replaced_nor_believed(where: Mailboxes, kind: str) -> None:
+def test_a_name_that_holds_something_else_is_never_replaced_nor_believed(where: Tree, kind: str) -> None:
     hash_ = put(where, b"x")
     path = Path(where.outbox("claude").attached, f"{hash_}.py")
     path.unlink()
@@ -171,7 +169,7 @@ def test_a_name_that_holds_something_else_is_never_replaced_nor_believed(where: 
 # --- finding ----------------------------------------------------------------------------------------------
 
 
-def test_an_attachment_is_found_by_its_hash_or_the_beginning_in_any_outbox(where: Mailboxes) -> None:
+def test_an_attachment_is_found_by_its_hash_or_the_beginning_in_any_outbox(where: Tree) -> None:
     hash_ = put(where, b"x", owner="gemini")
     put(where, b"y")
     path = f"{where.outbox('gemini').attached}/{hash_}.py"
@@ -180,14 +178,14 @@ def test_an_attachment_is_found_by_its_hash_or_the_beginning_in_any_outbox(where
 
 
 @pytest.mark.parametrize("text", ["00000000", "0" * 64, "0", "", "../../etc/passwd", "x" * 300, "*"])
-def test_what_is_no_attachment_is_refused(where: Mailboxes, text: str) -> None:
+def test_what_is_no_attachment_is_refused(where: Tree, text: str) -> None:
     put(where, b"x")
     with pytest.raises(NoSuchAttachment, match=r"there is no attachment .* names it$"):
         attachments.find(where, text)
 
 
 def test_a_beginning_of_several_hashes_is_refused_if_each_has_its_content(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hash_ = put(where, b"x")
     other = hash_[:10] + "0" * 54
@@ -200,14 +198,14 @@ def test_a_beginning_of_several_hashes_is_refused_if_each_has_its_content(
     assert attachments.find(where, hash_[:11]).endswith(f"{hash_}.py")
 
 
-def test_of_several_files_of_one_content_one_that_still_has_it_is_found(where: Mailboxes) -> None:
+def test_of_several_files_of_one_content_one_that_still_has_it_is_found(where: Tree) -> None:
     hash_ = put(where, b"x", "a.md")
     put(where, b"x", "a.py", owner="gemini")
     Path(where.outbox("claude").attached, f"{hash_}.md").write_bytes(b"altered")
     assert attachments.find(where, hash_[:12]) == f"{where.outbox('gemini').attached}/{hash_}.py"
 
 
-def test_a_file_that_is_larger_than_any_attachment_is_not_read(where: Mailboxes) -> None:
+def test_a_file_that_is_larger_than_any_attachment_is_not_read(where: Tree) -> None:
     hash_ = put(where, b"x")
     with open(f"{where.outbox('claude').attached}/{hash_}.py", "wb") as file:
         file.truncate(1 << 40)
@@ -215,7 +213,7 @@ def test_a_file_that_is_larger_than_any_attachment_is_not_read(where: Mailboxes)
         attachments.find(where, hash_)
 
 
-def test_what_is_no_attachment_among_them_is_passed_over(where: Mailboxes) -> None:
+def test_what_is_no_attachment_among_them_is_passed_over(where: Tree) -> None:
     hash_ = put(where, b"x")
     for name in (f"{hash_}.not-plain", hash_.upper(), f"{hash_[:63]}", f".{hash_}", "note.txt"):
         Path(where.outbox("claude").attached, name).write_bytes(b"")
@@ -223,7 +221,7 @@ def test_what_is_no_attachment_among_them_is_passed_over(where: Mailboxes) -> No
     assert attachments.find(where, hash_[:8]).endswith(f"{hash_}.py")
 
 
-def test_an_attachment_one_may_not_read_is_said(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_attachment_one_may_not_read_is_said(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     hash_ = put(where, b"x")
 
     def denied(path: str) -> tuple[int, os.stat_result]:

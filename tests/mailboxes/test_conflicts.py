@@ -8,7 +8,7 @@ import pytest
 
 from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, REASON, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.router import strays
 from ai_bridge.router.daemon import Daemon
@@ -62,7 +62,7 @@ def test_a_copy_of_any_other_file_is_known_by_its_word(tool: str) -> None:
 
 @pytest.mark.parametrize("tool", ALL)
 def test_a_copy_that_was_dropped_is_set_aside_and_its_original_delivered(
-    where: Mailboxes, settings: Settings, tool: str
+    where: Tree, settings: Settings, tool: str
 ) -> None:
     name = f"{post(where)}.gemini.txt"
     outbox = where.outbox("claude")
@@ -76,7 +76,7 @@ def test_a_copy_that_was_dropped_is_set_aside_and_its_original_delivered(
 
 @pytest.mark.parametrize("tool", ALL)
 def test_a_copy_among_what_was_delivered_is_not_shown_and_set_aside(
-    where: Mailboxes, settings: Settings, tool: str
+    where: Tree, settings: Settings, tool: str
 ) -> None:
     name = f"{post(where)}.gemini.txt"
     route(where, settings)
@@ -104,9 +104,7 @@ PERSONS = [
 
 
 @pytest.mark.parametrize("name", PERSONS)
-def test_a_persons_own_file_is_delivered_whatever_it_is_called(
-    where: Mailboxes, settings: Settings, name: str
-) -> None:
+def test_a_persons_own_file_is_delivered_whatever_it_is_called(where: Tree, settings: Settings, name: str) -> None:
     assert conflicts.original(name) == ""
     Path(where.outbox("claude").file(DROPPED, name)).write_text(HAND)
     route(where, settings)
@@ -114,9 +112,7 @@ def test_a_persons_own_file_is_delivered_whatever_it_is_called(
 
 
 @pytest.mark.parametrize("agent", ["gemini", "gemini-2", "conflict", "gemini-laptop", "sync-conflict"])
-def test_no_agent_is_called_so_that_its_mail_passes_for_a_copy(
-    where: Mailboxes, settings: Settings, agent: str
-) -> None:
+def test_no_agent_is_called_so_that_its_mail_passes_for_a_copy(where: Tree, settings: Settings, agent: str) -> None:
     where.make([agent])
     name = f"{post(where, to=agent)}.{agent}.txt"
     assert conflicts.original(name) == ""
@@ -124,7 +120,7 @@ def test_no_agent_is_called_so_that_its_mail_passes_for_a_copy(
     assert states(where, "claude") == {UNREAD: [name]}
 
 
-def test_a_released_variant_is_no_copy(where: Mailboxes, settings: Settings) -> None:
+def test_a_released_variant_is_no_copy(where: Tree, settings: Settings) -> None:
     name = f"{post(where)}.gemini.txt"
     outbox = where.outbox("claude")
     Path(outbox.file(DROPPED, name)).rename(outbox.file(DROPPED, name.replace(".txt", "~1.txt")))
@@ -132,7 +128,7 @@ def test_a_released_variant_is_no_copy(where: Mailboxes, settings: Settings) -> 
     assert states(where, "claude") == {UNREAD: [name]}
 
 
-def test_a_copy_is_set_aside_by_the_recipients_home_alone(where: Mailboxes, settings: Settings, on: On) -> None:
+def test_a_copy_is_set_aside_by_the_recipients_home_alone(where: Tree, settings: Settings, on: On) -> None:
     settle_on(where, LAPTOP, "claude")
     settle_on(where, TOWER, "gemini")
     outbox, copy = where.outbox("claude"), f"{OWN}.gemini (1).txt"
@@ -153,12 +149,12 @@ def test_no_name_is_too_odd(name: str) -> None:
     conflicts.label(name)
 
 
-def test_a_name_made_to_be_slow_is_not(where: Mailboxes) -> None:
+def test_a_name_made_to_be_slow_is_not(where: Tree) -> None:
     for part in (" (", " (a conflicted copy", "-A", " 1", "_conflict-", " (conflict on "):
         conflicts.original(part * (250 // len(part)) + ".txt")
 
 
-def test_a_copy_that_was_claimed_goes_back_and_aside(where: Mailboxes, settings: Settings) -> None:
+def test_a_copy_that_was_claimed_goes_back_and_aside(where: Tree, settings: Settings) -> None:
     outbox, copy = where.outbox("claude"), f"{OWN}.gemini.sync-conflict-20261122-030057-757LWGV.txt"
     Path(outbox.file(PROCESSING, copy)).write_text(HAND)
     route(where, settings)

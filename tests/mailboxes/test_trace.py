@@ -12,7 +12,7 @@ from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD
 from ai_bridge.mailboxes.restore import CannotRestore, NameTaken, put_back
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.settings import Settings
 from tests.support.mail import post, route, states
@@ -20,13 +20,13 @@ from tests.support.mail import post, route, states
 TEXT = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nx"
 
 
-def _put(where: Mailboxes, state: str, name: str, id_: str = "n1", to: str = "gemini") -> str:
+def _put(where: Tree, state: str, name: str, id_: str = "n1", to: str = "gemini") -> str:
     path = where.outbox("claude").file(state, name)
     Path(path).write_text(TEXT.format(id=id_, to=to))
     return path
 
 
-def _where(where: Mailboxes, id_: str) -> list[tuple[str, str, str]]:
+def _where(where: Tree, id_: str) -> list[tuple[str, str, str]]:
     return [(place.state, place.name, place.recipient) for place in trace.find(where, id_)]
 
 
@@ -34,7 +34,7 @@ def _where(where: Mailboxes, id_: str) -> list[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_message_is_found_in_every_state_by_id_and_by_name(where: Mailboxes, state: str) -> None:
+def test_a_message_is_found_in_every_state_by_id_and_by_name(where: Tree, state: str) -> None:
     path = _put(where, state, "n1.gemini.txt")
     for word in ("n1", "n1.gemini.txt"):
         assert _where(where, word) == [(state, "n1.gemini.txt", "gemini")]
@@ -43,33 +43,33 @@ def test_a_message_is_found_in_every_state_by_id_and_by_name(where: Mailboxes, s
 
 
 @pytest.mark.parametrize("state", [DROPPED, PROCESSING, MALFORMED])
-def test_a_file_with_a_name_of_its_own_is_found_by_what_it_holds(where: Mailboxes, state: str) -> None:
+def test_a_file_with_a_name_of_its_own_is_found_by_what_it_holds(where: Tree, state: str) -> None:
     _put(where, state, "a note.txt", to="gemini, codex")
     assert _where(where, "n1") == [(state, "a note.txt", "gemini, codex")]
     assert _where(where, "a note.txt") == [(state, "a note.txt", "")]
 
 
-def test_every_copy_is_found(where: Mailboxes) -> None:
+def test_every_copy_is_found(where: Tree) -> None:
     where.make(["codex"])
     _put(where, READ, "n1.gemini.txt")
     _put(where, UNREAD, "n1.codex.txt", to="codex")
     assert _where(where, "n1") == [(UNREAD, "n1.codex.txt", "codex"), (READ, "n1.gemini.txt", "gemini")]
 
 
-def test_another_senders_outbox_is_searched_too(where: Mailboxes) -> None:
+def test_another_senders_outbox_is_searched_too(where: Tree) -> None:
     _put(where, UNREAD, "gemini-1.gemini.txt", "gemini-1")
     assert _where(where, "gemini-1") == [(UNREAD, "gemini-1.gemini.txt", "gemini")]
 
 
 @pytest.mark.parametrize("word", ["unknown", "", "../n1", "n1.gemini", "/etc/passwd", "../etc/passwd.txt", "*", "n"])
-def test_what_names_no_message_finds_none(where: Mailboxes, word: str) -> None:
+def test_what_names_no_message_finds_none(where: Tree, word: str) -> None:
     _put(where, READ, "n1.gemini.txt")
     _put(where, MALFORMED, "-no ID-.txt")
     with pytest.raises(NoSuchMessage, match=f"in {where.path}: `ai-bridge history` lists the IDs"):
         trace.find(where, word)
 
 
-def test_the_reason_of_a_rejection_is_told(where: Mailboxes, settings: Settings) -> None:
+def test_the_reason_of_a_rejection_is_told(where: Tree, settings: Settings) -> None:
     _put(where, DROPPED, "note.txt", to="gmini")
     route(where, settings)
     (place,) = trace.find(where, "note.txt")
@@ -82,7 +82,7 @@ def test_the_reason_of_a_rejection_is_told(where: Mailboxes, settings: Settings)
     assert place.reason is None
 
 
-def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Mailboxes) -> None:
+def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Tree) -> None:
     path = _put(where, UNREAD, "n1.gemini.txt")
     (place,) = trace.find(where, "n1")
     assert place.reason is None
@@ -94,16 +94,14 @@ def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Mail
 # --- restore ----------------------------------------------------------------------------------------------
 
 
-def test_a_read_message_is_unread_again(where: Mailboxes) -> None:
+def test_a_read_message_is_unread_again(where: Tree) -> None:
     _put(where, READ, "n1.gemini.txt")
     (place,) = put_back(where, "n1")
     assert (place.state, os.path.isfile(place.path)) == (UNREAD, True)
     assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"]}
 
 
-def test_a_mended_message_goes_on_and_one_that_was_not_is_rejected_again(
-    where: Mailboxes, settings: Settings
-) -> None:
+def test_a_mended_message_goes_on_and_one_that_was_not_is_rejected_again(where: Tree, settings: Settings) -> None:
     _put(where, DROPPED, "mended.txt", to="gmini")
     _put(where, DROPPED, "not.txt", "n2", to="gmini")
     route(where, settings)
@@ -117,14 +115,14 @@ def test_a_mended_message_goes_on_and_one_that_was_not_is_rejected_again(
 
 
 @pytest.mark.parametrize("state", [DROPPED, PROCESSING, UNREAD])
-def test_what_is_under_way_is_not_restored(where: Mailboxes, state: str) -> None:
+def test_what_is_under_way_is_not_restored(where: Tree, state: str) -> None:
     _put(where, state, "n1.gemini.txt")
     with pytest.raises(CannotRestore, match=f"n1 is {state}, not read or malformed"):
         put_back(where, "n1")
     assert states(where, "claude") == {state: ["n1.gemini.txt"]}
 
 
-def test_restoring_replaces_nothing(where: Mailboxes) -> None:
+def test_restoring_replaces_nothing(where: Tree) -> None:
     _put(where, READ, "n1.gemini.txt")
     Path(_put(where, UNREAD, "n1.gemini.txt")).write_text("kept")
     with pytest.raises(NameTaken, match=r"n1\.gemini\.txt cannot be restored: a message of that name is unread"):
@@ -135,7 +133,7 @@ def test_restoring_replaces_nothing(where: Mailboxes) -> None:
 # --- answers ----------------------------------------------------------------------------------------------
 
 
-def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Mailboxes) -> None:
+def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Tree) -> None:
     first = post(where, "x")
     second = post(where, "y", in_reply_to=first, thread="older")
     assert threads.reply_headers(where, first) == (first, first, 1)
@@ -148,7 +146,7 @@ def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Mailboxes) -> None:
 
 
 @pytest.mark.parametrize("state", [PROCESSING, UNREAD, READ, MALFORMED])
-def test_a_place_is_followed_to_where_the_file_was_moved(where: Mailboxes, state: str) -> None:
+def test_a_place_is_followed_to_where_the_file_was_moved(where: Tree, state: str) -> None:
     _put(where, DROPPED, "n1.gemini.txt")
     place = trace.find(where, "n1")[0]
     os.rename(place.path, where.outbox("claude").file(state, place.name))
@@ -156,7 +154,7 @@ def test_a_place_is_followed_to_where_the_file_was_moved(where: Mailboxes, state
     assert place.state == state
 
 
-def test_a_file_with_a_name_of_its_own_is_not_taken_for_another(where: Mailboxes) -> None:
+def test_a_file_with_a_name_of_its_own_is_not_taken_for_another(where: Tree) -> None:
     _put(where, DROPPED, "note.txt")
     place = trace.find(where, "note.txt")[0]
     os.remove(place.path)
@@ -165,7 +163,7 @@ def test_a_file_with_a_name_of_its_own_is_not_taken_for_another(where: Mailboxes
         place.load()
 
 
-def test_what_is_gone_is_gone(where: Mailboxes) -> None:
+def test_what_is_gone_is_gone(where: Tree) -> None:
     _put(where, UNREAD, "n1.gemini.txt")
     place = trace.find(where, "n1")[0]
     os.remove(place.path)

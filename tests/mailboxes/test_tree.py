@@ -10,7 +10,7 @@ import pytest
 from ai_bridge.mailboxes import adoption
 from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes, user_wide
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes, NoAgents, NotMailboxes, ReservedAddress, UnknownAgent, is_mailboxes
+from ai_bridge.mailboxes.tree import NoAgents, NotMailboxes, ReservedAddress, Tree, UnknownAgent, is_mailboxes
 from ai_bridge.message.address import BadAddress
 from ai_bridge.settings import Settings
 from tests.support.mail import post, route, states
@@ -18,7 +18,7 @@ from tests.support.mail import post, route, states
 
 def _made(path: Path, *agents: str) -> str:
     """Make mailboxes that the user trusts."""
-    Mailboxes(str(path)).make(list(agents))
+    Tree(str(path)).make(list(agents))
     adoption.adopt(str(path))
     return str(path)
 
@@ -88,7 +88,7 @@ def test_a_tree_is_known_by_its_readme_or_an_outbox(tmp_path: Path, files: list[
     for name in files:
         (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_text("# Another thing\n")
     assert is_mailboxes(str(tmp_path)) is is_one
-    Mailboxes(str(tmp_path / "ours")).make([])
+    Tree(str(tmp_path / "ours")).make([])
     assert is_mailboxes(str(tmp_path / "ours"))
     assert not is_mailboxes(str(tmp_path / "missing"))
 
@@ -96,7 +96,7 @@ def test_a_tree_is_known_by_its_readme_or_an_outbox(tmp_path: Path, files: list[
 # --- making them ------------------------------------------------------------------------------------------
 
 
-def test_making_again_adds_and_never_changes(where: Mailboxes) -> None:
+def test_making_again_adds_and_never_changes(where: Tree) -> None:
     readme = Path(where.path, "README.md")
     readme.write_text("# Mailboxes\nwith a note of mine\n")
     id_ = post(where, "kept")
@@ -107,7 +107,7 @@ def test_making_again_adds_and_never_changes(where: Mailboxes) -> None:
     assert states(where, "claude") == {"dropped": [f"{id_}.gemini.txt"]}
 
 
-def test_what_is_made_is_for_its_owner_alone(where: Mailboxes) -> None:
+def test_what_is_made_is_for_its_owner_alone(where: Tree) -> None:
     made = [path for path in [Path(where.path), *Path(where.path).rglob("*")] if path.is_dir()]
     assert len(made) == 16
     assert {path.stat().st_mode & 0o777 for path in made} == {0o700}
@@ -115,14 +115,14 @@ def test_what_is_made_is_for_its_owner_alone(where: Mailboxes) -> None:
 
 def test_an_address_that_cannot_be_leaves_nothing_made(tmp_path: Path) -> None:
     with pytest.raises(BadAddress):
-        Mailboxes(str(tmp_path / "new")).make(["claude", "../claude"])
+        Tree(str(tmp_path / "new")).make(["claude", "../claude"])
     assert os.listdir(tmp_path) == []
 
 
 # --- whose they are ---------------------------------------------------------------------------------------
 
 
-def test_agents_are_those_with_an_outbox_but_not_the_postmaster(where: Mailboxes) -> None:
+def test_agents_are_those_with_an_outbox_but_not_the_postmaster(where: Tree) -> None:
     where.make(["codex@web"])
     os.makedirs(where.outbox("postmaster").path)
     os.makedirs(where.outbox("Not An Agent").path)
@@ -133,7 +133,7 @@ def test_agents_are_those_with_an_outbox_but_not_the_postmaster(where: Mailboxes
 
 @pytest.mark.parametrize("kind", ["file", "link to itself", "link to nowhere"])
 def test_what_is_only_named_like_an_outbox_is_no_agent_and_stops_nobodys_mail(
-    where: Mailboxes, settings: Settings, kind: str
+    where: Tree, settings: Settings, kind: str
 ) -> None:
     path = Path(where.path, "aaa-outbox")
     if kind == "file":
@@ -163,9 +163,7 @@ def test_what_is_only_named_like_an_outbox_is_no_agent_and_stops_nobodys_mail(
         ("postmaster", ReservedAddress, "reads no mail and nobody sends in its name"),
     ],
 )
-def test_who_is_not_known_is_told_what_to_do(
-    where: Mailboxes, name: str, refusal: type[Exception], says: str
-) -> None:
+def test_who_is_not_known_is_told_what_to_do(where: Tree, name: str, refusal: type[Exception], says: str) -> None:
     with pytest.raises(refusal, match=says):
         where.known(name)
     assert where.known("gemini") == "gemini"
@@ -173,11 +171,11 @@ def test_who_is_not_known_is_told_what_to_do(
 
 def test_without_agents_or_a_tree_nobody_is_known(tmp_path: Path) -> None:
     with pytest.raises(NoAgents, match="run `ai-bridge init`"):
-        Mailboxes(_made(tmp_path / "new")).known("claude")
+        Tree(_made(tmp_path / "new")).known("claude")
     with pytest.raises(NotMailboxes):
-        Mailboxes(str(tmp_path / "missing")).known("claude")
+        Tree(str(tmp_path / "missing")).known("claude")
     with pytest.raises(NotMailboxes):
-        Mailboxes(str(tmp_path / "missing")).agents()
+        Tree(str(tmp_path / "missing")).agents()
 
 
 # --- what is local ----------------------------------------------------------------------------------------
@@ -196,25 +194,25 @@ def test_local_state_lies_outside_and_apart_for_each_tree(
 ) -> None:
     monkeypatch.delenv("AI_BRIDGE_STATE")
     monkeypatch.setenv(variable, value)
-    one, two = Mailboxes(_made(tmp_path / "shop" / "mailboxes")), Mailboxes(_made(tmp_path / "web 2" / "mailboxes"))
+    one, two = Tree(_made(tmp_path / "shop" / "mailboxes")), Tree(_made(tmp_path / "web 2" / "mailboxes"))
     assert one.state_directory().startswith(base.format(home=tmp_path / "home") + "/shop-")
     assert os.path.dirname(two.state_directory()) == os.path.dirname(one.state_directory())
     assert one.state_directory() != two.state_directory()
     assert one.lock_file("router", "a@b") == f"{one.state_directory()}/locks/router-a@b.lock"
     (tmp_path / "link").symlink_to(one.path)
-    assert Mailboxes(str(tmp_path / "link")).state_directory() == one.state_directory()
+    assert Tree(str(tmp_path / "link")).state_directory() == one.state_directory()
 
 
 # --- where a directory belongs ----------------------------------------------------------------------------
 
 
-def test_a_link_to_a_directory_is_no_outbox(where: Mailboxes, tmp_path: Path) -> None:
+def test_a_link_to_a_directory_is_no_outbox(where: Tree, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     os.symlink(tmp_path / "elsewhere", where.outbox("codex").path)
     assert where.agents() == ["claude", "gemini"]
 
 
-def test_a_directory_is_of_the_outbox_it_is_in(where: Mailboxes) -> None:
+def test_a_directory_is_of_the_outbox_it_is_in(where: Tree) -> None:
     claude, gemini = where.outbox("claude"), where.outbox("gemini")
     directories = frozenset({gemini.path, gemini.directory(UNREAD), claude.directory(READ)})
     found = where.outboxes_of(directories)
@@ -224,7 +222,7 @@ def test_a_directory_is_of_the_outbox_it_is_in(where: Mailboxes) -> None:
 
 
 @pytest.mark.parametrize("directory", ["{path}", "{path}/agents", "{path}/..", "/", "elsewhere/claude-outbox"])
-def test_a_directory_of_no_outbox_stands_for_all(where: Mailboxes, directory: str) -> None:
+def test_a_directory_of_no_outbox_stands_for_all(where: Tree, directory: str) -> None:
     known = where.outbox("claude").path
     assert where.outboxes_of(frozenset({known, directory.format(path=where.path)})) is None
     assert where.outboxes_of(None) is None

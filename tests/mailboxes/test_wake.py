@@ -16,7 +16,7 @@ import pytest
 
 from ai_bridge.mailboxes import wake as wake_
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
+from ai_bridge.mailboxes.tree import NotMailboxes, Tree
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
 from ai_bridge.system import directory_events
 from tests.support.wait import until
@@ -324,7 +324,7 @@ def test_after_a_look_at_hints_only_the_directories_need_not_be_named_anew(watch
     assert named == []
 
 
-def test_hints_are_taken_without_waiting_and_a_wake_for_everywhere_is_left(where: Mailboxes) -> None:
+def test_hints_are_taken_without_waiting_and_a_wake_for_everywhere_is_left(where: Tree) -> None:
     with Wake(list, poll=True, poll_s=LONG_S) as wake:
         assert hinted(where, wake) == []
         wake.set(where.outbox("claude").directory(UNREAD))
@@ -336,7 +336,7 @@ def test_hints_are_taken_without_waiting_and_a_wake_for_everywhere_is_left(where
         assert wake.changed is None
 
 
-def test_a_scan_is_made_in_parts_that_leave_nothing_out(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scan_is_made_in_parts_that_leave_nothing_out(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wake_, "_PART", 2)
     where.make(["codex", "qwen", "zed"])
     assert [[outbox.owner for outbox in part] for part in parts(where.outboxes())] == [
@@ -392,7 +392,7 @@ def test_on_a_network_file_system_events_of_this_machine_still_wake(watched: Pat
         assert wake.wait(LONG_S / 2)
 
 
-def test_mailboxes_on_a_share_are_polled(where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mailboxes_on_a_share_are_polled(where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ai_bridge import settings as settings_
     from tests.support.mounts import mounted, table
 

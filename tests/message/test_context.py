@@ -15,7 +15,7 @@ from ai_bridge import settings as settings_
 from ai_bridge.errors import BridgeError, DiskError, TooLarge
 from ai_bridge.mailboxes import attachments
 from ai_bridge.mailboxes.attachments import AlteredAttachment
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context, excerpt, headers
 from ai_bridge.message.context import TooManyReferences
 from ai_bridge.message.excerpt import Excerpt, LeadsOutside
@@ -28,18 +28,18 @@ pytestmark = pytest.mark.usefixtures("project")
 LINE = re.compile(r" *[0-9]+ \| .*")
 
 
-def budget(where: Mailboxes, chars: int) -> Settings:
+def budget(where: Tree, chars: int) -> Settings:
     return settings_.load(where.path, {"context_chars": chars})
 
 
-def added(where: Mailboxes, *references: str, body: str = "see", chars: int = 12_000) -> tuple[list[str], str]:
+def added(where: Tree, *references: str, body: str = "see", chars: int = 12_000) -> tuple[list[str], str]:
     """Return the lines that the context adds to a body, and the header."""
     whole, header = attachments.with_context(where.outbox("claude"), body, references, budget(where, chars))
     assert whole.startswith(f"{body}\n\n")
     return whole.removeprefix(f"{body}\n\n").split("\n"), header
 
 
-def attached(where: Mailboxes) -> dict[str, bytes]:
+def attached(where: Tree) -> dict[str, bytes]:
     folder = Path(where.outbox("claude").attached)
     return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
 
@@ -47,7 +47,7 @@ def attached(where: Mailboxes) -> dict[str, bytes]:
 # --- in the body ------------------------------------------------------------------------------------------
 
 
-def test_an_excerpt_stands_after_the_body_with_where_it_comes_from(where: Mailboxes) -> None:
+def test_an_excerpt_stands_after_the_body_with_where_it_comes_from(where: Tree) -> None:
     Path("src").mkdir()
     Path("src/api.py").write_text("".join(f"line {number}\n" for number in range(1, 13)))
     digits = commit(Path())
@@ -80,7 +80,7 @@ def test_an_excerpt_stands_after_the_body_with_where_it_comes_from(where: Mailbo
     ],
 )
 def test_each_line_is_shown_after_its_number(
-    where: Mailboxes, raw: bytes, lines: str, heading: str, shown: list[str]
+    where: Tree, raw: bytes, lines: str, heading: str, shown: list[str]
 ) -> None:
     Path("f").write_bytes(raw)
     assert added(where, f"f{lines}")[0] == [f"--- context: f {heading} ---", *shown, "--- end of context: f ---", ""]
@@ -89,7 +89,7 @@ def test_each_line_is_shown_after_its_number(
 @pytest.mark.parametrize(
     ("body", "before"), [("", ""), ("x", "x\n\n"), ("x\n", "x\n\n"), ("x\r\n", "x\r\n\n"), ("\n", "\n\n")]
 )
-def test_the_body_comes_first_unchanged_and_a_blank_line_between(where: Mailboxes, body: str, before: str) -> None:
+def test_the_body_comes_first_unchanged_and_a_blank_line_between(where: Tree, body: str, before: str) -> None:
     Path("f").write_text("a\n")
     whole, _ = attachments.with_context(where.outbox("claude"), body, ["f", "f:1-1"], budget(where, 100))
     assert whole == f"{before}--- context: f line 1 of 1 ---\n1 | a\n--- end of context: f ---\n"
@@ -109,7 +109,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("chars", [12_000, 0, 60])
-def test_no_content_can_pass_for_a_heading_or_an_end(where: Mailboxes, chars: int) -> None:
+def test_no_content_can_pass_for_a_heading_or_an_end(where: Tree, chars: int) -> None:
     Path("f").write_bytes("\n".join(HOSTILE).encode())
     lines, _ = added(where, "f", chars=chars)
     whole = "\n".join(lines)
@@ -120,7 +120,7 @@ def test_no_content_can_pass_for_a_heading_or_an_end(where: Mailboxes, chars: in
 
 
 @pytest.mark.parametrize("name", ["new\nline ---", "\x1b[31m", "with blank; %3B: é\u3000", "- -", "é\udcff", "a:3-4"])
-def test_an_odd_name_is_shown_harmlessly_and_told_exactly(where: Mailboxes, name: str) -> None:
+def test_an_odd_name_is_shown_harmlessly_and_told_exactly(where: Tree, name: str) -> None:
     Path(name).write_text("x\n")
     for chars in (100, 0):
         lines, header = added(where, name, chars=chars)
@@ -131,7 +131,7 @@ def test_an_odd_name_is_shown_harmlessly_and_told_exactly(where: Mailboxes, name
         assert (entry.path, entry.first, entry.last) == (name, None, None)
 
 
-def test_several_are_shown_in_their_order_and_each_once(where: Mailboxes) -> None:
+def test_several_are_shown_in_their_order_and_each_once(where: Tree) -> None:
     for name in "ab":
         Path(name).write_text(f"{name}1\n{name}2\n")
     lines, header = added(where, "b", "a:2", "b", "./b", "b:1-", "a:2-2", "a")
@@ -144,7 +144,7 @@ def test_several_are_shown_in_their_order_and_each_once(where: Mailboxes) -> Non
     assert header == "b; a:2-2; a"
 
 
-def test_too_many_references_are_refused(where: Mailboxes) -> None:
+def test_too_many_references_are_refused(where: Tree) -> None:
     Path("f").write_text("x\n" * 30)
     names = [f"f:{number}" for number in range(1, 22)]
     assert len(context.entries(added(where, *names[:20], *names[:20])[1])) == 20
@@ -155,7 +155,7 @@ def test_too_many_references_are_refused(where: Mailboxes) -> None:
 # --- the budget -------------------------------------------------------------------------------------------
 
 
-def test_what_does_not_fit_is_attached_with_a_preview(where: Mailboxes) -> None:
+def test_what_does_not_fit_is_attached_with_a_preview(where: Tree) -> None:
     raw = "".join(f"row {number}\n" for number in range(1, 2001)).encode()
     Path("big.csv").write_bytes(raw)
     hash_ = hashlib.sha256(raw).hexdigest()
@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_attached_with_a_preview(where: Mailboxes) -> None:
     assert attachments.find(where, hash_[:16]) == f"{where.outbox('claude').attached}/{hash_}.csv"
 
 
-def test_of_named_lines_only_these_are_attached(where: Mailboxes) -> None:
+def test_of_named_lines_only_these_are_attached(where: Tree) -> None:
     Path("f.py").write_bytes(b"a\r\nb\r\nc")
     lines, header = added(where, "f.py:2-3", chars=0)
     hash_ = hashlib.sha256(b"b\r\nc").hexdigest()
@@ -186,7 +186,7 @@ def test_of_named_lines_only_these_are_attached(where: Mailboxes) -> None:
     assert attached(where) == {f"{hash_}.py": b"b\r\nc"}
 
 
-def test_the_budget_is_that_of_the_whole_message_to_the_last_character(where: Mailboxes) -> None:
+def test_the_budget_is_that_of_the_whole_message_to_the_last_character(where: Tree) -> None:
     for name in "abc":
         Path(name).write_text("12345\n")  # `1 | 12345` and the line's end: 10 characters
     assert "sha256" not in added(where, "a", "b", chars=20)[1]
@@ -197,14 +197,14 @@ def test_the_budget_is_that_of_the_whole_message_to_the_last_character(where: Ma
         assert sum(len(line) + 1 for line in shown) <= chars
 
 
-def test_a_smaller_one_may_fit_after_a_larger_one_did_not(where: Mailboxes) -> None:
+def test_a_smaller_one_may_fit_after_a_larger_one_did_not(where: Tree) -> None:
     Path("large").write_text("x" * 500)
     Path("small").write_text("y")
     entries = context.entries(added(where, "large", "small", chars=100)[1])
     assert [entry.sha256 is not None for entry in entries] == [True, False]
 
 
-def test_beginnings_take_only_what_the_others_leave(where: Mailboxes) -> None:
+def test_beginnings_take_only_what_the_others_leave(where: Tree) -> None:
     Path("large").write_text("12345\n" * 100)
     Path("small").write_text("12345\n")
     for chars, beginning in ((10, 0), (21, 0), (22, 1), (34, 2), (12_000, 100)):
@@ -214,18 +214,18 @@ def test_beginnings_take_only_what_the_others_leave(where: Mailboxes) -> None:
         assert len([line for line in lines if LINE.fullmatch(line)]) == 1 + beginning
 
 
-def test_an_empty_file_always_fits(where: Mailboxes) -> None:
+def test_an_empty_file_always_fits(where: Tree) -> None:
     Path("f").touch()
     assert added(where, "f", chars=0)[1] == "f"
 
 
-def test_a_line_without_end_is_cut_in_the_preview(where: Mailboxes) -> None:
+def test_a_line_without_end_is_cut_in_the_preview(where: Tree) -> None:
     Path("f").write_text("x" * 100_000)
     lines, _ = added(where, "f", chars=1000)
     assert (len(lines[2]), lines[2][-1]) == (200, "…")
 
 
-def test_the_same_content_is_attached_once(where: Mailboxes) -> None:
+def test_the_same_content_is_attached_once(where: Tree) -> None:
     for name in ("a.py", "b.py", "c.md"):
         Path(name).write_text("same\n")
     hash_ = hashlib.sha256(b"same\n").hexdigest()
@@ -236,7 +236,7 @@ def test_the_same_content_is_attached_once(where: Mailboxes) -> None:
 # --- what is refused --------------------------------------------------------------------------------------
 
 
-def test_where_one_is_refused_nothing_is_attached(where: Mailboxes) -> None:
+def test_where_one_is_refused_nothing_is_attached(where: Tree) -> None:
     Path("f").write_text("x\n")
     for references in (["f", "none"], ["f", "../../secret"], ["f", "f:2"]):
         with pytest.raises(BridgeError):
@@ -244,7 +244,7 @@ def test_where_one_is_refused_nothing_is_attached(where: Mailboxes) -> None:
     assert attached(where) == {}
 
 
-def test_a_body_too_large_for_a_message_is_refused_before_anything_is_attached(where: Mailboxes) -> None:
+def test_a_body_too_large_for_a_message_is_refused_before_anything_is_attached(where: Tree) -> None:
     Path("f").write_text("x\n")
     Path("g").write_text("y" * 5000)
     loaded = settings_.load(where.path, {"context_chars": 5000, "max_message_bytes": 1024})
@@ -253,7 +253,7 @@ def test_a_body_too_large_for_a_message_is_refused_before_anything_is_attached(w
     assert attached(where) == {}
 
 
-def test_another_folder_may_be_the_project(where: Mailboxes, tmp_path: Path) -> None:
+def test_another_folder_may_be_the_project(where: Tree, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     (other / "f").write_text("x\n")
@@ -264,7 +264,7 @@ def test_another_folder_may_be_the_project(where: Mailboxes, tmp_path: Path) -> 
         attachments.with_context(where.outbox("claude"), "", ["f"], budget(where, 99), str(other))
 
 
-def test_an_altered_attachment_is_neither_sent_again_nor_found(where: Mailboxes) -> None:
+def test_an_altered_attachment_is_neither_sent_again_nor_found(where: Tree) -> None:
     Path("f").write_text("x\n")
     _, header = added(where, "f", chars=0)
     (entry,) = context.entries(header)
@@ -275,7 +275,7 @@ def test_an_altered_attachment_is_neither_sent_again_nor_found(where: Mailboxes)
         attachments.find(where, str(entry.sha256))
 
 
-def test_nobody_becomes_an_agent_by_attaching(where: Mailboxes) -> None:
+def test_nobody_becomes_an_agent_by_attaching(where: Tree) -> None:
     Path("f").write_text("x\n")
     with pytest.raises(DiskError):
         attachments.with_context(where.outbox("nobody"), "", ["f"], budget(where, 0))
@@ -285,7 +285,7 @@ def test_nobody_becomes_an_agent_by_attaching(where: Mailboxes) -> None:
 # --- the header -------------------------------------------------------------------------------------------
 
 
-def test_a_header_is_read_back_as_it_was_written(where: Mailboxes) -> None:
+def test_a_header_is_read_back_as_it_was_written(where: Tree) -> None:
     Path("a b").write_text("1\n2\n3\n")
     Path("c;%d").write_text("x\n")
     digits = commit(Path())
@@ -305,7 +305,7 @@ def test_a_header_is_read_back_as_it_was_written(where: Mailboxes) -> None:
     )
 
 
-def test_a_printable_name_stays_readable_in_the_header(where: Mailboxes) -> None:
+def test_a_printable_name_stays_readable_in_the_header(where: Tree) -> None:
     Path("grüße-(1)_[x]~,=+@.py").write_text("x\n")
     assert added(where, "grüße-(1)_[x]~,=+@.py")[1] == "grüße-(1)_[x]~,=+@.py"
 
@@ -354,7 +354,7 @@ def test_any_names_are_told_exactly(names: list[str]) -> None:
 # --- at the recipient -------------------------------------------------------------------------------------
 
 
-def test_a_recipient_is_told_where_the_attachments_lie(where: Mailboxes) -> None:
+def test_a_recipient_is_told_where_the_attachments_lie(where: Tree) -> None:
     for name in ("a.py", "b.md", "short"):
         Path(name).write_text(f"{name}\n" * (1 if name == "short" else 100))
     _, header = added(where, "a.py", "short", "b.md", chars=100)
@@ -367,7 +367,7 @@ def test_a_recipient_is_told_where_the_attachments_lie(where: Mailboxes) -> None
     assert attachments.paths_of(where.outbox("claude"), Message({}, "")) == []
 
 
-def test_a_file_that_changes_between_two_sends_is_attached_as_it_was_each_time(where: Mailboxes) -> None:
+def test_a_file_that_changes_between_two_sends_is_attached_as_it_was_each_time(where: Tree) -> None:
     told = []
     for text in ("before\n", "after\n"):
         Path("f").write_text(text)
@@ -380,7 +380,7 @@ def test_a_file_that_changes_between_two_sends_is_attached_as_it_was_each_time(w
 
 
 def test_of_a_line_that_does_not_fit_only_what_is_shown_is_escaped(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("one.txt").write_text("\x07" * 1_000_000)
     seen: list[int] = []

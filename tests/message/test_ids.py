@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import ids
 from ai_bridge.message.ids import Issue
 from ai_bridge.system.directories import memory_of
@@ -26,13 +26,13 @@ def _of_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ids, "_last_us", 0)
 
 
-def memory(where: Mailboxes, sender: str = "claude") -> Path:
+def memory(where: Tree, sender: str = "claude") -> Path:
     return Path(memory_of("issued", where.path), sender)
 
 
-def by_another_process(where: Mailboxes, sender: str = "claude") -> str:
+def by_another_process(where: Tree, sender: str = "claude") -> str:
     script = (
-        "from ai_bridge.mailboxes.tree import Mailboxes\n"
+        "from ai_bridge.mailboxes.tree import Tree\n"
         "from ai_bridge.mailboxes.compose import Draft\n"
         "from ai_bridge.sending.send import send\n"
         f"print(send(Mailboxes({where.path!r}), {sender!r}, Draft(['gemini'], 'x'), 99999).id)"
@@ -47,7 +47,7 @@ def order(id_: str) -> str:
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, 60.0, 3600.0, DAY_S - 60])
-def test_ids_grow_across_processes_when_the_clock_goes_back(where: Mailboxes, ahead_s: float) -> None:
+def test_ids_grow_across_processes_when_the_clock_goes_back(where: Tree, ahead_s: float) -> None:
     first = post(where)
     then = time.time() + ahead_s
     os.utime(memory(where), (then, then))
@@ -57,7 +57,7 @@ def test_ids_grow_across_processes_when_the_clock_goes_back(where: Mailboxes, ah
 
 
 @pytest.mark.parametrize("ahead_s", [DAY_S + 60, 365 * DAY_S])
-def test_a_clock_that_was_wrong_by_a_day_is_not_waited_for(where: Mailboxes, ahead_s: float) -> None:
+def test_a_clock_that_was_wrong_by_a_day_is_not_waited_for(where: Tree, ahead_s: float) -> None:
     post(where)
     then = time.time() + ahead_s
     os.utime(memory(where), (then, then))
@@ -67,7 +67,7 @@ def test_a_clock_that_was_wrong_by_a_day_is_not_waited_for(where: Mailboxes, ahe
     assert order(by_another_process(where)) > order(found)
 
 
-def test_one_sender_does_not_wait_for_another(where: Mailboxes) -> None:
+def test_one_sender_does_not_wait_for_another(where: Tree) -> None:
     post(where)
     then = time.time() + 3600
     os.utime(memory(where), (then, then))
@@ -76,7 +76,7 @@ def test_one_sender_does_not_wait_for_another(where: Mailboxes) -> None:
     )
 
 
-def test_ids_of_one_batch_grow_and_the_next_follow(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_of_one_batch_grow_and_the_next_follow(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: 1_800_000_000_000_000_000)
     issue = Issue(where.path, "claude")
     found = [issue.next()[1] for _ in range(1000)]
@@ -120,12 +120,12 @@ def _behind_a_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("hinder", [_as_a_directory, _as_a_link, _behind_a_file])
-def test_a_memory_that_cannot_be_written_stops_no_mail(where: Mailboxes, hinder: object) -> None:
+def test_a_memory_that_cannot_be_written_stops_no_mail(where: Tree, hinder: object) -> None:
     assert callable(hinder)
     hinder(memory(where))
     assert order(post(where)) < order(by_another_process(where))
 
 
-def test_the_date_is_that_of_the_id(where: Mailboxes) -> None:
+def test_the_date_is_that_of_the_id(where: Tree) -> None:
     date, id_ = Issue(where.path, "claude").next()
     assert "".join(ch for ch in date if ch.isdigit()) == order(id_)

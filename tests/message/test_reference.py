@@ -9,7 +9,7 @@ import pytest
 
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending import allowances
 from ai_bridge.settings import Settings
 from tests.support.command import command
@@ -20,14 +20,14 @@ ASKED = f"error: same-1 is the ID of several messages: say which as SENDER/ID, o
 
 
 @pytest.fixture
-def where(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> Mailboxes:
-    """Mailboxes with alice, bob, carol and mallory, which the commands use."""
+def where(where: Tree, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    """Tree with alice, bob, carol and mallory, which the commands use."""
     where.make(["alice", "bob", "carol", "mallory"])
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     return where
 
 
-def drop(where: Mailboxes, sender: str, to: str = "bob", id_: str = "same-1", **headers: str) -> None:
+def drop(where: Tree, sender: str, to: str = "bob", id_: str = "same-1", **headers: str) -> None:
     """Drop a message by hand."""
     more = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in headers.items())
     text = f"ID: {id_}\nFrom: {sender}\nTo: {to}\nSubject: from {sender}\n{more}\nbody of {sender}"
@@ -35,8 +35,8 @@ def drop(where: Mailboxes, sender: str, to: str = "bob", id_: str = "same-1", **
 
 
 @pytest.fixture
-def both(where: Mailboxes, settings: Settings) -> Mailboxes:
-    """Mailboxes in which alice and mallory have sent bob a message of the same ID."""
+def both(where: Tree, settings: Settings) -> Tree:
+    """Tree in which alice and mallory have sent bob a message of the same ID."""
     for sender in ("alice", "mallory"):
         drop(where, sender)
     route(where, settings)
@@ -51,7 +51,7 @@ def is_refused(*words: str, body: str = "") -> None:
 # --- acknowledge ----------------------------------------------------------------------------------------
 
 
-def test_an_id_that_is_read_from_one_sender_is_not_taken_for_the_others(where: Mailboxes, settings: Settings) -> None:
+def test_an_id_that_is_read_from_one_sender_is_not_taken_for_the_others(where: Tree, settings: Settings) -> None:
     drop(where, "mallory")
     route(where, settings)
     assert "body of mallory" in command("read", "--agent", "bob").stdout
@@ -62,13 +62,13 @@ def test_an_id_that_is_read_from_one_sender_is_not_taken_for_the_others(where: M
     assert command("acknowledge", "alice/same-1", "--agent", "bob").returncode == 0
 
 
-def test_nothing_is_acknowledged_by_an_id_of_two_senders(both: Mailboxes) -> None:
+def test_nothing_is_acknowledged_by_an_id_of_two_senders(both: Tree) -> None:
     is_refused("acknowledge", "same-1", "--agent", "bob")
     assert states(both, "alice").keys() == states(both, "mallory").keys() == {UNREAD}
 
 
 @pytest.mark.parametrize(("meant", "other"), [("alice", "mallory"), ("mallory", "alice")])
-def test_a_sender_and_an_id_acknowledge_that_senders(both: Mailboxes, meant: str, other: str) -> None:
+def test_a_sender_and_an_id_acknowledge_that_senders(both: Tree, meant: str, other: str) -> None:
     done = command("acknowledge", f"{meant}/same-1", "--agent", "bob")
     assert (done.returncode, done.stdout) == (0, f"{meant}/same-1\n")
     assert (states(both, meant).keys(), states(both, other).keys()) == ({READ}, {UNREAD})
@@ -78,7 +78,7 @@ def test_a_sender_and_an_id_acknowledge_that_senders(both: Mailboxes, meant: str
     assert states(both, other).keys() == {READ}
 
 
-def test_both_may_be_acknowledged_at_once_and_all_or_none_are(both: Mailboxes) -> None:
+def test_both_may_be_acknowledged_at_once_and_all_or_none_are(both: Tree) -> None:
     wrong = command("acknowledge", "alice/same-1", "carol/same-1", "--agent", "bob")
     assert wrong.stderr == "error: carol/same-1 is not unread for bob: nothing was acknowledged\n"
     assert states(both, "alice").keys() == {UNREAD}
@@ -91,17 +91,17 @@ def test_both_may_be_acknowledged_at_once_and_all_or_none_are(both: Mailboxes) -
 
 @pytest.mark.parametrize("words", [("show",), ("status",), ("restore",)])
 @pytest.mark.parametrize("agent", [(), ("--agent", "bob"), ("--agent", "carol")])
-def test_what_two_may_mean_is_asked_back(both: Mailboxes, words: tuple[str, ...], agent: tuple[str, ...]) -> None:
+def test_what_two_may_mean_is_asked_back(both: Tree, words: tuple[str, ...], agent: tuple[str, ...]) -> None:
     is_refused(*words, "same-1", *agent)
 
 
-def test_a_files_name_in_two_outboxes_is_asked_back_too(both: Mailboxes) -> None:
+def test_a_files_name_in_two_outboxes_is_asked_back_too(both: Tree) -> None:
     done = command("show", "same-1.bob.txt")
     assert "alice/same-1.bob.txt, mallory/same-1.bob.txt" in done.stderr
     assert "body of alice" in command("show", "alice/same-1.bob.txt").stdout
 
 
-def test_a_sender_and_an_id_are_taken_wherever_an_id_is(both: Mailboxes) -> None:
+def test_a_sender_and_an_id_are_taken_wherever_an_id_is(both: Tree) -> None:
     assert "body of mallory" in command("show", "mallory/same-1").stdout
     assert command("status", "alice/same-1").stdout.startswith("alice/same-1 → bob: unread since ")
     command("read", "--agent", "bob")
@@ -113,7 +113,7 @@ def test_a_sender_and_an_id_are_taken_wherever_an_id_is(both: Mailboxes) -> None
 @pytest.mark.parametrize(
     "word", ["carol/same-1", "nobody/same-1", "alice/", "alice/other", "alice/same-1/x", "/same-1"]
 )
-def test_what_names_no_message_of_that_sender_finds_none(both: Mailboxes, word: str) -> None:
+def test_what_names_no_message_of_that_sender_finds_none(both: Tree, word: str) -> None:
     done = command("status", word)
     assert done.stderr.startswith(f"error: there is no message {word} in ")
 
@@ -121,9 +121,7 @@ def test_what_names_no_message_of_that_sender_finds_none(both: Mailboxes, word: 
 @pytest.mark.parametrize(
     ("agent", "found"), [("bob", "alice"), ("alice", "alice"), ("carol", "mallory"), ("mallory", "mallory")]
 )
-def test_a_caller_means_what_is_for_it_or_from_it(
-    where: Mailboxes, settings: Settings, agent: str, found: str
-) -> None:
+def test_a_caller_means_what_is_for_it_or_from_it(where: Tree, settings: Settings, agent: str, found: str) -> None:
     drop(where, "alice", "bob")
     drop(where, "mallory", "carol")
     for state in ("dropped", "delivered"):
@@ -133,7 +131,7 @@ def test_a_caller_means_what_is_for_it_or_from_it(
     is_refused("show", "same-1")
 
 
-def test_a_message_to_several_is_one_message(where: Mailboxes, settings: Settings) -> None:
+def test_a_message_to_several_is_one_message(where: Tree, settings: Settings) -> None:
     drop(where, "alice", "bob, carol")
     assert "bob, carol: dropped" in command("status", "same-1").stdout
     route(where, settings)
@@ -142,7 +140,7 @@ def test_a_message_to_several_is_one_message(where: Mailboxes, settings: Setting
     assert command("restore", "same-1").stdout == "same-1.bob.txt is unread again\n"
 
 
-def test_an_id_that_begins_with_a_senders_name_may_be_anothers_too(where: Mailboxes, settings: Settings) -> None:
+def test_an_id_that_begins_with_a_senders_name_may_be_anothers_too(where: Tree, settings: Settings) -> None:
     for sender in ("alice", "mallory"):
         drop(where, sender, id_="alice-20261122-032405")
     route(where, settings)
@@ -153,7 +151,7 @@ def test_an_id_that_begins_with_a_senders_name_may_be_anothers_too(where: Mailbo
 # --- answer ---------------------------------------------------------------------------------------------
 
 
-def test_an_answer_names_the_message_that_is_meant(both: Mailboxes, settings: Settings) -> None:
+def test_an_answer_names_the_message_that_is_meant(both: Tree, settings: Settings) -> None:
     drop(both, "alice", id_="same-2", Thread="talk")
     drop(both, "mallory", "carol", id_="same-2", Thread="trap")
     route(both, settings)
@@ -173,7 +171,7 @@ def test_an_answer_names_the_message_that_is_meant(both: Mailboxes, settings: Se
 
 
 @pytest.fixture
-def held(where: Mailboxes, settings: Settings) -> Mailboxes:
+def held(where: Tree, settings: Settings) -> Tree:
     """Mailboxes in which bob's card holds what alice and mallory have sent, each as the first of a thread."""
     cards.change(where, "bob", {"hold": "*"})
     for sender in ("alice", "mallory"):
@@ -182,15 +180,13 @@ def held(where: Mailboxes, settings: Settings) -> Mailboxes:
     return where
 
 
-def test_a_thread_of_two_openers_is_not_allowed_before_one_is_named(held: Mailboxes) -> None:
+def test_a_thread_of_two_openers_is_not_allowed_before_one_is_named(held: Tree) -> None:
     is_refused("allow", "same-1")
     is_refused("allow", "same-1", "--agent", "bob")
     assert not Path(held.path, "allowed").exists()
 
 
-def test_an_allowed_thread_lets_pass_who_takes_part_in_it_and_nobody_else(
-    held: Mailboxes, settings: Settings
-) -> None:
+def test_an_allowed_thread_lets_pass_who_takes_part_in_it_and_nobody_else(held: Tree, settings: Settings) -> None:
     done = command("allow", "alice/same-1")
     assert done.stdout == "same-1.bob.txt from alice is on its way again\n"
     found = allowances.of_thread(held, "same-1")
@@ -204,7 +200,7 @@ def test_an_allowed_thread_lets_pass_who_takes_part_in_it_and_nobody_else(
     assert [len(held.outbox(agent).names(state)) for agent, state in (("alice", UNREAD), ("mallory", HELD))] == [2, 2]
 
 
-def test_who_was_written_to_in_a_thread_takes_part_in_it(where: Mailboxes, settings: Settings) -> None:
+def test_who_was_written_to_in_a_thread_takes_part_in_it(where: Tree, settings: Settings) -> None:
     drop(where, "alice", "bob", id_="n0")
     drop(where, "bob", "carol", id_="n1", Thread="n0")
     route(where, settings)
@@ -217,9 +213,7 @@ def test_who_was_written_to_in_a_thread_takes_part_in_it(where: Mailboxes, setti
     assert states(where, "mallory").keys() == {HELD}
 
 
-def test_a_thread_whose_first_message_is_gone_is_that_of_one_who_claims_it(
-    where: Mailboxes, settings: Settings
-) -> None:
+def test_a_thread_whose_first_message_is_gone_is_that_of_one_who_claims_it(where: Tree, settings: Settings) -> None:
     cards.change(where, "bob", {"hold": "*"})
     for sender in ("alice", "mallory"):
         drop(where, sender, id_=f"{sender}-2", Thread="same-1")
@@ -229,7 +223,7 @@ def test_a_thread_whose_first_message_is_gone_is_that_of_one_who_claims_it(
     assert states(where, "mallory").keys() == {HELD}
 
 
-def test_a_rejected_file_of_an_id_is_restored_by_its_sender_and_id(where: Mailboxes, settings: Settings) -> None:
+def test_a_rejected_file_of_an_id_is_restored_by_its_sender_and_id(where: Tree, settings: Settings) -> None:
     for sender in ("alice", "mallory"):
         drop(where, sender, "nobody")
     route(where, settings)

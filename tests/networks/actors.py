@@ -22,7 +22,7 @@ from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import REASON, STATES
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.address import POSTMASTER
 from ai_bridge.sending.send import send
@@ -39,7 +39,7 @@ def _body(number: int) -> str:
     return f"{number}\n" * (1 + number % 200)
 
 
-def _send_all(where: Mailboxes, agent: str, to: str, count: str, per_second: str) -> None:
+def _send_all(where: Tree, agent: str, to: str, count: str, per_second: str) -> None:
     """Send so many messages, one after the other, never faster than that."""
     for number in range(int(count)):
         not_before = time.monotonic() + 1 / float(per_second)
@@ -48,7 +48,7 @@ def _send_all(where: Mailboxes, agent: str, to: str, count: str, per_second: str
         time.sleep(max(not_before - time.monotonic(), 0.0))
 
 
-def _sent(where: Mailboxes, agent: str, to: str, number: int) -> bool:
+def _sent(where: Tree, agent: str, to: str, number: int) -> bool:
     try:
         _tell(send(where, agent, Draft([to], _body(number)), 1 << 20).id)
     except (BridgeError, OSError) as trouble:
@@ -57,7 +57,7 @@ def _sent(where: Mailboxes, agent: str, to: str, number: int) -> bool:
     return True
 
 
-def _read_for_ever(where: Mailboxes, agent: str) -> None:
+def _read_for_ever(where: Tree, agent: str) -> None:
     while True:
         try:
             loaded = settings.load(where.path)
@@ -68,8 +68,8 @@ def _read_for_ever(where: Mailboxes, agent: str) -> None:
             time.sleep(_PAUSE_S)
 
 
-def _read_once(where: Mailboxes, agent: str, loaded: settings.Settings) -> None:
-    lock = unread.hold(where, agent)
+def _read_once(where: Tree, agent: str, loaded: settings.Settings) -> None:
+    lock = unread.lock_inbox(where, agent)
     try:
         for one in fetch.fetch(where, agent, loaded):
             _show(one)
@@ -95,7 +95,7 @@ def _show(one: Waiting) -> None:
         _tell(f"kept {message.id}")
 
 
-def _look(where: Mailboxes, agent: str) -> None:
+def _look(where: Tree, agent: str) -> None:
     """Print the message files by state, every file whose name tells of a conflict, and all reasons, as JSON."""
     found: dict[str, list[str]] = {state: [] for state in STATES}
     for outbox in where.check().outboxes():
@@ -111,4 +111,4 @@ def _look(where: Mailboxes, agent: str) -> None:
 if __name__ == "__main__":
     _do = {"send": _send_all, "read": _read_for_ever, "look": _look}[sys.argv[1]]
     nudge.begin()  # as every process of ours that lives long
-    _do(Mailboxes(os.environ["AI_BRIDGE_MAILBOXES"]), os.environ["AI_BRIDGE_AGENT"], *sys.argv[2:])
+    _do(Tree(os.environ["AI_BRIDGE_MAILBOXES"]), os.environ["AI_BRIDGE_AGENT"], *sys.argv[2:])

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ai_bridge.reach.activity import Turn
+from ai_bridge.reach.activity import Activity
 
 LONG_S = 60.0
 
@@ -20,12 +20,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_session_without_hooks_is_left_to_nothing(clock: list[float]) -> None:
-    assert Turn().left_to_hooks_s(LONG_S) == 0
+    assert Activity().left_to_hooks_s(LONG_S) == 0
 
 
 @pytest.mark.parametrize("event", ["UserPromptSubmit", "PostToolUse", "BeforeAgent", "AfterTool"])
 def test_a_session_at_work_is_left_to_its_hooks_for_a_while(clock: list[float], event: str) -> None:
-    turn = Turn()
+    turn = Activity()
     turn.note(event)
     assert turn.left_to_hooks_s(5.0) == 5.0
     clock[0] += 3
@@ -36,7 +36,7 @@ def test_a_session_at_work_is_left_to_its_hooks_for_a_while(clock: list[float], 
 
 @pytest.mark.parametrize("event", ["Stop", "AfterAgent", "SessionEnd", "SessionStart"])
 def test_a_session_whose_turn_has_ended_or_not_begun_is_idle(clock: list[float], event: str) -> None:
-    turn = Turn()
+    turn = Activity()
     turn.note("PostToolUse")
     turn.note(event)
     assert turn.left_to_hooks_s(5.0) == 0
@@ -44,7 +44,7 @@ def test_a_session_whose_turn_has_ended_or_not_begun_is_idle(clock: list[float],
 
 @pytest.mark.parametrize("wakes", ["a hook", "the end"])
 def test_whoever_waits_is_woken_by_a_hook_and_by_the_end(wakes: str) -> None:
-    turn, woken = Turn(), threading.Event()
+    turn, woken = Activity(), threading.Event()
 
     def wait() -> None:
         turn.await_change(LONG_S)

@@ -14,8 +14,8 @@ import pytest
 from ai_bridge.agents import session_keys
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.reach.rings import Told
+from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.reach.rings import Rings
 from ai_bridge.settings import Settings
 from tests.support.command import command, without_output
 from tests.support.mail import post, states
@@ -25,7 +25,7 @@ WORDS = ("wait", "--new", "--agent", "gemini")
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "session-1")
 
@@ -44,7 +44,7 @@ def told_by(process: subprocess.Popen[bytes]) -> str:
     return told
 
 
-def test_what_is_unread_is_told_in_one_line_and_stays_unread(where: Mailboxes) -> None:
+def test_what_is_unread_is_told_in_one_line_and_stays_unread(where: Tree) -> None:
     post(where)
     post(where)
     done = command(*WORDS)
@@ -55,7 +55,7 @@ def test_what_is_unread_is_told_in_one_line_and_stays_unread(where: Mailboxes) -
 
 
 def test_it_waits_for_what_comes_and_the_next_one_for_the_next(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+    where: Tree, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     for _ in range(2):
         process = begin(processes)
@@ -65,7 +65,7 @@ def test_it_waits_for_what_comes_and_the_next_one_for_the_next(
         assert "1 new message for gemini" in told_by(process)
 
 
-def test_what_was_told_is_not_told_again_but_to_another_session(where: Mailboxes) -> None:
+def test_what_was_told_is_not_told_again_but_to_another_session(where: Tree) -> None:
     post(where)
     assert command(*WORDS).returncode == 0
     again = command(*WORDS, "--timeout", "0")
@@ -73,15 +73,15 @@ def test_what_was_told_is_not_told_again_but_to_another_session(where: Mailboxes
     assert command(*WORDS, CLAUDE_CODE_SESSION_ID="session-2").returncode == 0
 
 
-def test_with_nothing_new_it_ends_after_its_time(where: Mailboxes) -> None:
+def test_with_nothing_new_it_ends_after_its_time(where: Tree) -> None:
     done = command(*WORDS, "--timeout", "0.1")
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
 
 
 def test_what_a_hook_told_meanwhile_does_not_end_it(
-    where: Mailboxes, settings: Settings, processes: list[subprocess.Popen[bytes]]
+    where: Tree, settings: Settings, processes: list[subprocess.Popen[bytes]]
 ) -> None:
-    told = Told(where, "gemini", session_keys.session_key("claude-code"))
+    told = Rings(where, "gemini", session_keys.session_key("claude-code"))
     process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
     post(where)
     claim = told.claim(lambda: fetch(where, "gemini", settings))
@@ -98,7 +98,7 @@ def test_what_a_hook_told_meanwhile_does_not_end_it(
     assert "1 new message" in line, last
 
 
-def test_only_the_asked_sender_ends_it(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
+def test_only_the_asked_sender_ends_it(where: Tree, processes: list[subprocess.Popen[bytes]]) -> None:
     where.make(["codex"])
     post(where)
     process = begin(processes, "--from", "codex")
@@ -109,13 +109,13 @@ def test_only_the_asked_sender_ends_it(where: Mailboxes, processes: list[subproc
     assert "from claude" in command(*WORDS).stdout, "of the other it was not told"
 
 
-def test_as_json_each_message_is_a_line(where: Mailboxes) -> None:
+def test_as_json_each_message_is_a_line(where: Tree) -> None:
     ids = [post(where, "the body"), post(where)]
     lines = [json.loads(line) for line in command(*WORDS, "--json").stdout.splitlines()]
     assert [line["id"] for line in lines] == ids
 
 
-def test_it_ends_with_whoever_began_it(where: Mailboxes) -> None:
+def test_it_ends_with_whoever_began_it(where: Tree) -> None:
     line = [sys.executable, "-m", "ai_bridge", *WORDS]
     environment = {**os.environ, "AI_BRIDGE_SWEEP_S": "0.05"}
     # The shell is killed; what it started has then another parent.
@@ -140,7 +140,7 @@ def links(pid: str) -> str:
     return " ".join(found)
 
 
-def test_a_line_that_nobody_read_is_told_again(where: Mailboxes) -> None:
+def test_a_line_that_nobody_read_is_told_again(where: Tree) -> None:
     post(where)
     ours, theirs = os.pipe()
     line = [sys.executable, "-m", "ai_bridge", *WORDS]
@@ -156,7 +156,7 @@ def test_a_line_that_nobody_read_is_told_again(where: Mailboxes) -> None:
     assert command(*WORDS, "--timeout", "0").returncode == 3
 
 
-def test_a_closed_standard_output_is_told_nothing(where: Mailboxes) -> None:
+def test_a_closed_standard_output_is_told_nothing(where: Tree) -> None:
     post(where)
     assert without_output("closed", *WORDS).returncode == 1
     assert "1 new message for gemini, from claude" in command(*WORDS).stdout

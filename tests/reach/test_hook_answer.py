@@ -10,14 +10,14 @@ import pytest
 from ai_bridge.clients import CLAUDE_CODE, CODEX_CLI, GEMINI_CLI
 from ai_bridge.inbox import framing
 from ai_bridge.inbox.fetch import fetch
-from ai_bridge.inbox.reply_in_flight import Hand
+from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import ReaderBusy, Waiting
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.hook_answer import NOTHING
-from ai_bridge.reach.rings import Told
+from ai_bridge.reach.rings import Rings
 from ai_bridge.reach.ways import MARK, ways_of
 from ai_bridge.settings import FULL, NOTICE, OFF, Settings
 from ai_bridge.system.locks import holder
@@ -30,15 +30,15 @@ CLAUDE, GEMINI, CODEX = map(ways_of, (CLAUDE_CODE, GEMINI_CLI, CODEX_CLI))
 class Hooked:
     """A session of gemini with hooks."""
 
-    def __init__(self, where: Mailboxes, settings: Settings) -> None:
+    def __init__(self, where: Tree, settings: Settings) -> None:
         self.where = where
         self._settings = settings
-        self.told = Told(where, "gemini", "the session")
+        self.told = Rings(where, "gemini", "the session")
 
     def look(self) -> list[Waiting]:
         return fetch(self.where, "gemini", self._settings)
 
-    def ask(self, level: str, event: str = "PostToolUse") -> tuple[str, Hand | None]:
+    def ask(self, level: str, event: str = "PostToolUse") -> tuple[str, ReplyInFlight | None]:
         return hook_answer.answer(self.where, "gemini", level, CLAUDE, self.told, self.look, event)
 
     def hook(self, level: str, taken: bool = True) -> str:
@@ -57,7 +57,7 @@ class Hooked:
 
 
 @pytest.fixture
-def session(where: Mailboxes, settings: Settings) -> Hooked:
+def session(where: Tree, settings: Settings) -> Hooked:
     return Hooked(where, settings)
 
 
@@ -156,7 +156,7 @@ def test_while_another_reads_no_mail_is_shown_and_it_is_told_later(
 ) -> None:
     monkeypatch.setattr(unread, "_PATIENCE_S", 0.01)
     post(session.where)
-    lock = unread.hold(session.where, "gemini")
+    lock = unread.lock_inbox(session.where, "gemini")
     with pytest.raises(ReaderBusy):
         session.ask(FULL)
     lock.release()

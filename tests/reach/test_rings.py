@@ -14,10 +14,10 @@ import pytest
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach import rings as told_
-from ai_bridge.reach.rings import Claim, Told
+from ai_bridge.reach.rings import Ring, Rings
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import holder
 from tests.support.checkout import ROOT
@@ -29,8 +29,8 @@ ROUNDS = 60
 TELLER = """
 import sys
 from ai_bridge.mailboxes import unread as inbox
-from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.reach.rings import Told
+from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.reach.rings import Rings
 
 where = Mailboxes(sys.argv[1])
 told = Told(where, "gemini", "the session")
@@ -42,21 +42,21 @@ for _ in sys.stdin:
 """
 
 
-def told_of(where: Mailboxes, key: str = "the session") -> Told:
-    return Told(where, "gemini", key)
+def told_of(where: Tree, key: str = "the session") -> Rings:
+    return Rings(where, "gemini", key)
 
 
-def look(where: Mailboxes) -> list[Waiting]:
+def look(where: Tree) -> list[Waiting]:
     return unread.unread(where, "gemini")
 
 
-def claimed(where: Mailboxes, told: Told) -> Claim:
+def claimed(where: Tree, told: Rings) -> Ring:
     claim = told.claim(lambda: look(where))
     assert claim is not None
     return claim
 
 
-def tell(where: Mailboxes, told: Told) -> list[str]:
+def tell(where: Tree, told: Rings) -> list[str]:
     """Tell the session what is new; returns the IDs."""
     claim = told.claim(lambda: look(where))
     if claim is None:
@@ -65,14 +65,14 @@ def tell(where: Mailboxes, told: Told) -> list[str]:
     return [one.id for one in claim.news]
 
 
-def deliver(where: Mailboxes, settings: Settings, number: int = 1) -> list[str]:
+def deliver(where: Tree, settings: Settings, number: int = 1) -> list[str]:
     """Have so many messages wait for gemini; returns their IDs."""
     ids = [post(where) for _ in range(number)]
     fetch(where, "gemini", settings)
     return ids
 
 
-def test_a_message_is_told_once_and_a_later_one_by_itself(where: Mailboxes, settings: Settings) -> None:
+def test_a_message_is_told_once_and_a_later_one_by_itself(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     assert tell(where, told) == []
     first = deliver(where, settings, 2)
@@ -84,14 +84,14 @@ def test_a_message_is_told_once_and_a_later_one_by_itself(where: Mailboxes, sett
     assert tell(where, told) == []
 
 
-def test_another_session_is_told_too(where: Mailboxes, settings: Settings) -> None:
+def test_another_session_is_told_too(where: Tree, settings: Settings) -> None:
     ids = deliver(where, settings)
     assert tell(where, told_of(where)) == ids
     assert tell(where, told_of(where, "a new session")) == ids
     assert tell(where, told_of(where)) == []
 
 
-def test_what_was_read_between_two_looks_is_not_told(where: Mailboxes, settings: Settings) -> None:
+def test_what_was_read_between_two_looks_is_not_told(where: Tree, settings: Settings) -> None:
     read, left = deliver(where, settings, 2)
     looks = 0
 
@@ -108,7 +108,7 @@ def test_what_was_read_between_two_looks_is_not_told(where: Mailboxes, settings:
     claim.settle(told=True)
 
 
-def test_where_all_was_read_between_two_looks_nothing_is_claimed(where: Mailboxes, settings: Settings) -> None:
+def test_where_all_was_read_between_two_looks_nothing_is_claimed(where: Tree, settings: Settings) -> None:
     deliver(where, settings)
     looks = iter([look(where), []])
     told = told_of(where)
@@ -116,14 +116,14 @@ def test_where_all_was_read_between_two_looks_nothing_is_claimed(where: Mailboxe
     assert tell(where, told) != [], "and the next may tell"
 
 
-def test_a_claim_that_was_not_told_is_told_again(where: Mailboxes, settings: Settings) -> None:
+def test_a_claim_that_was_not_told_is_told_again(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     ids = deliver(where, settings)
     claimed(where, told).settle(told=False)
     assert tell(where, told) == ids
 
 
-def test_a_claim_is_settled_once(where: Mailboxes, settings: Settings) -> None:
+def test_a_claim_is_settled_once(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     ids = deliver(where, settings)
     claim = claimed(where, told)
@@ -132,9 +132,7 @@ def test_a_claim_is_settled_once(where: Mailboxes, settings: Settings) -> None:
     assert tell(where, told) == ids
 
 
-def test_while_one_tells_no_other_claims(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_one_tells_no_other_claims(where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(told_, "_PATIENCE_S", 0.01)
     deliver(where, settings)
     claim = claimed(where, told_of(where))
@@ -142,7 +140,7 @@ def test_while_one_tells_no_other_claims(
     claim.settle(told=True)
 
 
-def test_a_look_that_fails_leaves_nothing_claimed(where: Mailboxes, settings: Settings) -> None:
+def test_a_look_that_fails_leaves_nothing_claimed(where: Tree, settings: Settings) -> None:
     ids = deliver(where, settings)
     looks = iter([look(where)])
     told = told_of(where)
@@ -151,14 +149,14 @@ def test_a_look_that_fails_leaves_nothing_claimed(where: Mailboxes, settings: Se
     assert tell(where, told) == ids
 
 
-def test_what_was_shown_is_not_told(where: Mailboxes, settings: Settings) -> None:
+def test_what_was_shown_is_not_told(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     shown, other = deliver(where, settings, 2)
     told.add([one for one in look(where) if one.id == shown])
     assert tell(where, told_of(where)) == [other]
 
 
-def test_what_was_shown_while_another_is_told_is_not_told_later(where: Mailboxes, settings: Settings) -> None:
+def test_what_was_shown_while_another_is_told_is_not_told_later(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     deliver(where, settings)
     claim = claimed(where, told)
@@ -168,7 +166,7 @@ def test_what_was_shown_while_another_is_told_is_not_told_later(where: Mailboxes
     assert tell(where, told_of(where)) == []
 
 
-def test_many_threads_that_note_what_they_showed_lose_nothing(where: Mailboxes, settings: Settings) -> None:
+def test_many_threads_that_note_what_they_showed_lose_nothing(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     deliver(where, settings, 30)
     threads = [threading.Thread(target=told.add, args=([one],)) for one in look(where)]
@@ -179,7 +177,7 @@ def test_many_threads_that_note_what_they_showed_lose_nothing(where: Mailboxes, 
     assert tell(where, told_of(where)) == []
 
 
-def test_what_is_unread_no_more_is_forgotten(where: Mailboxes, settings: Settings) -> None:
+def test_what_is_unread_no_more_is_forgotten(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     for _ in range(5):
         (id_,) = deliver(where, settings)
@@ -189,9 +187,7 @@ def test_what_is_unread_no_more_is_forgotten(where: Mailboxes, settings: Setting
     assert memory.read_text().count(".gemini.txt") == 1
 
 
-def test_a_message_put_back_to_unread_once_others_were_told_is_told_again(
-    where: Mailboxes, settings: Settings
-) -> None:
+def test_a_message_put_back_to_unread_once_others_were_told_is_told_again(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     (id_,) = deliver(where, settings)
     assert tell(where, told) == [id_]
@@ -202,7 +198,7 @@ def test_a_message_put_back_to_unread_once_others_were_told_is_told_again(
     assert tell(where, told) == [id_]
 
 
-def test_where_the_disk_takes_no_note_the_process_itself_remembers(where: Mailboxes, settings: Settings) -> None:
+def test_where_the_disk_takes_no_note_the_process_itself_remembers(where: Tree, settings: Settings) -> None:
     Path(where.state_file("told")).parent.mkdir(parents=True, exist_ok=True)
     Path(where.state_file("told")).write_text("no directory")
     told = told_of(where)
@@ -215,7 +211,7 @@ def test_where_the_disk_takes_no_note_the_process_itself_remembers(where: Mailbo
     assert tell(where, told_of(where)) == [], "and what is written in the end is all of it"
 
 
-def test_what_is_no_list_is_taken_for_an_empty_one(where: Mailboxes, settings: Settings) -> None:
+def test_what_is_no_list_is_taken_for_an_empty_one(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     ids = deliver(where, settings)
     tell(where, told)
@@ -228,7 +224,7 @@ def test_what_is_no_list_is_taken_for_an_empty_one(where: Mailboxes, settings: S
 
 
 def start_teller(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]], does: str = "settles"
+    where: Tree, processes: list[subprocess.Popen[bytes]], does: str = "settles"
 ) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-c", TELLER, where.path, does]
     processes.append(subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT))
@@ -247,7 +243,7 @@ def answer(teller: subprocess.Popen[bytes]) -> str:
 
 
 def test_of_processes_that_tell_at_the_same_instant_exactly_one_does(
-    where: Mailboxes, settings: Settings, processes: list[subprocess.Popen[bytes]]
+    where: Tree, settings: Settings, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     tellers = [start_teller(where, processes) for _ in range(2)]
     for number in range(ROUNDS):
@@ -259,7 +255,7 @@ def test_of_processes_that_tell_at_the_same_instant_exactly_one_does(
 
 
 def test_a_process_killed_while_it_tells_lets_another_tell(
-    where: Mailboxes, settings: Settings, processes: list[subprocess.Popen[bytes]]
+    where: Tree, settings: Settings, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     teller = start_teller(where, processes, "keeps")
     ids = deliver(where, settings)
@@ -275,24 +271,24 @@ def test_a_process_killed_while_it_tells_lets_another_tell(
 # --- what must not be told again and again --------------------------------------------------------------
 
 
-def test_a_name_with_a_line_break_is_told_once(where: Mailboxes) -> None:
+def test_a_name_with_a_line_break_is_told_once(where: Tree) -> None:
     told = told_of(where)
     Path(where.outbox("claude").file("unread", "a\nb\tc.gemini.txt")).write_text("no message")
     assert tell(where, told) != []
     assert tell(where, told_of(where)) == []
 
 
-def test_who_is_passing_tells_nothing_where_the_disk_takes_no_note(where: Mailboxes, settings: Settings) -> None:
+def test_who_is_passing_tells_nothing_where_the_disk_takes_no_note(where: Tree, settings: Settings) -> None:
     Path(where.state_file("told")).parent.mkdir(parents=True, exist_ok=True)
     Path(where.state_file("told")).write_text("no directory")
     deliver(where, settings)
-    passing = Told(where, "gemini", "the session", passing=True)
+    passing = Rings(where, "gemini", "the session", passing=True)
     assert passing.claim(lambda: look(where)) is None
     Path(where.state_file("told")).unlink()
     assert tell(where, passing) != []
 
 
-def test_a_claim_for_some_of_the_mail_forgets_nothing_of_the_rest(where: Mailboxes, settings: Settings) -> None:
+def test_a_claim_for_some_of_the_mail_forgets_nothing_of_the_rest(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     first = deliver(where, settings)
     assert tell(where, told) == first
@@ -303,7 +299,7 @@ def test_a_claim_for_some_of_the_mail_forgets_nothing_of_the_rest(where: Mailbox
     assert tell(where, told) == []
 
 
-def test_a_message_that_a_person_put_back_is_told_again_at_once(where: Mailboxes, settings: Settings) -> None:
+def test_a_message_that_a_person_put_back_is_told_again_at_once(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     (id_,) = deliver(where, settings)
     assert tell(where, told) == [id_]
@@ -312,7 +308,7 @@ def test_a_message_that_a_person_put_back_is_told_again_at_once(where: Mailboxes
     assert tell(where, told) == [id_]
 
 
-def test_what_was_told_of_may_be_shown_once_too(where: Mailboxes, settings: Settings) -> None:
+def test_what_was_told_of_may_be_shown_once_too(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     ids = deliver(where, settings)
     assert tell(where, told) == ids
@@ -322,7 +318,7 @@ def test_what_was_told_of_may_be_shown_once_too(where: Mailboxes, settings: Sett
     assert told.claim(lambda: look(where), showing=True) is None
 
 
-def test_a_session_that_forgot_is_told_anew(where: Mailboxes, settings: Settings) -> None:
+def test_a_session_that_forgot_is_told_anew(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     ids = deliver(where, settings)
     assert tell(where, told) == ids

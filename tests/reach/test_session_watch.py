@@ -12,10 +12,10 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.reach import session_watch as watch_
-from ai_bridge.reach.activity import Turn
-from ai_bridge.reach.rings import Told
+from ai_bridge.reach.activity import Activity
+from ai_bridge.reach.rings import Rings
 from ai_bridge.reach.session_watch import Means, Watch
 from ai_bridge.reach.ways import NotReached
 from ai_bridge.settings import Settings
@@ -29,9 +29,9 @@ LONG_S = 3600.0
 class Watched:
     """A session of an agent with its watch, in a thread; `notices` is what it was told, `failed` what ended it."""
 
-    def __init__(self, where: Mailboxes, settings: Settings, agent: str = "gemini") -> None:
-        self.where, self.agent, self.turn = where, agent, Turn()
-        self.told = Told(where, agent, f"the session of {agent}")
+    def __init__(self, where: Tree, settings: Settings, agent: str = "gemini") -> None:
+        self.where, self.agent, self.turn = where, agent, Activity()
+        self.told = Rings(where, agent, f"the session of {agent}")
         self.notices: list[str] = []
         self.means: list[Means] = [self.notices.append]
         self.failed: BaseException | None = None
@@ -80,7 +80,7 @@ def _only_woken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def session(where: Mailboxes, settings: Settings) -> Iterator[Watched]:
+def session(where: Tree, settings: Settings) -> Iterator[Watched]:
     """A session of gemini, not watched yet."""
     made = Watched(where, settings)
     yield made
@@ -271,7 +271,7 @@ def test_where_the_mailboxes_are_gone_it_says_so(session: Watched, monkeypatch: 
     until(lambda: session.failed)
 
 
-def test_many_sessions_at_once_are_all_told(where: Mailboxes, settings: Settings) -> None:
+def test_many_sessions_at_once_are_all_told(where: Tree, settings: Settings) -> None:
     agents = [f"agent{number}" for number in range(20)]
     where.make(agents)
     sessions = [Watched(where, settings, agent) for agent in agents]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import send_batch
 from tests.real_clients.model import Model
 from tests.real_clients.terminal import Terminal
@@ -38,7 +38,7 @@ class Ground:
         self.home.mkdir(exist_ok=True)
         self.project.mkdir()
         subprocess.run(["git", "init", "-q", str(self.project)], check=True)
-        self.where = Mailboxes(str(self.project / "mailboxes"))
+        self.where = Tree(str(self.project / "mailboxes"))
         self.where.make(["claude", "gemini", "codex", "postbox"])
         self.environment = {
             "HOME": str(self.home),

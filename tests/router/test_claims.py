@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import claims
 from ai_bridge.router.claims import Claims
 from ai_bridge.router.route import Router
@@ -38,7 +38,7 @@ def lose_answers(monkeypatch: pytest.MonkeyPatch, number: int, times: int = 1) -
 
 @pytest.mark.parametrize("number", LOST)
 def test_a_move_whose_answer_was_lost_is_a_move(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch, number: int
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     name = f"{post(where)}.gemini.txt"
     lose_answers(monkeypatch, number, times=2)  # of the claim, and of the delivery
@@ -47,7 +47,7 @@ def test_a_move_whose_answer_was_lost_is_a_move(
 
 
 @pytest.mark.parametrize("number", LOST)
-def test_a_move_that_was_not_made_is_an_error(where: Mailboxes, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_move_that_was_not_made_is_an_error(where: Tree, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     name = f"{post(where)}.gemini.txt"
 
     def refuse(source: str, target: str) -> bool:
@@ -60,7 +60,7 @@ def test_a_move_that_was_not_made_is_an_error(where: Mailboxes, monkeypatch: pyt
 
 
 def test_a_claim_whose_answer_was_lost_goes_back_at_the_next_pass(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"{post(where)}.gemini.txt"
     router = Router(where, {"gemini"}, settings)
@@ -73,7 +73,7 @@ def test_a_claim_whose_answer_was_lost_goes_back_at_the_next_pass(
 
 
 def test_a_claim_that_cannot_be_looked_at_goes_back_at_the_next_pass(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = f"{post(where)}.gemini.txt"
     router = Router(where, {"gemini"}, settings)
@@ -92,9 +92,7 @@ def test_a_claim_that_cannot_be_looked_at_goes_back_at_the_next_pass(
     assert [step.verb for step in router.one_pass()] == ["deliver"]
 
 
-def test_what_another_router_claimed_under_the_same_name_is_not_given_back(
-    where: Mailboxes, settings: Settings
-) -> None:
+def test_what_another_router_claimed_under_the_same_name_is_not_given_back(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     outbox = where.outbox("claude")
     Path(outbox.file(DROPPED, "hand.txt")).write_text(HAND.format(id="m-1", to="gemini"))
@@ -117,9 +115,7 @@ def _renumber(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("is_network", "taken"), [(False, False), (True, True)])
-def test_on_a_share_a_file_may_have_another_number_after_its_move(
-    where: Mailboxes, is_network: bool, taken: bool
-) -> None:
+def test_on_a_share_a_file_may_have_another_number_after_its_move(where: Tree, is_network: bool, taken: bool) -> None:
     name = f"{post(where)}.gemini.txt"
     outbox = where.outbox("claude")
     path = Path(outbox.file(DROPPED, name))

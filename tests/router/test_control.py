@@ -14,7 +14,7 @@ import pytest
 from ai_bridge.errors import RouterRunning
 from ai_bridge.health.mail import router_of
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control, log_tail, systemd
 from ai_bridge.router.control import RouterFailed, RouterServesAll, RouterStays
 from ai_bridge.router.served import ALL
@@ -28,7 +28,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def start(where: Mailboxes, processes: Processes) -> Start:
+def start(where: Tree, processes: Processes) -> Start:
     """Start routers as processes: `start(only)` returns one once it is ready for all it serves."""
 
     def begin(only: str | None = None) -> subprocess.Popen[bytes]:
@@ -42,7 +42,7 @@ def start(where: Mailboxes, processes: Processes) -> Start:
     return begin
 
 
-def _serves(where: Mailboxes, agent: str, pid: int) -> bool:
+def _serves(where: Tree, agent: str, pid: int) -> bool:
     found = router_of(where, agent)
     return found is not None and found.ready and found.pid == pid
 
@@ -72,7 +72,7 @@ def _is_unhurt(stranger: subprocess.Popen[bytes]) -> bool:
     return stranger.stdout.readline() == b"still here\n"
 
 
-def _take(where: Mailboxes, agent: str, serves: str) -> Lock:
+def _take(where: Tree, agent: str, serves: str) -> Lock:
     lock = Lock(where.lock_file("router", agent))
     assert lock.acquire("router", serves)
     return lock
@@ -82,7 +82,7 @@ def _take(where: Mailboxes, agent: str, serves: str) -> Lock:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_a_router_cleanly(where: Mailboxes, start: Start, number: signal.Signals) -> None:
+def test_a_signal_ends_a_router_cleanly(where: Tree, start: Start, number: signal.Signals) -> None:
     process = start()
     for body in range(50):
         post(where, str(body))
@@ -98,7 +98,7 @@ def test_a_signal_ends_a_router_cleanly(where: Mailboxes, start: Start, number: 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT] * 2)
 def test_a_signal_ends_a_router_whichever_of_its_threads_the_kernel_gives_it_to(
-    where: Mailboxes, start: Start, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    where: Tree, start: Start, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
     monkeypatch.setenv("AI_BRIDGE_SWEEP_S", "3600")
     process = start()
@@ -109,7 +109,7 @@ def test_a_signal_ends_a_router_whichever_of_its_threads_the_kernel_gives_it_to(
     assert process.wait(10) == 0
 
 
-def test_what_a_killed_router_held_is_moved_by_the_next(where: Mailboxes, start: Start) -> None:
+def test_what_a_killed_router_held_is_moved_by_the_next(where: Tree, start: Start) -> None:
     killed = start()
     killed.send_signal(signal.SIGKILL)
     killed.wait()
@@ -120,7 +120,7 @@ def test_what_a_killed_router_held_is_moved_by_the_next(where: Mailboxes, start:
     assert f"WARNING release claude/{id_}.gemini.txt: a router that died had claimed it\n" in _end(following)
 
 
-def test_a_killed_router_is_no_router_and_a_new_one_may_start(where: Mailboxes, start: Start) -> None:
+def test_a_killed_router_is_no_router_and_a_new_one_may_start(where: Tree, start: Start) -> None:
     killed = start()
     killed.send_signal(signal.SIGKILL)
     killed.wait()
@@ -134,7 +134,7 @@ def test_a_killed_router_is_no_router_and_a_new_one_may_start(where: Mailboxes, 
     assert control.running(where) == []
 
 
-def test_stop_ends_all_routers_or_that_of_one(where: Mailboxes, start: Start) -> None:
+def test_stop_ends_all_routers_or_that_of_one(where: Tree, start: Start) -> None:
     claude, gemini = start("claude"), start("gemini")
     assert {router.holder.pid: router.agents for router in control.running(where)} == {
         claude.pid: ["claude"],
@@ -147,7 +147,7 @@ def test_stop_ends_all_routers_or_that_of_one(where: Mailboxes, start: Start) ->
     assert claude.wait(60) == 0
 
 
-def test_a_router_that_is_not_ready_in_time_is_ended_again(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_router_that_is_not_ready_in_time_is_ended_again(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_START_S", 0.0)
     with pytest.raises(RouterFailed, match=r"the router did not start: it was not ready within 0 s; see .*log$"):
         control.start(where)
@@ -158,7 +158,7 @@ def test_a_router_that_is_not_ready_in_time_is_ended_again(where: Mailboxes, mon
 
 
 @pytest.mark.parametrize("text", ["{pid} router 2026-01-01T00:00:00Z ready all\n", "{pid}\n", "garbage"])
-def test_a_process_that_holds_no_lock_is_never_signalled(where: Mailboxes, processes: Processes, text: str) -> None:
+def test_a_process_that_holds_no_lock_is_never_signalled(where: Tree, processes: Processes, text: str) -> None:
     stranger = _stranger(processes)
     for agent in where.agents():
         os.makedirs(os.path.dirname(where.lock_file("router", agent)), exist_ok=True)
@@ -171,7 +171,7 @@ def test_a_process_that_holds_no_lock_is_never_signalled(where: Mailboxes, proce
 
 @pytest.mark.parametrize("pidfd", [True, False])
 def test_a_number_that_changed_hands_meanwhile_is_never_signalled(
-    where: Mailboxes, processes: Processes, monkeypatch: pytest.MonkeyPatch, pidfd: bool
+    where: Tree, processes: Processes, monkeypatch: pytest.MonkeyPatch, pidfd: bool
 ) -> None:
     stranger = _stranger(processes)
     seen = control.RunningRouter(Holder(stranger.pid, "router", ALL, "2026-01-01T00:00:00Z", True))
@@ -187,7 +187,7 @@ def test_a_number_that_changed_hands_meanwhile_is_never_signalled(
 
 @pytest.mark.parametrize("pidfd", [True, False])
 def test_a_router_that_ended_by_itself_meanwhile_is_no_trouble(
-    where: Mailboxes, processes: Processes, monkeypatch: pytest.MonkeyPatch, pidfd: bool
+    where: Tree, processes: Processes, monkeypatch: pytest.MonkeyPatch, pidfd: bool
 ) -> None:
     ended = _stranger(processes)
     ended.kill()
@@ -201,7 +201,7 @@ def test_a_router_that_ended_by_itself_meanwhile_is_no_trouble(
 
 
 def test_a_router_that_does_not_end_is_said_to_stay(
-    where: Mailboxes, start: Start, monkeypatch: pytest.MonkeyPatch
+    where: Tree, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AI_BRIDGE_SWEEP_S", "0.1")  # a signal may go to another thread when all go on
     process = start()
@@ -218,21 +218,21 @@ def test_a_router_that_does_not_end_is_said_to_stay(
 # --- who is who -----------------------------------------------------------------------------------------
 
 
-def test_a_reader_that_makes_the_pass_is_no_router(where: Mailboxes) -> None:
+def test_a_reader_that_makes_the_pass_is_no_router(where: Tree) -> None:
     lock = Lock(where.lock_file("router", "gemini"))
     assert lock.acquire("reader", "gemini")
     assert control.running(where) == []
     lock.release()
 
 
-def test_one_agent_of_a_router_of_all_is_not_stopped_alone(where: Mailboxes) -> None:
+def test_one_agent_of_a_router_of_all_is_not_stopped_alone(where: Tree) -> None:
     lock = _take(where, "gemini", ALL)
     with pytest.raises(RouterServesAll, match=f"gemini is served by the router of all agents .*pid {os.getpid()}"):
         control.stop(where, "gemini")
     lock.release()
 
 
-def test_an_agent_that_is_called_all_may_have_a_router_of_its_own(where: Mailboxes, start: Start) -> None:
+def test_an_agent_that_is_called_all_may_have_a_router_of_its_own(where: Tree, start: Start) -> None:
     where.make(["all"])
     process = start("all")
     with pytest.raises(RouterRunning, match="stop it with `ai-collab stop --agent all`"):
@@ -267,7 +267,7 @@ def _by_unit(unit: str, home: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_unit_runs_a_router_of_just_these_mailboxes(tmp_path: Path) -> None:
-    where = Mailboxes(str(tmp_path / '50% of "our" $HOME'))
+    where = Tree(str(tmp_path / '50% of "our" $HOME'))
     where.make(["claude", "gemini"])
     post(where, "x")
     post(where, "y", to="claude", sender="gemini")
@@ -277,7 +277,7 @@ def test_the_unit_runs_a_router_of_just_these_mailboxes(tmp_path: Path) -> None:
     assert set(states(where, "gemini")) == {DROPPED}
 
 
-def test_the_units_router_keeps_to_the_locks_that_all_others_use(where: Mailboxes, tmp_path: Path) -> None:
+def test_the_units_router_keeps_to_the_locks_that_all_others_use(where: Tree, tmp_path: Path) -> None:
     other = _take(where, "gemini", "gemini")
     refused(_by_unit(systemd.unit(where, "gemini")[1], tmp_path / "home"), "gemini already has a router")
     other.release()

@@ -20,7 +20,7 @@ from ai_bridge.mailboxes import outbox as outbox_
 from ai_bridge.mailboxes import tree as mailboxes_
 from ai_bridge.mailboxes import wake as wake_
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
 from ai_bridge.router.served import ALL
@@ -38,7 +38,7 @@ Serve = Callable[..., Daemon]
 
 
 @pytest.fixture
-def serve(where: Mailboxes) -> Iterator[Serve]:
+def serve(where: Tree) -> Iterator[Serve]:
     """Run routers in threads: `serve(only, sweep_s=…)` returns one once it is ready."""
     running: list[tuple[Daemon, Thread]] = []
 
@@ -58,35 +58,35 @@ def serve(where: Mailboxes) -> Iterator[Serve]:
         assert not thread.is_alive()
 
 
-def _ready(where: Mailboxes, agent: str) -> bool:
+def _ready(where: Tree, agent: str) -> bool:
     found = router_of(where, agent)
     return found is not None and found.ready
 
 
-def _delivered(where: Mailboxes, id_: str, owner: str = "claude", to: str = "gemini") -> Callable[[], bool]:
+def _delivered(where: Tree, id_: str, owner: str = "claude", to: str = "gemini") -> Callable[[], bool]:
     return lambda: f"{id_}.{to}.txt" in states(where, owner).get(UNREAD, [])
 
 
 # --- serving ----------------------------------------------------------------------------------------------
 
 
-def test_a_drop_wakes_the_router(where: Mailboxes, serve: Serve) -> None:
+def test_a_drop_wakes_the_router(where: Tree, serve: Serve) -> None:
     serve()
     for number in range(3):
         until(_delivered(where, post(where, str(number))))
 
 
-def test_a_sweep_finds_what_woke_nobody(where: Mailboxes, serve: Serve) -> None:
+def test_a_sweep_finds_what_woke_nobody(where: Tree, serve: Serve) -> None:
     serve(poll=True, poll_s=NEVER_S, sweep_s=SOON_S)
     until(_delivered(where, post(where, "x")))
 
 
-def test_polling_finds_what_no_event_told(where: Mailboxes, serve: Serve) -> None:
+def test_polling_finds_what_no_event_told(where: Tree, serve: Serve) -> None:
     serve(poll=True, poll_s=SOON_S)
     until(_delivered(where, post(where, "x")))
 
 
-def test_new_agents_are_served_without_a_restart(where: Mailboxes, serve: Serve) -> None:
+def test_new_agents_are_served_without_a_restart(where: Tree, serve: Serve) -> None:
     serve()
     where.make(["codex"])
     until(lambda: _ready(where, "codex"))
@@ -94,14 +94,14 @@ def test_new_agents_are_served_without_a_restart(where: Mailboxes, serve: Serve)
     until(_delivered(where, post(where, "y", sender="codex"), owner="codex"))
 
 
-def test_one_agents_router_moves_only_its_mail(where: Mailboxes, serve: Serve) -> None:
+def test_one_agents_router_moves_only_its_mail(where: Tree, serve: Serve) -> None:
     serve("gemini")
     other = post(where, "x", to="claude", sender="gemini")
     until(_delivered(where, post(where, "y")))
     assert states(where, "gemini") == {DROPPED: [f"{other}.claude.txt"]}
 
 
-def test_one_pass_moves_what_is_there_and_ends(where: Mailboxes) -> None:
+def test_one_pass_moves_what_is_there_and_ends(where: Tree) -> None:
     id_ = post(where, "x")
     done = command("router", "--once", "--mailboxes", where.path)
     assert (done.returncode, done.stdout) == (0, "")
@@ -109,7 +109,7 @@ def test_one_pass_moves_what_is_there_and_ends(where: Mailboxes) -> None:
     assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}
 
 
-def test_a_router_of_all_takes_over_the_agent_whose_own_router_ended(where: Mailboxes, serve: Serve) -> None:
+def test_a_router_of_all_takes_over_the_agent_whose_own_router_ended(where: Tree, serve: Serve) -> None:
     own = serve("gemini")
     serve(sweep_s=SOON_S)
     own.stop()
@@ -117,7 +117,7 @@ def test_a_router_of_all_takes_over_the_agent_whose_own_router_ended(where: Mail
     until(_delivered(where, post(where, "x")))
 
 
-def test_two_of_a_kind_are_kept_apart(where: Mailboxes, settings: Settings, serve: Serve) -> None:
+def test_two_of_a_kind_are_kept_apart(where: Tree, settings: Settings, serve: Serve) -> None:
     serve()
     for only in (None, "gemini"):
         with pytest.raises(RouterRunning, match=rf"router, pid {os.getpid()}, since .*`ai-collab stop`"):
@@ -128,7 +128,7 @@ def test_two_of_a_kind_are_kept_apart(where: Mailboxes, settings: Settings, serv
 
 
 @pytest.mark.parametrize("text", ["garbage", f"{os.getppid()} router 2026-01-01T00:00:00Z ready {ALL}\n"])
-def test_what_a_lock_file_says_keeps_no_router_from_starting(where: Mailboxes, serve: Serve, text: str) -> None:
+def test_what_a_lock_file_says_keeps_no_router_from_starting(where: Tree, serve: Serve, text: str) -> None:
     for agent in where.agents():
         os.makedirs(os.path.dirname(where.lock_file("router", agent)), exist_ok=True)
         Path(where.lock_file("router", agent)).write_text(text)
@@ -137,7 +137,7 @@ def test_what_a_lock_file_says_keeps_no_router_from_starting(where: Mailboxes, s
     until(_delivered(where, post(where, "x")))
 
 
-def test_a_reader_that_makes_the_pass_is_waited_for(where: Mailboxes, serve: Serve) -> None:
+def test_a_reader_that_makes_the_pass_is_waited_for(where: Tree, serve: Serve) -> None:
     reader = Lock(where.lock_file("router", "gemini"))
     assert reader.acquire("reader", "gemini")
     letting_go = Timer(0.3, reader.release)
@@ -151,7 +151,7 @@ def test_a_reader_that_makes_the_pass_is_waited_for(where: Mailboxes, serve: Ser
 
 
 def test_the_message_in_hand_is_finished_before_the_end(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"{post(where, str(number))}.gemini.txt" for number in range(3)]
     daemon = Daemon(where, settings)
@@ -173,7 +173,7 @@ def test_the_message_in_hand_is_finished_before_the_end(
 
 
 def test_mailboxes_that_went_away_and_came_back_are_served_again(
-    where: Mailboxes, serve: Serve, caplog: pytest.LogCaptureFixture
+    where: Tree, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     serve(sweep_s=SOON_S)
     shutil.rmtree(where.path)
@@ -183,7 +183,7 @@ def test_mailboxes_that_went_away_and_came_back_are_served_again(
 
 
 def test_an_error_of_the_disk_is_logged_and_the_move_tried_again(
-    where: Mailboxes, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    where: Tree, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = [True]
     move = durable.move
@@ -228,7 +228,7 @@ class _FailingOs:
 
 @pytest.mark.parametrize(("module", "part"), [(mailboxes_, ""), (outbox_, "claude-outbox")])
 def test_a_directory_that_cannot_be_listed_for_a_while_ends_no_router(
-    where: Mailboxes, serve: Serve, monkeypatch: pytest.MonkeyPatch, module: ModuleType, part: str
+    where: Tree, serve: Serve, monkeypatch: pytest.MonkeyPatch, module: ModuleType, part: str
 ) -> None:
     serve(sweep_s=SOON_S)
     share = _FailingOs(os.path.join(where.path, part).rstrip("/"))
@@ -239,7 +239,7 @@ def test_a_directory_that_cannot_be_listed_for_a_while_ends_no_router(
 
 
 def test_a_defect_over_a_file_is_logged_and_the_file_delivered_later(
-    where: Mailboxes, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    where: Tree, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     defects = [ZeroDivisionError("a defect")]
     move = durable.move
@@ -257,7 +257,7 @@ def test_a_defect_over_a_file_is_logged_and_the_file_delivered_later(
 
 
 def test_a_defect_in_a_pass_is_logged_and_ends_no_router(
-    where: Mailboxes, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    where: Tree, serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     defects = [ZeroDivisionError("a defect")]
     names = outbox_.Outbox.names
@@ -277,7 +277,7 @@ def test_a_defect_in_a_pass_is_logged_and_ends_no_router(
 
 
 def test_what_is_left_again_and_again_is_logged_once(
-    where: Mailboxes, serve: Serve, caplog: pytest.LogCaptureFixture
+    where: Tree, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     note = Path(where.outbox("claude").file(DROPPED, "note.txt"))
@@ -294,12 +294,12 @@ def test_what_is_left_again_and_again_is_logged_once(
 # --- hints ------------------------------------------------------------------------------------------------
 
 
-def _hint(daemon: Daemon, where: Mailboxes, owner: str) -> None:
+def _hint(daemon: Daemon, where: Tree, owner: str) -> None:
     assert daemon._wake is not None
     daemon._wake.set(where.outbox(owner).path)
 
 
-def test_where_a_wake_hints_the_router_looks(where: Mailboxes, serve: Serve) -> None:
+def test_where_a_wake_hints_the_router_looks(where: Tree, serve: Serve) -> None:
     daemon = serve(poll=True, poll_s=NEVER_S)
     id_ = post(where, "x")
     _hint(daemon, where, "claude")
@@ -307,7 +307,7 @@ def test_where_a_wake_hints_the_router_looks(where: Mailboxes, serve: Serve) -> 
 
 
 def test_wrong_hints_without_end_keep_no_mail_from_being_delivered(
-    where: Mailboxes, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    where: Tree, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daemon = serve(poll=True, poll_s=NEVER_S, sweep_s=SOON_S)
     one_pass = Router.one_pass
@@ -323,7 +323,7 @@ def test_wrong_hints_without_end_keep_no_mail_from_being_delivered(
     until(_delivered(where, post(where, "x")))
 
 
-def test_mail_for_one_whose_own_router_ended_waits_for_no_sweep(where: Mailboxes, serve: Serve) -> None:
+def test_mail_for_one_whose_own_router_ended_waits_for_no_sweep(where: Tree, serve: Serve) -> None:
     own = serve("gemini")
     serve()
     until(lambda: _ready(where, "claude"))
@@ -333,7 +333,7 @@ def test_mail_for_one_whose_own_router_ended_waits_for_no_sweep(where: Mailboxes
 
 
 def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wake_, "_PART", 1)
     where.make(["aaa", "zed"])

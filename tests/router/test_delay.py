@@ -14,7 +14,7 @@ import pytest
 from ai_bridge.health import mail
 from ai_bridge.health.finding import NOTE, OK
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import delay
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
@@ -28,12 +28,12 @@ Processes = list[subprocess.Popen[bytes]]
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
 
 
 @pytest.fixture
-def stopped(where: Mailboxes, processes: Processes) -> subprocess.Popen[bytes]:
+def stopped(where: Tree, processes: Processes) -> subprocess.Popen[bytes]:
     """A router that holds its locks and has been stopped."""
     router = subprocess.Popen([*BY_ENTRY, "router"], stderr=subprocess.DEVNULL)
     processes.append(router)
@@ -49,7 +49,7 @@ def _late(router: subprocess.Popen[bytes]) -> str:
 
 @pytest.mark.parametrize("words", [("read",), ("read", "--json"), ("read", "--from", "claude")])
 def test_read_says_what_the_router_does_not_move(
-    where: Mailboxes, stopped: subprocess.Popen[bytes], words: tuple[str, ...]
+    where: Tree, stopped: subprocess.Popen[bytes], words: tuple[str, ...]
 ) -> None:
     post(where, "hello")
     done = command(*words, *ME)
@@ -64,7 +64,7 @@ def test_read_says_what_the_router_does_not_move(
 
 @pytest.mark.parametrize("words", [(), ("--new",)])
 def test_a_wait_that_ends_without_mail_says_it(
-    where: Mailboxes, stopped: subprocess.Popen[bytes], words: tuple[str, ...]
+    where: Tree, stopped: subprocess.Popen[bytes], words: tuple[str, ...]
 ) -> None:
     post(where)
     done = command("wait", "--timeout", "0", *words, *ME)
@@ -72,7 +72,7 @@ def test_a_wait_that_ends_without_mail_says_it(
     assert re.fullmatch(f"{_late(stopped)}\n", done.stderr)
 
 
-def test_status_says_it_of_my_mail_and_of_the_message(where: Mailboxes, stopped: subprocess.Popen[bytes]) -> None:
+def test_status_says_it_of_my_mail_and_of_the_message(where: Tree, stopped: subprocess.Popen[bytes]) -> None:
     id_ = post(where)
     command("read", *ME)  # which waits for the router, in vain
     assert re.search(f"inbox: 0 messages unread; {_late(stopped)}\n", command("status", *ME).stdout)
@@ -82,7 +82,7 @@ def test_status_says_it_of_my_mail_and_of_the_message(where: Mailboxes, stopped:
     assert "on its way" not in command("status", "--agent", "claude").stdout
 
 
-def test_of_one_sender_only_what_is_asked_for_is_late(where: Mailboxes, stopped: subprocess.Popen[bytes]) -> None:
+def test_of_one_sender_only_what_is_asked_for_is_late(where: Tree, stopped: subprocess.Popen[bytes]) -> None:
     where.make(["codex"])
     post(where)
     post(where)
@@ -93,7 +93,7 @@ def test_of_one_sender_only_what_is_asked_for_is_late(where: Mailboxes, stopped:
     )
 
 
-def test_health_warns_of_a_router_that_moves_nothing(where: Mailboxes, stopped: subprocess.Popen[bytes]) -> None:
+def test_health_warns_of_a_router_that_moves_nothing(where: Tree, stopped: subprocess.Popen[bytes]) -> None:
     assert command("health").returncode == OK
     post(where)
     said: list[subprocess.CompletedProcess[str]] = []
@@ -114,7 +114,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch, now: float) -> None:
     monkeypatch.setattr(delay, "time", Clock)
 
 
-def _dropped(where: Mailboxes) -> tuple[str, float]:
+def _dropped(where: Tree) -> tuple[str, float]:
     """Drop a message; returns its file, and when it came there."""
     name = f"{post(where)}.gemini.txt"
     path = where.outbox("claude").file(DROPPED, name)
@@ -122,7 +122,7 @@ def _dropped(where: Mailboxes) -> tuple[str, float]:
 
 
 @pytest.mark.parametrize("role", ["router", "reader"])
-def test_what_came_a_moment_ago_is_not_late(where: Mailboxes, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+def test_what_came_a_moment_ago_is_not_late(where: Tree, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
     _, came = _dropped(where)
     with Lock(where.lock_file("router", "gemini")) as lock:
         assert lock.acquire(role)
@@ -135,7 +135,7 @@ def test_what_came_a_moment_ago_is_not_late(where: Mailboxes, monkeypatch: pytes
         assert delay.delay(where, "claude") is None
 
 
-def test_mail_that_no_router_is_to_move_is_not_late(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_that_no_router_is_to_move_is_not_late(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader moves it itself, and `status` has said so before."""
     _, came = _dropped(where)
     _clock(monkeypatch, came + 3600)
@@ -144,7 +144,7 @@ def test_mail_that_no_router_is_to_move_is_not_late(where: Mailboxes, monkeypatc
 
 
 def test_a_router_that_is_busy_with_other_mail_is_no_alarm(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, came = _dropped(where)
     where.make(["codex"])
@@ -168,7 +168,7 @@ def test_a_router_that_is_busy_with_other_mail_is_no_alarm(
 
 
 def test_a_directory_that_is_gone_and_a_name_that_is_none_hinder_nobody(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, came = _dropped(where)
     _clock(monkeypatch, came + 30)

@@ -15,7 +15,7 @@ from ai_bridge.history import search
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
 from ai_bridge.mailboxes.restore import CannotRestore, put_back
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread
 from ai_bridge.router.route import Router
 from ai_bridge.sending import allowances, traffic
@@ -26,23 +26,23 @@ from tests.support.mail import post, route, states
 
 
 @pytest.fixture
-def loaded(where: Mailboxes) -> Settings:
+def loaded(where: Tree) -> Settings:
     """Small limits, and nothing to wait for before a file is refused."""
     return settings.load(where.path, {"settle_s": 0.0, "max_hops": 3, "pair_per_hour": 5})
 
 
-def _drop(where: Mailboxes, id_: str, sender: str = "claude", to: str = "gemini", **headers: str) -> None:
+def _drop(where: Tree, id_: str, sender: str = "claude", to: str = "gemini", **headers: str) -> None:
     """Put a message into an outbox by hand."""
     named = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in headers.items())
     text = f"ID: {id_}\nFrom: {sender}\nTo: {to}\nSubject: s\n{named}\nbody"
     Path(where.outbox(sender).path, f"{id_}.txt").write_text(text)
 
 
-def _verbs(where: Mailboxes, loaded: Settings) -> list[str]:
+def _verbs(where: Tree, loaded: Settings) -> list[str]:
     return [step.verb for step in route(where, loaded)]
 
 
-def _notices(where: Mailboxes, agent: str) -> list[tuple[str, str]]:
+def _notices(where: Tree, agent: str) -> list[tuple[str, str]]:
     """Return subject and body of the postmaster's notices to an agent."""
     found = [one.load() for one in unread(where, agent, "postmaster")]
     assert all(notice.get("Auto-Submitted") == "auto-generated" for notice in found)
@@ -52,7 +52,7 @@ def _notices(where: Mailboxes, agent: str) -> list[tuple[str, str]]:
 # --- threads ----------------------------------------------------------------------------------------------
 
 
-def _hand_talk(where: Mailboxes, loaded: Settings) -> str:
+def _hand_talk(where: Tree, loaded: Settings) -> str:
     """Two agents that know nothing of `Hops` answer each other until one is not delivered; returns its ID."""
     pair, headers = ("claude", "gemini"), dict[str, str]()
     for number in range(100):
@@ -64,7 +64,7 @@ def _hand_talk(where: Mailboxes, loaded: Settings) -> str:
     raise AssertionError("they go on for ever")
 
 
-def test_answers_without_hops_are_counted_and_the_first_beyond_is_held(where: Mailboxes, loaded: Settings) -> None:
+def test_answers_without_hops_are_counted_and_the_first_beyond_is_held(where: Tree, loaded: Settings) -> None:
     assert _hand_talk(where, loaded) == "n4"
     (place,) = trace.find(where, "n4")
     why = (
@@ -82,7 +82,7 @@ def test_answers_without_hops_are_counted_and_the_first_beyond_is_held(where: Ma
     assert _verbs(where, loaded) == []
 
 
-def test_what_is_held_goes_on_once_it_is_allowed(where: Mailboxes, loaded: Settings) -> None:
+def test_what_is_held_goes_on_once_it_is_allowed(where: Tree, loaded: Settings) -> None:
     held = _hand_talk(where, loaded)
     (place,) = allow(where, held, loaded.max_hops)
     assert (place.id, place.state, place.reason) == (held, DROPPED, None)
@@ -99,14 +99,12 @@ def test_what_is_held_goes_on_once_it_is_allowed(where: Mailboxes, loaded: Setti
 
 
 @pytest.mark.parametrize(("text", "verb"), [("3", "deliver"), ("4", "hold"), ("9" * 5000, "hold"), ("-9", "deliver")])
-def test_the_header_is_believed_if_it_is_a_number(where: Mailboxes, loaded: Settings, text: str, verb: str) -> None:
+def test_the_header_is_believed_if_it_is_a_number(where: Tree, loaded: Settings, text: str, verb: str) -> None:
     _drop(where, "n1", Hops=text)
     assert _verbs(where, loaded)[0] == verb
 
 
-def test_a_thread_is_allowed_by_any_message_of_it_even_if_its_first_is_gone(
-    where: Mailboxes, loaded: Settings
-) -> None:
+def test_a_thread_is_allowed_by_any_message_of_it_even_if_its_first_is_gone(where: Tree, loaded: Settings) -> None:
     _drop(where, "n1", Hops="9", Thread="long-gone")
     _drop(where, "n2", Hops="9", Thread="other")
     route(where, loaded)
@@ -119,9 +117,7 @@ def test_a_thread_is_allowed_by_any_message_of_it_even_if_its_first_is_gone(
     ]
 
 
-def test_a_message_of_the_thread_that_cannot_be_read_any_more_is_passed_over(
-    where: Mailboxes, loaded: Settings
-) -> None:
+def test_a_message_of_the_thread_that_cannot_be_read_any_more_is_passed_over(where: Tree, loaded: Settings) -> None:
     _hand_talk(where, loaded)
     names = states(where, "gemini")[UNREAD]
     search.thread(where, "n0")
@@ -133,9 +129,7 @@ def test_a_message_of_the_thread_that_cannot_be_read_any_more_is_passed_over(
 # --- pairs ------------------------------------------------------------------------------------------------
 
 
-def test_more_than_a_pair_may_is_held_and_goes_on_once_the_agent_is_allowed(
-    where: Mailboxes, loaded: Settings
-) -> None:
+def test_more_than_a_pair_may_is_held_and_goes_on_once_the_agent_is_allowed(where: Tree, loaded: Settings) -> None:
     for number in range(8):
         sender, to = ("claude", "gemini") if number % 2 else ("gemini", "claude")
         _drop(where, f"n{number}", sender, to)
@@ -149,7 +143,7 @@ def test_more_than_a_pair_may_is_held_and_goes_on_once_the_agent_is_allowed(
     assert all(HELD not in states(where, owner) for owner in ("claude", "gemini"))
 
 
-def test_what_was_held_of_a_thread_goes_on_whatever_the_pair_has_sent(where: Mailboxes, loaded: Settings) -> None:
+def test_what_was_held_of_a_thread_goes_on_whatever_the_pair_has_sent(where: Tree, loaded: Settings) -> None:
     for number in range(7):
         _drop(where, f"n{number}", Thread="t")
     _verbs(where, loaded)
@@ -159,7 +153,7 @@ def test_what_was_held_of_a_thread_goes_on_whatever_the_pair_has_sent(where: Mai
     assert _verbs(where, loaded)[0] == "hold"
 
 
-def test_a_persons_word_and_notices_are_not_counted(where: Mailboxes, loaded: Settings) -> None:
+def test_a_persons_word_and_notices_are_not_counted(where: Tree, loaded: Settings) -> None:
     for number in range(9):
         _drop(where, f"n{number}", Hops="0")
     assert _verbs(where, loaded) == ["deliver"] * 9
@@ -170,7 +164,7 @@ def test_a_persons_word_and_notices_are_not_counted(where: Mailboxes, loaded: Se
     assert traffic.recent(where, "postmaster", "claude") == []
 
 
-def test_a_pass_that_is_left_early_has_counted(where: Mailboxes, loaded: Settings) -> None:
+def test_a_pass_that_is_left_early_has_counted(where: Tree, loaded: Settings) -> None:
     for number in range(4):
         _drop(where, f"n{number}")
     steps = Router(where, {"claude", "gemini"}, loaded).one_pass()
@@ -180,7 +174,7 @@ def test_a_pass_that_is_left_early_has_counted(where: Mailboxes, loaded: Setting
     assert len(traffic.recent(where, "claude", "gemini")) == 2
 
 
-def test_the_same_message_again_is_not_counted_again(where: Mailboxes, loaded: Settings) -> None:
+def test_the_same_message_again_is_not_counted_again(where: Tree, loaded: Settings) -> None:
     for _ in range(9):
         _drop(where, "same")
         _verbs(where, loaded)
@@ -190,7 +184,7 @@ def test_the_same_message_again_is_not_counted_again(where: Mailboxes, loaded: S
 # --- cards ------------------------------------------------------------------------------------------------
 
 
-def test_what_a_card_holds_waits_and_who_is_accepted_comes_through(where: Mailboxes, loaded: Settings) -> None:
+def test_what_a_card_holds_waits_and_who_is_accepted_comes_through(where: Tree, loaded: Settings) -> None:
     where.make(["codex"])
     cards.change(where, "gemini", {"hold": "*", "accept": "codex"})
     first = post(where, "x")
@@ -208,7 +202,7 @@ def test_what_a_card_holds_waits_and_who_is_accepted_comes_through(where: Mailbo
     assert [one.outbox.owner for one in search.find(where, search.Query(agent="claude")).places] == ["postmaster"]
 
 
-def test_an_allowed_thread_passes_from_then_on_and_no_other(where: Mailboxes, loaded: Settings) -> None:
+def test_an_allowed_thread_passes_from_then_on_and_no_other(where: Tree, loaded: Settings) -> None:
     cards.change(where, "gemini", {"hold": "claude"})
     first, other = post(where, "x"), post(where, "y")
     route(where, loaded)
@@ -218,7 +212,7 @@ def test_an_allowed_thread_passes_from_then_on_and_no_other(where: Mailboxes, lo
     assert states(where, "claude")[HELD] == [f"{other}.gemini.txt"]
 
 
-def test_an_allowed_agent_passes_with_what_it_wrote_until_then(where: Mailboxes, loaded: Settings) -> None:
+def test_an_allowed_agent_passes_with_what_it_wrote_until_then(where: Tree, loaded: Settings) -> None:
     cards.change(where, "gemini", {"hold": "claude"})
     first = post(where, "x")
     route(where, loaded)
@@ -230,7 +224,7 @@ def test_an_allowed_agent_passes_with_what_it_wrote_until_then(where: Mailboxes,
     assert states(where, "claude")[HELD] == [f"{later}.gemini.txt"]
 
 
-def test_a_clock_that_is_ahead_does_not_hold_what_was_allowed(where: Mailboxes, loaded: Settings) -> None:
+def test_a_clock_that_is_ahead_does_not_hold_what_was_allowed(where: Tree, loaded: Settings) -> None:
     cards.change(where, "gemini", {"hold": "claude"})
     ahead = time.strftime("%Y%m%d-%H%M%S", time.gmtime(time.time() + 3600))
     _drop(where, f"claude-{ahead}-000000-abcd")
@@ -244,7 +238,7 @@ def test_a_clock_that_is_ahead_does_not_hold_what_was_allowed(where: Mailboxes, 
     assert found.seconds < time.time() + 1
 
 
-def test_only_what_is_held_for_one_agent_may_be_let_go(where: Mailboxes, loaded: Settings) -> None:
+def test_only_what_is_held_for_one_agent_may_be_let_go(where: Tree, loaded: Settings) -> None:
     where.make(["codex"])
     for agent in ("gemini", "codex"):
         cards.change(where, agent, {"hold": "*"})
@@ -256,7 +250,7 @@ def test_only_what_is_held_for_one_agent_may_be_let_go(where: Mailboxes, loaded:
     assert [name.endswith(".gemini.txt") for name in states(where, "claude")[HELD]] == [True]
 
 
-def test_what_a_card_refuses_is_malformed_and_its_sender_told(where: Mailboxes, loaded: Settings) -> None:
+def test_what_a_card_refuses_is_malformed_and_its_sender_told(where: Tree, loaded: Settings) -> None:
     cards.change(where, "gemini", {"refuse": "claude"})
     _drop(where, "n1")
     allowances.allow_agent(where, "claude", Allowance("2" * 20, "9" * 20))
@@ -269,13 +263,13 @@ def test_what_a_card_refuses_is_malformed_and_its_sender_told(where: Mailboxes, 
     assert [subject for subject, _ in _notices(where, "claude")] == ["not delivered: n1.txt"]
 
 
-def test_the_postmaster_is_neither_held_nor_refused(where: Mailboxes, loaded: Settings) -> None:
+def test_the_postmaster_is_neither_held_nor_refused(where: Tree, loaded: Settings) -> None:
     cards.change(where, "claude", {"refuse": "*"})
     _drop(where, "n1", to="nobody")
     assert _verbs(where, loaded) == ["reject", "deliver"]
 
 
-def test_a_persons_word_is_held_by_a_card_like_any(where: Mailboxes, loaded: Settings) -> None:
+def test_a_persons_word_is_held_by_a_card_like_any(where: Tree, loaded: Settings) -> None:
     cards.change(where, "gemini", {"hold": "*"})
     _drop(where, "n1", Hops="0")
     assert _verbs(where, loaded) == ["hold", "deliver"]
@@ -284,7 +278,7 @@ def test_a_persons_word_is_held_by_a_card_like_any(where: Mailboxes, loaded: Set
 # --- the move ---------------------------------------------------------------------------------------------
 
 
-def test_an_outbox_of_an_older_layout_is_completed(where: Mailboxes, loaded: Settings) -> None:
+def test_an_outbox_of_an_older_layout_is_completed(where: Tree, loaded: Settings) -> None:
     os.rmdir(where.outbox("claude").directory(HELD))
     _drop(where, "n1", Hops="9")
     router = Router(where, {"claude", "gemini"}, loaded)
@@ -292,7 +286,7 @@ def test_an_outbox_of_an_older_layout_is_completed(where: Mailboxes, loaded: Set
     assert [step.verb for step in router.one_pass()] == ["hold"]
 
 
-def test_nothing_is_replaced_where_a_name_is_taken(where: Mailboxes, loaded: Settings) -> None:
+def test_nothing_is_replaced_where_a_name_is_taken(where: Tree, loaded: Settings) -> None:
     outbox = where.outbox("claude")
     for body in ("one", "two"):
         raw = f"ID: same\nFrom: claude\nTo: gemini\nSubject: s\nHops: 9\n\n{body}"
@@ -305,7 +299,7 @@ def test_nothing_is_replaced_where_a_name_is_taken(where: Mailboxes, loaded: Set
 
 
 def test_a_disk_that_refuses_to_let_go_keeps_the_message_and_its_reason(
-    where: Mailboxes, loaded: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, loaded: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _drop(where, "n1", Hops="9")
     route(where, loaded)
@@ -324,7 +318,7 @@ def test_a_disk_that_refuses_to_let_go_keeps_the_message_and_its_reason(
     assert Path(after.path + REASON).exists()
 
 
-def test_of_a_message_that_cannot_be_read_any_more_nothing_is_let_go(where: Mailboxes, loaded: Settings) -> None:
+def test_of_a_message_that_cannot_be_read_any_more_nothing_is_let_go(where: Tree, loaded: Settings) -> None:
     _drop(where, "n1", Hops="9")
     _drop(where, "n2", Hops="9")
     route(where, loaded)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.log import LOGGER, open_log
 from tests.support.command import command
 from tests.support.mail import post, states
@@ -91,7 +91,7 @@ def test_opening_again_leaves_one_handler(tmp_path: Path, capsys: pytest.Capture
 # --- as the router does -----------------------------------------------------------------------------------
 
 
-def test_the_log_of_a_router_rotates_and_keeps_three_older_ones(where: Mailboxes, tmp_path: Path) -> None:
+def test_the_log_of_a_router_rotates_and_keeps_three_older_ones(where: Tree, tmp_path: Path) -> None:
     for number in range(700):
         post(where, str(number))
     words = ("router", "--once", "--mailboxes", where.path, "--log", str(tmp_path / "log"))
@@ -103,7 +103,7 @@ def test_the_log_of_a_router_rotates_and_keeps_three_older_ones(where: Mailboxes
     assert all(0 < size <= 10_000 for size in kept.values())
 
 
-def test_a_router_logs_its_steps_in_json(where: Mailboxes) -> None:
+def test_a_router_logs_its_steps_in_json(where: Tree) -> None:
     id_ = post(where, "x")
     Path(where.outbox("claude").file(DROPPED, "n\x1b.txt")).write_text("no headers")
     done = command("router", "--once", "--json", "--mailboxes", where.path, AI_BRIDGE_SETTLE_S="0")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, REASON, UNREAD, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.recover import MAX_RELEASES, recover
 from ai_bridge.router.route import Router
@@ -18,28 +18,28 @@ from ai_bridge.settings import Settings
 from tests.support.mail import post, states
 
 
-def _claimed(where: Mailboxes, **words: str) -> str:
+def _claimed(where: Tree, **words: str) -> str:
     """Send a message and claim it, as a router does that dies then; returns its file's name."""
     name = f"{post(where, **words)}.{words.get('to', 'gemini')}.txt"
     assert where.outbox(words.get("sender", "claude")).move("claim", name)
     return name
 
 
-def test_what_was_claimed_is_released(where: Mailboxes, settings: Settings) -> None:
+def test_what_was_claimed_is_released(where: Tree, settings: Settings) -> None:
     name = _claimed(where)
     steps = list(recover(Router(where, {"claude", "gemini"}, settings)))
     assert [(step.verb, step.name) for step in steps] == [("release", name)]
     assert states(where, "claude") == {DROPPED: [name]}
 
 
-def test_only_what_was_claimed_for_the_agents_served_is_released(where: Mailboxes, settings: Settings) -> None:
+def test_only_what_was_claimed_for_the_agents_served_is_released(where: Tree, settings: Settings) -> None:
     name = _claimed(where)
     Path(where.outbox("claude").file(PROCESSING, "hand.txt")).write_text("bad")
     assert [step.name for step in recover(Router(where, {"gemini"}, settings))] == [name]
     assert [step.name for step in recover(Router(where, {"claude"}, settings))] == ["hand.txt"]
 
 
-def test_a_message_that_kills_the_router_again_and_again_is_set_aside(where: Mailboxes, settings: Settings) -> None:
+def test_a_message_that_kills_the_router_again_and_again_is_set_aside(where: Tree, settings: Settings) -> None:
     name = _claimed(where)
     outbox = where.outbox("claude")
     for _ in range(MAX_RELEASES):
@@ -50,7 +50,7 @@ def test_a_message_that_kills_the_router_again_and_again_is_set_aside(where: Mai
     assert "died 3 times" in Path(outbox.file(MALFORMED, name) + REASON).read_text()
 
 
-def test_a_message_that_got_through_in_between_starts_anew(where: Mailboxes, settings: Settings) -> None:
+def test_a_message_that_got_through_in_between_starts_anew(where: Tree, settings: Settings) -> None:
     name = _claimed(where)
     outbox = where.outbox("claude")
     for _ in range(MAX_RELEASES + 2):
@@ -59,7 +59,7 @@ def test_a_message_that_got_through_in_between_starts_anew(where: Mailboxes, set
         outbox.move("claim", name)
 
 
-def test_a_release_never_replaces_what_was_dropped_meanwhile(where: Mailboxes, settings: Settings) -> None:
+def test_a_release_never_replaces_what_was_dropped_meanwhile(where: Tree, settings: Settings) -> None:
     outbox = where.outbox("claude")
     head = "ID: {}\nFrom: claude\nTo: gemini\nSubject: s\n\n"
     Path(outbox.file(PROCESSING, "x.txt")).write_text(head.format("first"))
@@ -71,7 +71,7 @@ def test_a_release_never_replaces_what_was_dropped_meanwhile(where: Mailboxes, s
     assert sorted(states(where, "claude")[UNREAD]) == ["first.gemini.txt", "second.gemini.txt"]
 
 
-def test_what_a_sender_left_half_written_long_ago_is_removed(where: Mailboxes, settings: Settings) -> None:
+def test_what_a_sender_left_half_written_long_ago_is_removed(where: Tree, settings: Settings) -> None:
     old, new = (Path(where.outbox("claude").temporary, name) for name in ("old.txt", "new.txt"))
     for path in (old, new):
         path.write_text("half")
@@ -81,7 +81,7 @@ def test_what_a_sender_left_half_written_long_ago_is_removed(where: Mailboxes, s
 
 
 def test_a_router_that_starts_releases_the_other_claims_where_the_disk_refuses_one(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name, other = _claimed(where), _claimed(where, body="other")
     real = Outbox.move

@@ -14,7 +14,7 @@ from ai_bridge.agents import cards
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import route
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
@@ -27,7 +27,7 @@ TEXT = "ID: {id}\nFrom: {sender}\nTo: {to}\nSubject: s\n\n{body}"
 
 
 def hand_drop(
-    where: Mailboxes,
+    where: Tree,
     name: str = "x.txt",
     id_: str = "hand-1",
     sender: str = "claude",
@@ -39,27 +39,27 @@ def hand_drop(
     return path
 
 
-def reason(where: Mailboxes, name: str, owner: str = "claude") -> str:
+def reason(where: Tree, name: str, owner: str = "claude") -> str:
     return Path(where.outbox(owner).file(MALFORMED, name) + REASON).read_text()
 
 
-def notices(where: Mailboxes, agent: str = "claude") -> list[str]:
+def notices(where: Tree, agent: str = "claude") -> list[str]:
     return [one.load().body for one in unread.unread(where, agent, "postmaster")]
 
 
-def test_a_sent_message_is_delivered_under_its_name(where: Mailboxes, settings: Settings) -> None:
+def test_a_sent_message_is_delivered_under_its_name(where: Tree, settings: Settings) -> None:
     id_ = post(where)
     assert [step.verb for step in run(where, settings)] == ["deliver"]
     assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}
 
 
-def test_a_hand_dropped_file_gets_its_proper_name(where: Mailboxes, settings: Settings) -> None:
+def test_a_hand_dropped_file_gets_its_proper_name(where: Tree, settings: Settings) -> None:
     hand_drop(where, "any name at all.txt")
     run(where, settings)
     assert states(where, "claude") == {UNREAD: ["hand-1.gemini.txt"]}
 
 
-def test_the_headers_are_the_truth_and_the_name_a_label(where: Mailboxes, settings: Settings) -> None:
+def test_the_headers_are_the_truth_and_the_name_a_label(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     hand_drop(where, "other-id.codex.txt", to="gemini")
     run(where, settings)
@@ -78,7 +78,7 @@ def test_the_headers_are_the_truth_and_the_name_a_label(where: Mailboxes, settin
     ],
 )
 def test_what_cannot_be_delivered_is_kept_with_its_reason_and_the_sender_is_told(
-    where: Mailboxes, settings: Settings, words: dict[str, str], sentence: str
+    where: Tree, settings: Settings, words: dict[str, str], sentence: str
 ) -> None:
     hand_drop(where, **words)
     good = post(where)
@@ -123,7 +123,7 @@ def _sparse(path: str) -> None:
     ids=["symlink", "dangling symlink", "fifo", "socket", "directory", "full directory", "sparse", "bytes", "empty"],
 )
 def test_a_trap_is_set_aside_and_the_next_message_arrives(
-    where: Mailboxes, settings: Settings, make: object, sentence: str
+    where: Tree, settings: Settings, make: object, sentence: str
 ) -> None:
     assert callable(make)
     make(where.outbox("claude").file(DROPPED, "x.txt"))
@@ -133,7 +133,7 @@ def test_a_trap_is_set_aside_and_the_next_message_arrives(
     assert sentence in reason(where, "x.txt")
 
 
-def test_a_name_that_is_not_utf8_is_delivered_or_kept(where: Mailboxes, settings: Settings) -> None:
+def test_a_name_that_is_not_utf8_is_delivered_or_kept(where: Tree, settings: Settings) -> None:
     root = os.fsencode(where.outbox("claude").path)
     Path(os.fsdecode(root + b"/\xff good.txt")).write_text(
         TEXT.format(id="a1", sender="claude", to="gemini", body="")
@@ -146,7 +146,7 @@ def test_a_name_that_is_not_utf8_is_delivered_or_kept(where: Mailboxes, settings
     assert len(notices(where)) == 1
 
 
-def test_other_files_are_not_looked_at(where: Mailboxes, settings: Settings) -> None:
+def test_other_files_are_not_looked_at(where: Tree, settings: Settings) -> None:
     root = Path(where.outbox("claude").path)
     for name in ("notes.md", ".hidden.txt", "x.txt~", ".nfs000.txt"):
         (root / name).write_text("left alone")
@@ -155,7 +155,7 @@ def test_other_files_are_not_looked_at(where: Mailboxes, settings: Settings) -> 
 
 
 class TestWholeFiles:
-    def test_a_file_open_for_writing_is_left_until_it_is_closed(self, where: Mailboxes, settings: Settings) -> None:
+    def test_a_file_open_for_writing_is_left_until_it_is_closed(self, where: Tree, settings: Settings) -> None:
         path = hand_drop(where)
         with open(path, "ab") as writer:
             assert run(where, settings) == []
@@ -163,7 +163,7 @@ class TestWholeFiles:
         run(where, settings)
         assert unread.unread(where, "gemini")[0].load().body == "b and the rest"
 
-    def test_what_looks_malformed_is_given_time(self, where: Mailboxes) -> None:
+    def test_what_looks_malformed_is_given_time(self, where: Tree) -> None:
         patient = settings_.load(where.path, {"settle_s": 3600.0})
         path = hand_drop(where)
         whole = path.read_bytes()
@@ -173,7 +173,7 @@ class TestWholeFiles:
         assert [step.verb for step in run(where, patient)] == ["deliver"]
 
     def test_where_the_kernel_cannot_say_a_file_must_have_settled(
-        self, where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+        self, where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(route.settled, "has_writer", lambda fd: None)
         hand_drop(where)
@@ -183,7 +183,7 @@ class TestWholeFiles:
         assert [step.name for step in run(where, settings)] == ["hand-1.gemini.txt"]
 
     def test_a_file_exchanged_between_reading_and_claiming_is_given_back(
-        self, where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+        self, where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         path = hand_drop(where)
         original = route.Router.recipients
@@ -202,13 +202,13 @@ class TestWholeFiles:
 
 
 class TestDuplicates:
-    def test_the_same_message_again_collapses(self, where: Mailboxes, settings: Settings) -> None:
+    def test_the_same_message_again_collapses(self, where: Tree, settings: Settings) -> None:
         for name in ("one.txt", "two.txt"):
             hand_drop(where, name)
         assert [step.verb for step in run(where, settings)] == ["deliver", "collapse"]
         assert states(where, "claude") == {UNREAD: ["hand-1.gemini.txt"]}
 
-    def test_the_same_message_after_it_was_read_collapses(self, where: Mailboxes, settings: Settings) -> None:
+    def test_the_same_message_after_it_was_read_collapses(self, where: Tree, settings: Settings) -> None:
         hand_drop(where)
         run(where, settings)
         unread.acknowledge(where, "gemini", ["hand-1"])
@@ -218,7 +218,7 @@ class TestDuplicates:
 
     @pytest.mark.parametrize("read_first", [False, True])
     def test_the_same_id_with_other_content_is_malformed(
-        self, where: Mailboxes, settings: Settings, read_first: bool
+        self, where: Tree, settings: Settings, read_first: bool
     ) -> None:
         hand_drop(where)
         run(where, settings)
@@ -229,7 +229,7 @@ class TestDuplicates:
         assert states(where, "claude")[MALFORMED] == ["x.txt"]
         assert "hand-1 was already used" in reason(where, "x.txt")
 
-    def test_rejected_files_of_one_name_are_all_kept(self, where: Mailboxes, settings: Settings) -> None:
+    def test_rejected_files_of_one_name_are_all_kept(self, where: Tree, settings: Settings) -> None:
         for number in range(3):
             hand_drop(where, to="nobody", body=str(number))
             run(where, settings)
@@ -238,7 +238,7 @@ class TestDuplicates:
 
 class TestFanOut:
     @pytest.mark.parametrize("to", ["gemini, codex", "*"])
-    def test_one_file_for_each_recipient(self, where: Mailboxes, settings: Settings, to: str) -> None:
+    def test_one_file_for_each_recipient(self, where: Tree, settings: Settings, to: str) -> None:
         where.make(["codex"])
         hand_drop(where, to=to)
         run(where, settings)
@@ -247,13 +247,13 @@ class TestFanOut:
         assert (message.recipients, message.body) == (["codex"], "b")
 
     def test_everybody_is_nobody_where_the_sender_is_alone(self, tmp_path: Path) -> None:
-        alone = Mailboxes(str(tmp_path / "alone"))
+        alone = Tree(str(tmp_path / "alone"))
         alone.make(["claude"])
         hand_drop(alone, to="*")
         run(alone, settings_.load(alone.path, {"settle_s": 0.0}))
         assert "the only agent" in reason(alone, "x.txt")
 
-    def test_done_again_after_a_crash_it_ends_alike(self, where: Mailboxes, settings: Settings) -> None:
+    def test_done_again_after_a_crash_it_ends_alike(self, where: Tree, settings: Settings) -> None:
         where.make(["codex"])
         raw = hand_drop(where, to="gemini, codex").read_bytes()
         run(where, settings)
@@ -264,26 +264,26 @@ class TestFanOut:
 
 
 class TestWhoMoves:
-    def test_a_router_leaves_what_is_for_another_agent(self, where: Mailboxes, settings: Settings) -> None:
+    def test_a_router_leaves_what_is_for_another_agent(self, where: Tree, settings: Settings) -> None:
         post(where, to="gemini")
         assert run(where, settings, {"claude"}) == []
         assert [step.verb for step in run(where, settings, {"gemini"})] == ["deliver"]
 
     @pytest.mark.parametrize("to", ["nobody", "*", "gemini, claude"])
-    def test_what_has_no_single_recipient_is_its_owners(self, where: Mailboxes, settings: Settings, to: str) -> None:
+    def test_what_has_no_single_recipient_is_its_owners(self, where: Tree, settings: Settings, to: str) -> None:
         hand_drop(where, to=to)
         assert run(where, settings, {"gemini"}) == []
         assert run(where, settings, {"claude"}) != []
 
     def test_a_malformed_file_named_for_an_agent_is_that_agents_routers(
-        self, where: Mailboxes, settings: Settings
+        self, where: Tree, settings: Settings
     ) -> None:
         Path(where.outbox("claude").file(DROPPED, "a1.gemini.txt")).write_text("bad")
         assert run(where, settings, {"claude"}) == []
         assert run(where, settings, {"gemini"})[0].verb == "reject"
 
 
-def test_a_notice_is_never_answered_by_a_notice(where: Mailboxes, settings: Settings) -> None:
+def test_a_notice_is_never_answered_by_a_notice(where: Tree, settings: Settings) -> None:
     where.outbox("postmaster").make()
     Path(where.outbox("postmaster").file(DROPPED, "x.txt")).write_text("bad")
     run(where, settings)
@@ -291,7 +291,7 @@ def test_a_notice_is_never_answered_by_a_notice(where: Mailboxes, settings: Sett
     assert notices(where) == []
 
 
-def test_messages_of_one_sender_arrive_in_their_order(where: Mailboxes, settings: Settings) -> None:
+def test_messages_of_one_sender_arrive_in_their_order(where: Tree, settings: Settings) -> None:
     sent = [post(where, str(number)) for number in range(200)]
     delivered = [step.name.removesuffix(".gemini.txt") for step in run(where, settings)]
     assert delivered == sent
@@ -299,7 +299,7 @@ def test_messages_of_one_sender_arrive_in_their_order(where: Mailboxes, settings
 
 
 def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = post(where)
     router = Router(where, {"claude", "gemini"}, settings)
@@ -331,7 +331,7 @@ def test_the_older_layout_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.M
     assert command("send", "gemini", "--from", "claude", body="from now").returncode == 0
 
 
-def test_a_message_whose_outbox_lacks_a_directory_still_moves(where: Mailboxes, settings: Settings) -> None:
+def test_a_message_whose_outbox_lacks_a_directory_still_moves(where: Tree, settings: Settings) -> None:
     id_ = post(where)
     outbox = where.outbox("claude")
     for state in (PROCESSING, UNREAD):
@@ -342,7 +342,7 @@ def test_a_message_whose_outbox_lacks_a_directory_still_moves(where: Mailboxes, 
     assert states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]}
 
 
-def test_an_agent_that_comes_during_a_pass_gets_its_mail(where: Mailboxes, settings: Settings) -> None:
+def test_an_agent_that_comes_during_a_pass_gets_its_mail(where: Tree, settings: Settings) -> None:
     first = post(where)
     steps = Router(where, {"claude", "gemini", "codex"}, settings).one_pass()
     assert next(steps).name == f"{first}.gemini.txt"
@@ -351,7 +351,7 @@ def test_an_agent_that_comes_during_a_pass_gets_its_mail(where: Mailboxes, setti
     assert [(step.verb, step.name) for step in steps] == [("deliver", f"{second}.codex.txt")]
 
 
-def test_a_pass_over_some_outboxes_leaves_the_others_alone(where: Mailboxes, settings: Settings) -> None:
+def test_a_pass_over_some_outboxes_leaves_the_others_alone(where: Tree, settings: Settings) -> None:
     router = Router(where, {"claude", "gemini"}, settings)
     mine, other = post(where, "x"), post(where, "y", to="claude", sender="gemini")
     router.look()
@@ -360,7 +360,7 @@ def test_a_pass_over_some_outboxes_leaves_the_others_alone(where: Mailboxes, set
 
 
 def test_a_name_that_is_reserved_is_no_message_yet_and_one_whose_maker_died_is_set_aside(
-    where: Mailboxes, settings: Settings
+    where: Tree, settings: Settings
 ) -> None:
     """Where a file system knows no links, a drop takes its name with an empty file first."""
     path = Path(where.outbox("claude").path) / "claude-20261122-032405-271828-k7f2.gemini.txt"
@@ -373,7 +373,7 @@ def test_a_name_that_is_reserved_is_no_message_yet_and_one_whose_maker_died_is_s
 # --- what a pass costs ------------------------------------------------------------------------------------
 
 
-def _every_outcome(where: Mailboxes) -> None:
+def _every_outcome(where: Tree) -> None:
     """Drop what is delivered, held, rejected, fanned out, collapsed, and left for later."""
     cards.change(where, "codex", {"hold": "claude"})
     root = Path(where.outbox("claude").path)
@@ -385,7 +385,7 @@ def _every_outcome(where: Mailboxes) -> None:
     (root / "m-1-20260101-000000-000000-abcd.gemini.txt").touch()
 
 
-def test_a_pass_of_every_outcome_leaves_no_descriptor_open(where: Mailboxes, settings: Settings) -> None:
+def test_a_pass_of_every_outcome_leaves_no_descriptor_open(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     _every_outcome(where)
     router = Router(where, set(where.agents()), settings)
@@ -396,7 +396,7 @@ def test_a_pass_of_every_outcome_leaves_no_descriptor_open(where: Mailboxes, set
 
 
 def test_a_pass_that_delivers_flushes_nothing(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the moves, which only repeat, nor the counts of traffic, which are a cache."""
     settings.pair_per_hour = 60

@@ -15,7 +15,7 @@ from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.sending import await_read as receipt
 from ai_bridge.sending.await_read import await_read
@@ -27,7 +27,7 @@ from tests.support.wait import until
 LONG_S = 60.0
 
 
-def sent(where: Mailboxes, *to: str) -> list[Sent]:
+def sent(where: Tree, *to: str) -> list[Sent]:
     """Send a message to each of these (several with commas)."""
     return send_batch(where, "claude", [Draft([one], "x") for one in to], LIMIT)
 
@@ -36,7 +36,7 @@ def told(places: list[Place]) -> list[tuple[str, str]]:
     return [(place.recipient, place.state) for place in places]
 
 
-def acknowledge(where: Mailboxes, one: Sent, recipient: str = "gemini") -> None:
+def acknowledge(where: Tree, one: Sent, recipient: str = "gemini") -> None:
     assert where.outbox("claude").move("acknowledge", file_name(one.id, recipient))
 
 
@@ -60,7 +60,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], object]
 
 
 def test_what_is_read_already_is_told_at_once(
-    where: Mailboxes, settings: Settings, steps: list[Callable[[], object]]
+    where: Tree, settings: Settings, steps: list[Callable[[], object]]
 ) -> None:
     (one,) = sent(where, "gemini")
     route(where, settings)
@@ -72,7 +72,7 @@ def test_what_is_read_already_is_told_at_once(
 
 
 def test_it_ends_once_every_copy_of_every_message_has_ended(
-    where: Mailboxes, settings: Settings, steps: list[Callable[[], object]]
+    where: Tree, settings: Settings, steps: list[Callable[[], object]]
 ) -> None:
     where.make(["codex"])
     first, second = sent(where, "*", "codex")
@@ -91,7 +91,7 @@ def test_it_ends_once_every_copy_of_every_message_has_ended(
 
 
 def test_a_rejected_copy_has_ended_with_its_reason(
-    where: Mailboxes, settings: Settings, steps: list[Callable[[], object]]
+    where: Tree, settings: Settings, steps: list[Callable[[], object]]
 ) -> None:
     (one,) = sent(where, "gemini")
     Path(one.paths[0]).write_text("spoiled")
@@ -102,7 +102,7 @@ def test_a_rejected_copy_has_ended_with_its_reason(
 
 
 def test_a_rejected_copy_whose_name_was_taken_is_found_by_its_variant(
-    where: Mailboxes, settings: Settings, steps: list[Callable[[], object]]
+    where: Tree, settings: Settings, steps: list[Callable[[], object]]
 ) -> None:
     (one,) = sent(where, "gemini")
     outbox, name = where.outbox("claude"), file_name(one.id, "gemini")
@@ -113,7 +113,7 @@ def test_a_rejected_copy_whose_name_was_taken_is_found_by_its_variant(
 
 
 def test_what_was_read_stays_told_though_it_is_restored_meanwhile(
-    where: Mailboxes, settings: Settings, steps: list[Callable[[], object]]
+    where: Tree, settings: Settings, steps: list[Callable[[], object]]
 ) -> None:
     first, second = sent(where, "gemini", "gemini")
     route(where, settings)
@@ -128,7 +128,7 @@ def test_what_was_read_stays_told_though_it_is_restored_meanwhile(
 
 
 @pytest.mark.parametrize("state", [DROPPED, PROCESSING, UNREAD])
-def test_when_the_time_is_over_it_tells_where_each_copy_is(where: Mailboxes, settings: Settings, state: str) -> None:
+def test_when_the_time_is_over_it_tells_where_each_copy_is(where: Tree, settings: Settings, state: str) -> None:
     (one,) = sent(where, "gemini")
     name = file_name(one.id, "gemini")
     os.rename(one.paths[0], where.outbox("claude").file(state, name))
@@ -137,7 +137,7 @@ def test_when_the_time_is_over_it_tells_where_each_copy_is(where: Mailboxes, set
 
 
 def test_a_copy_that_moves_on_during_the_last_look_is_met(
-    where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is looked for in the order of the moves: where it was not yet, it is found later."""
     (one,) = sent(where, "gemini")
@@ -156,7 +156,7 @@ def test_a_copy_that_moves_on_during_the_last_look_is_met(
     assert told(await_read(where, [one], "claude", 0.0, settings)) == [("gemini", READ)]
 
 
-def test_a_file_that_is_gone_keeps_its_last_state(where: Mailboxes, settings: Settings) -> None:
+def test_a_file_that_is_gone_keeps_its_last_state(where: Tree, settings: Settings) -> None:
     (one,) = sent(where, "gemini")
     os.unlink(one.paths[0])
     (place,) = await_read(where, [one], "claude", 0.0, settings)
@@ -164,7 +164,7 @@ def test_a_file_that_is_gone_keeps_its_last_state(where: Mailboxes, settings: Se
 
 
 def test_nothing_sent_is_nothing_to_wait_for(
-    where: Mailboxes, settings: Settings, steps: list[Callable[[], object]]
+    where: Tree, settings: Settings, steps: list[Callable[[], object]]
 ) -> None:
     assert await_read(where, [], "claude", LONG_S, settings) == []
 
@@ -186,7 +186,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return begun
 
 
-def _awaited(where: Mailboxes, one: Sent, loaded: Settings, act: Callable[[], object]) -> list[tuple[str, str]]:
+def _awaited(where: Tree, one: Sent, loaded: Settings, act: Callable[[], object]) -> list[tuple[str, str]]:
     """Wait in a thread and do something meanwhile; returns what the wait told."""
     found: list[Place] = []
 
@@ -204,7 +204,7 @@ def _awaited(where: Mailboxes, one: Sent, loaded: Settings, act: Callable[[], ob
 @pytest.mark.parametrize("options", [{}, {"poll": True, "poll_s": 0.01}], ids=["events", "polling"])
 @pytest.mark.parametrize("end", [READ, MALFORMED])
 def test_reading_or_rejecting_wakes_it_and_nothing_else_does(
-    where: Mailboxes, waits: list[float], options: dict[str, Any], end: str
+    where: Tree, waits: list[float], options: dict[str, Any], end: str
 ) -> None:
     loaded = settings_.load(where.path, {"sweep_s": 1000.0, "settle_s": 0.0, **options})
     (one,) = sent(where, "gemini")
@@ -222,7 +222,7 @@ def test_reading_or_rejecting_wakes_it_and_nothing_else_does(
 
 
 def test_without_an_event_the_sweep_sees_it(
-    where: Mailboxes, settings: Settings, steps: list[Callable[[], object]]
+    where: Tree, settings: Settings, steps: list[Callable[[], object]]
 ) -> None:
     (one,) = sent(where, "gemini")
     steps += [lambda: None, lambda: route(where, settings), lambda: acknowledge(where, one)]
@@ -230,7 +230,7 @@ def test_without_an_event_the_sweep_sees_it(
 
 
 def test_the_waits_are_bounded_by_the_sweep_and_by_the_time_that_is_left(
-    where: Mailboxes, monkeypatch: pytest.MonkeyPatch
+    where: Tree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bounds: list[float] = []
 
@@ -249,7 +249,7 @@ def test_the_waits_are_bounded_by_the_sweep_and_by_the_time_that_is_left(
     assert (bounds, place.state) == ([5.0, 5.0, 2.0], DROPPED)
 
 
-def test_an_outbox_of_the_older_layout_is_waited_for_all_the_same(where: Mailboxes, waits: list[float]) -> None:
+def test_an_outbox_of_the_older_layout_is_waited_for_all_the_same(where: Tree, waits: list[float]) -> None:
     loaded = settings_.load(where.path, {"sweep_s": 0.05, "settle_s": 0.0})
     (one,) = sent(where, "gemini")
     for state in (READ, MALFORMED):

@@ -14,7 +14,7 @@ from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft, Sent
 from ai_bridge.mailboxes.outbox import DROPPED, READ
-from ai_bridge.mailboxes.tree import Mailboxes, UnknownAgent
+from ai_bridge.mailboxes.tree import Tree, UnknownAgent
 from ai_bridge.router.route import Router
 from ai_bridge.sending import limits, traffic
 from ai_bridge.sending.allow import allow
@@ -27,7 +27,7 @@ OTHER = {"claude": "gemini", "gemini": "claude"}
 
 
 @pytest.fixture
-def settings_(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def settings_(where: Tree, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The settings as they are where nobody sets any."""
     monkeypatch.delenv("AI_BRIDGE_PAIR_PER_HOUR")
     loaded = settings.load(where.path)
@@ -35,19 +35,19 @@ def settings_(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return loaded
 
 
-def _say(where: Mailboxes, loaded: Settings, sender: str, draft: Draft, by_person: bool = False) -> Sent:
+def _say(where: Tree, loaded: Settings, sender: str, draft: Draft, by_person: bool = False) -> Sent:
     """Send as both faces do."""
     limits.check(where, sender, [draft], loaded, by_person)
     return send(where, sender, draft, LIMIT)
 
 
-def _answer(where: Mailboxes, loaded: Settings, sender: str, id_: str, by_person: bool = False) -> str:
+def _answer(where: Tree, loaded: Settings, sender: str, id_: str, by_person: bool = False) -> str:
     in_reply_to, thread, depth = threads.reply_headers(where, id_)
     draft = Draft([OTHER[sender]], "and you?", "s", in_reply_to, thread, hops=depth)
     return _say(where, loaded, sender, draft, by_person).id
 
 
-def _talk(where: Mailboxes, loaded: Settings, id_: str, last: str) -> tuple[int, str, str]:
+def _talk(where: Tree, loaded: Settings, id_: str, last: str) -> tuple[int, str, str]:
     """Let both answer at once until one is refused; returns how many answers, the last ID and the refusal."""
     router, answers = Router(where, set(where.agents()), loaded), 0
     while answers < 1000:
@@ -64,7 +64,7 @@ def _talk(where: Mailboxes, loaded: Settings, id_: str, last: str) -> tuple[int,
 
 
 def test_two_eager_agents_end_after_twenty_answers_and_a_person_lets_them_go_on(
-    where: Mailboxes, settings_: Settings
+    where: Tree, settings_: Settings
 ) -> None:
     first = _say(where, settings_, "claude", Draft(["gemini"], "hello")).id
     answers, last, refusal = _talk(where, settings_, first, "claude")
@@ -80,22 +80,20 @@ def test_two_eager_agents_end_after_twenty_answers_and_a_person_lets_them_go_on(
     assert "gone on for 40 answers" in refusal
 
 
-def test_a_persons_answer_begins_the_count_anew(where: Mailboxes, settings_: Settings) -> None:
+def test_a_persons_answer_begins_the_count_anew(where: Tree, settings_: Settings) -> None:
     _, last, _ = _talk(where, settings_, _say(where, settings_, "claude", Draft(["gemini"], "x")).id, "claude")
     persons = _answer(where, settings_, "gemini", last, by_person=True)
     assert trace.find(where, persons)[0].load().get("Hops") == "0"
     assert _talk(where, settings_, persons, "gemini")[0] == 20
 
 
-def test_an_answer_says_how_deep_it_is_and_what_answers_nothing_does_not(
-    where: Mailboxes, settings_: Settings
-) -> None:
+def test_an_answer_says_how_deep_it_is_and_what_answers_nothing_does_not(where: Tree, settings_: Settings) -> None:
     first = _say(where, settings_, "claude", Draft(["gemini"], "x")).id
     second = _answer(where, settings_, "gemini", first)
     assert [trace.find(where, id_)[0].load().get("Hops") for id_ in (first, second)] == [None, "1"]
 
 
-def test_a_limit_of_zero_is_none(where: Mailboxes) -> None:
+def test_a_limit_of_zero_is_none(where: Tree) -> None:
     loaded = settings.load(where.path, {"max_hops": 0, "pair_per_hour": 0})
     limits.check(where, "claude", [Draft(["gemini"], "x", hops=10**6)] * 300, loaded)
 
@@ -103,7 +101,7 @@ def test_a_limit_of_zero_is_none(where: Mailboxes) -> None:
 # --- pairs ------------------------------------------------------------------------------------------------
 
 
-def _fresh_until_refused(where: Mailboxes, loaded: Settings, delivered: bool = True) -> tuple[int, str]:
+def _fresh_until_refused(where: Tree, loaded: Settings, delivered: bool = True) -> tuple[int, str]:
     """Let both send each other new threads in turn; returns how many messages, and the refusal."""
     router, sent, sender = Router(where, set(where.agents()), loaded), 0, "claude"
     while sent < 1000:
@@ -118,7 +116,7 @@ def _fresh_until_refused(where: Mailboxes, loaded: Settings, delivered: bool = T
 
 
 def test_with_new_threads_they_end_after_sixty_messages_and_a_person_lets_them_go_on(
-    where: Mailboxes, settings_: Settings
+    where: Tree, settings_: Settings
 ) -> None:
     sent, refusal = _fresh_until_refused(where, settings_)
     assert sent == 60
@@ -130,12 +128,12 @@ def test_with_new_threads_they_end_after_sixty_messages_and_a_person_lets_them_g
     _say(where, settings_, "claude", Draft(["gemini"], "on"))
 
 
-def test_what_is_dropped_and_not_delivered_yet_counts(where: Mailboxes, settings_: Settings) -> None:
+def test_what_is_dropped_and_not_delivered_yet_counts(where: Tree, settings_: Settings) -> None:
     assert _fresh_until_refused(where, settings_, delivered=False)[0] == 60
 
 
 def test_a_person_lets_go_on_whose_mail_is_not_delivered_yet_and_it_counts_not_even_then(
-    where: Mailboxes, settings_: Settings
+    where: Tree, settings_: Settings
 ) -> None:
     _fresh_until_refused(where, settings_, delivered=False)
     allow(where, "claude", settings_.max_hops)
@@ -147,7 +145,7 @@ def test_a_person_lets_go_on_whose_mail_is_not_delivered_yet_and_it_counts_not_e
         _say(where, settings_, "claude", Draft(["gemini"], "and on"))
 
 
-def test_a_person_is_neither_refused_nor_counted(where: Mailboxes, settings_: Settings) -> None:
+def test_a_person_is_neither_refused_nor_counted(where: Tree, settings_: Settings) -> None:
     for _ in range(70):
         _say(where, settings_, "claude", Draft(["gemini"], "x"), by_person=True)
     _say(where, settings_, "claude", Draft(["gemini"], "x"))
@@ -160,9 +158,7 @@ def test_a_person_is_neither_refused_nor_counted(where: Mailboxes, settings_: Se
     _say(where, settings_, "claude", Draft(["gemini"], "x"), by_person=True)
 
 
-def test_other_pairs_and_an_agents_mail_to_itself_have_budgets_of_their_own(
-    where: Mailboxes, settings_: Settings
-) -> None:
+def test_other_pairs_and_an_agents_mail_to_itself_have_budgets_of_their_own(where: Tree, settings_: Settings) -> None:
     where.make(["codex"])
     _fresh_until_refused(where, settings_)
     _say(where, settings_, "claude", Draft(["codex"], "x"))
@@ -171,7 +167,7 @@ def test_other_pairs_and_an_agents_mail_to_itself_have_budgets_of_their_own(
         limits.check(where, "codex", [Draft(["codex"], "x")] * 61, settings_)
 
 
-def test_a_batch_and_a_fan_out_are_refused_whole(where: Mailboxes, settings_: Settings) -> None:
+def test_a_batch_and_a_fan_out_are_refused_whole(where: Tree, settings_: Settings) -> None:
     where.make(["codex"])
     for drafts in ([Draft(["codex"], "x")] * 61, [Draft(["codex"], "x"), *[Draft(["*"], "x")] * 60]):
         with pytest.raises(NotSent, match="claude and codex have exchanged 60"):
@@ -179,7 +175,7 @@ def test_a_batch_and_a_fan_out_are_refused_whole(where: Mailboxes, settings_: Se
     assert states(where, "claude") == {}
 
 
-def test_it_is_told_when_it_eases(where: Mailboxes, settings_: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_told_when_it_eases(where: Tree, settings_: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_795_317_845
     monkeypatch.setattr(traffic.time, "time", lambda: now)
     refusal = limits.too_busy(where, "claude", "gemini", [now - 3000, now - 10, *[now] * 58], 2, 60)
@@ -190,7 +186,7 @@ def test_it_is_told_when_it_eases(where: Mailboxes, settings_: Settings, monkeyp
     assert refusal.facts["minutes"] == 10
 
 
-def test_an_hour_later_they_may_go_on(where: Mailboxes, settings_: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_hour_later_they_may_go_on(where: Tree, settings_: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     _fresh_until_refused(where, settings_)
     later = traffic.time.time() + traffic.SPAN_S + 1
     monkeypatch.setattr(traffic.time, "time", lambda: later)
@@ -200,7 +196,7 @@ def test_an_hour_later_they_may_go_on(where: Mailboxes, settings_: Settings, mon
 # --- cards ------------------------------------------------------------------------------------------------
 
 
-def test_who_is_refused_by_a_card_is_told_at_once(where: Mailboxes, settings_: Settings) -> None:
+def test_who_is_refused_by_a_card_is_told_at_once(where: Tree, settings_: Settings) -> None:
     cards.change(where, "gemini", {"refuse": "claude"})
     with pytest.raises(RefusedByCard) as caught:
         _say(where, settings_, "claude", Draft(["gemini"], "x"))
@@ -210,7 +206,7 @@ def test_who_is_refused_by_a_card_is_told_at_once(where: Mailboxes, settings_: S
     assert states(where, "claude") == {}
 
 
-def test_of_everybody_who_refuses_is_left_out(where: Mailboxes, settings_: Settings) -> None:
+def test_of_everybody_who_refuses_is_left_out(where: Tree, settings_: Settings) -> None:
     where.make(["codex"])
     cards.change(where, "gemini", {"refuse": "*"})
     assert _say(where, settings_, "claude", Draft(["*"], "x")).recipients == ["codex"]
@@ -221,7 +217,7 @@ def test_of_everybody_who_refuses_is_left_out(where: Mailboxes, settings_: Setti
         _say(where, settings_, "claude", Draft(["*"], "x"))
 
 
-def test_a_card_that_holds_does_not_keep_from_sending(where: Mailboxes, settings_: Settings) -> None:
+def test_a_card_that_holds_does_not_keep_from_sending(where: Tree, settings_: Settings) -> None:
     cards.change(where, "gemini", {"hold": "*"})
     assert _say(where, settings_, "claude", Draft(["gemini"], "x")).recipients == ["gemini"]
 
@@ -229,14 +225,14 @@ def test_a_card_that_holds_does_not_keep_from_sending(where: Mailboxes, settings
 # --- trouble ----------------------------------------------------------------------------------------------
 
 
-def test_who_is_unknown_is_refused_as_ever(where: Mailboxes, settings_: Settings) -> None:
+def test_who_is_unknown_is_refused_as_ever(where: Tree, settings_: Settings) -> None:
     for sender, recipient in (("nobody", "gemini"), ("claude", "nobody")):
         with pytest.raises(UnknownAgent):
             _say(where, settings_, sender, Draft([recipient], "x"))
 
 
 def test_without_any_state_nothing_is_counted_and_all_goes_on(
-    where: Mailboxes, settings_: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings_: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "file"))
@@ -245,7 +241,7 @@ def test_without_any_state_nothing_is_counted_and_all_goes_on(
 
 
 def test_an_outbox_that_cannot_be_listed_holds_nothing_and_a_file_that_cannot_be_read_counts(
-    where: Mailboxes, settings_: Settings
+    where: Tree, settings_: Settings
 ) -> None:
     outbox = where.outbox("gemini")
     Path(outbox.file(DROPPED, "n1.claude.txt")).write_bytes(b"\xff")
@@ -255,7 +251,7 @@ def test_an_outbox_that_cannot_be_listed_holds_nothing_and_a_file_that_cannot_be
     assert list(limits._dropped(where, "nobody", "claude")) == []
 
 
-def test_a_decision_opened_by_an_answer_is_as_deep_as_one(where: Mailboxes, settings_: Settings) -> None:
+def test_a_decision_opened_by_an_answer_is_as_deep_as_one(where: Tree, settings_: Settings) -> None:
     """It is a thread of its own: a person lets it go on by the ID of what it answers."""
     first = post(where, "x")
     draft = Draft(["claude"], "let us vote", "s", first, None, hops=21)
@@ -266,6 +262,8 @@ def test_a_decision_opened_by_an_answer_is_as_deep_as_one(where: Mailboxes, sett
         limits.check(where, "gemini", [draft], settings_)
     draft.hops = 20
     limits.check(where, "gemini", [draft], settings_)
-    assert threads.of(where, trace.find(where, send_batch(where, "gemini", [draft], LIMIT)[0].id)[0].load()) == 20
+    assert (
+        threads.depth_of(where, trace.find(where, send_batch(where, "gemini", [draft], LIMIT)[0].id)[0].load()) == 20
+    )
     assert states(where, "gemini").keys() == {DROPPED}
     assert READ not in states(where, "claude")

@@ -8,28 +8,28 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.traffic import SPAN_S, Traffic, recent
 
 
-def _file(where: Mailboxes, sender: str = "claude", recipient: str = "gemini") -> Path:
+def _file(where: Tree, sender: str = "claude", recipient: str = "gemini") -> Path:
     tree = os.stat(where.path)
     base = Path(os.environ["AI_BRIDGE_STATE"], "traffic", f"{tree.st_dev:x}-{tree.st_ino:x}")
     return base / sender / recipient
 
 
-def _note(where: Mailboxes, times: int, limit: int = 60) -> None:
+def _note(where: Tree, times: int, limit: int = 60) -> None:
     counted = Traffic(where, limit)
     for _ in range(times):
         counted.note("claude", "gemini")
     counted.save()
 
 
-def test_nothing_is_counted_at_first(where: Mailboxes) -> None:
+def test_nothing_is_counted_at_first(where: Tree) -> None:
     assert recent(where, "claude", "gemini") == []
 
 
-def test_what_one_pass_counts_is_seen_by_others_once_it_is_saved(where: Mailboxes) -> None:
+def test_what_one_pass_counts_is_seen_by_others_once_it_is_saved(where: Tree) -> None:
     counted = Traffic(where, 60)
     counted.note("claude", "gemini")
     assert recent(where, "claude", "gemini") == []
@@ -40,27 +40,27 @@ def test_what_one_pass_counts_is_seen_by_others_once_it_is_saved(where: Mailboxe
     assert len(counted.times("claude", "gemini")) == 3
 
 
-def test_a_pass_that_delivers_nothing_writes_nothing(where: Mailboxes) -> None:
+def test_a_pass_that_delivers_nothing_writes_nothing(where: Tree) -> None:
     counted = Traffic(where, 60)
     counted.times("claude", "gemini")
     counted.save()
     assert not os.path.exists(_file(where))
 
 
-def test_no_more_are_kept_than_matter(where: Mailboxes) -> None:
+def test_no_more_are_kept_than_matter(where: Tree) -> None:
     _note(where, 50, limit=10)
     assert len(recent(where, "claude", "gemini")) == 10
     assert _file(where).stat().st_size == 110
 
 
-def test_what_is_older_than_an_hour_or_not_yet_does_not_count(where: Mailboxes) -> None:
+def test_what_is_older_than_an_hour_or_not_yet_does_not_count(where: Tree) -> None:
     _note(where, 1)
     now = int(time.time())
     _file(where).write_text(f"{now + 1000}\n{now}\n{now - SPAN_S - 1}\n{now - SPAN_S + 100}\n")
     assert recent(where, "claude", "gemini") == [now - SPAN_S + 100, now]
 
 
-def test_what_grows_old_during_a_long_pass_counts_no_more(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_grows_old_during_a_long_pass_counts_no_more(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Traffic(where, 60)
     counted.note("claude", "gemini")
     later = time.time() + SPAN_S + 1
@@ -69,7 +69,7 @@ def test_what_grows_old_during_a_long_pass_counts_no_more(where: Mailboxes, monk
 
 
 @pytest.mark.parametrize("raw", [b"", b"\0\0\0", b"now and then\n", b"1.5\n", b"\xff\xfe", b"9" * 6000])
-def test_a_damaged_file_counts_anew(where: Mailboxes, raw: bytes) -> None:
+def test_a_damaged_file_counts_anew(where: Tree, raw: bytes) -> None:
     _note(where, 1)
     _file(where).write_bytes(raw)
     assert recent(where, "claude", "gemini") == []
@@ -77,7 +77,7 @@ def test_a_damaged_file_counts_anew(where: Mailboxes, raw: bytes) -> None:
     assert len(recent(where, "claude", "gemini")) == 1
 
 
-def test_where_nothing_can_be_written_nothing_is_counted_and_nobody_is_stopped(where: Mailboxes) -> None:
+def test_where_nothing_can_be_written_nothing_is_counted_and_nobody_is_stopped(where: Tree) -> None:
     _file(where).mkdir(parents=True)
     _note(where, 3)
     assert recent(where, "claude", "gemini") == []

@@ -19,7 +19,7 @@ from mcp.client.stdio import stdio_client
 from mcp_types import Implementation
 
 from ai_bridge.health import mail
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support import wire
 from tests.support.server import CLAUDE, GEMINI, Connect, Ground, Serve, command
 from tests.support.wait import until
@@ -42,8 +42,8 @@ def ground(_ground: Ground, monkeypatch: pytest.MonkeyPatch) -> Ground:
 
 
 @pytest.fixture
-def where(ground: Ground) -> Mailboxes:
-    """Mailboxes with the agents claude and gemini, which the shared sessions use."""
+def where(ground: Ground) -> Tree:
+    """Tree with the agents claude and gemini, which the shared sessions use."""
     return ground.where
 
 

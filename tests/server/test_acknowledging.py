@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED, READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import Lock
 from tests.support.mail import post, states
 from tests.support.server import CLAUDE, Ground, Serve
@@ -32,7 +32,7 @@ def with_reply_in_the_pipe(server: Wire) -> int:
 
 
 @pytest.fixture
-def assert_still_unread(ground: Ground, where: Mailboxes) -> Callable[[str], None]:
+def assert_still_unread(ground: Ground, where: Tree) -> Callable[[str], None]:
     """The message is neither acknowledged nor lost: another session shows it."""
 
     def check(body: str) -> None:
@@ -45,7 +45,7 @@ def assert_still_unread(ground: Ground, where: Mailboxes) -> Callable[[str], Non
 
 @KINDS
 def test_it_is_unread_while_the_reply_waits_and_read_once_that_was_taken(
-    serve: Serve, era: str, where: Mailboxes, kind: str
+    serve: Serve, era: str, where: Tree, kind: str
 ) -> None:
     post(where, LARGE, to="claude", sender="gemini")
     server = serve(era=era, kind=kind)
@@ -58,9 +58,7 @@ def test_it_is_unread_while_the_reply_waits_and_read_once_that_was_taken(
 
 
 @KINDS
-def test_a_client_that_leaves_as_soon_as_it_has_the_reply_has_read_it(
-    serve: Serve, where: Mailboxes, kind: str
-) -> None:
+def test_a_client_that_leaves_as_soon_as_it_has_the_reply_has_read_it(serve: Serve, where: Tree, kind: str) -> None:
     post(where, LARGE, to="claude", sender="gemini")
     server = serve(kind=kind)
     assert bodies(server.answer(with_reply_in_the_pipe(server)).text) == [LARGE]
@@ -74,7 +72,7 @@ def test_a_client_that_leaves_as_soon_as_it_has_the_reply_has_read_it(
 @SIZES
 @KINDS
 def test_a_client_that_leaves_without_reading_the_reply_has_read_nothing(
-    serve: Serve, where: Mailboxes, assert_still_unread: Callable[[str], None], kind: str, body: str
+    serve: Serve, where: Tree, assert_still_unread: Callable[[str], None], kind: str, body: str
 ) -> None:
     post(where, body, to="claude", sender="gemini")
     server = serve(kind=kind)
@@ -86,7 +84,7 @@ def test_a_client_that_leaves_without_reading_the_reply_has_read_nothing(
 
 @KINDS
 def test_a_client_that_leaves_in_the_middle_of_the_reply_has_read_nothing(
-    serve: Serve, where: Mailboxes, assert_still_unread: Callable[[str], None], kind: str
+    serve: Serve, where: Tree, assert_still_unread: Callable[[str], None], kind: str
 ) -> None:
     post(where, LARGE, to="claude", sender="gemini")
     server = serve(kind=kind)
@@ -100,7 +98,7 @@ def test_a_client_that_leaves_in_the_middle_of_the_reply_has_read_nothing(
 
 
 def test_a_client_that_only_stops_listening_has_read_nothing(
-    serve: Serve, where: Mailboxes, assert_still_unread: Callable[[str], None]
+    serve: Serve, where: Tree, assert_still_unread: Callable[[str], None]
 ) -> None:
     post(where, "small", to="claude", sender="gemini")
     server = serve()
@@ -112,7 +110,7 @@ def test_a_client_that_only_stops_listening_has_read_nothing(
 
 
 def test_a_client_that_says_no_more_and_never_reads_ends_the_server(
-    serve: Serve, where: Mailboxes, assert_still_unread: Callable[[str], None]
+    serve: Serve, where: Tree, assert_still_unread: Callable[[str], None]
 ) -> None:
     post(where, "small", to="claude", sender="gemini")
     server = serve()
@@ -130,7 +128,7 @@ def test_a_client_that_says_no_more_and_never_reads_ends_the_server(
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_server_that_ends_while_its_reply_waits_has_acknowledged_nothing(
     serve: Serve,
-    where: Mailboxes,
+    where: Tree,
     assert_still_unread: Callable[[str], None],
     number: signal.Signals,
     body: str,
@@ -146,7 +144,7 @@ def test_a_server_that_ends_while_its_reply_waits_has_acknowledged_nothing(
 # --- cancelled ------------------------------------------------------------------------------------------
 
 
-def test_a_read_cancelled_before_its_reply_was_made_is_not_answered(claude_of_era: Wire, where: Mailboxes) -> None:
+def test_a_read_cancelled_before_its_reply_was_made_is_not_answered(claude_of_era: Wire, where: Tree) -> None:
     post(where, "hello", to="claude", sender="gemini")
     server = claude_of_era
     server.text("peer_status")
@@ -164,7 +162,7 @@ def test_a_read_cancelled_before_its_reply_was_made_is_not_answered(claude_of_er
     until(lambda: states(where, "gemini").keys() == {READ})
 
 
-def test_a_read_cancelled_while_its_reply_waits_is_shown_again(claude_of_era: Wire, where: Mailboxes) -> None:
+def test_a_read_cancelled_while_its_reply_waits_is_shown_again(claude_of_era: Wire, where: Tree) -> None:
     post(where, "hello", to="claude", sender="gemini")
     server = claude_of_era
     request = with_reply_in_the_pipe(server)
@@ -176,7 +174,7 @@ def test_a_read_cancelled_while_its_reply_waits_is_shown_again(claude_of_era: Wi
     until(lambda: states(where, "gemini").keys() == {READ})
 
 
-def test_a_read_cancelled_behind_a_full_pipe_is_shown_again(claude_of_era: Wire, where: Mailboxes) -> None:
+def test_a_read_cancelled_behind_a_full_pipe_is_shown_again(claude_of_era: Wire, where: Tree) -> None:
     server = claude_of_era
     waiting, request = with_a_read_behind_a_full_pipe(server, where)
     server.cancel(request)
@@ -185,7 +183,7 @@ def test_a_read_cancelled_behind_a_full_pipe_is_shown_again(claude_of_era: Wire,
     assert bodies(server.text("peer_read", **ALL)) == [LARGE]
 
 
-def test_a_cancellation_may_name_the_request_as_text(claude: Wire, where: Mailboxes) -> None:
+def test_a_cancellation_may_name_the_request_as_text(claude: Wire, where: Tree) -> None:
     waiting, request = with_a_read_behind_a_full_pipe(claude, where)
     claude.cancel(str(request))
     until(lambda: not is_being_read(where))
@@ -193,7 +191,7 @@ def test_a_cancellation_may_name_the_request_as_text(claude: Wire, where: Mailbo
     assert bodies(claude.text("peer_read", **ALL)) == [LARGE]
 
 
-def with_a_read_behind_a_full_pipe(server: Wire, where: Mailboxes) -> tuple[int, int]:
+def with_a_read_behind_a_full_pipe(server: Wire, where: Tree) -> tuple[int, int]:
     """Return a peek whose reply fills the pipe, and a read whose reply has to wait for its turn."""
     post(where, LARGE, to="claude", sender="gemini")
     waiting = server.ask_tool("peer_read", {"peek": True, **ALL})
@@ -206,9 +204,7 @@ def with_a_read_behind_a_full_pipe(server: Wire, where: Mailboxes) -> tuple[int,
 # --- the disk refuses -----------------------------------------------------------------------------------
 
 
-def test_a_message_whose_name_is_taken_among_the_read_is_kept_beside_the_other(
-    claude: Wire, where: Mailboxes
-) -> None:
+def test_a_message_whose_name_is_taken_among_the_read_is_kept_beside_the_other(claude: Wire, where: Tree) -> None:
     id_ = post(where, "hello", to="claude", sender="gemini")
     other = Path(where.outbox("gemini").file(READ, f"{id_}.claude.txt"))
     assert bodies(claude.text("peer_read", peek=True)) == ["hello"]
@@ -220,7 +216,7 @@ def test_a_message_whose_name_is_taken_among_the_read_is_kept_beside_the_other(
     assert claude.text("peer_read") == NOTHING
 
 
-def test_where_nothing_can_be_acknowledged_the_server_goes_on(claude: Wire, where: Mailboxes) -> None:
+def test_where_nothing_can_be_acknowledged_the_server_goes_on(claude: Wire, where: Tree) -> None:
     post(where, "hello", to="claude", sender="gemini")
     read = Path(where.outbox("gemini").directory(READ))
     read.rmdir()

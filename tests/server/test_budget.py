@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.message import parse
 from tests.support.mail import post, states
 from tests.support.server import CODEX, GEMINI, Ground
@@ -28,7 +28,7 @@ def read_all(server: Wire, **words: object) -> list[str]:
     return texts
 
 
-def test_what_does_not_fit_is_said_and_got_by_the_next_read(claude: Wire, where: Mailboxes) -> None:
+def test_what_does_not_fit_is_said_and_got_by_the_next_read(claude: Wire, where: Tree) -> None:
     sent = [f"{number} " + "x" * 1500 for number in range(10)]
     for body in sent:
         post(where, body, to="claude", sender="gemini")
@@ -42,7 +42,7 @@ def test_what_does_not_fit_is_said_and_got_by_the_next_read(claude: Wire, where:
     assert "more unread" not in texts[-1]
 
 
-def test_without_a_budget_the_one_of_the_settings_holds(claude: Wire, where: Mailboxes) -> None:
+def test_without_a_budget_the_one_of_the_settings_holds(claude: Wire, where: Tree) -> None:
     for _ in range(8):
         post(where, "x" * 900, to="claude", sender="gemini")
     default = claude.text("peer_read", peek=True)
@@ -53,7 +53,7 @@ def test_without_a_budget_the_one_of_the_settings_holds(claude: Wire, where: Mai
     assert len(small) <= 3000
 
 
-def test_with_manual_acknowledgement_the_rest_comes_after_it(claude: Wire, where: Mailboxes) -> None:
+def test_with_manual_acknowledgement_the_rest_comes_after_it(claude: Wire, where: Tree) -> None:
     ids = [post(where, "x" * 1000, to="claude", sender="gemini") for _ in range(3)]
     text = claude.text("peer_read", max_chars=3000, acknowledge="manual")
     assert "1 more unread: read again for the rest (after acknowledge_messages)" in text
@@ -64,9 +64,7 @@ def test_with_manual_acknowledgement_the_rest_comes_after_it(claude: Wire, where
 # --- larger than the whole budget -----------------------------------------------------------------------
 
 
-def test_a_message_larger_than_the_budget_is_previewed_and_others_are_still_shown(
-    claude: Wire, where: Mailboxes
-) -> None:
+def test_a_message_larger_than_the_budget_is_previewed_and_others_are_still_shown(claude: Wire, where: Tree) -> None:
     large = post(where, LARGE, to="claude", sender="gemini")
     post(where, "small", to="claude", sender="gemini")
     text = claude.text("peer_read")
@@ -78,7 +76,7 @@ def test_a_message_larger_than_the_budget_is_previewed_and_others_are_still_show
 
 
 @pytest.mark.parametrize("subject", ["short", "s" * 3000], ids=["short subject", "long subject"])
-def test_the_budget_a_preview_names_shows_the_whole_message(claude: Wire, where: Mailboxes, subject: str) -> None:
+def test_the_budget_a_preview_names_shows_the_whole_message(claude: Wire, where: Tree, subject: str) -> None:
     post(where, LARGE, to="claude", sender="gemini", subject=subject)
     found = re.search(r"call again with max_chars=(\d+)", claude.text("peer_read"))
     assert found
@@ -86,9 +84,7 @@ def test_the_budget_a_preview_names_shows_the_whole_message(claude: Wire, where:
     assert claude.text("peer_read") == NOTHING
 
 
-def test_the_file_a_preview_names_holds_it_and_the_call_it_gives_acknowledges_it(
-    claude: Wire, where: Mailboxes
-) -> None:
+def test_the_file_a_preview_names_holds_it_and_the_call_it_gives_acknowledges_it(claude: Wire, where: Tree) -> None:
     id_ = post(where, LARGE, to="claude", sender="gemini")
     found = re.search(
         r'read the file (\S+) and then acknowledge_messages\(ids=\["(\S+)"\]\)', claude.text("peer_read")
@@ -100,14 +96,14 @@ def test_the_file_a_preview_names_holds_it_and_the_call_it_gives_acknowledges_it
 
 
 @pytest.mark.parametrize("subject", ["short", "s" * 50_000], ids=["short subject", "long subject"])
-def test_a_preview_keeps_within_the_smallest_budget_too(claude: Wire, where: Mailboxes, subject: str) -> None:
+def test_a_preview_keeps_within_the_smallest_budget_too(claude: Wire, where: Tree, subject: str) -> None:
     post(where, LARGE, to="claude", sender="gemini", subject=subject)
     text = claude.text("peer_read", max_chars=1000)
     assert "only its beginning is shown" in text
     assert len(text) <= 1000
 
 
-def test_a_message_that_cannot_be_shown_whole_does_not_use_up_the_limit(claude: Wire, where: Mailboxes) -> None:
+def test_a_message_that_cannot_be_shown_whole_does_not_use_up_the_limit(claude: Wire, where: Tree) -> None:
     post(where, LARGE, to="claude", sender="gemini")
     post(where, "small", to="claude", sender="gemini")
     assert "small" in bodies(claude.text("peer_read", limit=1))
@@ -121,7 +117,7 @@ def test_a_message_that_cannot_be_shown_whole_does_not_use_up_the_limit(claude: 
 )
 @pytest.mark.parametrize("letter", ["x", "ü", "字"])
 def test_a_reply_is_never_longer_than_its_client_shows(
-    ground: Ground, where: Mailboxes, client: str, agent: str, limit: int, letter: str
+    ground: Ground, where: Tree, client: str, agent: str, limit: int, letter: str
 ) -> None:
     where.make([agent])
     sent = [f"{number} {letter * (limit // 8)}" for number in range(9)]
@@ -134,7 +130,7 @@ def test_a_reply_is_never_longer_than_its_client_shows(
         assert len(text.encode() if client == CODEX else text) <= limit
 
 
-def test_what_the_client_would_never_show_whole_is_left_to_its_file(ground: Ground, where: Mailboxes) -> None:
+def test_what_the_client_would_never_show_whole_is_left_to_its_file(ground: Ground, where: Tree) -> None:
     where.make(["codex"])
     post(where, "ü" * 9_000, to="codex", sender="claude")
     text = ground.shared(CODEX).text("peer_read", max_chars=100_000)

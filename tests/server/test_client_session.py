@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.command import command
 from tests.support.mail import post, states
 from tests.support.server import Connect, said
@@ -29,7 +29,7 @@ def read_to_the_end(server: Wire) -> list[str]:
         seen += bodies(answer.text)
 
 
-def read_in_a_shell(where: Mailboxes) -> list[str]:
+def read_in_a_shell(where: Tree) -> list[str]:
     """Read three at a time as claude from the command line until nothing is unread."""
     seen: list[str] = []
     while True:
@@ -40,7 +40,7 @@ def read_in_a_shell(where: Mailboxes) -> list[str]:
         seen += [json.loads(line)["body"] for line in done.stdout.splitlines()]
 
 
-def test_a_session_and_a_shell_of_an_agent_never_get_the_same_message(claude_of_era: Wire, where: Mailboxes) -> None:
+def test_a_session_and_a_shell_of_an_agent_never_get_the_same_message(claude_of_era: Wire, where: Tree) -> None:
     sent = [f"body {number}" for number in range(40)]
     for body in sent:
         post(where, body, to="claude", sender="gemini")
@@ -50,7 +50,7 @@ def test_a_session_and_a_shell_of_an_agent_never_get_the_same_message(claude_of_
     until(lambda: states(where, "gemini").keys() == {READ})
 
 
-def test_while_a_sessions_reply_is_on_its_way_a_shell_is_told_to_try_again(claude: Wire, where: Mailboxes) -> None:
+def test_while_a_sessions_reply_is_on_its_way_a_shell_is_told_to_try_again(claude: Wire, where: Tree) -> None:
     post(where, "hello", to="claude", sender="gemini")
     request = claude.ask_tool("peer_read")
     until(lambda: claude.unread_bytes() > 0)
@@ -62,9 +62,7 @@ def test_while_a_sessions_reply_is_on_its_way_a_shell_is_told_to_try_again(claud
     until(lambda: states(where, "gemini").keys() == {READ})
 
 
-def test_sessions_of_different_agents_do_not_wait_for_each_other(
-    claude: Wire, gemini: Wire, where: Mailboxes
-) -> None:
+def test_sessions_of_different_agents_do_not_wait_for_each_other(claude: Wire, gemini: Wire, where: Tree) -> None:
     post(where, "for claude", to="claude", sender="gemini")
     post(where, "for gemini", to="gemini", sender="claude")
     request = claude.ask_tool("peer_read")
@@ -75,9 +73,7 @@ def test_sessions_of_different_agents_do_not_wait_for_each_other(
 
 
 @pytest.mark.anyio
-async def test_two_parallel_reads_of_one_session_are_both_answered(
-    connect: Connect, era: str, where: Mailboxes
-) -> None:
+async def test_two_parallel_reads_of_one_session_are_both_answered(connect: Connect, era: str, where: Tree) -> None:
     where.make(["codex"])
     post(where, "from codex", to="claude", sender="codex")
     post(where, "from gemini", to="claude", sender="gemini")
@@ -96,7 +92,7 @@ async def test_two_parallel_reads_of_one_session_are_both_answered(
 
 
 @pytest.mark.parametrize("count", [4, 60], ids=["some", "more than there are threads"])
-def test_parallel_reads_of_the_same_mail_show_it_once(claude: Wire, where: Mailboxes, count: int) -> None:
+def test_parallel_reads_of_the_same_mail_show_it_once(claude: Wire, where: Tree, count: int) -> None:
     sent = [f"body {number}" for number in range(count)]
     for body in sent:
         post(where, body, to="claude", sender="gemini")

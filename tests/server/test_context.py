@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.command import command
 from tests.support.mail import states
 from tests.support.server import Ground, Serve
@@ -18,7 +18,7 @@ WAYS = pytest.mark.parametrize("way", ["peer_context", "peer_send", "shell"])
 class Place:
     """A project, a folder beside it with a secret, and the three ways a model sends a file."""
 
-    def __init__(self, ground: Ground, where: Mailboxes, serve: Serve) -> None:
+    def __init__(self, ground: Ground, where: Tree, serve: Serve) -> None:
         self.project, self.beside = ground.base / "project", ground.base / "beside"
         for folder in (self.project, self.beside):
             folder.mkdir(exist_ok=True)
@@ -52,7 +52,7 @@ class Place:
 
 
 @pytest.fixture
-def place(ground: Ground, where: Mailboxes, serve: Serve) -> Place:
+def place(ground: Ground, where: Tree, serve: Serve) -> Place:
     return Place(ground, where, serve)
 
 
@@ -82,7 +82,7 @@ def test_a_folder_may_begin_with_the_users_home(place: Place, ground: Ground) ->
 
 
 @WAYS
-def test_neither_the_tree_nor_the_environment_opens_a_folder(place: Place, where: Mailboxes, way: str) -> None:
+def test_neither_the_tree_nor_the_environment_opens_a_folder(place: Place, where: Tree, way: str) -> None:
     Path(where.path, "settings.toml").write_text(f"context_folders = ['{place.beside}']\n")
     refused = place.send(way, place.secret, AI_BRIDGE_CONTEXT_FOLDERS=f"['{place.beside}']")
     assert "is outside the project folder" in refused
@@ -131,7 +131,7 @@ def test_no_dots_lead_out(place: Place, path: str) -> None:
 
 
 @WAYS
-def test_what_is_in_the_project_is_sent_by_any_path(place: Place, where: Mailboxes, way: str) -> None:
+def test_what_is_in_the_project_is_sent_by_any_path(place: Place, where: Tree, way: str) -> None:
     for path in ("own.txt", place.project / "own.txt"):
         if way != "shell" or path != "own.txt":
             assert place.send(way, path) == ""
@@ -145,7 +145,7 @@ def test_the_root_of_the_file_system_is_no_project(place: Place, serve: Serve) -
     assert not place.is_sent
 
 
-def test_a_person_names_any_file(place: Place, where: Mailboxes, ground: Ground) -> None:
+def test_a_person_names_any_file(place: Place, where: Tree, ground: Ground) -> None:
     words = ("send", "gemini", "--agent", "claude", "--mailboxes", where.path, "--context", str(place.secret))
     assert command(*words, body="see", HOME=str(ground.home)).stderr == ""
     assert place.is_sent

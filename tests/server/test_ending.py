@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import Lock
 from tests.support.server import Serve
 from tests.support.wire import Wire
@@ -64,7 +64,7 @@ def test_a_signal_ends_it_during_a_wait(serve: Serve, number: signal.Signals) ->
     assert_clean(server, server.signal(number))
 
 
-def test_a_cancelled_request_is_not_waited_for_at_the_end(serve: Serve, where: Mailboxes) -> None:
+def test_a_cancelled_request_is_not_waited_for_at_the_end(serve: Serve, where: Tree) -> None:
     server = serve()
     server.write({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": ["odd"]})
     lock = Lock(where.lock_file("reader", "claude"))

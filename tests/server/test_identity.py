@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.server.uses import EVERY_USE, everything
 from tests.support.mail import post, route, states
@@ -54,7 +54,7 @@ def test_without_mailboxes_near_a_client_is_its_project_in_the_users_own(serve: 
 
 
 def test_a_client_whose_name_is_no_address_is_told_at_every_use_how_to_say_who_it_is(
-    ground: Ground, era: str, where: Mailboxes
+    ground: Ground, era: str, where: Tree
 ) -> None:
     post(where, "hello", to="claude", sender="gemini")
     before = everything(where.path)
@@ -66,7 +66,7 @@ def test_a_client_whose_name_is_no_address_is_told_at_every_use_how_to_say_who_i
     assert everything(where.path) == before
 
 
-def test_a_client_nothing_is_known_of_has_its_own_name_at_every_use(serve: Serve, era: str, where: Mailboxes) -> None:
+def test_a_client_nothing_is_known_of_has_its_own_name_at_every_use(serve: Serve, era: str, where: Tree) -> None:
     id_ = post(where, "hello", to="gemini", sender="claude")
     server = serve(client="MCP Inspector", era=era)
     for tool, words in EVERY_USE.items():
@@ -78,7 +78,7 @@ def test_a_client_nothing_is_known_of_has_its_own_name_at_every_use(serve: Serve
 
 
 @pytest.mark.parametrize("name", ["postmaster", "No Address"])
-def test_a_name_nobody_may_have_is_refused_and_makes_nothing(serve: Serve, where: Mailboxes, name: str) -> None:
+def test_a_name_nobody_may_have_is_refused_and_makes_nothing(serve: Serve, where: Tree, name: str) -> None:
     before = everything(where.path)
     server = serve(AI_BRIDGE_AGENT=name)
     assert server.tools()
@@ -90,7 +90,7 @@ def test_a_name_nobody_may_have_is_refused_and_makes_nothing(serve: Serve, where
 
 
 @pytest.mark.parametrize("tool", ["peer_read", "peer_list", "peer_status", "peer_wait", "peer_send"])
-def test_a_new_agents_outbox_is_made_at_its_first_use(ground: Ground, where: Mailboxes, tool: str) -> None:
+def test_a_new_agents_outbox_is_made_at_its_first_use(ground: Ground, where: Tree, tool: str) -> None:
     codex = ground.shared(CODEX)
     codex.tools()
     assert where.agents() == ["claude", "gemini"]
@@ -100,7 +100,7 @@ def test_a_new_agents_outbox_is_made_at_its_first_use(ground: Ground, where: Mai
 
 @pytest.mark.parametrize("client", [CLAUDE, CODEX, "inspector"])
 def test_starting_and_listing_tools_changes_nothing_on_the_disk(
-    serve: Serve, ground: Ground, where: Mailboxes, settings: Settings, client: str
+    serve: Serve, ground: Ground, where: Tree, settings: Settings, client: str
 ) -> None:
     post(where, "delivered", to="claude", sender="gemini")
     route(where, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.allow import allow
 from tests.support.server import Serve
 from tests.support.wire import Wire
@@ -21,9 +21,7 @@ def _answer(server: Wire, to: str, id_: str) -> str:
     return _id(server.text("peer_send", to=to, body="and you?", reply_to=id_))
 
 
-def test_two_sessions_that_answer_at_once_end_after_twenty_answers(
-    claude: Wire, gemini: Wire, where: Mailboxes
-) -> None:
+def test_two_sessions_that_answer_at_once_end_after_twenty_answers(claude: Wire, gemini: Wire, where: Tree) -> None:
     first = last = _id(claude.text("peer_send", to="gemini", body="hello"))
     sides = [(gemini, "claude"), (claude, "gemini")]
     for number in range(20):
@@ -36,7 +34,7 @@ def test_two_sessions_that_answer_at_once_end_after_twenty_answers(
     assert trace.find(where, _answer(gemini, "claude", last))[0].load().get("Hops") == "21"
 
 
-def test_with_new_threads_the_pair_comes_to_its_end(serve: Serve, where: Mailboxes) -> None:
+def test_with_new_threads_the_pair_comes_to_its_end(serve: Serve, where: Tree) -> None:
     sides = [serve(AI_BRIDGE_PAIR_PER_HOUR="6"), serve(client="gemini-cli-mcp-client", AI_BRIDGE_PAIR_PER_HOUR="6")]
     for number in range(6):
         sides[number % 2].text("peer_send", to=("gemini", "claude")[number % 2], body="something else")
@@ -47,7 +45,7 @@ def test_with_new_threads_the_pair_comes_to_its_end(serve: Serve, where: Mailbox
     assert sides[0].text("peer_send", to="gemini", body="one more").startswith("Sent to gemini")
 
 
-def test_a_model_is_told_that_a_card_refuses_it(claude: Wire, where: Mailboxes) -> None:
+def test_a_model_is_told_that_a_card_refuses_it(claude: Wire, where: Tree) -> None:
     cards.change(where, "gemini", {"refuse": "claude"})
     told = claude.refusal("peer_send", to="gemini", body="hello")
     assert "gemini takes no mail from claude: its card says so" in told

@@ -17,7 +17,7 @@ from ai_bridge.decisions import tally
 from ai_bridge.decisions.decision import APPROVED
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.support.mail import post, route, states
 from tests.support.server import CLAUDE, CODEX, GEMINI, Connect, Ground, Serve, said
@@ -34,7 +34,7 @@ def id_in(text: str) -> str:
 # --- the older bridge's tools -------------------------------------------------------------------------------
 
 
-def test_peer_list_says_who_is_online(claude: Wire, gemini: Wire, where: Mailboxes) -> None:
+def test_peer_list_says_who_is_online(claude: Wire, gemini: Wire, where: Tree) -> None:
     where.make(["idle"])
     claude.text("peer_status")
     gemini.text("peer_status")
@@ -47,32 +47,32 @@ def test_peer_list_says_who_is_online(claude: Wire, gemini: Wire, where: Mailbox
     assert lines[2] == "idle: never seen; 1 unread"
 
 
-def route_all(where: Mailboxes) -> None:
+def route_all(where: Tree) -> None:
     from ai_bridge import settings
 
     route(where, settings.load(where.path, {"settle_s": 0.0}))
 
 
 @pytest.mark.parametrize(("to", "reached"), [("gemini", {"gemini"}), ("*", {"gemini", "codex"})])
-def test_peer_send_reaches_one_or_all(claude: Wire, where: Mailboxes, to: str, reached: set[str]) -> None:
+def test_peer_send_reaches_one_or_all(claude: Wire, where: Tree, to: str, reached: set[str]) -> None:
     where.make(["codex"])
     claude.text("peer_send", to=to, body="hello")
     route_all(where)
     assert {agent for agent in where.agents() if unread.unread(where, agent)} == reached
 
 
-def test_peer_read_shows_what_came(claude: Wire, where: Mailboxes) -> None:
+def test_peer_read_shows_what_came(claude: Wire, where: Tree) -> None:
     post(where, "hello", to="claude", sender="gemini")
     assert bodies(claude.text("peer_read")) == ["hello"]
 
 
-def test_peer_wait_returns_when_mail_comes(claude: Wire, where: Mailboxes) -> None:
+def test_peer_wait_returns_when_mail_comes(claude: Wire, where: Tree) -> None:
     request = claude.ask_tool("peer_wait", {"timeout_s": 60})
     post(where, "hello", to="claude", sender="gemini")
     assert "1 message unread for claude, from gemini" in claude.answer(request).text
 
 
-def test_peer_history_shows_the_talk_with_a_peer(claude: Wire, where: Mailboxes, settings: Settings) -> None:
+def test_peer_history_shows_the_talk_with_a_peer(claude: Wire, where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     sent = [post(where, "question", to="gemini"), post(where, "answer", to="claude", sender="gemini")]
     post(where, "of another", to="codex")
@@ -84,7 +84,7 @@ def test_peer_history_shows_the_talk_with_a_peer(claude: Wire, where: Mailboxes,
     assert "To: gemini (unread)" in text
 
 
-def test_peer_context_shares_lines_of_a_file(claude: Wire, ground: Ground, where: Mailboxes) -> None:
+def test_peer_context_shares_lines_of_a_file(claude: Wire, ground: Ground, where: Tree) -> None:
     (ground.base / "api.py").write_text("".join(f"line {number}\n" for number in range(1, 101)))
     text = claude.text("peer_context", to="gemini", paths=["api.py:42-44"], note="look at this")
     assert text.startswith("Sent to gemini. ID: ")
@@ -96,7 +96,7 @@ def test_peer_context_shares_lines_of_a_file(claude: Wire, ground: Ground, where
     assert "api.py:42-44" in (message.get("Context") or "")
 
 
-def _places(where: Mailboxes, id_: str) -> list:  # type: ignore[type-arg]
+def _places(where: Tree, id_: str) -> list:  # type: ignore[type-arg]
     from ai_bridge.mailboxes import trace
 
     return trace.find(where, id_)
@@ -115,7 +115,7 @@ def test_the_peer_name_of_the_older_bridge_is_honoured(serve: Serve) -> None:
 
 
 def test_a_second_session_of_an_agent_is_another_with_mail_of_its_own(
-    claude: Wire, serve: Serve, where: Mailboxes
+    claude: Wire, serve: Serve, where: Tree
 ) -> None:
     claude.text("peer_status")
     second = serve()
@@ -149,7 +149,7 @@ def test_a_thread_of_codex_is_a_session(claude: Wire, serve: Serve) -> None:
     assert names == ["codex", "codex-2", "codex-2"]
 
 
-def test_first_contact_writes_a_card_and_a_listing_writes_none(serve: Serve, where: Mailboxes) -> None:
+def test_first_contact_writes_a_card_and_a_listing_writes_none(serve: Serve, where: Tree) -> None:
     server = serve(client=GEMINI, CLAUDE_PROJECT_DIR="/home/someone/Shop")
     server.tools()
     assert not load(where, "gemini").fields
@@ -158,7 +158,7 @@ def test_first_contact_writes_a_card_and_a_listing_writes_none(serve: Serve, whe
     assert (card.display, card.get("client")) == ("gemini (Shop)", GEMINI)
 
 
-def test_a_short_name_reaches_the_one_that_is_online(claude: Wire, serve: Serve, where: Mailboxes) -> None:
+def test_a_short_name_reaches_the_one_that_is_online(claude: Wire, serve: Serve, where: Tree) -> None:
     where.make(["mini@api", "mini@web"])
     assert "mini may be any of mini@api, mini@web" in claude.refusal("peer_send", to="mini", body="hello")
     serve("--agent", "mini@web").text("peer_status")
@@ -169,7 +169,7 @@ def test_a_short_name_reaches_the_one_that_is_online(claude: Wire, serve: Serve,
 # --- talk ---------------------------------------------------------------------------------------------------
 
 
-def test_a_broadcast_to_twenty_delivers_exactly_one_each(claude: Wire, where: Mailboxes, settings: Settings) -> None:
+def test_a_broadcast_to_twenty_delivers_exactly_one_each(claude: Wire, where: Tree, settings: Settings) -> None:
     others = [f"agent{number}" for number in range(20)]
     where.make(others)
     id_ = id_in(claude.text("peer_send", to="*", body="standup"))
@@ -181,7 +181,7 @@ def test_a_broadcast_to_twenty_delivers_exactly_one_each(claude: Wire, where: Ma
     assert len(states(where, "claude")[UNREAD]) == 21
 
 
-def test_an_answer_is_in_the_thread_of_what_it_answers(claude: Wire, gemini: Wire, where: Mailboxes) -> None:
+def test_an_answer_is_in_the_thread_of_what_it_answers(claude: Wire, gemini: Wire, where: Tree) -> None:
     question = id_in(claude.text("peer_send", to="gemini", body="why?"))
     answer = id_in(gemini.text("peer_send", to="claude", body="because", reply_to=question))
     again = id_in(claude.text("peer_send", to="gemini", body="I see", reply_to=answer))
@@ -190,7 +190,7 @@ def test_an_answer_is_in_the_thread_of_what_it_answers(claude: Wire, gemini: Wir
     assert bodies(text) == ["why?", "because", "I see"]
 
 
-def test_history_is_paged_and_says_how_to_go_on(claude: Wire, where: Mailboxes) -> None:
+def test_history_is_paged_and_says_how_to_go_on(claude: Wire, where: Tree) -> None:
     for number in range(7):
         post(where, f"body {number}", to="gemini")
     seen: list[str] = []
@@ -204,7 +204,7 @@ def test_history_is_paged_and_says_how_to_go_on(claude: Wire, where: Mailboxes) 
     assert words["before"] is None
 
 
-def test_a_query_searches_all_mail_and_finds_what_was_just_sent(claude: Wire, where: Mailboxes) -> None:
+def test_a_query_searches_all_mail_and_finds_what_was_just_sent(claude: Wire, where: Tree) -> None:
     where.make(["codex"])
     post(where, "the parser is slow", to="codex", sender="gemini")
     assert bodies(claude.text("peer_history", query="parser")) == ["the parser is slow"]
@@ -213,7 +213,7 @@ def test_a_query_searches_all_mail_and_finds_what_was_just_sent(claude: Wire, wh
     assert claude.text("peer_history", query="nowhere") == "No messages with nowhere."
 
 
-def test_long_messages_are_cut_to_the_budget_and_said_to_be(claude: Wire, where: Mailboxes) -> None:
+def test_long_messages_are_cut_to_the_budget_and_said_to_be(claude: Wire, where: Tree) -> None:
     post(where, "short", to="gemini")
     id_ = post(where, "x" * 200_000, to="gemini")
     text = claude.text("peer_history")
@@ -222,7 +222,7 @@ def test_long_messages_are_cut_to_the_budget_and_said_to_be(claude: Wire, where:
     assert f"of 200000 characters; all of it: {where.outbox('claude').file(DROPPED, f'{id_}.gemini.txt')}" in text
 
 
-def test_many_long_messages_keep_within_the_budget_and_the_rest_is_older(claude: Wire, where: Mailboxes) -> None:
+def test_many_long_messages_keep_within_the_budget_and_the_rest_is_older(claude: Wire, where: Tree) -> None:
     for number in range(100):
         post(where, f"{number} " + "y" * 3000, to="gemini", subject="s" * 900)
     text = claude.text("peer_history", limit=100)
@@ -235,7 +235,7 @@ def test_many_long_messages_keep_within_the_budget_and_the_rest_is_older(claude:
 
 
 @pytest.mark.anyio
-async def test_three_sessions_decide_from_the_opening_to_the_judgement(connect: Connect, where: Mailboxes) -> None:
+async def test_three_sessions_decide_from_the_opening_to_the_judgement(connect: Connect, where: Tree) -> None:
     """Thesis, antithesis, synthesis: three processes, each with a client of its own, and nobody polls."""
     where.make(["codex"])
     async with AsyncExitStack() as stack:
@@ -291,13 +291,13 @@ async def _judge(codex: object) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_sent(
-    claude: Wire, where: Mailboxes, words: dict[str, object], refusal: str
+    claude: Wire, where: Tree, words: dict[str, object], refusal: str
 ) -> None:
     assert refusal in claude.refusal("peer_send", to="gemini", body="hello", **words)
     assert states(where, "claude") == {}
 
 
-def test_of_everybody_those_online_vote(claude: Wire, gemini: Wire, where: Mailboxes) -> None:
+def test_of_everybody_those_online_vote(claude: Wire, gemini: Wire, where: Tree) -> None:
     where.make(["claude-2", "old", "codex"])
     claude.text("peer_status")
     gemini.text("peer_status")
@@ -307,7 +307,7 @@ def test_of_everybody_those_online_vote(claude: Wire, gemini: Wire, where: Mailb
 
 
 def test_a_context_goes_with_a_message_and_its_path_is_told(
-    claude: Wire, gemini: Wire, ground: Ground, where: Mailboxes
+    claude: Wire, gemini: Wire, ground: Ground, where: Tree
 ) -> None:
     (ground.base / "notes.md").write_text("one\ntwo\nthree\n")
     (ground.base / "big.log").write_text("entry\n" * 20_000)

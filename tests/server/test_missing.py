@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.server.uses import EVERY_USE
 from tests.support.mail import post
 from tests.support.server import Ground, Serve
@@ -14,7 +14,7 @@ from tests.support.wire import Wire
 
 
 def test_every_use_says_what_is_missing_and_works_once_it_is_made(serve: Serve, tmp_path: Path) -> None:
-    later = Mailboxes(str(tmp_path / "later"))
+    later = Tree(str(tmp_path / "later"))
     server = serve("--mailboxes", later.path)
     assert [tool["name"] for tool in server.tools() if tool["name"].startswith("read_")] == []
     for tool, words in EVERY_USE.items():
@@ -37,7 +37,7 @@ def test_an_empty_directory_is_an_unmounted_share_and_is_left_empty(serve: Serve
 
 
 def test_mailboxes_that_go_away_during_a_wait_end_it_with_a_sentence_and_may_come_back(
-    claude: Wire, where: Mailboxes
+    claude: Wire, where: Tree
 ) -> None:
     Path(where.path, "settings.toml").write_text("sweep_s = 0.05")
     waiting = claude.ask_tool("peer_wait", {"timeout_s": 600}, progressToken="w")

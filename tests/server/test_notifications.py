@@ -11,7 +11,7 @@ import pytest
 
 from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import holder
 from tests.support.mail import post, states
 from tests.support.server import CODEX, GEMINI, Serve
@@ -28,7 +28,7 @@ def hook(server: Wire, event: str, **meta: object) -> str:
     return server.answer(server.ask_tool("check_mail", {"event": event}, **meta)).text
 
 
-def is_told(where: Mailboxes) -> bool:
+def is_told(where: Tree) -> bool:
     """Tell whether something was told, and nobody is telling just now."""
     return bool(os.listdir(where.state_file("told"))) and holder(where.lock_file("told", "claude")) is None
 
@@ -45,7 +45,7 @@ def claude(serve: Serve, session_socket: SessionSocket) -> Wire:
 
 
 def test_an_idle_session_gets_one_connection_for_what_comes(
-    claude: Wire, where: Mailboxes, session_socket: SessionSocket
+    claude: Wire, where: Tree, session_socket: SessionSocket
 ) -> None:
     until(lambda: session(where, "claude"))
     id_ = post(where, "the body", to="claude", sender="gemini", subject="the subject")
@@ -61,7 +61,7 @@ def test_an_idle_session_gets_one_connection_for_what_comes(
     assert bodies(claude.text("peer_read")) == ["the body"]
 
 
-def test_a_burst_is_one_notice(claude: Wire, where: Mailboxes, session_socket: SessionSocket) -> None:
+def test_a_burst_is_one_notice(claude: Wire, where: Tree, session_socket: SessionSocket) -> None:
     senders = [f"agent{number}" for number in range(5)]
     where.make(senders)
     until(lambda: session(where, "claude"))
@@ -76,7 +76,7 @@ def test_a_burst_is_one_notice(claude: Wire, where: Mailboxes, session_socket: S
 
 
 def test_neither_a_hook_nor_a_wait_repeats_what_was_pushed_and_the_push_not_what_they_told(
-    claude: Wire, where: Mailboxes, session_socket: SessionSocket
+    claude: Wire, where: Tree, session_socket: SessionSocket
 ) -> None:
     post(where, to="claude", sender="gemini")
     until(lambda: session_socket.notices and is_told(where))
@@ -97,7 +97,7 @@ def other(serve: Serve, session_socket: SessionSocket) -> Wire:
     return server
 
 
-def assert_only_the_other_is_told(where: Mailboxes, session_socket: SessionSocket) -> None:
+def assert_only_the_other_is_told(where: Tree, session_socket: SessionSocket) -> None:
     """Mail comes for claude, then twice for gemini: gemini is told of both, and claude was not before."""
     until(lambda: session(where, "claude") and session(where, "gemini"))
     post(where, to="claude", sender="gemini")
@@ -108,7 +108,7 @@ def assert_only_the_other_is_told(where: Mailboxes, session_socket: SessionSocke
 
 
 @pytest.mark.usefixtures("other")
-def test_switched_off_nothing_is_told(serve: Serve, where: Mailboxes, session_socket: SessionSocket) -> None:
+def test_switched_off_nothing_is_told(serve: Serve, where: Tree, session_socket: SessionSocket) -> None:
     off = serve(AI_BRIDGE_REACH="off", **session_socket.variables)
     off.tools()
     assert_only_the_other_is_told(where, session_socket)
@@ -116,7 +116,7 @@ def test_switched_off_nothing_is_told(serve: Serve, where: Mailboxes, session_so
     assert bodies(off.text("peer_read")) == ["hello"]
 
 
-def test_what_is_read_before_is_not_pushed(claude: Wire, where: Mailboxes, session_socket: SessionSocket) -> None:
+def test_what_is_read_before_is_not_pushed(claude: Wire, where: Tree, session_socket: SessionSocket) -> None:
     assert hook(claude, "UserPromptSubmit") == "{}"
     post(where, "read", to="claude", sender="gemini")
     assert bodies(claude.text("peer_read")) == ["read"]
@@ -128,7 +128,7 @@ def test_what_is_read_before_is_not_pushed(claude: Wire, where: Mailboxes, sessi
 
 
 def test_where_the_socket_refuses_the_message_stays_and_the_next_hook_tells(
-    claude: Wire, where: Mailboxes, session_socket: SessionSocket
+    claude: Wire, where: Tree, session_socket: SessionSocket
 ) -> None:
     session_socket.refuse()
     post(where, to="claude", sender="gemini")
@@ -139,7 +139,7 @@ def test_where_the_socket_refuses_the_message_stays_and_the_next_hook_tells(
 
 
 def test_where_the_socket_takes_connections_again_it_is_tried_again(
-    claude: Wire, where: Mailboxes, session_socket: SessionSocket
+    claude: Wire, where: Tree, session_socket: SessionSocket
 ) -> None:
     session_socket.refuse()
     post(where, to="claude", sender="gemini")
@@ -150,7 +150,7 @@ def test_where_the_socket_takes_connections_again_it_is_tried_again(
 
 @pytest.mark.usefixtures("other")
 def test_a_session_at_work_is_told_by_its_hooks_first(
-    claude: Wire, where: Mailboxes, session_socket: SessionSocket
+    claude: Wire, where: Tree, session_socket: SessionSocket
 ) -> None:
     assert hook(claude, "UserPromptSubmit") == "{}"
     assert_only_the_other_is_told(where, session_socket)
@@ -162,7 +162,7 @@ def test_a_session_at_work_is_told_by_its_hooks_first(
 
 
 def test_a_session_at_work_that_runs_no_hook_for_long_is_pushed_to(
-    claude: Wire, where: Mailboxes, session_socket: SessionSocket
+    claude: Wire, where: Tree, session_socket: SessionSocket
 ) -> None:
     assert hook(claude, "UserPromptSubmit") == "{}"
     post(where, to="claude", sender="gemini")
@@ -172,7 +172,7 @@ def test_a_session_at_work_that_runs_no_hook_for_long_is_pushed_to(
 # --- who is a session -------------------------------------------------------------------------------------
 
 
-def test_what_only_lists_the_tools_has_no_name(serve: Serve, where: Mailboxes, session_socket: SessionSocket) -> None:
+def test_what_only_lists_the_tools_has_no_name(serve: Serve, where: Tree, session_socket: SessionSocket) -> None:
     serve().tools()
     serve(CLAUDE_CODE_MESSAGING_SOCKET=f"{session_socket.path}-none").tools()
     serve(client="mcp-test-client").tools()
@@ -185,7 +185,7 @@ def test_what_only_lists_the_tools_has_no_name(serve: Serve, where: Mailboxes, s
     assert not os.path.exists(where.lock_file("session", "claude-2"))
 
 
-def test_a_session_has_its_name_before_its_first_call_where_it_is_one(serve: Serve, where: Mailboxes) -> None:
+def test_a_session_has_its_name_before_its_first_call_where_it_is_one(serve: Serve, where: Tree) -> None:
     serve(client=GEMINI).tools()
     until(lambda: session(where, "gemini"))
 
@@ -194,7 +194,7 @@ def test_a_session_has_its_name_before_its_first_call_where_it_is_one(serve: Ser
 
 
 @pytest.fixture
-def codex(serve: Serve, queue: Queue, where: Mailboxes) -> Wire:
+def codex(serve: Serve, queue: Queue, where: Tree) -> Wire:
     """A session of Codex CLI that has made its first call."""
     where.make(["codex"])
     server = serve(client=CODEX, PATH=f"{queue.folder}{os.pathsep}{os.environ['PATH']}")
@@ -202,7 +202,7 @@ def codex(serve: Serve, queue: Queue, where: Mailboxes) -> Wire:
     return server
 
 
-def test_an_idle_thread_is_queued_for(codex: Wire, where: Mailboxes, queue: Queue) -> None:
+def test_an_idle_thread_is_queued_for(codex: Wire, where: Tree, queue: Queue) -> None:
     post(where, "the body", to="codex")
     until(lambda: queue.calls)
     (words,) = queue.calls
@@ -214,7 +214,7 @@ def test_an_idle_thread_is_queued_for(codex: Wire, where: Mailboxes, queue: Queu
 
 
 def test_a_thread_at_work_is_told_by_its_hooks_and_at_its_end_a_refusal_tells(
-    codex: Wire, where: Mailboxes, queue: Queue
+    codex: Wire, where: Tree, queue: Queue
 ) -> None:
     assert hook(codex, "UserPromptSubmit", threadId=THREAD) == "{}"
     post(where, to="codex")
@@ -227,14 +227,14 @@ def test_a_thread_at_work_is_told_by_its_hooks_and_at_its_end_a_refusal_tells(
     assert queue.calls == []
 
 
-def test_where_the_queue_fails_the_next_hook_tells(codex: Wire, where: Mailboxes, queue: Queue) -> None:
+def test_where_the_queue_fails_the_next_hook_tells(codex: Wire, where: Tree, queue: Queue) -> None:
     queue.refuse()
     post(where, to="codex")
     until(lambda: queue.calls and holder(where.lock_file("told", "codex")) is None)
     assert "1 new message" in hook(codex, "UserPromptSubmit", threadId=THREAD)
 
 
-def test_another_thread_of_the_server_is_another_session(codex: Wire, where: Mailboxes, queue: Queue) -> None:
+def test_another_thread_of_the_server_is_another_session(codex: Wire, where: Tree, queue: Queue) -> None:
     post(where, to="codex")
     until(lambda: queue.calls)
     assert "1 new message" in hook(codex, "UserPromptSubmit", threadId="0200-thread")
@@ -260,7 +260,7 @@ def ends(server: Wire, how: str) -> tuple[int, str]:
 @pytest.mark.parametrize("how", ["EOF", "a signal"])
 @pytest.mark.parametrize("state", ["idle", "just told", "refused"])
 def test_the_end_leaves_no_lock_and_no_word(
-    claude: Wire, where: Mailboxes, session_socket: SessionSocket, how: str, state: str
+    claude: Wire, where: Tree, session_socket: SessionSocket, how: str, state: str
 ) -> None:
     until(lambda: session(where, "claude"))
     if state == "refused":
@@ -274,14 +274,14 @@ def test_the_end_leaves_no_lock_and_no_word(
     assert [path for path in locks if holder(path)] == []
 
 
-def test_a_server_that_ends_while_it_queues_leaves_no_process(codex: Wire, where: Mailboxes, queue: Queue) -> None:
+def test_a_server_that_ends_while_it_queues_leaves_no_process(codex: Wire, where: Tree, queue: Queue) -> None:
     post(where, to="codex")
     until(lambda: queue.calls)
     assert ends(codex, "EOF") == (0, "")
 
 
 def test_mailboxes_that_are_gone_for_a_while_are_watched_again(
-    claude: Wire, where: Mailboxes, session_socket: SessionSocket
+    claude: Wire, where: Tree, session_socket: SessionSocket
 ) -> None:
     post(where, to="claude", sender="gemini")
     until(lambda: session_socket.notices)
@@ -293,7 +293,7 @@ def test_mailboxes_that_are_gone_for_a_while_are_watched_again(
     until(lambda: len(session_socket.notices) == 2)
 
 
-def test_the_sweep_finds_what_no_event_told_of(serve: Serve, where: Mailboxes, session_socket: SessionSocket) -> None:
+def test_the_sweep_finds_what_no_event_told_of(serve: Serve, where: Tree, session_socket: SessionSocket) -> None:
     settle(where, sweep_s=0.05, poll=True, poll_s=3600.0)
     server = serve(**session_socket.variables)
     server.tools()

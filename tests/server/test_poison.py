@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.mail import post, states
 from tests.support.shown import NOTHING, bodies, hand_unread
 from tests.support.wait import until
@@ -43,7 +43,7 @@ POISONS: dict[str, Callable[[Path], object]] = {
 }
 
 
-def poison_all(where: Mailboxes) -> list[str]:
+def poison_all(where: Tree) -> list[str]:
     """Put one of each kind before the good messages; returns their IDs."""
     ids = [f"{OLD}{number}" for number in range(len(POISONS))]
     for id_, make in zip(ids, POISONS.values(), strict=True):
@@ -51,7 +51,7 @@ def poison_all(where: Mailboxes) -> list[str]:
     return ids
 
 
-def test_none_of_them_hides_a_good_message_and_each_is_named(claude: Wire, where: Mailboxes) -> None:
+def test_none_of_them_hides_a_good_message_and_each_is_named(claude: Wire, where: Tree) -> None:
     ids = poison_all(where)
     good = post(where, "good", to="claude", sender="gemini")
     text = claude.text("peer_read")
@@ -66,21 +66,21 @@ def test_none_of_them_hides_a_good_message_and_each_is_named(claude: Wire, where
 
 
 @pytest.mark.parametrize("words", [{"limit": 1}, {"max_chars": 1000}], ids=["smallest limit", "smallest budget"])
-def test_none_of_them_uses_up_what_a_read_may_show(claude: Wire, where: Mailboxes, words: dict[str, int]) -> None:
+def test_none_of_them_uses_up_what_a_read_may_show(claude: Wire, where: Tree, words: dict[str, int]) -> None:
     poison_all(where)
     for body in ("one", "two"):
         post(where, body, to="claude", sender="gemini")
     assert bodies(claude.text("peer_read", **words) + claude.text("peer_read", **words)) == ["one", "two"]
 
 
-def test_one_that_is_dealt_with_can_be_acknowledged(claude: Wire, where: Mailboxes) -> None:
+def test_one_that_is_dealt_with_can_be_acknowledged(claude: Wire, where: Tree) -> None:
     hand_unread(where, OLD).write_text("garbage")
     assert OLD in claude.text("peer_read")
     assert claude.text("acknowledge_messages", ids=[OLD]) == f"Marked as read: {OLD}"
     assert claude.text("peer_read") == NOTHING
 
 
-def test_other_names_among_the_delivered_are_no_messages(claude: Wire, where: Mailboxes) -> None:
+def test_other_names_among_the_delivered_are_no_messages(claude: Wire, where: Tree) -> None:
     for name in (".hidden.claude.txt", "note.md", "x.claude.txt.part", "x.gemini.txt"):
         Path(where.outbox("gemini").directory(UNREAD), name).write_text("garbage")
     assert claude.text("peer_read") == NOTHING

@@ -9,7 +9,7 @@ import pytest
 
 from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.reach.ways import MARK
 from ai_bridge.server.client_session import Caller, Session, SessionEnded
 from ai_bridge.system.locks import holder
@@ -49,7 +49,7 @@ def test_nothing_is_answered_so_that_nothing_comes_before_the_model(claude_of_er
 
 
 @pytest.mark.parametrize("event", ["UserPromptSubmit", "PostToolUse", "Stop"])
-def test_a_hook_tells_of_what_came_once(claude_of_era: Wire, where: Mailboxes, event: str) -> None:
+def test_a_hook_tells_of_what_came_once(claude_of_era: Wire, where: Tree, event: str) -> None:
     server = claude_of_era
     post(where, "the body", to="claude", sender="gemini")
     text = hook(server, event)
@@ -68,7 +68,7 @@ def test_an_event_must_be_said(claude: Wire) -> None:
 # --- what was seen otherwise ------------------------------------------------------------------------------
 
 
-def test_right_after_a_read_there_is_nothing_to_tell(claude: Wire, where: Mailboxes) -> None:
+def test_right_after_a_read_there_is_nothing_to_tell(claude: Wire, where: Tree) -> None:
     for number in range(20):
         post(where, to="claude", sender="gemini")
         claude.write(
@@ -79,29 +79,27 @@ def test_right_after_a_read_there_is_nothing_to_tell(claude: Wire, where: Mailbo
 
 
 @pytest.mark.parametrize("words", [{"peek": True}, {"acknowledge": "manual"}], ids=["peek", "manual"])
-def test_what_was_read_and_left_unread_is_not_told(claude: Wire, where: Mailboxes, words: Json) -> None:
+def test_what_was_read_and_left_unread_is_not_told(claude: Wire, where: Tree, words: Json) -> None:
     post(where, to="claude", sender="gemini")
     assert bodies(claude.text("peer_read", **words)) == ["hello"]
     assert hook(claude) == ""
     assert [*states(where, "gemini")] == [UNREAD]
 
 
-def test_what_a_peek_did_not_show_is_told(claude: Wire, where: Mailboxes) -> None:
+def test_what_a_peek_did_not_show_is_told(claude: Wire, where: Tree) -> None:
     post(where, "1", to="claude", sender="gemini")
     post(where, "2", to="claude", sender="gemini")
     assert bodies(claude.text("peer_read", peek=True, limit=1)) == ["1"]
     assert "1 new message" in hook(claude)
 
 
-def test_what_a_wait_told_of_is_not_told(claude: Wire, where: Mailboxes) -> None:
+def test_what_a_wait_told_of_is_not_told(claude: Wire, where: Tree) -> None:
     post(where, to="claude", sender="gemini")
     assert "1 message unread" in claude.text("peer_wait", timeout_s=60)
     assert hook(claude) == ""
 
 
-def test_a_reply_that_is_on_its_way_is_not_told_of_and_one_that_was_not_taken_is(
-    serve: Serve, where: Mailboxes
-) -> None:
+def test_a_reply_that_is_on_its_way_is_not_told_of_and_one_that_was_not_taken_is(serve: Serve, where: Tree) -> None:
     reader = serve()
     post(where, "for the first", to="claude", sender="gemini")
     reader.ask_tool("peer_read")
@@ -111,7 +109,7 @@ def test_a_reply_that_is_on_its_way_is_not_told_of_and_one_that_was_not_taken_is
     assert "1 new message" in hook(serve())
 
 
-def test_what_a_reply_on_its_way_shows_is_not_news_until_it_was_not_taken(where: Mailboxes) -> None:
+def test_what_a_reply_on_its_way_shows_is_not_news_until_it_was_not_taken(where: Tree) -> None:
     own = Session(where.path, "claude")
     post(where, to="claude", sender="gemini")
     assert bodies(own.read(1, Caller(), None, {})) == ["hello"]
@@ -122,7 +120,7 @@ def test_what_a_reply_on_its_way_shows_is_not_news_until_it_was_not_taken(where:
     own.close()
 
 
-def test_a_session_that_has_ended_takes_its_name_not_again(where: Mailboxes) -> None:
+def test_a_session_that_has_ended_takes_its_name_not_again(where: Tree) -> None:
     own = Session(where.path, "claude")
     assert own.who(Caller()).address == "claude"
     own.leave()
@@ -136,7 +134,7 @@ def test_a_session_that_has_ended_takes_its_name_not_again(where: Mailboxes) -> 
 
 
 @pytest.mark.parametrize("level", ["notice", "full"])
-def test_an_answer_nobody_took_was_not_told_and_stays_unread(serve: Serve, where: Mailboxes, level: str) -> None:
+def test_an_answer_nobody_took_was_not_told_and_stays_unread(serve: Serve, where: Tree, level: str) -> None:
     deaf = serve(AI_BRIDGE_REACH=level, CLAUDE_CODE_SESSION_ID="the same session")
     post(where, to="claude", sender="gemini")
     ask(deaf)
@@ -150,7 +148,7 @@ def test_an_answer_nobody_took_was_not_told_and_stays_unread(serve: Serve, where
     assert hook(again) == ""
 
 
-def test_a_cancelled_hook_told_nothing(claude: Wire, where: Mailboxes) -> None:
+def test_a_cancelled_hook_told_nothing(claude: Wire, where: Tree) -> None:
     post(where, to="claude", sender="gemini")
     number = ask(claude)
     claude.cancel(number)
@@ -158,7 +156,7 @@ def test_a_cancelled_hook_told_nothing(claude: Wire, where: Mailboxes) -> None:
     assert hook(claude) == ""
 
 
-def test_the_mail_itself_is_marked_as_read_once_it_was_taken(full: Wire, where: Mailboxes) -> None:
+def test_the_mail_itself_is_marked_as_read_once_it_was_taken(full: Wire, where: Tree) -> None:
     post(where, "the body", to="claude", sender="gemini")
     number = ask(full)
     until(lambda: full.unread_bytes())
@@ -169,7 +167,7 @@ def test_the_mail_itself_is_marked_as_read_once_it_was_taken(full: Wire, where: 
     assert hook(full) == ""
 
 
-def test_of_more_than_a_hook_carries_the_rest_stays_unread(full: Wire, where: Mailboxes) -> None:
+def test_of_more_than_a_hook_carries_the_rest_stays_unread(full: Wire, where: Tree) -> None:
     for letter in "abcd":
         post(where, letter * 4000, to="claude", sender="gemini")
     shown = bodies(hook(full))
@@ -179,14 +177,14 @@ def test_of_more_than_a_hook_carries_the_rest_stays_unread(full: Wire, where: Ma
     assert len(bodies(full.text("peer_read"))) == 4 - len(shown)
 
 
-def test_hooks_that_ask_at_once_tell_once(claude: Wire, where: Mailboxes) -> None:
+def test_hooks_that_ask_at_once_tell_once(claude: Wire, where: Tree) -> None:
     for _ in range(10):
         post(where, to="claude", sender="gemini")
         texts = [claude.answer(number).text for number in [ask(claude) for _ in range(5)]]
         assert sorted(text == NOTHING for text in texts) == [False, True, True, True, True]
 
 
-def test_after_a_turn_gemini_is_refused_its_end(serve: Serve, where: Mailboxes) -> None:
+def test_after_a_turn_gemini_is_refused_its_end(serve: Serve, where: Tree) -> None:
     server = serve(client=GEMINI)
     post(where)
     assert json.loads(server.text("check_mail", event="AfterAgent"))["decision"] == "deny"

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.server.uses import everything
 from tests.support.wire import Wire
 
@@ -40,13 +40,13 @@ HELLO = {"to": "gemini", "body": "hello"}
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_a_sentence(
-    claude: Wire, where: Mailboxes, words: dict[str, object], helps: str
+    claude: Wire, where: Tree, words: dict[str, object], helps: str
 ) -> None:
     check(claude, where, "peer_send", words, helps)
 
 
 @pytest.mark.parametrize("to", [5, None, [], [5], {"name": "gemini"}, True])
-def test_a_recipient_of_the_wrong_type_is_told_the_right_one(claude: Wire, where: Mailboxes, to: object) -> None:
+def test_a_recipient_of_the_wrong_type_is_told_the_right_one(claude: Wire, where: Tree, to: object) -> None:
     refusal = check(claude, where, "peer_send", {**HELLO, "to": to}, "to")
     assert "any of the given schemas" not in refusal
     assert "address" in refusal or "string" in refusal
@@ -83,7 +83,7 @@ def test_a_recipient_of_the_wrong_type_is_told_the_right_one(claude: Wire, where
     ],
 )
 def test_every_other_tool_refuses_likewise(
-    claude: Wire, where: Mailboxes, tool: str, words: dict[str, object], helps: str
+    claude: Wire, where: Tree, tool: str, words: dict[str, object], helps: str
 ) -> None:
     check(claude, where, tool, words, helps)
 
@@ -91,21 +91,21 @@ def test_every_other_tool_refuses_likewise(
 @pytest.mark.parametrize("tool", ["peer_sned", "read_nobody_messages", "read_claude_messages", "", "read__messages"])
 @pytest.mark.parametrize("words", [{}, HELLO], ids=["no words", "words"])
 def test_a_tool_that_does_not_exist_is_called_so(
-    claude: Wire, where: Mailboxes, tool: str, words: dict[str, object]
+    claude: Wire, where: Tree, tool: str, words: dict[str, object]
 ) -> None:
     check(claude, where, tool, words, f"there is no tool {tool}")
 
 
-def test_an_empty_body_is_not_answered_with_a_shells_advice(claude: Wire, where: Mailboxes) -> None:
+def test_an_empty_body_is_not_answered_with_a_shells_advice(claude: Wire, where: Tree) -> None:
     assert "--" not in check(claude, where, "peer_send", {"to": "gemini", "body": ""}, "empty")
 
 
-def test_the_only_agent_reaches_nobody(claude: Wire, where: Mailboxes) -> None:
+def test_the_only_agent_reaches_nobody(claude: Wire, where: Tree) -> None:
     shutil.rmtree(where.outbox("gemini").path)
     check(claude, where, "peer_send", {**HELLO, "to": "*"}, "claude is the only agent")
 
 
-def check(claude: Wire, where: Mailboxes, tool: str, words: dict[str, object], helps: str) -> str:
+def check(claude: Wire, where: Tree, tool: str, words: dict[str, object], helps: str) -> str:
     """Call the tool and hold the refusal to the rule: one line, which helps; nothing is changed. Returns it."""
     claude.text("peer_status")  # the session's first use writes its card
     before = everything(where.path)

@@ -11,7 +11,7 @@ import pytest
 
 from ai_bridge.health import mail
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from tests.support.mail import post, route, states
@@ -21,13 +21,11 @@ from tests.support.wire import Wire
 
 
 @pytest.mark.usefixtures("router")
-def test_a_router_at_work_is_named(claude: Wire, where: Mailboxes) -> None:
+def test_a_router_at_work_is_named(claude: Wire, where: Tree) -> None:
     assert f"Router: {mail.router_of(where, 'claude')}" in claude.text("peer_status")
 
 
-def test_without_an_id_the_status_says_who_i_am_and_how_the_mail_stands(
-    claude_of_era: Wire, where: Mailboxes
-) -> None:
+def test_without_an_id_the_status_says_who_i_am_and_how_the_mail_stands(claude_of_era: Wire, where: Tree) -> None:
     settle(where, settle_s=0.0)
     Path(where.outbox("claude").path, "bad.txt").write_text("no headers")
     claude_of_era.text("peer_read", sender="gemini")  # this makes the pass that rejects the file
@@ -45,19 +43,19 @@ def test_without_an_id_the_status_says_who_i_am_and_how_the_mail_stands(
 # --- where a message is ---------------------------------------------------------------------------------
 
 
-def leave(where: Mailboxes, settings: Settings, name: str) -> None:
+def leave(where: Tree, settings: Settings, name: str) -> None:
     """Leave the message where it was dropped."""
 
 
-def claim(where: Mailboxes, settings: Settings, name: str) -> None:
+def claim(where: Tree, settings: Settings, name: str) -> None:
     where.outbox("claude").move("claim", name)
 
 
-def deliver(where: Mailboxes, settings: Settings, name: str) -> None:
+def deliver(where: Tree, settings: Settings, name: str) -> None:
     route(where, settings)
 
 
-def acknowledge(where: Mailboxes, settings: Settings, name: str) -> None:
+def acknowledge(where: Tree, settings: Settings, name: str) -> None:
     route(where, settings)
     where.outbox("claude").move("acknowledge", name)
 
@@ -67,10 +65,10 @@ def acknowledge(where: Mailboxes, settings: Settings, name: str) -> None:
 )
 def test_the_status_says_where_a_message_is_and_since_when(
     claude: Wire,
-    where: Mailboxes,
+    where: Tree,
     settings: Settings,
     state: str,
-    bring: Callable[[Mailboxes, Settings, str], None],
+    bring: Callable[[Tree, Settings, str], None],
 ) -> None:
     id_ = post(where, "hello", to="gemini", sender="claude")
     name = f"{id_}.gemini.txt"
@@ -81,7 +79,7 @@ def test_the_status_says_where_a_message_is_and_since_when(
     assert re.fullmatch(rf"{re.escape(name)} to gemini: {state} since \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ{why}", text)
 
 
-def test_the_status_follows_a_message_to_its_reader(claude: Wire, gemini: Wire, where: Mailboxes) -> None:
+def test_the_status_follows_a_message_to_its_reader(claude: Wire, gemini: Wire, where: Tree) -> None:
     id_ = claude.text("peer_send", to="gemini", body="hello").rpartition("ID: ")[2]
     assert "to gemini: dropped since" in claude.text("peer_status", id=id_)
     gemini.text("peer_wait", timeout_s=0)
@@ -90,7 +88,7 @@ def test_the_status_follows_a_message_to_its_reader(claude: Wire, gemini: Wire, 
     until(lambda: "to gemini: read since" in claude.text("peer_status", id=id_))
 
 
-def test_a_malformed_message_has_its_reason(claude: Wire, where: Mailboxes, settings: Settings) -> None:
+def test_a_malformed_message_has_its_reason(claude: Wire, where: Tree, settings: Settings) -> None:
     hand_drop(where, "claude-1", "hello", owner="claude", to="gemni")
     route(where, settings)
     text = claude.text("peer_status", id="claude-1")
@@ -98,7 +96,7 @@ def test_a_malformed_message_has_its_reason(claude: Wire, where: Mailboxes, sett
     assert "To cannot be served: there is no agent gemni (did you mean gemini?); known: claude, gemini" in text
 
 
-def test_a_message_to_several_has_a_line_for_each(claude: Wire, where: Mailboxes, settings: Settings) -> None:
+def test_a_message_to_several_has_a_line_for_each(claude: Wire, where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     id_ = claude.text("peer_send", to="*", body="hello").rpartition("ID: ")[2]
     deliver_only_to(where, settings, "codex")
@@ -109,11 +107,11 @@ def test_a_message_to_several_has_a_line_for_each(claude: Wire, where: Mailboxes
     ]
 
 
-def deliver_only_to(where: Mailboxes, settings: Settings, agent: str) -> None:
+def deliver_only_to(where: Tree, settings: Settings, agent: str) -> None:
     assert [step.verb for step in Router(where, {agent}, settings).one_pass()] == ["deliver"]
 
 
-def test_looking_shows_nothing_that_could_act_on_a_terminal(claude: Wire, where: Mailboxes) -> None:
+def test_looking_shows_nothing_that_could_act_on_a_terminal(claude: Wire, where: Tree) -> None:
     path = hand_drop(where, "claude-1", "hello", owner="claude", to="gemini")
     os.rename(path, path.with_name("\x1b[2Jevil.txt"))
     text = claude.text("peer_status", id="claude-1")

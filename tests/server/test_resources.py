@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import holder
 from tests.support.mail import post, states
 from tests.support.server import CLAUDE, CODEX, GEMINI, Serve
@@ -51,7 +51,7 @@ def test_another_client_is_offered_the_inbox(serve: Serve, era: str) -> None:
     assert_offered(serve(client=OTHER, era=era, opened=False).open(), offered=True)
 
 
-def test_the_inbox_is_listed_and_reading_it_marks_nothing_as_read(reader: Wire, where: Mailboxes) -> None:
+def test_the_inbox_is_listed_and_reading_it_marks_nothing_as_read(reader: Wire, where: Tree) -> None:
     (listed,) = reader.request("resources/list", {})["resources"]
     assert listed["uri"] == INBOX
     post(where, "the body", to="claude", sender="gemini")
@@ -76,7 +76,7 @@ def test_who_cannot_read_the_inbox_is_told_why(serve: Serve) -> None:
     assert "AI_BRIDGE_AGENT" in error["message"]
 
 
-def test_who_subscribes_is_told_of_each_arrival_once(reader: Wire, where: Mailboxes, era: str) -> None:
+def test_who_subscribes_is_told_of_each_arrival_once(reader: Wire, where: Tree, era: str) -> None:
     number = subscribe(reader, era)
     for times in (1, 2):
         post(where, to="claude", sender="gemini")
@@ -89,7 +89,7 @@ def test_who_subscribes_is_told_of_each_arrival_once(reader: Wire, where: Mailbo
     assert [*states(where, "gemini")] == [UNREAD]
 
 
-def test_what_waited_before_is_told_of(reader: Wire, where: Mailboxes, era: str) -> None:
+def test_what_waited_before_is_told_of(reader: Wire, where: Tree, era: str) -> None:
     post(where, to="claude", sender="gemini")
     subscribe(reader, era)
     until(lambda: reader.noticed(UPDATED))
@@ -102,7 +102,7 @@ def end_subscription(server: Wire, era: str, number: int) -> None:
         server.request("resources/unsubscribe", {"uri": INBOX})
 
 
-def assert_hears_nothing(server: Wire, where: Mailboxes, other: Wire) -> None:
+def assert_hears_nothing(server: Wire, where: Tree, other: Wire) -> None:
     """Mail comes for both; the other, which subscribes, is told of its own twice, and the one was not told before."""
     assert subscribe(other, "legacy")
     post(where, to="claude", sender="gemini")
@@ -119,7 +119,7 @@ def other(serve: Serve) -> Wire:
     return serve(client=OTHER, AI_BRIDGE_AGENT="gemini")
 
 
-def test_who_subscribes_no_more_hears_nothing(reader: Wire, where: Mailboxes, era: str, other: Wire) -> None:
+def test_who_subscribes_no_more_hears_nothing(reader: Wire, where: Tree, era: str, other: Wire) -> None:
     number = subscribe(reader, era)
     if era == "legacy":
         subscribe(reader, era)
@@ -128,7 +128,7 @@ def test_who_subscribes_no_more_hears_nothing(reader: Wire, where: Mailboxes, er
     assert_hears_nothing(reader, where, other)
 
 
-def test_who_never_subscribed_hears_nothing(reader: Wire, where: Mailboxes, other: Wire) -> None:
+def test_who_never_subscribed_hears_nothing(reader: Wire, where: Tree, other: Wire) -> None:
     reader.tools()
     assert_hears_nothing(reader, where, other)
 
@@ -145,9 +145,7 @@ def test_an_open_subscription_does_not_delay_the_end(reader: Wire, era: str) -> 
 # --- the list of tools ------------------------------------------------------------------------------------
 
 
-def test_who_listed_the_tools_is_told_of_a_new_agent_and_of_nothing_else(
-    serve: Serve, where: Mailboxes, era: str
-) -> None:
+def test_who_listed_the_tools_is_told_of_a_new_agent_and_of_nothing_else(serve: Serve, where: Tree, era: str) -> None:
     server = serve(era=era)
     if era == "modern":
         subscribe(server, era, toolsListChanged=True)
@@ -163,7 +161,7 @@ def test_who_listed_the_tools_is_told_of_a_new_agent_and_of_nothing_else(
     until(lambda: len(server.noticed(TOOLS)) == 2)
 
 
-def test_the_modern_era_hears_only_what_it_listens_to(serve: Serve, where: Mailboxes) -> None:
+def test_the_modern_era_hears_only_what_it_listens_to(serve: Serve, where: Tree) -> None:
     server = serve(era="modern")
     server.tools()
     where.make(["codex"])
@@ -176,7 +174,7 @@ def test_the_modern_era_hears_only_what_it_listens_to(serve: Serve, where: Mailb
     assert server.noticed(TOOLS) == [], MODERN
 
 
-def test_before_the_tools_were_listed_nobody_is_told(serve: Serve, where: Mailboxes) -> None:
+def test_before_the_tools_were_listed_nobody_is_told(serve: Serve, where: Tree) -> None:
     settle(where, sweep_s=0.05)
     server = serve()
     assert server.text("peer_status")

@@ -6,7 +6,7 @@ import pytest
 
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.message import Message
 from tests.server.bodies import NASTY
 from tests.support.mail import post, states
@@ -15,14 +15,14 @@ from tests.support.shown import bodies
 from tests.support.wire import Wire
 
 
-def sent(where: Mailboxes, reply: str) -> dict[str, Message]:
+def sent(where: Tree, reply: str) -> dict[str, Message]:
     """Return what a reply of peer_send says was sent, by recipient."""
     id_ = reply.rpartition("ID: ")[2]
     return {place.recipient: place.load() for place in trace.find(where, id_)}
 
 
 @pytest.mark.anyio
-async def test_every_body_is_dropped_exactly(connect: Connect, era: str, where: Mailboxes) -> None:
+async def test_every_body_is_dropped_exactly(connect: Connect, era: str, where: Tree) -> None:
     async with connect(era) as client:
         for body in filter(None, NASTY):
             reply = await said(client, "peer_send", to="gemini", body=body, subject="über 👋")
@@ -31,7 +31,7 @@ async def test_every_body_is_dropped_exactly(connect: Connect, era: str, where: 
     assert [*states(where, "claude")] == [DROPPED]
 
 
-def test_without_a_subject_it_is_a_message(claude: Wire, where: Mailboxes) -> None:
+def test_without_a_subject_it_is_a_message(claude: Wire, where: Tree) -> None:
     reply = claude.text("peer_send", to="gemini", body="hello")
     assert reply.startswith("Sent to gemini. ID: claude-")
     assert sent(where, reply)["gemini"].subject == "message"
@@ -49,7 +49,7 @@ def test_without_a_subject_it_is_a_message(claude: Wire, where: Mailboxes) -> No
     ],
 )
 def test_it_goes_to_one_or_some_or_all_others_once_each(
-    claude: Wire, where: Mailboxes, to: str | list[str], recipients: list[str]
+    claude: Wire, where: Tree, to: str | list[str], recipients: list[str]
 ) -> None:
     where.make(["codex"])
     dropped = sent(where, claude.text("peer_send", to=to, body="hello"))
@@ -60,7 +60,7 @@ def test_it_goes_to_one_or_some_or_all_others_once_each(
     }
 
 
-def test_an_answer_names_what_it_answers_and_its_thread(claude: Wire, gemini: Wire, where: Mailboxes) -> None:
+def test_an_answer_names_what_it_answers_and_its_thread(claude: Wire, gemini: Wire, where: Tree) -> None:
     question = post(where, "why?", to="claude", sender="gemini")
     assert bodies(claude.text("peer_read")) == ["why?"]
     answer = sent(where, claude.text("peer_send", to="gemini", body="because", reply_to=question))["gemini"]
@@ -71,20 +71,20 @@ def test_an_answer_names_what_it_answers_and_its_thread(claude: Wire, gemini: Wi
     assert f"Thread: {question}" in claude.text("peer_read")
 
 
-def test_what_is_not_an_answer_has_no_thread(claude: Wire, where: Mailboxes) -> None:
+def test_what_is_not_an_answer_has_no_thread(claude: Wire, where: Tree) -> None:
     message = sent(where, claude.text("peer_send", to="gemini", body="hello"))["gemini"]
     assert (message.get("In-Reply-To"), message.thread) == (None, None)
 
 
 @pytest.mark.usefixtures("router")
-def test_where_a_router_runs_it_arrives_without_anyone_reading(claude: Wire, gemini: Wire, where: Mailboxes) -> None:
+def test_where_a_router_runs_it_arrives_without_anyone_reading(claude: Wire, gemini: Wire, where: Tree) -> None:
     claude.text("peer_send", to="gemini", body="hello")
     assert "1 message unread for gemini" in gemini.text("peer_wait", timeout_s=20)
     assert [*states(where, "claude")] == [UNREAD]
 
 
 @pytest.mark.parametrize("half", ["\\ud83d", "\\uDE00", "\\ud83d x"])
-def test_half_a_character_is_no_reason_not_to_answer(claude: Wire, where: Mailboxes, half: str) -> None:
+def test_half_a_character_is_no_reason_not_to_answer(claude: Wire, where: Tree, half: str) -> None:
     line = (
         '{"jsonrpc":"2.0","id":"half","method":"tools/call","params":{"name":"peer_send",'
         f'"arguments":{{"to":"gemini","body":"a {half} b \\ud83d\\ude00"}}}}}}\n'

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import Lock
 from tests.support.mail import post, states
 from tests.support.server import CLAUDE, Ground, Serve, command
@@ -68,7 +68,7 @@ def replies(raw: bytes) -> dict[int, Json]:
     return {line["id"]: line for line in map(json.loads, raw.splitlines()) if "id" in line}
 
 
-def assert_script_answered(where: Mailboxes, raw: bytes) -> None:
+def assert_script_answered(where: Tree, raw: bytes) -> None:
     """Every request of the script has its result, and what that shows is acknowledged."""
     answered = replies(raw)
     assert sorted(answered) == [1, 2, 3]
@@ -78,7 +78,7 @@ def assert_script_answered(where: Mailboxes, raw: bytes) -> None:
 
 
 def test_requests_in_a_file_are_answered_into_a_file(
-    ground: Ground, where: Mailboxes, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+    ground: Ground, where: Tree, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     post(where, "hello", to="claude", sender="gemini")
     asked, answered = tmp_path / "asked", tmp_path / "answered"
@@ -90,7 +90,7 @@ def test_requests_in_a_file_are_answered_into_a_file(
 
 
 def test_requests_from_a_shells_pipe_are_answered_although_it_says_no_more(
-    ground: Ground, where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+    ground: Ground, where: Tree, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     post(where, "hello", to="claude", sender="gemini")
     process = begin(ground, subprocess.PIPE, subprocess.PIPE)
@@ -101,7 +101,7 @@ def test_requests_from_a_shells_pipe_are_answered_although_it_says_no_more(
 
 
 def test_a_slow_answer_is_waited_for_although_the_client_says_no_more(
-    ground: Ground, where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+    ground: Ground, where: Tree, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     lock = Lock(where.lock_file("reader", "claude"))
     assert lock.acquire("test")  # the read waits for it longer than any other call takes
@@ -114,7 +114,7 @@ def test_a_slow_answer_is_waited_for_although_the_client_says_no_more(
 
 
 def test_requests_from_a_pipe_are_answered_into_a_file(
-    ground: Ground, where: Mailboxes, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
+    ground: Ground, where: Tree, tmp_path: Path, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     post(where, "hello", to="claude", sender="gemini")
     answered = tmp_path / "answered"
@@ -143,7 +143,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 
 def test_at_a_terminal_mail_is_shown_and_acknowledged(
-    ground: Ground, where: Mailboxes, terminal: tuple[int, int], processes: list[subprocess.Popen[bytes]]
+    ground: Ground, where: Tree, terminal: tuple[int, int], processes: list[subprocess.Popen[bytes]]
 ) -> None:
     post(where, "hello", to="claude", sender="gemini")
     ours, theirs = terminal
@@ -177,7 +177,7 @@ def test_an_interrupt_ends_it_at_a_terminal(
 
 
 def test_a_pipe_that_gets_the_number_of_the_clients_closed_one_is_not_asked_what_the_client_took(
-    serve: Serve, where: Mailboxes
+    serve: Serve, where: Tree
 ) -> None:
     post(where, "hello", to="claude", sender="gemini")
     server = serve(argv=[sys.executable, "-c", REUSING])
@@ -204,7 +204,7 @@ def test_a_request_nested_too_deeply_does_not_end_the_session(claude: Wire) -> N
     assert claude.text("peer_status").startswith("You are claude")
 
 
-def test_stray_output_and_children_do_not_disturb_the_protocol(serve: Serve, where: Mailboxes) -> None:
+def test_stray_output_and_children_do_not_disturb_the_protocol(serve: Serve, where: Tree) -> None:
     post(where, "hello", to="claude", sender="gemini")
     server = serve(argv=[sys.executable, "-c", NOISY])
     request = server.ask_tool("peer_read")

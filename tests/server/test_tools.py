@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.mail import post
 from tests.support.server import Connect, Serve
 from tests.support.wire import Wire
@@ -27,7 +27,7 @@ def reading(names: list[str]) -> list[str]:
 
 @pytest.mark.anyio
 async def test_a_client_is_told_the_use_and_a_tool_for_each_other_agent_and_the_fixed_ones(
-    connect: Connect, era: str, where: Mailboxes
+    connect: Connect, era: str, where: Tree
 ) -> None:
     where.make(["claude@web", "codex"])
     async with connect(era) as client:
@@ -40,7 +40,7 @@ async def test_a_client_is_told_the_use_and_a_tool_for_each_other_agent_and_the_
         assert word in told
 
 
-def test_an_agent_that_comes_later_has_its_tool_without_a_restart(claude: Wire, where: Mailboxes) -> None:
+def test_an_agent_that_comes_later_has_its_tool_without_a_restart(claude: Wire, where: Tree) -> None:
     claude.tools()
     where.make(["codex"])
     post(where, "new here", to="claude", sender="codex")
@@ -48,7 +48,7 @@ def test_an_agent_that_comes_later_has_its_tool_without_a_restart(claude: Wire, 
     assert "new here" in claude.text("read_codex_messages")
 
 
-def test_no_two_tools_have_the_same_name_and_all_mail_can_be_read(claude: Wire, where: Mailboxes) -> None:
+def test_no_two_tools_have_the_same_name_and_all_mail_can_be_read(claude: Wire, where: Tree) -> None:
     where.make(["claude@web", "claude_web"])
     post(where, "from the project", to="claude", sender="claude@web")
     post(where, "from the other", to="claude", sender="claude_web")
@@ -64,14 +64,12 @@ def tokens(tools: list[dict[str, Any]]) -> float:
 
 
 @pytest.mark.parametrize(("agents", "budget"), [(2, 1500), (10, 2500), (1000, 2500)])
-def test_all_definitions_fit_in_the_budget_of_tokens(
-    claude: Wire, where: Mailboxes, agents: int, budget: int
-) -> None:
+def test_all_definitions_fit_in_the_budget_of_tokens(claude: Wire, where: Tree, agents: int, budget: int) -> None:
     where.make([f"reviewer-{number}" for number in range(2, agents)])
     assert tokens(claude.tools()) < budget
 
 
-def test_of_very_many_agents_those_not_listed_can_be_read_all_the_same(claude: Wire, where: Mailboxes) -> None:
+def test_of_very_many_agents_those_not_listed_can_be_read_all_the_same(claude: Wire, where: Tree) -> None:
     agents = [f"agent{number:02}" for number in range(30)]
     where.make([*agents, "aaa@web"])
     listed = reading([tool["name"] for tool in claude.tools()])
@@ -98,7 +96,7 @@ def test_every_tool_the_instructions_name_exists(serve: Serve) -> None:
     }
 
 
-def test_a_reply_is_text_alone_and_never_structured(claude_of_era: Wire, where: Mailboxes) -> None:
+def test_a_reply_is_text_alone_and_never_structured(claude_of_era: Wire, where: Tree) -> None:
     id_ = post(where, "hello", to="claude", sender="gemini")
     server = claude_of_era
     assert not [tool["name"] for tool in server.tools() if "outputSchema" in tool]

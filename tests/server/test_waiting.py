@@ -14,7 +14,7 @@ from mcp import Client
 from mcp.shared.dispatcher import ProgressFnT
 
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.mail import post, states
 from tests.support.server import Connect, Serve, said
 from tests.support.shown import NOTHING, settle
@@ -25,7 +25,7 @@ LONG = {"timeout_s": 3600}
 
 
 @pytest.fixture(autouse=True)
-def _never_sweeps(where: Mailboxes) -> None:
+def _never_sweeps(where: Tree) -> None:
     """Put the sweeps so far apart that only a wake can end a wait before the test's own patience does."""
     settle(where, sweep_s=3600.0)
 
@@ -41,9 +41,7 @@ def begin_to_wait(server: Wire, **words: object) -> int:
 # --- it returns -----------------------------------------------------------------------------------------
 
 
-def test_where_mail_is_there_it_returns_at_once_and_acknowledges_nothing(
-    claude_of_era: Wire, where: Mailboxes
-) -> None:
+def test_where_mail_is_there_it_returns_at_once_and_acknowledges_nothing(claude_of_era: Wire, where: Tree) -> None:
     where.make(["codex"])
     for sender in ("gemini", "codex"):
         post(where, "hello", to="claude", sender=sender)
@@ -53,7 +51,7 @@ def test_where_mail_is_there_it_returns_at_once_and_acknowledges_nothing(
     assert claude_of_era.text("peer_wait", **LONG) == text
 
 
-def test_a_drop_wakes_it_where_no_router_runs(claude_of_era: Wire, where: Mailboxes) -> None:
+def test_a_drop_wakes_it_where_no_router_runs(claude_of_era: Wire, where: Tree) -> None:
     server = claude_of_era
     waiting = begin_to_wait(server)
     post(where, "hello", to="claude", sender="gemini")
@@ -61,27 +59,27 @@ def test_a_drop_wakes_it_where_no_router_runs(claude_of_era: Wire, where: Mailbo
 
 
 @pytest.mark.usefixtures("router")
-def test_a_drop_wakes_it_where_a_router_runs(claude: Wire, where: Mailboxes) -> None:
+def test_a_drop_wakes_it_where_a_router_runs(claude: Wire, where: Tree) -> None:
     waiting = begin_to_wait(claude)
     post(where, "hello", to="claude", sender="gemini")
     assert claude.answer(waiting).text.startswith("1 message unread for claude, from gemini.")
 
 
-def test_mail_of_an_agent_made_meanwhile_wakes_it_too(claude: Wire, where: Mailboxes) -> None:
+def test_mail_of_an_agent_made_meanwhile_wakes_it_too(claude: Wire, where: Tree) -> None:
     waiting = begin_to_wait(claude)
     where.make(["codex"])
     post(where, "hello", to="claude", sender="codex")
     assert "from codex" in claude.answer(waiting).text
 
 
-def test_where_there_are_no_events_it_is_woken_by_looking(claude: Wire, where: Mailboxes) -> None:
+def test_where_there_are_no_events_it_is_woken_by_looking(claude: Wire, where: Tree) -> None:
     settle(where, sweep_s=3600.0, poll=True, poll_s=0.01)
     waiting = begin_to_wait(claude)
     post(where, "hello", to="claude", sender="gemini")
     assert "from gemini" in claude.answer(waiting).text
 
 
-def test_it_waits_on_until_the_asked_sender_writes(claude: Wire, where: Mailboxes) -> None:
+def test_it_waits_on_until_the_asked_sender_writes(claude: Wire, where: Tree) -> None:
     where.make(["codex"])
     settle(where, sweep_s=0.05)
     waiting = begin_to_wait(claude, sender="gemini")
@@ -93,7 +91,7 @@ def test_it_waits_on_until_the_asked_sender_writes(claude: Wire, where: Mailboxe
     assert claude.answer(waiting).text.startswith("1 message unread for claude, from gemini.")
 
 
-def test_with_no_mail_it_returns_after_its_time(claude_of_era: Wire, where: Mailboxes) -> None:
+def test_with_no_mail_it_returns_after_its_time(claude_of_era: Wire, where: Tree) -> None:
     post(where, "mine", to="gemini", sender="claude")
     for timeout_s in (0, 0.2):
         started = time.monotonic()
@@ -104,7 +102,7 @@ def test_with_no_mail_it_returns_after_its_time(claude_of_era: Wire, where: Mail
 
 
 @pytest.mark.anyio
-async def test_it_reports_how_long_it_has_waited(connect: Connect, era: str, where: Mailboxes) -> None:
+async def test_it_reports_how_long_it_has_waited(connect: Connect, era: str, where: Tree) -> None:
     reports: list[tuple[float, float | None, str | None]] = []
     enough = anyio.Event()
 
@@ -138,7 +136,7 @@ async def give_up_when(client: Client, event: anyio.Event, note: ProgressFnT) ->
 
 
 @pytest.mark.anyio
-async def test_a_client_that_gives_up_a_wait_is_served_on(connect: Connect, era: str, where: Mailboxes) -> None:
+async def test_a_client_that_gives_up_a_wait_is_served_on(connect: Connect, era: str, where: Tree) -> None:
     started = anyio.Event()
 
     async def note(*_: object) -> None:
@@ -161,7 +159,7 @@ def test_a_cancelled_wait_closes_all_it_had_opened(claude_of_era: Wire) -> None:
     assert not [request for request in waits if server.has_replied(request)]
 
 
-def test_a_wait_that_ended_closes_all_it_had_opened(claude: Wire, where: Mailboxes) -> None:
+def test_a_wait_that_ended_closes_all_it_had_opened(claude: Wire, where: Tree) -> None:
     before = claude.descriptors()
     waits = [begin_to_wait(claude) for _ in range(5)]
     post(where, "hello", to="claude", sender="gemini")
@@ -180,7 +178,7 @@ def test_many_waits_do_not_delay_the_end(serve: Serve, cancelled: bool) -> None:
     assert "Traceback" not in server.said()
 
 
-def test_however_many_wait_the_other_tools_answer(serve: Serve, where: Mailboxes) -> None:
+def test_however_many_wait_the_other_tools_answer(serve: Serve, where: Tree) -> None:
     server = serve()
     waits = [server.ask_tool("peer_wait", LONG) for _ in range(60)]
     assert server.text("peer_status").startswith("You are claude")
@@ -191,7 +189,7 @@ def test_however_many_wait_the_other_tools_answer(serve: Serve, where: Mailboxes
 
 @pytest.mark.usefixtures("router")
 def test_it_says_what_a_router_that_does_nothing_has_not_moved(
-    claude: Wire, where: Mailboxes, processes: list[subprocess.Popen[bytes]]
+    claude: Wire, where: Tree, processes: list[subprocess.Popen[bytes]]
 ) -> None:
     """So do a read and a status: that there is no mail would not be all."""
     late = rf"1 message on its way; the router \(pid {processes[-1].pid}\) has not moved it for \d+ s\."

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.server import tools
 from tests.support.command import command
 from tests.support.mail import post
@@ -47,7 +47,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("value", WRONG.values(), ids=WRONG)
-def test_no_reply_repeats_much_of_a_wrong_value(claude: Wire, where: Mailboxes, value: object) -> None:
+def test_no_reply_repeats_much_of_a_wrong_value(claude: Wire, where: Tree, value: object) -> None:
     for tool, word in arguments():
         if isinstance(value, str) and word in RIGHT:
             continue
@@ -58,7 +58,7 @@ def test_no_reply_repeats_much_of_a_wrong_value(claude: Wire, where: Mailboxes, 
         assert not any(wrong in said.text for wrong in ("x" * 201, "0" * 201)), f"{tool}({word[:9]})"
 
 
-def test_no_reply_repeats_much_of_a_tools_name(claude: Wire, where: Mailboxes) -> None:
+def test_no_reply_repeats_much_of_a_tools_name(claude: Wire, where: Tree) -> None:
     said = claude.refusal(LONG)
     assert said.startswith("error: there is no tool xxx")
     assert len(said) < MOST
@@ -71,7 +71,7 @@ def test_no_answer_repeats_much_of_a_resources_address(serve: Serve) -> None:
     assert len(json.dumps(reply)) < MOST
 
 
-def test_both_ends_of_a_long_value_are_repeated(claude: Wire, where: Mailboxes) -> None:
+def test_both_ends_of_a_long_value_are_repeated(claude: Wire, where: Tree) -> None:
     said = claude.refusal("peer_status", id=f"begin{LONG}end")
     assert "there is no message beginxxx" in said
     assert "xxxend in " in said
@@ -128,24 +128,24 @@ def test_every_refusal_names_a_command_or_an_option_to_the_user_only() -> None:
             assert word not in told, f"{name}: {sentence}"
 
 
-def test_a_wrong_address_is_answered_with_the_tool_that_lists_the_right_ones(claude: Wire, where: Mailboxes) -> None:
+def test_a_wrong_address_is_answered_with_the_tool_that_lists_the_right_ones(claude: Wire, where: Tree) -> None:
     told = claude.refusal("peer_send", to="gemni", body="hello")
     known = "known: claude, gemini (peer_list() describes them)"
     assert told == f"error: there is no agent gemni (did you mean gemini?); {known}"
 
 
-def test_an_unknown_id_is_answered_with_the_tool_that_shows_ids(claude: Wire, where: Mailboxes) -> None:
+def test_an_unknown_id_is_answered_with_the_tool_that_shows_ids(claude: Wire, where: Tree) -> None:
     told = claude.refusal("peer_status", id="n1")
     assert told == f"error: there is no message n1 in {where.path}: peer_history() shows the IDs"
 
 
-def test_a_thread_of_no_decision_is_answered_without_a_command(claude: Wire, where: Mailboxes) -> None:
+def test_a_thread_of_no_decision_is_answered_without_a_command(claude: Wire, where: Tree) -> None:
     told = claude.refusal("peer_status", thread=post(where, "hello", to="claude", sender="gemini"))
     assert "belongs to no decision: give the ID that peer_send(decide=…) returned" in told
     assert "ai-bridge" not in told
 
 
-def test_a_command_repeats_a_whole_path_and_not_a_value_without_end(where: Mailboxes) -> None:
+def test_a_command_repeats_a_whole_path_and_not_a_value_without_end(where: Tree) -> None:
     path = "a/" * 2000
     done = command("send", "gemini", "--agent", "claude", "--context", path, "--mailboxes", where.path, body="x")
     assert f"error: {path}: " in done.stderr

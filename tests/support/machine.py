@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 # Two machines, and a third, as their cards and pages name them.
 LAPTOP, TOWER, MINI = "laptop-aaaaaaaa", "tower-bbbbbbbb", "mini-cccccccc"
@@ -23,7 +23,7 @@ def state_of(base: Path, machine: str) -> Path:
     return state
 
 
-def settle_on(where: Mailboxes, machine: str, *agents: str, epoch: int = 1, **fields: object) -> None:
+def settle_on(where: Tree, machine: str, *agents: str, epoch: int = 1, **fields: object) -> None:
     """Write the cards of agents that live on that machine."""
     where.make(list(agents))
     for agent in agents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import STATES
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.router.step import Step
@@ -14,12 +14,12 @@ from ai_bridge.settings import Settings
 LIMIT = 1_048_576
 
 
-def post(where: Mailboxes, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: str) -> str:
+def post(where: Tree, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: str) -> str:
     """Send a message; returns its ID."""
     return send(where, sender, Draft([to], body, **words), LIMIT).id
 
 
-def route(where: Mailboxes, settings: Settings, serves: set[str] | None = None) -> list[Step]:
+def route(where: Tree, settings: Settings, serves: set[str] | None = None) -> list[Step]:
     """Run recovery and passes until nothing moves; returns the steps that did something."""
     router = Router(where, serves or set(where.agents()), settings)
     done = list(recover(router))
@@ -28,7 +28,7 @@ def route(where: Mailboxes, settings: Settings, serves: set[str] | None = None) 
     return done
 
 
-def states(where: Mailboxes, owner: str) -> dict[str, list[str]]:
+def states(where: Tree, owner: str) -> dict[str, list[str]]:
     """Return the message files of an outbox by state, leaving out states that hold none."""
     outbox = where.outbox(owner)
     found = {state: outbox.names(state) for state in STATES}

@@ -11,14 +11,14 @@ import pytest
 
 from ai_bridge.agents.identity import Identity
 from ai_bridge.agents.session_names import take
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import front_matter, times
 
 AWAY = "mini-abcd1234"
 
 
 @contextmanager
-def session(where: Mailboxes, agent: str, client: str = "test") -> Iterator[str]:
+def session(where: Tree, agent: str, client: str = "test") -> Iterator[str]:
     """Have a live session of an agent, of this process."""
     name = take(where, Identity(agent, "for the test"), client)
     try:
@@ -27,11 +27,11 @@ def session(where: Mailboxes, agent: str, client: str = "test") -> Iterator[str]
         name.release()
 
 
-def page_path(where: Mailboxes, host: str = AWAY) -> Path:
+def page_path(where: Tree, host: str = AWAY) -> Path:
     return Path(where.path) / "presence" / f"{host}.md"
 
 
-def tell(where: Mailboxes, age_s: float = 0.0, host: str = AWAY, **parts: dict[str, str]) -> None:
+def tell(where: Tree, age_s: float = 0.0, host: str = AWAY, **parts: dict[str, str]) -> None:
     """Write another machine's page, which says it is `age_s` seconds old."""
     path = page_path(where, host)
     path.parent.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import holder
 from tests.support import wire
 from tests.support.wait import until
@@ -41,7 +41,7 @@ class Ground:
 
     def __init__(self, base: Path) -> None:
         self.base = base
-        self.where = Mailboxes(str(base / "mailboxes"))
+        self.where = Tree(str(base / "mailboxes"))
         self.state, self.home = base / "state", base / "home"
         self._started = 0
         self._shared: dict[tuple[str, str], Wire] = {}

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import holder
 
 NOTHING = "No unread mail for claude."
@@ -23,24 +23,24 @@ def fences(text: str) -> set[str]:
     return {word for word, _ in _FENCED.findall(text)}
 
 
-def is_being_read(where: Mailboxes, agent: str = "claude") -> bool:
+def is_being_read(where: Tree, agent: str = "claude") -> bool:
     """Tell whether a session holds the agent's mail just now: reads it, or waits for its reply to be taken."""
     return holder(where.lock_file("reader", agent)) is not None
 
 
-def hand_drop(where: Mailboxes, id_: str, body: str, owner: str = "gemini", to: str = "claude") -> Path:
+def hand_drop(where: Tree, id_: str, body: str, owner: str = "gemini", to: str = "claude") -> Path:
     """Put a file straight into an outbox, as any shell could."""
     path = Path(where.outbox(owner).file(DROPPED, f"{id_}.{to}.txt"))
     path.write_bytes(f"ID: {id_}\nFrom: {owner}\nTo: {to}\nSubject: by hand\n\n{body}".encode())
     return path
 
 
-def hand_unread(where: Mailboxes, id_: str, owner: str = "gemini", to: str = "claude") -> Path:
+def hand_unread(where: Tree, id_: str, owner: str = "gemini", to: str = "claude") -> Path:
     """Return the path of a message's name among what is delivered, for a test to put something else there."""
     return Path(where.outbox(owner).file(UNREAD, f"{id_}.{to}.txt"))
 
 
-def settle(where: Mailboxes, **values: float | bool) -> None:
+def settle(where: Tree, **values: float | bool) -> None:
     """Write the settings that everybody who uses the mailboxes has from now on."""
     lines = [f"{name} = {str(value).lower()}\n" for name, value in values.items()]
     Path(where.path, "settings.toml").write_text("".join(lines))

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.machines.syncthing.api import Api, found
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.directories import memory_of
 
 Start = Callable[[str], "Syncthing"]
@@ -99,7 +99,7 @@ class Syncthing:
         self._log.close()
 
 
-def set_up(where: Mailboxes, url: str, prefix: str = "", folder: str = "f 1") -> Path:
+def set_up(where: Tree, url: str, prefix: str = "", folder: str = "f 1") -> Path:
     """Write down what `ai-bridge sync setup` does."""
     path = Path(memory_of(nudge.FOLDER, where.path))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 
 
 class Team:
@@ -16,7 +16,7 @@ class Team:
 
     def __init__(self, directory: Path, name: str, agents: list[str]) -> None:
         self.name = name
-        self.where = Mailboxes(str(directory / name / "mailboxes"))
+        self.where = Tree(str(directory / name / "mailboxes"))
         self.where.make(agents)
         self.state = str(directory / name / "state")
         self.log = directory / name / "router.log"

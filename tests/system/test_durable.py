@@ -11,7 +11,7 @@ import pytest
 
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.drop import drop, drop_all
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import send, send_batch
 from ai_bridge.system import durable
 from tests.support.disk import FaultyOs
@@ -152,7 +152,7 @@ def _recorded(monkeypatch: pytest.MonkeyPatch) -> FaultyOs:
     return seen
 
 
-SENDS: dict[str, tuple[Callable[[Mailboxes], object], int]] = {
+SENDS: dict[str, tuple[Callable[[Tree], object], int]] = {
     "one": (lambda where: send(where, "claude", Draft(["gemini"], "x"), LIMIT), 1),
     "to two": (lambda where: send(where, "claude", Draft(["gemini", "codex"], "x"), LIMIT), 2),
     "to three": (lambda where: send(where, "claude", Draft(["*"], "x"), LIMIT), 3),
@@ -170,7 +170,7 @@ SENDS: dict[str, tuple[Callable[[Mailboxes], object], int]] = {
 def test_every_way_to_send_flushes_what_was_written_before_it_is_published_and_its_names_after(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str, has_syncfs: bool
 ) -> None:
-    where, (act, files) = Mailboxes(str(tmp_path / "m")), SENDS[way]
+    where, (act, files) = Tree(str(tmp_path / "m")), SENDS[way]
     where.make(["claude", "gemini", "codex", "mini"])
     post(where)  # the first one makes the directory of what was issued, too
     if not has_syncfs:
@@ -233,7 +233,7 @@ def test_only_a_file_system_that_knows_no_flush_of_directories_is_forgiven_it(
 def test_one_message_is_written_flushed_published_and_its_directory_flushed_in_this_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    where = Mailboxes(str(tmp_path))
+    where = Tree(str(tmp_path))
     where.make(["claude", "gemini"])
     post(where)  # the first one makes the directory of what was issued, too
     seen = FaultyOs()

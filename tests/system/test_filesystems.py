@@ -13,7 +13,7 @@ from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.share import ShareIsGone
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.settings import Settings
 from ai_bridge.system import filesystems
@@ -168,14 +168,14 @@ def test_a_mark_that_leads_nowhere_is_one(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def share(where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mailboxes:
-    """Mailboxes that a command met on a share."""
+def share(where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    """Tree that a command met on a share."""
     table(tmp_path, monkeypatch, mounted("nfs4", where.path))
     return find_mailboxes(where.path)
 
 
 def test_what_lies_where_a_share_was_is_not_believed(
-    share: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+    share: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     id_ = post(share)
     table(tmp_path, monkeypatch)
@@ -193,7 +193,7 @@ def test_what_lies_where_a_share_was_is_not_believed(
     "words",
     ["send gemini --from claude", "read --agent claude", "status", "peers", "router --once", "list --agent claude"],
 )
-def test_a_command_refuses_a_share_that_is_not_mounted(where: Mailboxes, words: str) -> None:
+def test_a_command_refuses_a_share_that_is_not_mounted(where: Tree, words: str) -> None:
     memory = Path(memory_of("shares", where.path))
     memory.parent.mkdir(parents=True)
     memory.write_text("nfs4 (srv:/x)")
@@ -205,9 +205,7 @@ def test_a_command_refuses_a_share_that_is_not_mounted(where: Mailboxes, words: 
     assert command("peers", "--mailboxes", where.path).returncode == 0
 
 
-def test_a_router_outlives_a_share_that_goes_and_comes(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]]
-) -> None:
+def test_a_router_outlives_a_share_that_goes_and_comes(where: Tree, processes: list[subprocess.Popen[bytes]]) -> None:
     words = [sys.executable, "-m", "ai_bridge", "router", "--mailboxes", where.path]
     process = subprocess.Popen(words, env={**os.environ, "AI_BRIDGE_SWEEP_S": "0.05"}, stderr=subprocess.PIPE)
     processes.append(process)
@@ -226,7 +224,7 @@ def test_a_router_outlives_a_share_that_goes_and_comes(
 
 
 def test_a_share_that_is_mounted_when_it_is_needed_is_woken(
-    share: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    share: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     automount = mounted("autofs", share.path, "systemd-1")
     path = table(tmp_path, monkeypatch, automount)
@@ -252,17 +250,17 @@ def test_one_shares_memory_is_not_anothers(tmp_path: Path) -> None:
     memory_of("shares", os.fsdecode(b"/\xff/x"))
 
 
-def test_a_memory_is_found_by_every_spelling_of_a_path(where: Mailboxes, tmp_path: Path) -> None:
+def test_a_memory_is_found_by_every_spelling_of_a_path(where: Tree, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     assert memory_of("synced", str(tmp_path / "link" / "mailboxes")) == memory_of("synced", where.path)
 
 
-def test_where_a_share_is_agents_without_a_home_are_nobodys(share: Mailboxes) -> None:
+def test_where_a_share_is_agents_without_a_home_are_nobodys(share: Tree) -> None:
     assert Homes(share).are_shared()
     assert Homes(share).look(share.agents()) == []
 
 
-def test_a_damaged_memory_of_a_share_is_none(where: Mailboxes) -> None:
+def test_a_damaged_memory_of_a_share_is_none(where: Tree) -> None:
     memory = Path(memory_of("shares", where.path))
     memory.mkdir(parents=True)
     assert where.check() is where

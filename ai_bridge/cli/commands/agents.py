@@ -15,7 +15,7 @@ from ai_bridge.agents.resolve import resolve_agent
 from ai_bridge.cli import editor
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.machines.syncthing import status
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
 _VERBS = ("show", "edit", "set", "move-home")
@@ -24,7 +24,7 @@ _PATIENCE_S = 60.0
 
 @click.command()
 @common()
-def peers(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+def peers(where: Tree, agent: str | None, as_json: bool) -> None:
     """List all agents: whether each is online, its client and project, its machine, and how much is unread."""
     found = all_peers(where)
     if as_json:
@@ -32,7 +32,7 @@ def peers(where: Mailboxes, agent: str | None, as_json: bool) -> None:
         return
     for peer in found:
         click.echo(_line(peer))
-    if (link := status.look(where)) is not None:
+    if (link := status.status_of(where)) is not None:
         click.echo(printable("; ".join([str(link), *link.troubles])))
 
 
@@ -62,7 +62,7 @@ def _line(peer: Peer) -> str:
 )
 @common()
 def card(
-    where: Mailboxes,
+    where: Tree,
     agent: str | None,
     words: tuple[str, ...],
     to: str | None,
@@ -97,7 +97,7 @@ def card(
     _show(where, found, as_json)
 
 
-def _agent(where: Mailboxes, agent: str | None, named: str | None) -> str:
+def _agent(where: Tree, agent: str | None, named: str | None) -> str:
     return resolve_agent(where, identity.who(where, agent).address if named is None else named)
 
 
@@ -106,7 +106,7 @@ def _split(change: str) -> tuple[str, str]:
     return name, value
 
 
-def _show(where: Mailboxes, found: Card, as_json: bool) -> None:
+def _show(where: Tree, found: Card, as_json: bool) -> None:
     if as_json:
         path = cards.card_path(where, found.address)
         echo_json([{"address": found.address, "path": path, "fields": found.fields, "text": found.text}])

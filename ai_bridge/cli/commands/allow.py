@@ -7,7 +7,7 @@ import click
 from ai_bridge import settings
 from ai_bridge.agents import person
 from ai_bridge.cli.common import common, echo_json
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending import allow as allow_
 from ai_bridge.text import printable
 
@@ -15,7 +15,7 @@ from ai_bridge.text import printable
 @click.command()
 @click.argument("subject", metavar="THREAD|ADDRESS")
 @common(agent_help="Only mail that is held for this agent.")
-def allow(where: Mailboxes, agent: str | None, subject: str, as_json: bool) -> None:
+def allow(where: Tree, agent: str | None, subject: str, as_json: bool) -> None:
     """Let a thread go on, named by the ID of any of its messages, or an agent's mail so far, named by its address.
 
     Its budgets begin again, and its held mail goes back on its way.

@@ -19,7 +19,7 @@ from mcp_types import Implementation, TextContent
 
 from ai_bridge import clients
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control
 
 _PATIENCE_S = 10.0
@@ -38,7 +38,7 @@ def run() -> int:
 
 
 def _play(home: str) -> int:
-    where = Mailboxes(os.path.join(home, "mailboxes"))
+    where = Tree(os.path.join(home, "mailboxes"))
     os.environ["AI_BRIDGE_MAILBOXES"] = where.path
     os.environ["AI_BRIDGE_STATE"] = os.path.join(home, "state")
     os.environ["XDG_CONFIG_HOME"] = os.path.join(home, "config")  # the list of adopted mailboxes is there
@@ -61,7 +61,7 @@ def _first_cause(trouble: BaseException) -> BaseException:
 
 
 @contextlib.contextmanager
-def _routers(where: Mailboxes) -> Iterator[None]:
+def _routers(where: Tree) -> Iterator[None]:
     """Run claude's and gemini's router while the demo lasts."""
     _say("Setting up throw-away mailboxes")
     _command("init")
@@ -74,7 +74,7 @@ def _routers(where: Mailboxes) -> Iterator[None]:
         control.stop(where)
 
 
-async def _talk(where: Mailboxes) -> None:
+async def _talk(where: Tree) -> None:
     _say("Claude asks, through a shell pipe")
     question = _pipe(_QUESTION, "send", "gemini", "status_update", "--from", "claude")
     _follow(where, question, "unread")
@@ -93,7 +93,7 @@ async def _talk(where: Mailboxes) -> None:
         _check("No unread mail" in await _call(claude, "peer_read"), "nothing is left unread")
 
 
-async def _answer_later(where: Mailboxes, question: str) -> None:
+async def _answer_later(where: Tree, question: str) -> None:
     await anyio.sleep(0.3)
     answer = await anyio.to_thread.run_sync(
         _pipe, _ANSWER, "send", "claude", "next", "--from", "gemini", "--reply-to", question
@@ -142,7 +142,7 @@ def _pipe(body: str, *words: str) -> str:
     return id_
 
 
-def _follow(where: Mailboxes, id_: str, state: str) -> None:
+def _follow(where: Tree, id_: str, state: str) -> None:
     """Wait, at most `_PATIENCE_S` seconds, until the message is in that state, and print where its file is."""
     started = time.perf_counter()
     while time.perf_counter() - started < _PATIENCE_S:

@@ -13,7 +13,7 @@ from ai_bridge.decisions.decision import Decision
 from ai_bridge.history import search as index
 from ai_bridge.history.search import Found, Query
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.votes import APPROVE, OBJECT
 from ai_bridge.text import printable, shorten
 
@@ -30,7 +30,7 @@ _BEFORE = click.option("--before", metavar="ID", help="Only messages older than 
 @_BEFORE
 @common()
 def history(
-    where: Mailboxes,
+    where: Tree,
     agent: str | None,
     peer: str | None,
     thread: str | None,
@@ -57,7 +57,7 @@ def history(
 @_BEFORE
 @common()
 def search(
-    where: Mailboxes,
+    where: Tree,
     agent: str | None,
     words: tuple[str, ...],
     peer: str | None,
@@ -86,7 +86,7 @@ def _print(found: Found, as_json: bool) -> None:
 @click.command()
 @click.argument("thread", metavar="[THREAD]", required=False)
 @common()
-def decisions(where: Mailboxes, agent: str | None, thread: str | None, as_json: bool) -> None:
+def decisions(where: Tree, agent: str | None, thread: str | None, as_json: bool) -> None:
     """Show how decisions stand: all of them, newest last, or the decision of a thread with every vote."""
     found = tally.decisions(where) if thread is None else [tally.tally(where, thread)]
     if as_json:

@@ -13,13 +13,13 @@ from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ai_bridge.clients.record import Client
-    from ai_bridge.inbox.reply_in_flight import Hand
+    from ai_bridge.inbox.reply_in_flight import ReplyInFlight
     from ai_bridge.settings import Settings
 
 # Hooks are told what the model was asked and what its tools answered.
@@ -95,7 +95,7 @@ def _event(name: str) -> str:
     return event
 
 
-def _session(where: Mailboxes, agent: "str | None", client: "Client") -> "tuple[str, str]":
+def _session(where: Tree, agent: "str | None", client: "Client") -> "tuple[str, str]":
     """Return the key of the session the client is, whatever else it was started in, and whose mail is its own.
 
     That is '' where another live session has that name, or may have it, and where the session has none yet.
@@ -116,21 +116,21 @@ def _session(where: Mailboxes, agent: "str | None", client: "Client") -> "tuple[
 
 
 def _mail(
-    where: Mailboxes, me: str, key: str, client: "Client", event: str, loaded: "Settings"
-) -> "tuple[str, Hand | None]":
+    where: Tree, me: str, key: str, client: "Client", event: str, loaded: "Settings"
+) -> "tuple[str, ReplyInFlight | None]":
     from ai_bridge.inbox import fetch
     from ai_bridge.reach import hook_answer
-    from ai_bridge.reach.rings import Told
+    from ai_bridge.reach.rings import Rings
     from ai_bridge.reach.ways import ways_of
 
-    told = Told(where, me, key, passing=True)
+    told = Rings(where, me, key, passing=True)
     if event == client.hooks.begins:
         told.forget()  # what it was told before it was resumed, or cleared, is gone
     ways, level = ways_of(client), loaded.reach
     return hook_answer.answer(where, me, level, ways, told, lambda: fetch.fetch(where, me, loaded), event)
 
 
-def _say(text: str, hand: "Hand | None") -> None:
+def _say(text: str, hand: "ReplyInFlight | None") -> None:
     """Print the answer; what it shows is acknowledged once the client has taken it."""
     taken = False
     try:

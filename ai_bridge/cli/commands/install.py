@@ -9,10 +9,14 @@ from typing import Any
 import click
 
 from ai_bridge import clients
-from ai_bridge import install as install_
 from ai_bridge.agents import person
 from ai_bridge.cli.common import common, echo_json
-from ai_bridge.install import SCOPES, Choice, NotPlain, Piece, Step
+from ai_bridge.install.changes import plan_changes
+from ai_bridge.install.entries import Choice
+from ai_bridge.install.places import SCOPES, is_there
+from ai_bridge.install.plan import Change, NotPlain, Piece, agree, carry_out, planned
+from ai_bridge.install.plugin import plugin_pieces
+from ai_bridge.install.trust import trust_pieces
 from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.text import printable
 
@@ -55,7 +59,7 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
     """
     if (client is None) == (plugin is None):
         raise click.UsageError("name a CLIENT, or a directory with --plugin.")
-    pieces = None if plugin is None else install_.plugin_pieces(plugin, _choice(options))
+    pieces = None if plugin is None else plugin_pieces(plugin, _choice(options))
     if trust_hooks and not _asking(client):
         names = " or ".join(one.name for one in _ASKING)
         only = "the only client that asks" if len(_ASKING) == 1 else "the only clients that ask"
@@ -63,7 +67,7 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
     _adopt(find.named(options["where"]), options["dry_run"])
     _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
     for name in _asking(client) if trust_hooks else ():
-        _run("install", name, pieces=install_.trust_pieces(name, options["scope"], _choice(options)), **options)
+        _run("install", name, pieces=trust_pieces(name, options["scope"], _choice(options)), **options)
 
 
 @click.command()
@@ -72,7 +76,7 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
 def uninstall(client: str, **options: Any) -> None:
     """Take out what install put in, and what is then empty; what a person changed of it only if you agree."""
     asking, choice = _asking(client), _choice(options)
-    trust = [piece for name in asking for piece in install_.trust_pieces(name, options["scope"], choice)]
+    trust = [piece for name in asking for piece in trust_pieces(name, options["scope"], choice)]
     _run("uninstall", client, first=[piece for piece in trust if _is_there(piece)], **options)
 
 
@@ -94,7 +98,7 @@ def _choice(options: dict[str, Any]) -> Choice:
 
 
 def _is_there(piece: Piece) -> bool:
-    return any(step.does for step in install_.planned("uninstall", [piece]))
+    return any(step.does for step in planned("uninstall", [piece]))
 
 
 def _run(
@@ -114,13 +118,13 @@ def _run(
         for step in steps:
             _report(step, f"would-{step.verb}" if step.does else step.verb, None, as_json, list(step.notes))
         return
-    install_.agree(steps, lambda asking: _consents(steps, asking, yes, as_json))
+    agree(steps, lambda asking: _consents(steps, asking, yes, as_json))
     if first:
         _run(verb, None, dry_run, yes, as_json, pieces=list(first), **options)
         steps = _planned(verb, client, as_json, **options)
     if not any(step.needs_consent for step in steps):
         _show(steps, as_json)
-    for step, backup in install_.carry_out(steps):
+    for step, backup in carry_out(steps):
         advice = clients.by_name(step.piece.client).hooks.advice if is_trusted else None
         notes = [note for note in step.notes if note != advice]
         _report(step, _DONE.get(step.verb, step.verb), backup, as_json, notes)
@@ -131,14 +135,14 @@ def _planned(
     client: str | None,
     as_json: bool,
     scope: str,
-    pieces: list[install_.Piece] | None = None,
+    pieces: list[Piece] | None = None,
     **options: Any,
-) -> list[Step]:
+) -> list[Change]:
     """Return the steps; where a file cannot be changed, what a person would write into it is shown."""
     try:
         if pieces is not None:
-            return install_.planned(verb, pieces)
-        return install_.plan(verb, _clients(verb, client or "", scope, as_json), scope, _choice(options))
+            return planned(verb, pieces)
+        return plan_changes(verb, _clients(verb, client or "", scope, as_json), scope, _choice(options))
     except NotPlain as refusal:
         if not as_json:
             click.echo(printable(refusal.by_hand, keep="\n"), nl=False)
@@ -149,7 +153,7 @@ def _clients(verb: str, client: str, scope: str, as_json: bool) -> list[str]:
     """Return the clients named; of all, to install, those that are on this machine, and say which are not."""
     if client != "all":
         return [client]
-    there = [name for name in _CLIENTS if verb == "uninstall" or install_.is_there(name, scope)]
+    there = [name for name in _CLIENTS if verb == "uninstall" or is_there(name, scope)]
     for name in [name for name in _CLIENTS if name not in there]:
         if as_json:
             echo_json([{"client": name, "path": None, "action": "skipped"}])
@@ -158,7 +162,7 @@ def _clients(verb: str, client: str, scope: str, as_json: bool) -> list[str]:
     return there
 
 
-def _consents(steps: list[Step], asking: list[Step], yes: bool, as_json: bool) -> bool:
+def _consents(steps: list[Change], asking: list[Change], yes: bool, as_json: bool) -> bool:
     """Tell whether the person agrees: by --yes, or, shown all differences, by one answer on the terminal."""
     may_ask = not as_json and all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     if not yes and not may_ask:
@@ -168,13 +172,13 @@ def _consents(steps: list[Step], asking: list[Step], yes: bool, as_json: bool) -
     return yes or click.confirm(f"{changes[0].upper()}{changes[1:]} (a backup is kept)?")
 
 
-def _show(steps: list[Step], as_json: bool) -> None:
+def _show(steps: list[Change], as_json: bool) -> None:
     """Show what changes, of others' files our part alone: what else is in them may be secret."""
     for step in [] if as_json else steps:
         click.echo(printable(step.difference, keep="\n\t"), nl=False)
 
 
-def _report(step: Step, action: str, backup: str | None, as_json: bool, notes: list[str]) -> None:
+def _report(step: Change, action: str, backup: str | None, as_json: bool, notes: list[str]) -> None:
     piece = step.piece
     if as_json:
         about = {"what": piece.what, "backup": backup, "difference": step.difference, "notes": notes}

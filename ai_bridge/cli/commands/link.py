@@ -12,7 +12,7 @@ from ai_bridge.link.broker.permissions import block
 from ai_bridge.link.config import Link
 from ai_bridge.link.state import LinkState
 from ai_bridge.mailboxes.find import find_mailboxes
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import split_list
 from ai_bridge.text import printable
 
@@ -72,14 +72,14 @@ def _make_streams(url: str | None, teams: list[str], files: list[str], replicas:
         click.echo(note, err=True)
 
 
-def _make(where: Mailboxes, link: Link, take_over: bool) -> None:
+def _make(where: Tree, link: Link, take_over: bool) -> None:
     trouble = joining.make(where, link, take_over)
     click.echo(f"linked to {link.shown_url} as {link.team}; `ai-bridge start` carries it")
     if trouble:
         click.echo(f"not reached yet, the router goes on trying: {trouble}", err=True)
 
 
-def _remove(where: Mailboxes) -> None:
+def _remove(where: Tree) -> None:
     link, trouble = joining.end(where)
     click.echo(f"no longer linked to {link.shown_url} as {link.team}")
     if trouble:

@@ -16,7 +16,7 @@ from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.restore import put_back
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import reference
 from ai_bridge.text import counted, printable
@@ -52,7 +52,7 @@ class NotRead(BridgeError):
 )
 @click.option("--allow-empty", is_flag=True, help="Send even an empty body.")
 @common()
-def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
+def send(where: Tree, as_json: bool, **words: Any) -> None:
     """Send a message to RECIPIENT: an address, several with commas, or '*' for all.
 
     The body comes from standard input or --file. The ID is printed once the message is safe on the disk.
@@ -70,14 +70,12 @@ def send(where: Mailboxes, as_json: bool, **words: Any) -> None:
 @click.option("--limit", type=click.IntRange(1), help="At most this many messages.")
 @click.option("--peek", is_flag=True, help="Leave them unread.")
 @common()
-def read(
-    where: Mailboxes, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool
-) -> None:
+def read(where: Tree, agent: str | None, sender: str | None, limit: int | None, peek: bool, as_json: bool) -> None:
     """Print my unread mail; each message is acknowledged once the file, terminal or pipe's reader has taken it."""
     check_output()
     me, loaded = who_reads(where, agent)
     sender = sender_meant(where, sender)
-    lock = unread.hold(where, me)
+    lock = unread.lock_inbox(where, me)
     try:
         waiting = fetch.fetch(where, me, loaded, sender)[:limit]
         is_whole = _print_all(waiting, peek, as_json)
@@ -138,7 +136,7 @@ def _acknowledged(waiting: Waiting) -> bool:
 @click.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @common()
-def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
+def acknowledge(where: Tree, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
     """Mark messages that are unread for me as read."""
     me, _ = who_reads(where, agent)
     for id_ in unread.acknowledge(where, me, list(ids)):
@@ -148,7 +146,7 @@ def acknowledge(where: Mailboxes, agent: str | None, ids: tuple[str, ...], as_js
 @click.command()
 @click.argument("id_", metavar="ID")
 @common()
-def restore(where: Mailboxes, agent: str | None, id_: str, as_json: bool) -> None:
+def restore(where: Tree, agent: str | None, id_: str, as_json: bool) -> None:
     """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
     places = put_back(where, id_, view(where, agent))
     if as_json:

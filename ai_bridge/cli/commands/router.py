@@ -13,7 +13,7 @@ from ai_bridge.health import mail as health_
 from ai_bridge.health import surroundings
 from ai_bridge.health.agent_health import AgentHealth, Waits
 from ai_bridge.health.finding import HEALTH_WORDS, Finding
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control, log_tail
 from ai_bridge.system import times
 from ai_bridge.text import printable
@@ -28,7 +28,7 @@ _operator = common("Only this agent's router (default: all agents').")
 @click.option("--verbose", is_flag=True, help="Also log files that are left for later.")
 @_operator
 def router(
-    where: Mailboxes, agent: str | None, as_json: bool, once: bool, poll: bool, log: str | None, verbose: bool
+    where: Tree, agent: str | None, as_json: bool, once: bool, poll: bool, log: str | None, verbose: bool
 ) -> None:
     """Run the router in the foreground until SIGTERM or Ctrl-C; --json logs JSON Lines."""
     from ai_bridge.link.keeper import Keeper
@@ -49,12 +49,12 @@ def router(
 @click.command()
 @click.option("--poll", is_flag=True, help="Look at directory times instead of waiting for events.")
 @_operator
-def start(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> None:
+def start(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
     """Start a router in the background; return once it serves."""
     _start(where, agent, as_json, poll)
 
 
-def _start(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> None:
+def _start(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
     only = where.known(agent) if agent else None
     options = (*(["--json"] if as_json else []), *(["--poll"] if poll else []))
     holder = control.start(where, only, tuple(options))
@@ -66,7 +66,7 @@ def _start(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> No
 
 @click.command()
 @_operator
-def stop(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+def stop(where: Tree, agent: str | None, as_json: bool) -> None:
     """Stop the routers; each finishes its current message first."""
     stopped = control.stop(where, where.known(agent) if agent else None)
     if as_json:
@@ -81,7 +81,7 @@ def stop(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 @click.command()
 @click.option("--poll", is_flag=True, help="Look at directory times instead of waiting for events.")
 @_operator
-def restart(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> None:
+def restart(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
     """Stop the routers and start one."""
     control.stop(where, where.known(agent) if agent else None)
     _start(where, agent, as_json, poll)
@@ -89,7 +89,7 @@ def restart(where: Mailboxes, agent: str | None, as_json: bool, poll: bool) -> N
 
 @click.command()
 @_operator
-def status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+def status(where: Tree, agent: str | None, as_json: bool) -> None:
     """Show which routers run, and how much mail waits for each agent."""
     reports = _reports(where, agent)
     if as_json:
@@ -104,7 +104,7 @@ def status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 
 @click.command()
 @_operator
-def health(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+def health(where: Tree, agent: str | None, as_json: bool) -> None:
     """Report how the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
     reports = _reports(where, agent)
     around = surroundings.examine(where, settings.load(where.path))
@@ -150,7 +150,7 @@ def _shown(waits: Waits, word: str) -> str:
     return f"{waits.count} {word}, oldest {times.age(waits.oldest_s)}" if waits.count else "clear"
 
 
-def _reports(where: Mailboxes, agent: str | None) -> list[AgentHealth]:
+def _reports(where: Tree, agent: str | None) -> list[AgentHealth]:
     agents = [where.known(agent)] if agent else where.agents()
     return health_.examine(where, settings.load(where.path), agents)
 
@@ -159,7 +159,7 @@ def _reports(where: Mailboxes, agent: str | None) -> list[AgentHealth]:
 @click.option("-n", "--lines", type=click.IntRange(1), default=40, show_default=True, help="How many lines.")
 @click.option("-f", "--follow", is_flag=True, help="Keep printing new lines until Ctrl-C.")
 @_operator
-def logs(where: Mailboxes, agent: str | None, as_json: bool, lines: int, follow: bool) -> None:
+def logs(where: Tree, agent: str | None, as_json: bool, lines: int, follow: bool) -> None:
     """Print the last lines of the router's log (JSON Lines if it was started with --json)."""
     path = control.log_file(where, where.known(agent) if agent else None)
     if not os.path.exists(path) and not follow:
@@ -173,7 +173,7 @@ def logs(where: Mailboxes, agent: str | None, as_json: bool, lines: int, follow:
 @click.command("install-service")
 @click.option("--force", is_flag=True, help="Replace a unit of the same name that differs.")
 @_operator
-def install_service(where: Mailboxes, agent: str | None, as_json: bool, force: bool) -> None:
+def install_service(where: Tree, agent: str | None, as_json: bool, force: bool) -> None:
     """Write a systemd user unit for the router and show it; enabling it is left to you."""
     from ai_bridge.router import systemd
 

@@ -12,7 +12,7 @@ from ai_bridge.agents import cards, identity, person
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes import adoption, find, tree
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import filesystems
 from ai_bridge.text import printable
 
@@ -48,7 +48,7 @@ def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_js
     )
 
 
-def _chosen(where: str | None) -> Mailboxes:
+def _chosen(where: str | None) -> Tree:
     """Return the mailboxes to make or complete; raises `BridgeError` if the directory holds other things."""
     named = find.named(where)
     if not named:
@@ -57,16 +57,16 @@ def _chosen(where: str | None) -> Mailboxes:
         raise BridgeError(
             what=f"{named} holds other things: name a directory that is new, empty or already mailboxes"
         )
-    return Mailboxes(named)
+    return Tree(named)
 
 
-def _default_agents(chosen: Mailboxes) -> list[str]:
+def _default_agents(chosen: Tree) -> list[str]:
     """Return the agents to make if none is named; mailboxes that already have agents get no new ones."""
     there = chosen.agents() if tree.is_mailboxes(chosen.path) else []
     return [name for name in _DEFAULT_AGENTS if name in there] if there else list(_DEFAULT_AGENTS)
 
 
-def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
+def _may_adopt(chosen: Tree, is_named: bool, is_new: bool) -> bool:
     """Tell whether this command may adopt the mailboxes: a client's shell adopts only mailboxes that it makes.
 
     In a client's shell it raises `ForPersons` if they exist, and were found or are in the project.
@@ -79,7 +79,7 @@ def _may_adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> bool:
     return False
 
 
-def _adopt(chosen: Mailboxes, is_named: bool, is_new: bool) -> None:
+def _adopt(chosen: Tree, is_named: bool, is_new: bool) -> None:
     """Adopt the mailboxes. If the user's list cannot be written, warn, because mailboxes that are named need no list.
 
     Raises `BridgeError` instead of the warning if they were not named.
@@ -108,7 +108,7 @@ def _is_empty(path: str) -> bool:
 
 @click.command()
 @common()
-def config(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+def config(where: Tree, agent: str | None, as_json: bool) -> None:
     """Show each setting, its value and its origin."""
     loaded = settings.load(where.path)
     for name, setting in settings.SETTINGS.items():

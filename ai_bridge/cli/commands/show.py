@@ -17,7 +17,7 @@ from ai_bridge.mailboxes import attachments, trace
 from ai_bridge.mailboxes import unread as inbox
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD, Outbox
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.message.message import Message
 from ai_bridge.system import untrusted
@@ -26,7 +26,7 @@ from ai_bridge.text import counted, printable
 
 @click.command("list")
 @common()
-def list_(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+def list_(where: Tree, agent: str | None, as_json: bool) -> None:
     """List what awaits me: unread mail, mail that is not yet delivered, and mail held for a person's approval."""
     me = where.known(identity.who(where, agent).address)
     dropped, held = (
@@ -41,7 +41,7 @@ def list_(where: Mailboxes, agent: str | None, as_json: bool) -> None:
 @click.argument("id_", metavar="ID")
 @click.option("--raw", is_flag=True, help="The file's exact bytes.")
 @common()
-def show(where: Mailboxes, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
+def show(where: Tree, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
     """Show one message in any state, by ID, SENDER/ID or file name; or an attachment's bytes, by its hash."""
     try:
         place = trace.find(where, id_, view(where, agent))[0]
@@ -65,7 +65,7 @@ def _tell_attachments(outbox: Outbox, message: Message) -> None:
         click.echo(f"attached: {printable(path)}")
 
 
-def _is_attachment_shown(where: Mailboxes, text: str, as_json: bool) -> bool:
+def _is_attachment_shown(where: Tree, text: str, as_json: bool) -> bool:
     """Print the attachment with that hash; False if the text is no hash."""
     from ai_bridge.mailboxes import attachments
 
@@ -83,7 +83,7 @@ def _is_attachment_shown(where: Mailboxes, text: str, as_json: bool) -> bool:
 @click.command()
 @click.argument("id_", metavar="[ID]", required=False)
 @common()
-def status(where: Mailboxes, agent: str | None, id_: str | None, as_json: bool) -> None:
+def status(where: Tree, agent: str | None, id_: str | None, as_json: bool) -> None:
     """Show where a message is, for each recipient; without an ID, show who I am, my router and what waits."""
     if id_ is None:
         _own_status(where, agent, as_json)
@@ -98,13 +98,13 @@ def status(where: Mailboxes, agent: str | None, id_: str | None, as_json: bool) 
         click.echo(f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at}{reason}")
 
 
-def place_status(where: Mailboxes, place: Place) -> dict[str, object]:
+def place_status(where: Tree, place: Place) -> dict[str, object]:
     """Return where one recipient's copy of a message is, as the JSON object for programs."""
     reason = mail.why(where, place)
     return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at, "reason": reason}
 
 
-def _own_status(where: Mailboxes, agent: str | None, as_json: bool) -> None:
+def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:
     loaded = settings.load(where.path)
     try:
         me = identity.who(where, agent)

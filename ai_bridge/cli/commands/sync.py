@@ -6,7 +6,7 @@ import click
 
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.machines.syncthing import api, setup, status
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.text import printable
 
 
@@ -18,7 +18,7 @@ from ai_bridge.text import printable
 @click.option("--syncthing-home", "home", metavar="DIR", help="setup: the directory of Syncthing's settings.")
 @common()
 def sync(
-    where: Mailboxes,
+    where: Tree,
     agent: str | None,
     verb: str,
     devices: tuple[str, ...],
@@ -36,8 +36,8 @@ def sync(
     _status(where, as_json, is_asked=verb == "status")
 
 
-def _status(where: Mailboxes, as_json: bool, is_asked: bool) -> None:
-    found = status.look(where)
+def _status(where: Tree, as_json: bool, is_asked: bool) -> None:
+    found = status.status_of(where)
     if found is None:
         click.echo("Syncthing is not set up for these mailboxes: `ai-bridge sync setup`", err=as_json)
         return

@@ -15,7 +15,7 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 
 _NOTHING_CAME = 3
@@ -42,9 +42,7 @@ class NotTold(BridgeError):
 )
 @click.option("--new", is_flag=True, help="Wait for mail this session was not told of, and print a line for it.")
 @common()
-def wait(
-    where: Mailboxes, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool
-) -> None:
+def wait(where: Tree, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool) -> None:
     """Wait until I have unread mail, and print one line per message; this acknowledges nothing."""
     me, loaded = who_reads(where, agent)
     sender = sender_meant(where, sender)
@@ -58,7 +56,7 @@ def wait(
 
 
 def _wait_for_news(
-    where: Mailboxes, me: str, loaded: settings.Settings, timeout: float | None, sender: str | None, as_json: bool
+    where: Tree, me: str, loaded: settings.Settings, timeout: float | None, sender: str | None, as_json: bool
 ) -> None:
     """Wait as a background shell of a session, whose end wakes the model.
 

@@ -31,7 +31,7 @@ class _Client(Client):
             return None
 
 
-class Server:
+class Connection:
     """One connection; the future `lost` is done once the connection has ended."""
 
     def __init__(self, link: Link) -> None:

@@ -28,11 +28,11 @@ _MOST = 40
 # One thread must not walk through a set while another adds to it.
 _mutex = allocate_lock()
 _changed: "dict[str, set[str]]" = {}
-_places: "dict[str, Place | None]" = {}
+_places: "dict[str, SyncedFolder | None]" = {}
 _worker: "Event | None" = None
 
 
-class Place:
+class SyncedFolder:
     """Syncthing's `url` and `key`, the ID of its `folder` with the mailboxes, and their path in it (`prefix`)."""
 
     __slots__ = ("folder", "key", "prefix", "url")
@@ -44,7 +44,7 @@ class Place:
         self.prefix = prefix
 
 
-def place(mailboxes: str) -> "Place | None":
+def place(mailboxes: str) -> "SyncedFolder | None":
     """Return how Syncthing syncs the mailboxes at that path, from the disk; None if no set-up was run."""
     try:
         raw = untrusted.read_file(memory_of(FOLDER, mailboxes), _LIMIT)
@@ -54,12 +54,12 @@ def place(mailboxes: str) -> "Place | None":
 
     try:
         found = json.loads(raw)
-        return Place(*(str(found[name]) for name in ("url", "key", "folder", "prefix")))
+        return SyncedFolder(*(str(found[name]) for name in ("url", "key", "folder", "prefix")))
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def known(mailboxes: str) -> "Place | None":
+def place_once(mailboxes: str) -> "SyncedFolder | None":
     """Return the same as `place`, which is asked once until `forget`."""
     if mailboxes not in _places:
         _places[mailboxes] = place(mailboxes)
@@ -68,12 +68,12 @@ def known(mailboxes: str) -> "Place | None":
 
 def attach() -> None:
     """From now on note each change that this process makes in any mailboxes."""
-    changes.listen(note)
+    changes.listen(add)
 
 
-def note(mailboxes: str, *paths: str) -> None:
+def add(mailboxes: str, *paths: str) -> None:
     """Note that these files of the mailboxes came or went; `flush`, or the thread of `begin`, passes it on."""
-    if known(mailboxes) is None:
+    if place_once(mailboxes) is None:
         return
     with _mutex:
         _changed.setdefault(mailboxes, set()).update(paths)
@@ -125,7 +125,7 @@ def begin() -> None:
         threading.Thread(target=tell, name="nudge", daemon=True).start()
 
 
-def _within(where: Place, mailboxes: str, paths: "set[str]") -> list[str]:
+def _within(where: SyncedFolder, mailboxes: str, paths: "set[str]") -> list[str]:
     """Return the paths as Syncthing names them, or their directories if there are many."""
     if len(paths) > _MOST:
         paths = {os.path.dirname(path) for path in paths}
@@ -133,7 +133,7 @@ def _within(where: Place, mailboxes: str, paths: "set[str]") -> list[str]:
     return sorted(os.path.normpath(os.path.join(where.prefix, path)) for path in inside)
 
 
-def _ask(where: Place, paths: list[str], answer: bool) -> None:
+def _ask(where: SyncedFolder, paths: list[str], answer: bool) -> None:
     from urllib.parse import quote, urlsplit
 
     target = urlsplit(where.url)

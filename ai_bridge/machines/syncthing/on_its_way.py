@@ -10,7 +10,7 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, SUFFIX, Outbox
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.ids import stamp_of
 
 # Seconds that a message, once it came, waits for an earlier one, which may never come.
@@ -24,7 +24,7 @@ class Coming:
 
     __slots__ = ("_earliest", "_mailboxes")
 
-    def __init__(self, mailboxes: Mailboxes) -> None:
+    def __init__(self, mailboxes: Tree) -> None:
         self._mailboxes = mailboxes
         self._earliest: dict[tuple[str, str], str] | None = None
 
@@ -38,7 +38,7 @@ class Coming:
         That message must be on its way, and the file must have come less than `WAIT_S` seconds ago. May ask
         Syncthing.
         """
-        where = nudge.known(self._mailboxes.path)
+        where = nudge.place_once(self._mailboxes.path)
         if where is None:
             return False
         if self._earliest is None:
@@ -52,7 +52,7 @@ class Coming:
         except OSError:
             return False
 
-    def _look(self, where: nudge.Place) -> dict[tuple[str, str], str]:
+    def _look(self, where: nudge.SyncedFolder) -> dict[tuple[str, str], str]:
         """Return the time in the ID of the earliest message, by sender and recipient; {} if Syncthing is silent."""
         from ai_bridge.machines.syncthing.api import Api  # costs half the start of a command, and few need it
 

@@ -13,8 +13,8 @@ from typing import Any
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.syncthing.api import Api
-from ai_bridge.machines.syncthing.nudge import FOLDER, Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.machines.syncthing.nudge import FOLDER, SyncedFolder
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import state_files
 from ai_bridge.system.directories import memory_of
@@ -55,7 +55,7 @@ class Shared:
         return not self.prefix
 
 
-def set_up(where: Mailboxes, api: Api, devices: list[str], addresses: list[str], folder_id: str) -> Iterator[str]:
+def set_up(where: Tree, api: Api, devices: list[str], addresses: list[str], folder_id: str) -> Iterator[str]:
     """Make Syncthing sync the mailboxes, step by step as this is iterated; yields a sentence after each change.
 
     It adds the folder `folder_id` unless a folder already holds the mailboxes, and sets what mail needs (only says so
@@ -88,7 +88,7 @@ def _checked(device: str) -> str:
     return "-".join(parts)
 
 
-def holding(where: Mailboxes, api: Api) -> Shared | None:
+def holding(where: Tree, api: Api) -> Shared | None:
     """Return the folder of Syncthing that holds the mailboxes, None if none does; raises `SyncthingRefused`."""
     wanted = os.path.realpath(where.path)
     for folder in api.get("/rest/config/folders"):
@@ -99,7 +99,7 @@ def holding(where: Mailboxes, api: Api) -> Shared | None:
     return None
 
 
-def _new_folder(where: Mailboxes, api: Api, folder_id: str) -> dict[str, Any]:
+def _new_folder(where: Tree, api: Api, folder_id: str) -> dict[str, Any]:
     taken = [folder for folder in api.get("/rest/config/folders") if folder["id"] == folder_id]
     if taken:
         raise FolderElsewhere(id=folder_id, path=str(taken[0]["path"]), wanted=where.path)
@@ -170,19 +170,19 @@ def _ignore(api: Api, shared: Shared) -> bool:
     return bool(missing)
 
 
-def _remember(where: Mailboxes, api: Api, shared: Shared) -> None:
+def _remember(where: Tree, api: Api, shared: Shared) -> None:
     """Write down Syncthing's address and key, in a file that only this user can read."""
     path = memory_of(FOLDER, where.path)
     told = {"url": api.url, "key": api.key, "folder": shared.id, "prefix": shared.prefix}
     state_files.remember(path, json.dumps(told).encode())
 
 
-def api_of(place: Place, patience_s: float) -> Api:
+def api_of(place: SyncedFolder, patience_s: float) -> Api:
     """Return the API that a set-up wrote down; each request waits at most `patience_s` seconds."""
     return Api(place.url, place.key, patience_s)
 
 
-def default_folder(where: Mailboxes) -> str:
+def default_folder(where: Tree) -> str:
     """Return the ID for a new folder, the same on every machine on which the mailboxes have the same name."""
     name = address.name_from(os.path.basename(os.path.realpath(where.path)))
     return FOLDER_ID if name in ("", "mailboxes") else f"{FOLDER_ID}-{name}"

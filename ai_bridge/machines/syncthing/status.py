@@ -8,8 +8,8 @@ from typing import Any
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines.syncthing import nudge, setup
 from ai_bridge.machines.syncthing.api import Api
-from ai_bridge.machines.syncthing.nudge import Place
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.machines.syncthing.nudge import SyncedFolder
+from ai_bridge.mailboxes.tree import Tree
 
 _PATIENCE_S = 2.0
 _LOOK_S = 0.2
@@ -47,7 +47,7 @@ class SyncStatus:
         return f"{said}, {step}"
 
 
-def look(where: Mailboxes) -> SyncStatus | None:
+def status_of(where: Tree) -> SyncStatus | None:
     """Return the state of the sync; None if `ai-bridge sync setup` was not run here.
 
     It asks Syncthing; if that fails, `troubles` says so, and nothing is raised.
@@ -63,7 +63,7 @@ def look(where: Mailboxes) -> SyncStatus | None:
     return link
 
 
-def _fill(link: SyncStatus, place: Place, api: Api) -> None:
+def _fill(link: SyncStatus, place: SyncedFolder, api: Api) -> None:
     folder = dict(api.get(f"/rest/config/folders/{place.folder}"))
     me = str(api.get("/rest/system/status")["myID"])
     names = {str(one["deviceID"]): str(one.get("name") or one["deviceID"]) for one in api.get("/rest/config/devices")}
@@ -84,7 +84,7 @@ def _note_connections(link: SyncStatus, connections: dict[str, Any]) -> None:
         link.troubles.append("the folder is shared with no other machine: `ai-bridge sync setup --with DEVICE`")
 
 
-def is_all_out(where: Mailboxes, patience_s: float) -> bool:
+def is_all_out(where: Tree, patience_s: float) -> bool:
     """Wait until every connected machine has all changes made here; False if not within `patience_s` seconds.
 
     The result is also False if Syncthing does not answer or no machine is connected. It is True at once if Syncthing
@@ -105,7 +105,7 @@ def is_all_out(where: Mailboxes, patience_s: float) -> bool:
     return True
 
 
-def _has_all(api: Api, place: Place) -> bool:
+def _has_all(api: Api, place: SyncedFolder) -> bool:
     devices = [str(one["deviceID"]) for one in api.get(f"/rest/config/folders/{place.folder}").get("devices") or []]
     connections = api.get("/rest/system/connections").get("connections") or {}
     connected = [device for device in devices if connections.get(device, {}).get("connected")]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.agents import cards
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.support.command import command, refused
 from tests.support.mail import post, route
@@ -19,7 +19,7 @@ from tests.support.presence import session
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
 
 
@@ -34,7 +34,7 @@ def test_init_writes_a_card_with_the_project_of_the_folder(tmp_path: Path, monke
     assert "project: Web Shop" in done.stdout
 
 
-def test_peers_shows_who_is_online_and_what_is_unread(where: Mailboxes, settings: Settings) -> None:
+def test_peers_shows_who_is_online_and_what_is_unread(where: Tree, settings: Settings) -> None:
     cards.introduce(where, "gemini", "gemini-cli-mcp-client", "shop")
     cards.change(where, "gemini", {"description": "reviews \x9b[31m"[:8]})
     post(where)
@@ -55,7 +55,7 @@ def test_peers_shows_who_is_online_and_what_is_unread(where: Mailboxes, settings
     ]
 
 
-def test_a_hostile_card_cannot_act_on_a_terminal_nor_forge_a_line(where: Mailboxes) -> None:
+def test_a_hostile_card_cannot_act_on_a_terminal_nor_forge_a_line(where: Tree) -> None:
     path = Path(cards.card_path(where, "gemini"))
     path.write_text(
         '---\nname: gemini\ndescription: "a\\e[31m\\nclaude: online"\ndisplay: "x\\u202e"\n---\n\x1b[2J\n'
@@ -67,7 +67,7 @@ def test_a_hostile_card_cannot_act_on_a_terminal_nor_forge_a_line(where: Mailbox
         assert "\nclaude: online" not in done.stdout
 
 
-def test_fields_are_set_and_shown(where: Mailboxes) -> None:
+def test_fields_are_set_and_shown(where: Tree) -> None:
     done = command("card", "set", "description=reviews Python", "text=line 1", "--agent", "claude")
     assert done.returncode == 0
     assert done.stdout.splitlines() == ["name: claude", "description: reviews Python", "", "line 1"]
@@ -81,13 +81,13 @@ def test_fields_are_set_and_shown(where: Mailboxes) -> None:
     }
 
 
-def test_a_short_name_means_the_only_one(where: Mailboxes) -> None:
+def test_a_short_name_means_the_only_one(where: Tree) -> None:
     where.make(["mini@web"])
     command("card", "set", "description=small", "mini")
     assert cards.load(where, "mini@web").get("description") == "small"
 
 
-def test_an_editor_changes_the_card(where: Mailboxes, tmp_path: Path) -> None:
+def test_an_editor_changes_the_card(where: Tree, tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf -- "---\\ndescription: edited\\n---\\nby hand\\n" >"$1"\n')
     editor.chmod(editor.stat().st_mode | stat.S_IXUSR)
@@ -118,7 +118,7 @@ def _edit(tmp_path: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("case", SCRIPTS)
-def test_what_was_written_in_an_editor_is_kept_whatever_it_is(where: Mailboxes, tmp_path: Path, case: str) -> None:
+def test_what_was_written_in_an_editor_is_kept_whatever_it_is(where: Tree, tmp_path: Path, case: str) -> None:
     command("card", "set", "description=before", "claude")
     script, written = SCRIPTS[case]
     done = _edit(tmp_path, script)
@@ -129,14 +129,14 @@ def test_what_was_written_in_an_editor_is_kept_whatever_it_is(where: Mailboxes, 
     assert cards.load(where, "claude").get("description") == "before"
 
 
-def test_no_edit_takes_away_what_another_left(where: Mailboxes, tmp_path: Path) -> None:
+def test_no_edit_takes_away_what_another_left(where: Tree, tmp_path: Path) -> None:
     said = [_edit(tmp_path, f"printf '{number}\\377' >\"$1\"").stderr for number in range(2)]
     kept = [Path(line.rstrip().rpartition("what you wrote is in ")[2]).read_bytes() for line in said]
     assert kept == [b"0\xff", b"1\xff"]
 
 
 @pytest.mark.parametrize("script", ["exit 1", 'rm "$1"', "exit 0"])
-def test_an_editor_that_wrote_nothing_leaves_nothing(where: Mailboxes, tmp_path: Path, script: str) -> None:
+def test_an_editor_that_wrote_nothing_leaves_nothing(where: Tree, tmp_path: Path, script: str) -> None:
     command("card", "set", "description=before", "claude")
     done = _edit(tmp_path, script)
     if script == "exit 0":
@@ -148,7 +148,7 @@ def test_an_editor_that_wrote_nothing_leaves_nothing(where: Mailboxes, tmp_path:
 
 
 @pytest.mark.parametrize("editor", ["/no/such/editor", "an 'unbalanced quote", "/"])
-def test_an_editor_that_cannot_be_started_is_said_in_one_sentence(where: Mailboxes, editor: str) -> None:
+def test_an_editor_that_cannot_be_started_is_said_in_one_sentence(where: Tree, editor: str) -> None:
     refused(command("card", "edit", "claude", EDITOR=editor, VISUAL=""), "the card of claude was not changed")
     assert os.listdir(where.state_file("edited")) == []
 
@@ -165,13 +165,13 @@ def test_an_editor_that_cannot_be_started_is_said_in_one_sentence(where: Mailbox
         (("card", "show", "../x"), 1, "is not an address"),
     ],
 )
-def test_what_cannot_be_is_refused(where: Mailboxes, words: tuple[str, ...], code: int, said: str) -> None:
+def test_what_cannot_be_is_refused(where: Tree, words: tuple[str, ...], code: int, said: str) -> None:
     done = command(*words)
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
 
 
-def test_a_card_that_is_not_there_yet_is_said_to_be_none(where: Mailboxes) -> None:
+def test_a_card_that_is_not_there_yet_is_said_to_be_none(where: Tree) -> None:
     done = command("card", "gemini")
     assert done.stdout == "name: gemini\n"
     assert "there is no card of gemini yet" in done.stderr

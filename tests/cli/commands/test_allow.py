@@ -15,7 +15,7 @@ from ai_bridge.cli import receipts
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Sent
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending import allowances
 from ai_bridge.sending.await_read import await_read
 from ai_bridge.settings import Settings
@@ -24,7 +24,7 @@ from tests.support.mail import post, route, states
 
 
 @pytest.fixture
-def held(where: Mailboxes, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+def held(where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
     """The ID of a message from claude that gemini's card holds."""
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     cards.change(where, "gemini", {"hold": "*"})
@@ -40,33 +40,33 @@ def _objects(*words: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("by", ["thread", "address"])
-def test_what_is_let_go_is_told_and_delivered(where: Mailboxes, settings: Settings, held: str, by: str) -> None:
+def test_what_is_let_go_is_told_and_delivered(where: Tree, settings: Settings, held: str, by: str) -> None:
     done = command("allow", held if by == "thread" else "claude")
     assert (done.returncode, done.stdout) == (0, f"{held}.gemini.txt from claude is on its way again\n")
     route(where, settings)
     assert states(where, "claude") == {UNREAD: [f"{held}.gemini.txt"]}
 
 
-def test_what_is_let_go_is_told_to_programs(where: Mailboxes, held: str) -> None:
+def test_what_is_let_go_is_told_to_programs(where: Tree, held: str) -> None:
     path = os.path.join(where.outbox("claude").path, f"{held}.gemini.txt")
     assert _objects("allow", "claude") == [{"id": held, "to": "gemini", "state": "dropped", "path": path}]
     assert _objects("allow", "claude") == []
     assert os.path.exists(path)
 
 
-def test_where_nothing_is_held_it_says_so(where: Mailboxes, held: str) -> None:
+def test_where_nothing_is_held_it_says_so(where: Tree, held: str) -> None:
     done = command("allow", "gemini")
     assert (done.returncode, done.stdout) == (0, "nothing was held; gemini may go on\n")
     assert states(where, "claude").keys() == {HELD}
 
 
-def test_only_one_agents_mail_may_be_let_go(where: Mailboxes, held: str) -> None:
+def test_only_one_agents_mail_may_be_let_go(where: Tree, held: str) -> None:
     assert command("allow", "claude", "--agent", "claude").stdout == "nothing was held; claude may go on\n"
     assert command("allow", "claude", "--agent", "nobody").returncode == 1
     assert command("allow", "claude", "--agent", "gemini").stdout.endswith("is on its way again\n")
 
 
-def test_what_does_not_exist_is_refused(where: Mailboxes, held: str) -> None:
+def test_what_does_not_exist_is_refused(where: Tree, held: str) -> None:
     done = command("allow", "no-such-thread")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: there is neither an agent nor a message no-such-thread")
@@ -74,7 +74,7 @@ def test_what_does_not_exist_is_refused(where: Mailboxes, held: str) -> None:
 
 
 @pytest.mark.parametrize("variable", ["CLAUDECODE", "GEMINI_CLI", "CODEX_THREAD_ID", "CLAUDE_CODE_SESSION_ID"])
-def test_a_clients_shell_may_not_allow_anything(where: Mailboxes, held: str, variable: str) -> None:
+def test_a_clients_shell_may_not_allow_anything(where: Tree, held: str, variable: str) -> None:
     done = command("allow", "claude", **{variable: "1"})
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
@@ -84,7 +84,7 @@ def test_a_clients_shell_may_not_allow_anything(where: Mailboxes, held: str, var
     assert states(where, "claude").keys() == {HELD}
 
 
-def test_held_mail_is_seen_everywhere(where: Mailboxes, held: str) -> None:
+def test_held_mail_is_seen_everywhere(where: Tree, held: str) -> None:
     (listed,) = _objects("list", "--agent", "gemini")
     assert (listed["id"], listed["state"]) == (held, "held")
     assert f"held      {held}  claude → gemini  knock" in command("list", "--agent", "gemini").stdout
@@ -100,7 +100,7 @@ def test_held_mail_is_seen_everywhere(where: Mailboxes, held: str) -> None:
     assert command("show", held).stdout.endswith("let me in\n")
 
 
-def test_a_receipt_tells_why_a_message_is_held(where: Mailboxes, settings: Settings, held: str) -> None:
+def test_a_receipt_tells_why_a_message_is_held(where: Tree, settings: Settings, held: str) -> None:
     sent = Sent(held, ["gemini"], [])
     (place,) = await_read(where, [sent], "claude", 0.01, settings)
     receipt = receipts._receipt(place, with_id=False)
@@ -110,7 +110,7 @@ def test_a_receipt_tells_why_a_message_is_held(where: Mailboxes, settings: Setti
 # --- who is a person --------------------------------------------------------------------------------------
 
 
-def _sent_from_a_terminal(where: Mailboxes, body: Path, **environment: str) -> str | None:
+def _sent_from_a_terminal(where: Tree, body: Path, **environment: str) -> str | None:
     """Send with a terminal as standard error; returns the header `Hops` of the message."""
     ours, theirs = pty.openpty()
     output, told = os.pipe()
@@ -140,18 +140,18 @@ def _sent_from_a_terminal(where: Mailboxes, body: Path, **environment: str) -> s
     ],
 )
 def test_who_sends_from_a_terminal_and_no_clients_shell_is_a_person(
-    where: Mailboxes, tmp_path: Path, environment: dict[str, str], depth: str | None
+    where: Tree, tmp_path: Path, environment: dict[str, str], depth: str | None
 ) -> None:
     (tmp_path / "body").write_text("x")
     assert _sent_from_a_terminal(where, tmp_path / "body", **environment) == depth
 
 
-def test_who_sends_without_a_terminal_is_none(where: Mailboxes) -> None:
+def test_who_sends_without_a_terminal_is_none(where: Tree) -> None:
     sent = command("send", "gemini", "--from", "claude", "--mailboxes", where.path, body="x")
     assert trace.find(where, sent.stdout.strip())[0].load().get("Hops") is None
 
 
-def test_an_answer_by_the_command_line_is_counted_and_refused(where: Mailboxes) -> None:
+def test_an_answer_by_the_command_line_is_counted_and_refused(where: Tree) -> None:
     first = post(where, "x", to="claude", sender="gemini")
     environment = {"AI_BRIDGE_MAILBOXES": where.path, "AI_BRIDGE_MAX_HOPS": "1"}
     words = ("send", "gemini", "--from", "claude", "--reply-to")
@@ -165,7 +165,7 @@ def test_an_answer_by_the_command_line_is_counted_and_refused(where: Mailboxes) 
     )
 
 
-def test_a_batch_over_the_budget_is_refused_whole(where: Mailboxes) -> None:
+def test_a_batch_over_the_budget_is_refused_whole(where: Tree) -> None:
     batch = '{"body": "x"}\n' * 6
     environment = {"AI_BRIDGE_MAILBOXES": where.path, "AI_BRIDGE_PAIR_PER_HOUR": "5"}
     done = command("send", "gemini", "--from", "claude", "--batch", body=batch, **environment)
@@ -174,7 +174,7 @@ def test_a_batch_over_the_budget_is_refused_whole(where: Mailboxes) -> None:
     assert states(where, "claude") == {}
 
 
-def test_one_word_of_a_person_lets_no_thread_go_on_for_ever(where: Mailboxes, settings: Settings, held: str) -> None:
+def test_one_word_of_a_person_lets_no_thread_go_on_for_ever(where: Tree, settings: Settings, held: str) -> None:
     path = Path(where.outbox("claude").file(DROPPED, "forged.txt"))
     path.write_text("ID: forged-1\nFrom: claude\nTo: gemini\nSubject: s\nHops: 999999999999999\n\nb")
     route(where, settings)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.cli.commands.lines import KEYS
 from tests.support.command import command
@@ -16,7 +16,7 @@ from tests.support.votes import answer, propose
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
 
 
@@ -30,7 +30,7 @@ def _ids(*words: str) -> list[object]:
     return [one["id"] for one in _objects(*words)]
 
 
-def test_history_shows_both_directions_of_a_thread_and_of_a_peer(where: Mailboxes, settings: Settings) -> None:
+def test_history_shows_both_directions_of_a_thread_and_of_a_peer(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     question = post(where, "why?")
     reply = post(where, "so", to="claude", sender="gemini", in_reply_to=question, thread=question)
@@ -42,7 +42,7 @@ def test_history_shows_both_directions_of_a_thread_and_of_a_peer(where: Mailboxe
     assert list(_objects("history", "--thread", reply)[0]) == KEYS
 
 
-def test_history_is_paged_and_says_on_standard_error_how_to_go_on(where: Mailboxes) -> None:
+def test_history_is_paged_and_says_on_standard_error_how_to_go_on(where: Tree) -> None:
     ids = [post(where, str(number)) for number in range(5)]
     done = command("history", "--agent", "claude", "--limit", "2")
     assert [line.split()[1] for line in done.stdout.splitlines()] == ids[3:]
@@ -51,7 +51,7 @@ def test_history_is_paged_and_says_on_standard_error_how_to_go_on(where: Mailbox
     assert _ids("history", "--agent", "claude", "--before", ids[0]) == []
 
 
-def test_search_finds_all_mail_of_everybody_by_its_words(where: Mailboxes, settings: Settings) -> None:
+def test_search_finds_all_mail_of_everybody_by_its_words(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     first = post(where, "The parser is slow.", to="codex", sender="gemini")
     second = post(where, "nothing", subject="parser is fast")
@@ -66,7 +66,7 @@ def test_search_finds_all_mail_of_everybody_by_its_words(where: Mailboxes, setti
     assert _objects("search", "slow")[0]["body"] == "The parser is slow."
 
 
-def test_what_is_sent_is_found_at_once_and_what_is_deleted_no_more(where: Mailboxes) -> None:
+def test_what_is_sent_is_found_at_once_and_what_is_deleted_no_more(where: Tree) -> None:
     assert _ids("search", "needle") == []
     id_ = post(where, "a needle")
     assert _ids("search", "needle") == [id_]
@@ -76,7 +76,7 @@ def test_what_is_sent_is_found_at_once_and_what_is_deleted_no_more(where: Mailbo
 
 
 @pytest.mark.parametrize("words", ['"', "AND", "a OR", "NEAR(", "*", "-x", "a:b", "^", "😀", "(", "{a b}:c"])
-def test_no_words_are_wrong(where: Mailboxes, words: str) -> None:
+def test_no_words_are_wrong(where: Tree, words: str) -> None:
     post(where, "hello")
     done = command("search", "--", words)
     assert (done.returncode, done.stderr) == (0, "")
@@ -93,7 +93,7 @@ def test_no_words_are_wrong(where: Mailboxes, words: str) -> None:
         (("decisions", "no-such"), "there is no message no-such"),
     ],
 )
-def test_what_is_not_there_is_refused_in_one_line(where: Mailboxes, words: tuple[str, ...], said: str) -> None:
+def test_what_is_not_there_is_refused_in_one_line(where: Tree, words: tuple[str, ...], said: str) -> None:
     done = command(*words)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ")
@@ -101,7 +101,7 @@ def test_what_is_not_there_is_refused_in_one_line(where: Mailboxes, words: tuple
     assert said in done.stderr
 
 
-def test_decisions_are_listed_and_one_is_shown_with_its_votes(where: Mailboxes) -> None:
+def test_decisions_are_listed_and_one_is_shown_with_its_votes(where: Tree) -> None:
     where.make(["codex"])
     first = propose(where, ["gemini", "codex"])
     second = propose(where, ["gemini"], opener="codex")
@@ -123,6 +123,6 @@ def test_decisions_are_listed_and_one_is_shown_with_its_votes(where: Mailboxes) 
     }
 
 
-def test_without_decisions_there_is_nothing_to_list(where: Mailboxes) -> None:
+def test_without_decisions_there_is_nothing_to_list(where: Tree) -> None:
     post(where)
     assert command("decisions").stdout == ""

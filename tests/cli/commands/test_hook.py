@@ -15,7 +15,7 @@ import pytest
 from ai_bridge import clients
 from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.reach.ways import MARK, ways_of
 from ai_bridge.system.locks import holder
 from tests.support.checkout import ROOT
@@ -102,7 +102,7 @@ Start = Callable[..., Client]
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
@@ -125,7 +125,7 @@ def start(processes: list[subprocess.Popen[bytes]]) -> Iterator[Start]:
 
 
 @pytest.fixture
-def client(start: Start, where: Mailboxes) -> Client:
+def client(start: Start, where: Tree) -> Client:
     """The only session of gemini."""
     started = start()
     until(lambda: session(where, "gemini"))
@@ -136,7 +136,7 @@ def client(start: Start, where: Mailboxes) -> Client:
 
 
 @pytest.mark.parametrize("event", ["SessionStart", "BeforeAgent", "AfterTool"])
-def test_before_and_between_steps_the_answer_is_context(client: Client, where: Mailboxes, event: str) -> None:
+def test_before_and_between_steps_the_answer_is_context(client: Client, where: Tree, event: str) -> None:
     lesson = GEMINI.lesson(event)
     if not lesson:
         assert client.answer(event) == {}
@@ -152,7 +152,7 @@ def test_before_and_between_steps_the_answer_is_context(client: Client, where: M
     assert [*states(where, "claude")] == [UNREAD]
 
 
-def test_after_a_turn_the_answer_refuses_its_end(client: Client, where: Mailboxes) -> None:
+def test_after_a_turn_the_answer_refuses_its_end(client: Client, where: Tree) -> None:
     assert client.answer("AfterAgent") == {}
     post(where)
     answer = client.answer("AfterAgent")
@@ -160,19 +160,19 @@ def test_after_a_turn_the_answer_refuses_its_end(client: Client, where: Mailboxe
     assert client.answer("BeforeAgent") == {}
 
 
-def test_switched_off_it_tells_nothing(start: Start, where: Mailboxes) -> None:
+def test_switched_off_it_tells_nothing(start: Start, where: Tree) -> None:
     client = start(AI_BRIDGE_REACH="off")
     post(where)
     assert client.answer("AfterAgent") == {}
 
 
-def test_whatever_the_output_can_encode_the_mail_is_unicode(start: Start, where: Mailboxes) -> None:
+def test_whatever_the_output_can_encode_the_mail_is_unicode(start: Start, where: Tree) -> None:
     client = start(AI_BRIDGE_REACH="full", PYTHONIOENCODING="ascii")
     post(where, "ü 🎉 \u2028")
     assert bodies(client.told()) == ["ü 🎉 \u2028"]
 
 
-def test_the_mail_itself_is_marked_as_read_once_it_was_taken(start: Start, where: Mailboxes) -> None:
+def test_the_mail_itself_is_marked_as_read_once_it_was_taken(start: Start, where: Tree) -> None:
     client = start(AI_BRIDGE_REACH="full")
     post(where, "the body")
     assert bodies(client.told()) == ["the body"]
@@ -181,7 +181,7 @@ def test_the_mail_itself_is_marked_as_read_once_it_was_taken(start: Start, where
 
 
 def test_an_answer_nobody_reads_leaves_the_mail_unread_and_to_be_told(
-    where: Mailboxes, processes: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+    where: Tree, processes: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AI_BRIDGE_REACH", "full")
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
@@ -198,7 +198,7 @@ def test_an_answer_nobody_reads_leaves_the_mail_unread_and_to_be_told(
     assert "the body" in again.stdout
 
 
-def test_an_output_that_is_closed_is_one_sentence_and_the_mail_stays(where: Mailboxes) -> None:
+def test_an_output_that_is_closed_is_one_sentence_and_the_mail_stays(where: Tree) -> None:
     post(where)
     read_end, write_end = os.pipe()
     os.close(read_end)
@@ -229,7 +229,7 @@ def hook(text: str, *words: str, **variables: str) -> subprocess.CompletedProces
     ],
     ids=range(6),
 )
-def test_what_is_no_hooks_input_is_refused_in_one_sentence(where: Mailboxes, text: str, why: str) -> None:
+def test_what_is_no_hooks_input_is_refused_in_one_sentence(where: Tree, text: str, why: str) -> None:
     post(where)
     done = hook(text)
     assert (done.returncode, done.stdout) == (1, "")
@@ -257,7 +257,7 @@ def test_where_there_are_no_mailboxes_there_is_nothing_to_tell(
 
 
 def test_mailboxes_without_this_agent_are_left_as_they_are(tmp_path: Path) -> None:
-    other = Mailboxes(str(tmp_path / "other"))
+    other = Tree(str(tmp_path / "other"))
     other.make(["claude"])
     done = hook('{"hook_event_name": "AfterTool"}', AI_BRIDGE_MAILBOXES=other.path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "{}\n", "")
@@ -269,7 +269,7 @@ def test_other_words_are_not_understood(words: list[str]) -> None:
     assert command("hook", *words, body="{}").returncode == 2
 
 
-def test_options_are_taken_in_each_form(where: Mailboxes) -> None:
+def test_options_are_taken_in_each_form(where: Tree) -> None:
     where.make(["reviewer"])
     post(where, to="reviewer")
     text = '{"hook_event_name": "AfterTool"}'
@@ -279,7 +279,7 @@ def test_options_are_taken_in_each_form(where: Mailboxes) -> None:
     assert "for reviewer" in command("hook", "--agent", "reviewer", "gemini", body=text).stdout
 
 
-def test_at_its_start_a_session_is_taught_how_to_be_woken(client: Client, where: Mailboxes) -> None:
+def test_at_its_start_a_session_is_taught_how_to_be_woken(client: Client, where: Tree) -> None:
     answer = client.answer("SessionStart")
     assert answer["hookSpecificOutput"]["additionalContext"] == GEMINI.lesson("SessionStart")
     assert "wait --new" in GEMINI.lesson("SessionStart")
@@ -289,7 +289,7 @@ def test_at_its_start_a_session_is_taught_how_to_be_woken(client: Client, where:
 # --- whose mail it is -------------------------------------------------------------------------------------
 
 
-def test_two_sessions_are_told_of_their_own_mail_only(client: Client, start: Start, where: Mailboxes) -> None:
+def test_two_sessions_are_told_of_their_own_mail_only(client: Client, start: Start, where: Tree) -> None:
     second = start()
     until(lambda: session(where, "gemini-2"))
     post(where)
@@ -302,7 +302,7 @@ def test_two_sessions_are_told_of_their_own_mail_only(client: Client, start: Sta
 
 @pytest.mark.parametrize("level", ["notice", "full"])
 def test_a_session_without_a_name_yet_is_not_told_of_anothers_mail(
-    client: Client, start: Start, where: Mailboxes, level: str
+    client: Client, start: Start, where: Tree, level: str
 ) -> None:
     nameless = start(server=False, AI_BRIDGE_REACH=level)
     post(where)
@@ -312,7 +312,7 @@ def test_a_session_without_a_name_yet_is_not_told_of_anothers_mail(
 
 
 @pytest.mark.parametrize("words", [["--agent", "gemini"], []], ids=["option", "variable"])
-def test_not_even_where_it_is_told_that_name_from_outside(start: Start, where: Mailboxes, words: list[str]) -> None:
+def test_not_even_where_it_is_told_that_name_from_outside(start: Start, where: Tree, words: list[str]) -> None:
     named = {} if words else {"AI_BRIDGE_AGENT": "gemini"}
     first, second = start(**named), None
     until(lambda: session(where, "gemini"))
@@ -326,7 +326,7 @@ def test_not_even_where_it_is_told_that_name_from_outside(start: Start, where: M
     assert "for gemini," in first.answer("AfterTool", [*HOOK, *words])["hookSpecificOutput"]["additionalContext"]
 
 
-def test_the_hooks_of_a_session_and_its_wait_and_its_server_tell_once(client: Client, where: Mailboxes) -> None:
+def test_the_hooks_of_a_session_and_its_wait_and_its_server_tell_once(client: Client, where: Tree) -> None:
     post(where)
     code, line, stderr = client.run([sys.executable, "-m", "ai_bridge", "wait", "--new", "--agent", "gemini"], "")
     assert (code, stderr) == (0, "")
@@ -338,7 +338,7 @@ def test_the_hooks_of_a_session_and_its_wait_and_its_server_tell_once(client: Cl
     assert (code, line) == (3, "")
 
 
-def test_a_new_session_is_told_what_the_one_before_left_unread(start: Start, where: Mailboxes) -> None:
+def test_a_new_session_is_told_what_the_one_before_left_unread(start: Start, where: Tree) -> None:
     first = start()
     until(lambda: session(where, "gemini"))
     post(where)
@@ -352,7 +352,7 @@ def test_a_new_session_is_told_what_the_one_before_left_unread(start: Start, whe
 
 
 @pytest.mark.parametrize("outer", [{"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "x"}, {"CODEX_THREAD_ID": "x"}])
-def test_a_client_within_another_is_still_itself(start: Start, where: Mailboxes, outer: dict[str, str]) -> None:
+def test_a_client_within_another_is_still_itself(start: Start, where: Tree, outer: dict[str, str]) -> None:
     inner = start(**outer)
     until(lambda: session(where, "gemini"))
     post(where)

@@ -15,7 +15,7 @@ import pytest
 
 from ai_bridge import settings
 from ai_bridge.mailboxes.outbox import UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control
 from tests.support.command import BY_ENTRY, command, refused
 from tests.support.mail import post, states
@@ -23,7 +23,7 @@ from tests.support.wait import until
 
 
 @pytest.fixture(autouse=True)
-def _no_router_stays(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_router_stays(where: Tree, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     yield
     control.stop(where)
@@ -40,14 +40,14 @@ def _told(*words: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def _running(where: Mailboxes) -> list[tuple[int, list[str]]]:
+def _running(where: Tree) -> list[tuple[int, list[str]]]:
     return [(router.holder.pid, router.agents) for router in control.running(where)]
 
 
 # --- start and stop ---------------------------------------------------------------------------------------
 
 
-def test_start_returns_once_a_router_serves_in_the_background(where: Mailboxes) -> None:
+def test_start_returns_once_a_router_serves_in_the_background(where: Tree) -> None:
     done = _collab("start")
     ((pid, agents),) = _running(where)
     assert agents == ["claude", "gemini"]
@@ -57,7 +57,7 @@ def test_start_returns_once_a_router_serves_in_the_background(where: Mailboxes) 
     until(lambda: states(where, "claude") == {UNREAD: [f"{id_}.gemini.txt"]})
 
 
-def test_start_and_stop_in_json(where: Mailboxes) -> None:
+def test_start_and_stop_in_json(where: Tree) -> None:
     (started,) = _told("start", "--agent", "gemini")
     assert started == {
         "pid": _running(where)[0][0],
@@ -77,7 +77,7 @@ def test_start_and_stop_in_json(where: Mailboxes) -> None:
     ],
 )
 def test_a_second_router_is_refused_by_the_name_of_the_first(
-    where: Mailboxes, first: tuple[str, ...], second: tuple[str, ...], stop: str
+    where: Tree, first: tuple[str, ...], second: tuple[str, ...], stop: str
 ) -> None:
     _collab("start", *first)
     ((pid, _),) = before = _running(where)
@@ -86,7 +86,7 @@ def test_a_second_router_is_refused_by_the_name_of_the_first(
     assert _running(where) == before
 
 
-def test_each_agent_may_have_a_router_of_its_own(where: Mailboxes) -> None:
+def test_each_agent_may_have_a_router_of_its_own(where: Tree) -> None:
     for agent in ("claude", "gemini"):
         assert _collab("start", "--agent", agent).returncode == 0
     (claude, _), (gemini, _) = _running(where)
@@ -99,20 +99,20 @@ def test_each_agent_may_have_a_router_of_its_own(where: Mailboxes) -> None:
     assert _running(where) == []
 
 
-def test_stop_without_a_router_says_so(where: Mailboxes) -> None:
+def test_stop_without_a_router_says_so(where: Tree) -> None:
     done = _collab("stop")
     assert (done.returncode, done.stdout, done.stderr) == (0, "no router was running\n", "")
     refused(_collab("stop", "--agent", "gmini"), "did you mean gemini?")
 
 
-def test_one_agent_of_a_router_of_all_is_not_stopped(where: Mailboxes) -> None:
+def test_one_agent_of_a_router_of_all_is_not_stopped(where: Tree) -> None:
     _collab("start")
     before = _running(where)
     refused(_collab("stop", "--agent", "claude"), "claude is served by the router of all agents", "`ai-collab stop`")
     assert _running(where) == before
 
 
-def test_restart_puts_a_new_router_in_the_place_of_all(where: Mailboxes) -> None:
+def test_restart_puts_a_new_router_in_the_place_of_all(where: Tree) -> None:
     assert _collab("restart").returncode == 0
     ((first, _),) = _running(where)
     assert _collab("restart").returncode == 0
@@ -121,14 +121,14 @@ def test_restart_puts_a_new_router_in_the_place_of_all(where: Mailboxes) -> None
     assert agents == ["claude", "gemini"]
 
 
-def test_who_starts_it_is_not_whom_it_serves(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_starts_it_is_not_whom_it_serves(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_AGENT", "gemini")
     assert _collab("start").stdout.startswith("router of all agents started")
     assert [agents for _, agents in _running(where)] == [["claude", "gemini"]]
 
 
 def test_a_state_directory_named_from_here_is_the_routers_too(
-    where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # Named so that a router which takes it from its own working directory stays within the test's own.
@@ -138,7 +138,7 @@ def test_a_state_directory_named_from_here_is_the_routers_too(
     assert _collab("stop").stdout.startswith("router of claude, gemini stopped")
 
 
-def test_a_router_that_does_not_start_leaves_its_last_words(where: Mailboxes) -> None:
+def test_a_router_that_does_not_start_leaves_its_last_words(where: Tree) -> None:
     own = Path(settings.user_file())
     own.parent.mkdir(parents=True)
     own.write_text("sweep_s = 0")
@@ -148,7 +148,7 @@ def test_a_router_that_does_not_start_leaves_its_last_words(where: Mailboxes) ->
 # --- status and health ------------------------------------------------------------------------------------
 
 
-def test_status_tells_the_routers_and_what_waits(where: Mailboxes) -> None:
+def test_status_tells_the_routers_and_what_waits(where: Tree) -> None:
     post(where, "x", to="claude", sender="gemini")
     _collab("start", "--agent", "gemini")
     ((pid, _),) = _running(where)
@@ -162,7 +162,7 @@ def test_status_tells_the_routers_and_what_waits(where: Mailboxes) -> None:
     assert (told[0]["router"], told[0]["level"], told[0]["findings"]) == (pid, "healthy", [])
 
 
-def test_health_is_zero_with_routers_and_one_without(where: Mailboxes) -> None:
+def test_health_is_zero_with_routers_and_one_without(where: Tree) -> None:
     without = _collab("health")
     assert (without.returncode, without.stderr) == (1, "")
     assert without.stdout.count("warning: no router: mail moves only when someone reads; `ai-collab start") == 2
@@ -174,7 +174,7 @@ def test_health_is_zero_with_routers_and_one_without(where: Mailboxes) -> None:
     assert [one["agent"] for one in _told("health")[:-1]] == ["claude", "gemini"]
 
 
-def test_health_is_two_once_mail_is_stuck(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_is_two_once_mail_is_stuck(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_STUCK_S", "1")
     post(where, "stuck")
     until(lambda: _collab("health").returncode == 2)
@@ -185,7 +185,7 @@ def test_health_is_two_once_mail_is_stuck(where: Mailboxes, monkeypatch: pytest.
 
 
 def test_mailboxes_without_agents_are_not_well(tmp_path: Path) -> None:
-    Mailboxes(str(tmp_path / "new")).make([])
+    Tree(str(tmp_path / "new")).make([])
     done = _collab("health", "--mailboxes", str(tmp_path / "new"))
     assert (done.returncode, done.stdout.splitlines()[1:]) == (
         2,
@@ -196,7 +196,7 @@ def test_mailboxes_without_agents_are_not_well(tmp_path: Path) -> None:
 # --- logs -------------------------------------------------------------------------------------------------
 
 
-def test_logs_shows_the_last_lines(where: Mailboxes) -> None:
+def test_logs_shows_the_last_lines(where: Tree) -> None:
     nothing = _collab("logs")
     assert (nothing.returncode, nothing.stdout) == (0, "")
     assert nothing.stderr == f"nothing is logged yet in {control.log_file(where, None)}\n"
@@ -211,7 +211,7 @@ def test_logs_shows_the_last_lines(where: Mailboxes) -> None:
     assert re.fullmatch(rf"{stamp} INFO router of claude, gemini stopped", last[1])
 
 
-def test_a_router_started_with_json_logs_json(where: Mailboxes) -> None:
+def test_a_router_started_with_json_logs_json(where: Tree) -> None:
     _collab("start", "--json")
     id_ = post(where, "x")
     until(lambda: "deliver" in _collab("logs").stdout)
@@ -221,7 +221,7 @@ def test_a_router_started_with_json_logs_json(where: Mailboxes) -> None:
 
 
 @pytest.mark.parametrize("umask", [0, 0o022])
-def test_a_log_is_for_its_user_alone_whatever_the_umask_and_whatever_it_was(where: Mailboxes, umask: int) -> None:
+def test_a_log_is_for_its_user_alone_whatever_the_umask_and_whatever_it_was(where: Tree, umask: int) -> None:
     log = Path(control.log_file(where, None))
     log.parent.mkdir(parents=True)
     for old in (log, Path(f"{log}.1"), Path(f"{log}.stderr")):
@@ -239,7 +239,7 @@ def test_a_log_is_for_its_user_alone_whatever_the_umask_and_whatever_it_was(wher
     assert {"router.log", "router.log.1", "router.log.stderr"} <= set(modes)
 
 
-def test_logs_follows_a_log_and_loses_no_line(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
+def test_logs_follows_a_log_and_loses_no_line(where: Tree, processes: list[subprocess.Popen[bytes]]) -> None:
     log = Path(control.log_file(where, None))
     log.parent.mkdir(parents=True)
     log.write_text("x" * 200_000 + "\n")  # more than a pipe takes at once
@@ -273,7 +273,7 @@ def _has_come(process: subprocess.Popen[bytes], seen: list[bytes], wanted: bytes
 # --- install-service --------------------------------------------------------------------------------------
 
 
-def test_install_service_writes_a_unit_and_replaces_none_unasked(where: Mailboxes, tmp_path: Path) -> None:
+def test_install_service_writes_a_unit_and_replaces_none_unasked(where: Tree, tmp_path: Path) -> None:
     (told,) = _told("install-service")
     path = Path(str(told["path"]))
     assert path.parent == tmp_path / "home" / ".config" / "systemd" / "user"

@@ -13,7 +13,7 @@ import pytest
 
 from ai_bridge import __version__
 from ai_bridge.cli.main import _BRIDGE, _COLLAB
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import SETTINGS
 from tests.support.checkout import ROOT
 from tests.support.command import command, refused
@@ -46,7 +46,7 @@ def test_init_makes_the_mailboxes_where_one_stands(tmp_path: Path, monkeypatch: 
     assert set(os.listdir(tmp_path / "mailboxes" / "claude-outbox")) == states
 
 
-def test_init_again_adds_what_is_missing_and_keeps_the_rest(where: Mailboxes) -> None:
+def test_init_again_adds_what_is_missing_and_keeps_the_rest(where: Tree) -> None:
     post(where, "kept")
     os.rmdir(where.outbox("gemini").temporary)
     before = _tree(Path(where.path))
@@ -59,7 +59,7 @@ def test_init_again_adds_what_is_missing_and_keeps_the_rest(where: Mailboxes) ->
     assert added.stdout == f"mailboxes {where.path}: aider, claude, codex@web, gemini (new: codex@web, aider)\n"
 
 
-def test_init_finds_mailboxes_further_up(where: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_finds_mailboxes_further_up(where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "deep" / "down").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "deep" / "down")
     assert _told("init", "codex")[0]["mailboxes"] == where.path
@@ -88,7 +88,7 @@ def test_init_with_an_address_that_cannot_be_makes_nothing(tmp_path: Path, name:
 # --- config -----------------------------------------------------------------------------------------------
 
 
-def test_config_tells_each_value_and_its_origin(where: Mailboxes, tmp_path: Path) -> None:
+def test_config_tells_each_value_and_its_origin(where: Tree, tmp_path: Path) -> None:
     shared, own = Path(where.path, "settings.toml"), tmp_path / "home/.config/ai-bridge/settings.toml"
     own.parent.mkdir(parents=True)
     shared.write_text("poll_s = 2\nsweep_s = 3\nstuck_s = 4\n")
@@ -124,7 +124,7 @@ def test_config_tells_each_value_and_its_origin(where: Mailboxes, tmp_path: Path
 )
 @pytest.mark.parametrize("words", [("config",), ("send", "gemini", "--from", "claude"), ("health",), ("router",)])
 def test_bad_settings_of_ones_own_are_refused_by_file_and_key(
-    where: Mailboxes, tmp_path: Path, text: str, says: str, words: tuple[str, ...]
+    where: Tree, tmp_path: Path, text: str, says: str, words: tuple[str, ...]
 ) -> None:
     path = tmp_path / "home/.config/ai-bridge/settings.toml"
     path.parent.mkdir(parents=True)
@@ -133,7 +133,7 @@ def test_bad_settings_of_ones_own_are_refused_by_file_and_key(
 
 
 @pytest.mark.parametrize("text", ["sweep_s = ", "\xff", "sweeps = 3", "max_message_bytes = 0", 'reach = "full"'])
-def test_a_mistake_in_the_shared_settings_stops_nobody_and_is_told(where: Mailboxes, text: str) -> None:
+def test_a_mistake_in_the_shared_settings_stops_nobody_and_is_told(where: Tree, text: str) -> None:
     path = Path(where.path, "settings.toml")
     path.write_bytes(text.encode("latin-1"))
     mail = ("--mailboxes", where.path)
@@ -150,7 +150,7 @@ def test_a_mistake_in_the_shared_settings_stops_nobody_and_is_told(where: Mailbo
     assert str(path) in health.stdout
 
 
-def test_a_bad_environment_variable_is_named(where: Mailboxes) -> None:
+def test_a_bad_environment_variable_is_named(where: Tree) -> None:
     done = command("config", "--mailboxes", where.path, AI_BRIDGE_POLL_S="often")
     refused(done, "setting poll_s in AI_BRIDGE_POLL_S is 'often', but must be a number ")
 
@@ -174,7 +174,7 @@ def test_a_directory_that_is_no_mailboxes_is_refused(tmp_path: Path, words: tupl
 
 @pytest.mark.parametrize("words", [words for words in USING if words not in (("show", "x"), ("health",))])
 def test_mailboxes_without_agents_say_what_to_do(tmp_path: Path, words: tuple[str, ...]) -> None:
-    Mailboxes(str(tmp_path / "new")).make([])
+    Tree(str(tmp_path / "new")).make([])
     done = command(*words, "--mailboxes", str(tmp_path / "new"), "--agent", "claude", body="x")
     refused(done, f"{tmp_path}/new has no agents yet: run `ai-bridge init`")
 
@@ -238,7 +238,7 @@ def test_a_mistyped_command_is_told_the_nearest_one(typed: str, meant: str) -> N
         ("init", "-x"),
     ],
 )
-def test_words_that_are_not_understood_are_a_usage_error(where: Mailboxes, words: list[str]) -> None:
+def test_words_that_are_not_understood_are_a_usage_error(where: Tree, words: list[str]) -> None:
     done = command(*words, AI_BRIDGE_MAILBOXES=where.path, AI_BRIDGE_AGENT="claude")
     assert (done.returncode, done.stdout) == (2, "")
     assert re.search(r"^Usage: ai-bridge (.|\n)*^Error: ", done.stderr, re.MULTILINE)
@@ -255,7 +255,7 @@ def test_words_that_are_not_understood_are_a_usage_error(where: Mailboxes, words
         ("send --re", ["--reply-to"]),
     ],
 )
-def test_commands_and_addresses_are_completed(where: Mailboxes, typed: str, offered: list[str]) -> None:
+def test_commands_and_addresses_are_completed(where: Tree, typed: str, offered: list[str]) -> None:
     where.make(["codex@web"])
     environment = {
         "_AI_BRIDGE_COMPLETE": "bash_complete",
@@ -270,7 +270,7 @@ def test_commands_and_addresses_are_completed(where: Mailboxes, typed: str, offe
 # --- the larger ones --------------------------------------------------------------------------------------
 
 
-def test_mcp_answers_a_client_and_ends_with_it(where: Mailboxes) -> None:
+def test_mcp_answers_a_client_and_ends_with_it(where: Tree) -> None:
     hello = {
         "jsonrpc": "2.0",
         "id": 1,

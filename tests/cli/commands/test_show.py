@@ -14,7 +14,7 @@ import pytest
 from ai_bridge.mailboxes import attachments
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
@@ -27,7 +27,7 @@ SHOWN = "a \\x1b[31m\\x07\\x9b\\x7f \\u202eb\\u200b \\u2028\\U000e0041\tc\n"
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
 
@@ -42,14 +42,14 @@ def _ids(*words: str) -> list[object]:
     return [one["id"] for one in _objects(*words)]
 
 
-def _by_hand(where: Mailboxes, name: str, text: str) -> None:
+def _by_hand(where: Tree, name: str, text: str) -> None:
     Path(where.outbox("claude").file(DROPPED, name)).write_text(text)
 
 
 # --- what each shows ------------------------------------------------------------------------------------
 
 
-def test_list_shows_what_is_unread_and_what_is_on_its_way(where: Mailboxes, settings: Settings) -> None:
+def test_list_shows_what_is_unread_and_what_is_on_its_way(where: Tree, settings: Settings) -> None:
     unread = post(where, "body", subject="first")
     route(where, settings)
     dropped = post(where, "body", subject="second")
@@ -65,7 +65,7 @@ def test_list_shows_what_is_unread_and_what_is_on_its_way(where: Mailboxes, sett
     ]
 
 
-def test_show_finds_a_message_in_whatever_state_it_is(where: Mailboxes, settings: Settings) -> None:
+def test_show_finds_a_message_in_whatever_state_it_is(where: Tree, settings: Settings) -> None:
     id_ = post(where, "the body", subject="s")
     name = f"{id_}.gemini.txt"
     outbox = where.outbox("claude")
@@ -76,7 +76,7 @@ def test_show_finds_a_message_in_whatever_state_it_is(where: Mailboxes, settings
         assert verb == "" or outbox.move(verb, name)
 
 
-def test_show_names_what_is_wrong_with_a_message_it_cannot_show(where: Mailboxes, settings: Settings) -> None:
+def test_show_names_what_is_wrong_with_a_message_it_cannot_show(where: Tree, settings: Settings) -> None:
     _by_hand(where, "note.txt", "no headers\n\nbody")
     route(where, settings)
     refused(command("show", "note.txt"), "header line 1")
@@ -84,7 +84,7 @@ def test_show_names_what_is_wrong_with_a_message_it_cannot_show(where: Mailboxes
     refused(command("show", "unknown"), "there is no message unknown in", "history")
 
 
-def test_history_shows_both_directions_newest_last(where: Mailboxes, settings: Settings) -> None:
+def test_history_shows_both_directions_newest_last(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     ids = [post(where, "1"), post(where, "2", to="claude", sender="gemini"), post(where, "3", to="codex")]
     route(where, settings)
@@ -100,7 +100,7 @@ def test_history_shows_both_directions_newest_last(where: Mailboxes, settings: S
     assert lines == [f"unread    {ids[2]}  claude → codex  message"]
 
 
-def test_status_tells_where_each_copy_of_a_message_is(where: Mailboxes, settings: Settings) -> None:
+def test_status_tells_where_each_copy_of_a_message_is(where: Tree, settings: Settings) -> None:
     where.make(["codex"])
     id_ = post(where, "x", to="*")
     route(where, settings)
@@ -115,7 +115,7 @@ def test_status_tells_where_each_copy_of_a_message_is(where: Mailboxes, settings
     assert all(re.fullmatch(line, shown) for shown in command("status", id_).stdout.splitlines())
 
 
-def test_status_of_a_rejected_message_gives_the_reason(where: Mailboxes, settings: Settings) -> None:
+def test_status_of_a_rejected_message_gives_the_reason(where: Tree, settings: Settings) -> None:
     _by_hand(where, "note.txt", "ID: n1\nFrom: claude\nTo: gmini\nSubject: s\n\nx")
     route(where, settings)
     for word in ("n1", "note.txt"):
@@ -125,13 +125,13 @@ def test_status_of_a_rejected_message_gives_the_reason(where: Mailboxes, setting
         assert "did you mean gemini?" in command("status", word).stdout
 
 
-def test_status_of_a_message_dropped_by_hand_tells_its_id(where: Mailboxes) -> None:
+def test_status_of_a_message_dropped_by_hand_tells_its_id(where: Tree) -> None:
     _by_hand(where, "note.txt", "ID: n1\nFrom: claude\nTo: gemini\nSubject: s\n\nx")
     (told,) = _objects("status", "n1")
     assert (told["id"], told["to"], told["state"]) == ("n1", "gemini", "dropped")
 
 
-def test_status_without_an_id_tells_who_i_am_and_what_waits(where: Mailboxes, settings: Settings) -> None:
+def test_status_without_an_id_tells_who_i_am_and_what_waits(where: Tree, settings: Settings) -> None:
     post(where, "x")
     route(where, settings)
     post(where, "y", to="claude", sender="gemini")
@@ -176,7 +176,7 @@ def _acts_on_a_terminal(text: str) -> bool:
 
 @pytest.mark.parametrize("words", [("read", "--peek"), ("list",), ("history",), ("wait",), ("show",)])
 def test_what_could_act_on_a_terminal_is_shown_escaped(
-    where: Mailboxes, settings: Settings, words: tuple[str, ...]
+    where: Tree, settings: Settings, words: tuple[str, ...]
 ) -> None:
     id_ = post(where, RISKY, subject="s \u202e\U000e0041")
     route(where, settings)
@@ -191,7 +191,7 @@ def test_what_could_act_on_a_terminal_is_shown_escaped(
         assert "\\x1b[31m.gemini.txt" in done.stdout + done.stderr
 
 
-def test_programs_get_every_character_as_it_is(where: Mailboxes, settings: Settings) -> None:
+def test_programs_get_every_character_as_it_is(where: Tree, settings: Settings) -> None:
     id_ = post(where, RISKY, subject="s \u202e")
     route(where, settings)
     for words in (("show", id_), ("history",), ("read",)):
@@ -200,7 +200,7 @@ def test_programs_get_every_character_as_it_is(where: Mailboxes, settings: Setti
     assert command("show", "--raw", id_).stdout.endswith(f"\n\n{RISKY}")
 
 
-def test_what_json_cannot_tell_goes_to_standard_error(where: Mailboxes, settings: Settings) -> None:
+def test_what_json_cannot_tell_goes_to_standard_error(where: Tree, settings: Settings) -> None:
     id_ = post(where, "x")
     route(where, settings)
     Path(where.outbox("claude").file(UNREAD, "spoiled.gemini.txt")).write_text("spoiled")
@@ -209,7 +209,7 @@ def test_what_json_cannot_tell_goes_to_standard_error(where: Mailboxes, settings
     assert "spoiled.gemini.txt" in done.stderr
 
 
-def test_colour_is_for_terminals_only(where: Mailboxes, processes: list[subprocess.Popen[bytes]]) -> None:
+def test_colour_is_for_terminals_only(where: Tree, processes: list[subprocess.Popen[bytes]]) -> None:
     post(where, "x")
     assert "\x1b" not in command("list", "--agent", "gemini").stdout
     terminal, theirs = pty.openpty()
@@ -220,7 +220,7 @@ def test_colour_is_for_terminals_only(where: Mailboxes, processes: list[subproce
     os.close(terminal)
 
 
-def test_a_look_changes_nothing(where: Mailboxes, settings: Settings) -> None:
+def test_a_look_changes_nothing(where: Tree, settings: Settings) -> None:
     ids = [post(where, "x"), post(where, "y")]
     route(where, settings)
     post(where, "on its way")
@@ -240,9 +240,7 @@ def test_a_look_changes_nothing(where: Mailboxes, settings: Settings) -> None:
 
 @pytest.mark.parametrize("output", ["closed", "full", "broken"])
 @pytest.mark.parametrize("words", [("--raw",), ("--json",), ()])
-def test_an_output_that_takes_nothing_is_said_in_one_line(
-    where: Mailboxes, output: str, words: tuple[str, ...]
-) -> None:
+def test_an_output_that_takes_nothing_is_said_in_one_line(where: Tree, output: str, words: tuple[str, ...]) -> None:
     done = without_output(output, "show", post(where, "x"), *words)
     assert done.returncode == 1 or (output, done.returncode) == ("closed", 0)
     assert re.fullmatch(r"(error: [^\n]+\n)?", done.stderr)
@@ -251,7 +249,7 @@ def test_an_output_that_takes_nothing_is_said_in_one_line(
 # --- attachments ------------------------------------------------------------------------------------------
 
 
-def _attach(where: Mailboxes, raw: bytes, path: str = "f.py", sender: str = "claude") -> tuple[str, str]:
+def _attach(where: Tree, raw: bytes, path: str = "f.py", sender: str = "claude") -> tuple[str, str]:
     """Store an attachment; returns its hash and its path."""
     hash_ = context.digest(raw)
     name = context.file_name(hash_, path)
@@ -259,7 +257,7 @@ def _attach(where: Mailboxes, raw: bytes, path: str = "f.py", sender: str = "cla
     return hash_, os.path.join(where.outbox(sender).attached, name)
 
 
-def test_show_prints_an_attachment_by_its_hash_or_the_beginning_of_it(where: Mailboxes) -> None:
+def test_show_prints_an_attachment_by_its_hash_or_the_beginning_of_it(where: Tree) -> None:
     raw = b"\x1b[31m\r\n\xc3\xa9 no line end"
     hash_, path = _attach(where, raw)
     for words in ((hash_,), (hash_[:8],), (f"sha256:{hash_}",), ("--raw", hash_[:12].upper())):
@@ -268,7 +266,7 @@ def test_show_prints_an_attachment_by_its_hash_or_the_beginning_of_it(where: Mai
     assert _objects("show", hash_[:12]) == [{"sha256": hash_, "path": path, "bytes": len(raw)}]
 
 
-def test_show_refuses_a_hash_that_names_none_or_another_content(where: Mailboxes) -> None:
+def test_show_refuses_a_hash_that_names_none_or_another_content(where: Tree) -> None:
     refused(command("show", "0123456789abcdef"), "there is no attachment 0123456789abcdef in", "show ID")
     refused(command("show", "0123456"), "there is no message 0123456 in")
     hash_, path = _attach(where, b"x")
@@ -276,13 +274,13 @@ def test_show_refuses_a_hash_that_names_none_or_another_content(where: Mailboxes
     refused(command("show", hash_), "no longer holds what was attached")
 
 
-def test_show_tries_an_id_before_a_hash(where: Mailboxes) -> None:
+def test_show_tries_an_id_before_a_hash(where: Tree) -> None:
     hash_, _ = _attach(where, b"x")
     _by_hand(where, "note.txt", f"ID: {hash_[:12]}\nFrom: claude\nTo: gemini\nSubject: s\n\nthe body")
     assert command("show", hash_[:12]).stdout.endswith("\n\nthe body\n")
 
 
-def test_show_tells_where_the_attachments_of_a_message_lie(where: Mailboxes, settings: Settings) -> None:
+def test_show_tells_where_the_attachments_of_a_message_lie(where: Tree, settings: Settings) -> None:
     first, path = _attach(where, b"1")
     second, other = _attach(where, b"2", "b.md")
     header = f"f.py:1-9 0123456789ab+ sha256:{first}; none sha256:{'0' * 64}; b.md sha256:{second}; c.py"
@@ -294,7 +292,7 @@ def test_show_tells_where_the_attachments_of_a_message_lie(where: Mailboxes, set
     assert command("show", "--raw", id_).stdout.endswith("\n\nthe body")
 
 
-def test_a_header_that_tells_junk_changes_nothing(where: Mailboxes, settings: Settings) -> None:
+def test_a_header_that_tells_junk_changes_nothing(where: Tree, settings: Settings) -> None:
     id_ = send(where, "claude", Draft(["gemini"], "b", extra={"Context": "; sha256:x ../../a;; %"}), LIMIT).id
     route(where, settings)
     assert command("show", id_).stdout.endswith("\n\nb\n")

@@ -11,7 +11,7 @@ import pytest
 
 from ai_bridge.machines.syncthing import setup, status
 from ai_bridge.machines.syncthing.api import Api, NoSyncthing, SyncthingRefused, found
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from tests.support.command import command
 from tests.support.syncthing import set_up
 
@@ -77,17 +77,17 @@ def test_where_nobody_listens_it_is_asked_whether_it_runs() -> None:
 
 @pytest.mark.parametrize("answer", [*ANSWERS, *SHAPES])
 def test_a_link_that_cannot_be_asked_is_a_trouble_and_no_fault(
-    where: Mailboxes, answering: Answering, answer: str
+    where: Tree, answering: Answering, answer: str
 ) -> None:
     set_up(where, answering((ANSWERS | SHAPES)[answer]))
-    found_ = status.look(where)
+    found_ = status.status_of(where)
     assert found_ is not None
     assert len(found_.troubles) == 1
     assert found_.troubles[0].endswith("run `ai-bridge sync setup` again")
     assert not status.is_all_out(where, 0.3)
 
 
-def test_the_command_says_so_and_its_exit_code_too(where: Mailboxes, answering: Answering) -> None:
+def test_the_command_says_so_and_its_exit_code_too(where: Tree, answering: Answering) -> None:
     set_up(where, answering(ANSWERS["refused"]))
     done = command("sync", "--mailboxes", where.path)
     assert (done.returncode, done.stderr) == (1, "")
@@ -160,14 +160,14 @@ def test_settings_that_say_nothing_are_refused(tmp_path: Path, text: str) -> Non
         found(str(tmp_path))
 
 
-def test_without_a_set_up_there_is_no_link_to_wait_for(where: Mailboxes) -> None:
-    assert status.look(where) is None
+def test_without_a_set_up_there_is_no_link_to_wait_for(where: Tree) -> None:
+    assert status.status_of(where) is None
     assert status.is_all_out(where, 0.0)
     done = command("sync", "--mailboxes", where.path)
     assert (done.returncode, "not set up" in done.stdout) == (0, True)
 
 
 @pytest.mark.parametrize("device", ["", "x", "A" * 63, "-".join(["ABC-DEF"] * 4), "-".join(["ABCDEF!"] * 8), "../x"])
-def test_what_is_no_device_is_refused_before_anything_is_asked(where: Mailboxes, device: str) -> None:
+def test_what_is_no_device_is_refused_before_anything_is_asked(where: Tree, device: str) -> None:
     with pytest.raises(setup.BadDevice):
         list(setup.set_up(where, Api("http://127.0.0.1:1", "k", 1), [device], [], "f"))

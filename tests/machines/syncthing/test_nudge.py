@@ -16,7 +16,7 @@ import pytest
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.outbox import PROCESSING
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system.directories import memory_of
 from tests.support.command import command
@@ -82,7 +82,7 @@ def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("prefix", "before"), [("", ""), ("notes/my mail", "notes/my mail/")])
 def test_what_was_dropped_is_asked_for_by_its_name_in_the_folder(
-    where: Mailboxes, server: Server, prefix: str, before: str
+    where: Tree, server: Server, prefix: str, before: str
 ) -> None:
     set_up(where, server.url, prefix)
     id_ = post(where)
@@ -93,7 +93,7 @@ def test_what_was_dropped_is_asked_for_by_its_name_in_the_folder(
     assert len(server.asked) == 1
 
 
-def test_a_move_is_asked_for_at_both_its_ends(where: Mailboxes, server: Server) -> None:
+def test_a_move_is_asked_for_at_both_its_ends(where: Tree, server: Server) -> None:
     set_up(where, server.url)
     name = f"{post(where)}.gemini.txt"
     nudge.flush(answer=True)
@@ -104,32 +104,32 @@ def test_a_move_is_asked_for_at_both_its_ends(where: Mailboxes, server: Server) 
 
 
 @pytest.mark.parametrize("name", ["a b&c=d.txt", "ü?#%.txt", "+.txt"])
-def test_every_name_is_asked_for_as_it_is(where: Mailboxes, server: Server, name: str) -> None:
+def test_every_name_is_asked_for_as_it_is(where: Tree, server: Server, name: str) -> None:
     set_up(where, server.url)
-    nudge.note(where.path, where.outbox("claude").file(PROCESSING, name))
+    nudge.add(where.path, where.outbox("claude").file(PROCESSING, name))
     nudge.flush(answer=True)
     assert server.subs == [f"claude-outbox/.processing/{name}"]
 
 
-def test_of_many_changes_their_directories_are_asked_for(where: Mailboxes, server: Server) -> None:
+def test_of_many_changes_their_directories_are_asked_for(where: Tree, server: Server) -> None:
     set_up(where, server.url)
     for number in range(nudge._MOST):
-        nudge.note(where.path, where.outbox("claude").file(PROCESSING, f"{number}.txt"))
+        nudge.add(where.path, where.outbox("claude").file(PROCESSING, f"{number}.txt"))
     nudge.flush(answer=True)
     assert len(server.subs) == nudge._MOST
     for number in range(nudge._MOST + 1):
-        nudge.note(where.path, where.outbox("claude").file(PROCESSING, f"{number}.txt"))
+        nudge.add(where.path, where.outbox("claude").file(PROCESSING, f"{number}.txt"))
     nudge.flush(answer=True)
     assert server.subs[nudge._MOST :] == ["claude-outbox/.processing"]
 
 
-def test_a_command_asks_before_it_ends(where: Mailboxes, server: Server) -> None:
+def test_a_command_asks_before_it_ends(where: Tree, server: Server) -> None:
     set_up(where, server.url)
     done = command("send", "gemini", "--from", "claude", "--mailboxes", where.path, body="hello")
     until(lambda: server.subs == [f"claude-outbox/{done.stdout.strip()}.gemini.txt"])
 
 
-def test_the_page_and_the_card_are_asked_for_too(where: Mailboxes, server: Server) -> None:
+def test_the_page_and_the_card_are_asked_for_too(where: Tree, server: Server) -> None:
     from ai_bridge.agents import cards
 
     set_up(where, server.url)
@@ -141,16 +141,14 @@ def test_the_page_and_the_card_are_asked_for_too(where: Mailboxes, server: Serve
 # --- the thread -------------------------------------------------------------------------------------------
 
 
-def test_from_the_thread_one_request_goes_out_at_a_time_and_none_is_forgotten(
-    where: Mailboxes, server: Server
-) -> None:
+def test_from_the_thread_one_request_goes_out_at_a_time_and_none_is_forgotten(where: Tree, server: Server) -> None:
     set_up(where, server.url)
     server.act = lambda: time.sleep(0.02)
     nudge.begin()
     nudge.begin()
     names = [f"{number}.txt" for number in range(30)]
     for name in names:
-        nudge.note(where.path, where.outbox("claude").file(PROCESSING, name))
+        nudge.add(where.path, where.outbox("claude").file(PROCESSING, name))
         nudge.forget()
         time.sleep(0.002)
     until(lambda: {sub.rpartition("/")[2] for sub in server.subs} == set(names))
@@ -158,18 +156,18 @@ def test_from_the_thread_one_request_goes_out_at_a_time_and_none_is_forgotten(
     assert len(server.asked) < len(names)
 
 
-def test_the_thread_outlives_a_server_that_comes_late(where: Mailboxes, server: Server) -> None:
+def test_the_thread_outlives_a_server_that_comes_late(where: Tree, server: Server) -> None:
     set_up(where, "http://127.0.0.1:1")
     nudge.begin()
-    nudge.note(where.path, where.outbox("claude").file(PROCESSING, "lost.txt"))
+    nudge.add(where.path, where.outbox("claude").file(PROCESSING, "lost.txt"))
     until(lambda: nudge._changed == {})
     set_up(where, server.url)
     nudge.forget()
-    nudge.note(where.path, where.outbox("claude").file(PROCESSING, "told.txt"))
+    nudge.add(where.path, where.outbox("claude").file(PROCESSING, "told.txt"))
     until(lambda: server.subs == ["claude-outbox/.processing/told.txt"])
 
 
-def test_many_threads_may_note_at_once(where: Mailboxes, server: Server) -> None:
+def test_many_threads_may_note_at_once(where: Tree, server: Server) -> None:
     set_up(where, server.url)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -178,7 +176,7 @@ def test_many_threads_may_note_at_once(where: Mailboxes, server: Server) -> None
 
         def note(start: int) -> None:
             for number in range(start, start + 300):
-                nudge.note(where.path, where.outbox("claude").file(PROCESSING, f"{number}.txt"))
+                nudge.add(where.path, where.outbox("claude").file(PROCESSING, f"{number}.txt"))
 
         threads = [threading.Thread(target=note, args=(start,)) for start in (0, 1000, 2000)]
         for thread in threads:
@@ -224,7 +222,7 @@ def _hanging_up() -> tuple[str, Callable[[], None]]:
 
 @pytest.mark.parametrize("nobody", [_refusing, _silent, _hanging_up])
 def test_a_server_that_does_not_answer_costs_a_command_next_to_nothing(
-    where: Mailboxes, nobody: Callable[[], tuple[str, Callable[[], None]]]
+    where: Tree, nobody: Callable[[], tuple[str, Callable[[], None]]]
 ) -> None:
     url, end = nobody()
     try:
@@ -249,14 +247,14 @@ def test_a_server_that_does_not_answer_costs_a_command_next_to_nothing(
         "https://127.0.0.1:1",
     ],
 )
-def test_an_odd_place_is_no_hindrance(where: Mailboxes, url: str) -> None:
+def test_an_odd_place_is_no_hindrance(where: Tree, url: str) -> None:
     set_up(where, url)
     post(where)
     nudge.flush(answer=True)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", '{"url": "x"}', "\xff", "x" * 20_000])
-def test_a_damaged_set_up_is_none(where: Mailboxes, text: str) -> None:
+def test_a_damaged_set_up_is_none(where: Tree, text: str) -> None:
     path = set_up(where, "http://127.0.0.1:1")
     path.write_text(text, encoding="latin-1")
     assert nudge.place(where.path) is None
@@ -264,9 +262,9 @@ def test_a_damaged_set_up_is_none(where: Mailboxes, text: str) -> None:
     nudge.flush()
 
 
-def test_a_name_that_is_no_text_is_no_hindrance(where: Mailboxes, server: Server) -> None:
+def test_a_name_that_is_no_text_is_no_hindrance(where: Tree, server: Server) -> None:
     set_up(where, server.url)
-    nudge.note(where.path, where.outbox("claude").file(PROCESSING, "\udcff.txt"))
+    nudge.add(where.path, where.outbox("claude").file(PROCESSING, "\udcff.txt"))
     nudge.flush(answer=True)
     assert server.asked == []
 
@@ -274,7 +272,7 @@ def test_a_name_that_is_no_text_is_no_hindrance(where: Mailboxes, server: Server
 # --- without a set-up -------------------------------------------------------------------------------------
 
 
-def test_without_a_set_up_one_file_is_looked_for_and_no_connection_made(where: Mailboxes) -> None:
+def test_without_a_set_up_one_file_is_looked_for_and_no_connection_made(where: Tree) -> None:
     script = (
         "import sys\n"
         "seen = []\n"
@@ -282,7 +280,7 @@ def test_without_a_set_up_one_file_is_looked_for_and_no_connection_made(where: M
         " if event in ('open', 'socket.connect', 'socket.__new__') else None)\n"
         "from ai_bridge.machines.syncthing import nudge\n"
         "seen.clear()\n"
-        f"for number in range(5): nudge.note({where.path!r}, {where.path!r} + '/x')\n"
+        f"for number in range(5): nudge.add({where.path!r}, {where.path!r} + '/x')\n"
         "nudge.flush()\n"
         "print(len(seen), 'socket' in sys.modules, 'json' in sys.modules, 'threading' in sys.modules)\n"
         "print(seen[0][1])\n"
@@ -291,7 +289,7 @@ def test_without_a_set_up_one_file_is_looked_for_and_no_connection_made(where: M
     assert done.stdout.splitlines() == ["1 False False False", memory_of(nudge.FOLDER, where.path)]
 
 
-def test_mail_flows_without_a_set_up(where: Mailboxes, settings: Settings) -> None:
+def test_mail_flows_without_a_set_up(where: Tree, settings: Settings) -> None:
     post(where)
     assert [step.verb for step in route(where, settings)] == ["deliver"]
     assert nudge._changed == {}

@@ -12,7 +12,7 @@ import pytest
 
 from ai_bridge.machines.syncthing import nudge, on_its_way
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
@@ -43,7 +43,7 @@ class _Needs(Loopback):
 
 
 @pytest.fixture
-def needs(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Needs]:
+def needs(where: Tree, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Needs]:
     monkeypatch.setattr(nudge, "_places", {})
     monkeypatch.setattr(nudge, "flush", lambda answer=False: None)
     made = _Needs()
@@ -54,7 +54,7 @@ def needs(where: Mailboxes, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Needs]
     made.close()
 
 
-def _pass(where: Mailboxes, settings: Settings) -> list[str]:
+def _pass(where: Tree, settings: Settings) -> list[str]:
     return [step.verb for step in Router(where, set(where.agents()), settings).one_pass()]
 
 
@@ -73,7 +73,7 @@ def _pass(where: Mailboxes, settings: Settings) -> list[str]:
     ],
 )
 def test_only_an_earlier_message_of_the_same_two_is_waited_for(
-    where: Mailboxes, settings: Settings, needs: _Needs, file: dict[str, object], verb: str
+    where: Tree, settings: Settings, needs: _Needs, file: dict[str, object], verb: str
 ) -> None:
     post(where)
     needs.files = [file]
@@ -84,7 +84,7 @@ def test_only_an_earlier_message_of_the_same_two_is_waited_for(
 
 
 def test_it_is_not_waited_for_without_end(
-    where: Mailboxes, settings: Settings, needs: _Needs, monkeypatch: pytest.MonkeyPatch
+    where: Tree, settings: Settings, needs: _Needs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(where)
     needs.files = [{"name": f"mail/claude-outbox/{EARLY}.gemini.txt"}]
@@ -93,13 +93,13 @@ def test_it_is_not_waited_for_without_end(
     assert _pass(where, settings) == ["deliver"]
 
 
-def test_where_syncthing_does_not_answer_nothing_waits(where: Mailboxes, settings: Settings, needs: _Needs) -> None:
+def test_where_syncthing_does_not_answer_nothing_waits(where: Tree, settings: Settings, needs: _Needs) -> None:
     post(where)
     needs.files, needs.status = [{"name": f"mail/claude-outbox/{EARLY}.gemini.txt"}], 500
     assert _pass(where, settings) == ["deliver"]
 
 
-def test_without_set_up_nobody_is_asked(where: Mailboxes, settings: Settings, needs: _Needs) -> None:
+def test_without_set_up_nobody_is_asked(where: Tree, settings: Settings, needs: _Needs) -> None:
     os.remove(memory_of(nudge.FOLDER, where.path))
     needs.files = [{"name": f"mail/claude-outbox/{EARLY}.gemini.txt"}]
     post(where)

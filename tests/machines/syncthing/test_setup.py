@@ -13,7 +13,7 @@ import pytest
 from ai_bridge.machines.syncthing import nudge, setup, status
 from ai_bridge.machines.syncthing.setup import FolderElsewhere, default_folder, set_up
 from ai_bridge.mailboxes.outbox import DROPPED, TEMPORARY
-from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.directories import memory_of
 from tests.support.command import command
 from tests.support.machine import LAPTOP, TOWER, On
@@ -24,7 +24,7 @@ from tests.support.wait import until
 OTHER = "-".join(["ABCDEFG"] * 8)
 
 
-def test_a_set_up_makes_the_folder_as_mail_wants_it_and_again_changes_nothing(where: Mailboxes, start: Start) -> None:
+def test_a_set_up_makes_the_folder_as_mail_wants_it_and_again_changes_nothing(where: Tree, start: Start) -> None:
     one = start("one")
     words = ("sync", "setup", "--syncthing-home", str(one.home), "--mailboxes", where.path)
     done = command(*words)
@@ -44,7 +44,7 @@ def test_a_set_up_makes_the_folder_as_mail_wants_it_and_again_changes_nothing(wh
     assert "shared with no other machine" in command("sync", "--mailboxes", where.path).stdout
 
 
-def test_settings_that_keep_mail_from_flowing_are_set(where: Mailboxes, start: Start) -> None:
+def test_settings_that_keep_mail_from_flowing_are_set(where: Tree, start: Start) -> None:
     one = start("one")
     slow = {"id": "mine", "path": where.path, "type": "receiveonly", "fsWatcherDelayS": 10, "paused": True}
     one.api.post("/rest/config/folders", slow)
@@ -54,7 +54,7 @@ def test_settings_that_keep_mail_from_flowing_are_set(where: Mailboxes, start: S
     assert setup.unfit(setup.Shared(folder, "")) == []
 
 
-def test_a_folder_that_holds_more_is_told_of_and_left(where: Mailboxes, start: Start, tmp_path: Path) -> None:
+def test_a_folder_that_holds_more_is_told_of_and_left(where: Tree, start: Start, tmp_path: Path) -> None:
     one = start("one")
     parent = {"id": "all", "path": str(tmp_path), "type": "sendreceive", "fsWatcherDelayS": 10}
     one.api.post("/rest/config/folders", parent)
@@ -68,7 +68,7 @@ def test_a_folder_that_holds_more_is_told_of_and_left(where: Mailboxes, start: S
     assert (place.folder, place.prefix) == ("all", "mailboxes")
 
 
-def test_an_id_that_another_folder_has_is_refused(where: Mailboxes, start: Start, tmp_path: Path) -> None:
+def test_an_id_that_another_folder_has_is_refused(where: Tree, start: Start, tmp_path: Path) -> None:
     one = start("one")
     one.api.post("/rest/config/folders", {"id": "ai-bridge", "path": str(tmp_path / "other")})
     with pytest.raises(FolderElsewhere, match="give another ID with --folder"):
@@ -78,15 +78,15 @@ def test_an_id_that_another_folder_has_is_refused(where: Mailboxes, start: Start
 def test_the_id_of_a_new_folder_follows_the_name_of_the_mailboxes(tmp_path: Path) -> None:
     names = {"mailboxes": "ai-bridge", "Team Mail": "ai-bridge-team-mail", "..": None, "日本": "ai-bridge"}
     for name, expected in names.items():
-        found = default_folder(Mailboxes(str(tmp_path / name)))
+        found = default_folder(Tree(str(tmp_path / name)))
         assert expected in (None, found)
 
 
 def test_mail_crosses_to_another_machine_and_nothing_half_written_does(
-    where: Mailboxes, start: Start, on: On, tmp_path: Path
+    where: Tree, start: Start, on: On, tmp_path: Path
 ) -> None:
     one, two = start("one"), start("two")
-    there = Mailboxes(str(tmp_path / "there"))
+    there = Tree(str(tmp_path / "there"))
     on(LAPTOP)
     first = command(
         *("sync", "setup", "--syncthing-home", str(one.home), "--folder", "mail"),
@@ -101,11 +101,11 @@ def test_mail_crosses_to_another_machine_and_nothing_half_written_does(
     )
     assert second.returncode == 0, second.stderr
     on(LAPTOP)
-    until(lambda: (found := status.look(where)) is not None and found.connected and not found.troubles, 60)
+    until(lambda: (found := status.status_of(where)) is not None and found.connected and not found.troubles, 60)
     Path(where.outbox("claude").path, TEMPORARY, "half.txt").write_text("half")
     id_ = post(where)
     nudge.forget()
-    nudge.note(where.path, where.outbox("claude").file(DROPPED, f"{id_}.gemini.txt"))
+    nudge.add(where.path, where.outbox("claude").file(DROPPED, f"{id_}.gemini.txt"))
     nudge.flush(answer=True)
     until(lambda: states(there, "claude").get(DROPPED) == [f"{id_}.gemini.txt"], 60)
     assert status.is_all_out(where, 30.0)
@@ -115,7 +115,7 @@ def test_mail_crosses_to_another_machine_and_nothing_half_written_does(
     assert (len(told["machines"]), told["connected"], told["troubles"]) == (1, told["machines"], [])
 
 
-def test_a_device_that_is_there_gets_an_address_and_keeps_its_name(where: Mailboxes, start: Start) -> None:
+def test_a_device_that_is_there_gets_an_address_and_keeps_its_name(where: Tree, start: Start) -> None:
     one = start("one")
     one.api.put(f"/rest/config/devices/{one.id}", one.api.get(f"/rest/config/devices/{one.id}"))
     valid = start("two").id
@@ -129,11 +129,11 @@ def test_a_device_that_is_there_gets_an_address_and_keeps_its_name(where: Mailbo
     assert len(said) == 1
 
 
-def test_a_syncthing_that_ended_is_a_trouble(where: Mailboxes, start: Start) -> None:
+def test_a_syncthing_that_ended_is_a_trouble(where: Tree, start: Start) -> None:
     one = start("one")
     list(set_up(where, one.api, [], [], "ai-bridge"))
     one.end()
-    found = status.look(where)
+    found = status.status_of(where)
     assert found is not None
     assert "is it running?" in found.troubles[0]
     assert shutil.which("syncthing")

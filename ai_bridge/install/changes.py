@@ -1,0 +1,14 @@
+"""What installing or uninstalling would change, for some clients at once."""
+
+from ai_bridge.install.entries import Choice
+from ai_bridge.install.pieces import pieces
+from ai_bridge.install.plan import Change, planned
+
+
+def plan_changes(verb: str, clients: list[str], scope: str, choice: Choice | None = None) -> list[Change]:
+    """Return the changes that "install" or "uninstall" the clients' pieces; changes nothing.
+
+    Raises `CannotChange`, and `NotPlain` for a file that only a person can change: then nothing is begun.
+    """
+    chosen = choice or Choice()
+    return [change for client in clients for change in planned(verb, pieces(client, scope, chosen))]
