@@ -15,7 +15,7 @@ import common
 import pipe_client
 
 from ai_bridge import settings
-from ai_bridge.inbox import fetch
+from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes.tree import Mailboxes
 
 _MOVED_TO = 0x80  # linux/inotify.h, IN_MOVED_TO
@@ -35,7 +35,7 @@ def wait(mailboxes: str) -> None:
     where = Mailboxes(mailboxes)
     loaded = settings.load(mailboxes)
     while True:
-        found = fetch.wait(where, common.READER, loaded)
+        found = wait_for_mail(where, common.READER, loaded)
         _print_now()
         for one in found:
             one.acknowledge()

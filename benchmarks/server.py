@@ -13,7 +13,7 @@ from common import ms, percentiles
 from pipe_client import PipeClient
 
 from ai_bridge import settings
-from ai_bridge.inbox.fetch import wait
+from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import unread
@@ -113,7 +113,7 @@ def _deliver(where: Mailboxes) -> None:
     while unread(where, common.READER) and time.monotonic() < deadline:
         time.sleep(_PAUSE_S)
     send(where, common.SENDER, Draft([common.READER], common.BODY), common.LIMIT)
-    if len(waiting := wait(where, common.READER, settings.load(where.path), timeout_s=5)) != 1:
+    if len(waiting := wait_for_mail(where, common.READER, settings.load(where.path), timeout_s=5)) != 1:
         raise SystemExit(f"error: {len(waiting)} messages are unread, not one")
 
 

@@ -11,7 +11,8 @@ from random import Random
 
 import common
 
-from ai_bridge.mailboxes.outbox import DIRECTORIES, READ, TEMPORARY, Outbox, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import DIRECTORIES, READ, TEMPORARY, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import message
 

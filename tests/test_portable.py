@@ -13,7 +13,8 @@ import pytest
 from ai_bridge import settings as settings_
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.drop import drop
-from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, MOVES, PROCESSING, READ, UNREAD, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, MOVES, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings

@@ -6,19 +6,16 @@ A client without a record in the table has its own name as its address.
 import os
 
 from ai_bridge import clients
+from ai_bridge.agents.session_keys import digest, first_set, remembered, shell_key, shell_keys
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.find import user_wide
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.system import processes, state_files
 from ai_bridge.text import abridge, printable
 
 # Characters of a client's name that are repeated.
 _REPEATED = 80
 VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
-# Between a session that is a process and a command of its model are a shell, and perhaps a script; further up may be
-# another session.
-_STEPS = 3
 
 
 class NoIdentity(BridgeError):
@@ -81,8 +78,8 @@ def _of_shell(mailboxes: Mailboxes) -> str | None:
     """Return the agent whose session started this shell; None where that is not certain."""
     from ai_bridge.agents.presence import session  # who sends by name need not know
 
-    started_by = [one.agent for one in clients.ALL if _has_set(one.shell_variables)]
-    keys = _shell_keys()
+    started_by = [one.agent for one in clients.ALL if first_set(one.shell_variables)]
+    keys = shell_keys()
     if len(started_by) > 1 or len(keys) > 1:
         return None  # a client within another: the shell may be of either
     if not (started_by or keys):
@@ -113,65 +110,3 @@ def local(wanted: str, label: str) -> str:
     name, at, of_project = wanted.partition("@")
     ending = f"-{label}"[: address.MAX_PART - 2]
     return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
-
-
-def session_key(client: str) -> str:
-    """Return what a client calls the session this process belongs to, '' where it says nothing."""
-    record = clients.by_own_name(client)
-    return processes.parent_key() if record.session_is_process else _has_set(record.session_variables)
-
-
-def _has_set(variables: tuple[str, ...]) -> str:
-    """Return the value of the first of a client's variables that is set, '' if none is."""
-    return next((value for variable in variables if (value := os.environ.get(variable))), "")
-
-
-def _shell_keys() -> list[str]:
-    """Return what each client that says so calls the session this shell is in: several where one runs in another."""
-    return [key for client in clients.ALL if (key := _has_set(client.session_variables))]
-
-
-def _process_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
-    """Return the key of the session that is a process this one descends from, so near; '' where none is."""
-    return next((key for key in processes.ancestor_keys(steps) if remembered(mailboxes, key)), "")
-
-
-def shell_key(mailboxes: Mailboxes, steps: int = _STEPS) -> str:
-    """Return the key of the session that started this shell, or hook; '' where it is none, or that is not certain.
-
-    `steps`: how many processes up a session that is one may be.
-    """
-    keys = _shell_keys()
-    return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes, steps)
-
-
-def remembered(mailboxes: Mailboxes, key: str) -> str | None:
-    """Return the name the session with that key had last, if it had one."""
-    if not key:
-        return None
-    name = state_files.recall(_memory(mailboxes, key), 256).decode("ascii", "replace").strip()
-    return name if address.is_address(name) else None
-
-
-def remember(mailboxes: Mailboxes, key: str, name: str) -> None:
-    """Note the name of the session with that key; where the disk refuses, it is not remembered."""
-    if not key:
-        return
-    path = _memory(mailboxes, key)
-    try:
-        state_files.remember(path, name.encode(), flush=False)
-    except OSError:
-        return
-
-
-def digest(key: str) -> str:
-    """Return what stands for a session's key where it is written down, '' for none; the key itself never is."""
-    if not key:
-        return ""
-    import hashlib
-
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _memory(mailboxes: Mailboxes, key: str) -> str:
-    return mailboxes.state_file("sessions", digest(key))

@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ai_bridge.agents.identity import Identity, digest, local, numbered, remember, remembered
+from ai_bridge.agents.identity import Identity, local, numbered
 from ai_bridge.agents.presence import SESSION, session
+from ai_bridge.agents.session_keys import digest, remember, remembered
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.homes import Homes

@@ -157,7 +157,7 @@ def _decide(where: Mailboxes, sender: str, request: Request, drafts: list[Draft]
         if request.voters is not None:
             raise BridgeError(what="--voters goes with --decide majority or --decide unanimous")
         return
-    from ai_bridge.decisions.tally import begin
+    from ai_bridge.decisions.opening import begin
 
     for draft in drafts:
         begin(where, sender, draft, request.decide, None if request.voters is None else [request.voters])

@@ -8,9 +8,11 @@ from ai_bridge.decisions.decision import DISPUTED, OPEN, Decision
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import compose
 from ai_bridge.mailboxes.compose import Draft, Sent
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.message.message import Message, is_id, parse
+from ai_bridge.message.ids import is_id
+from ai_bridge.message.message import Message, parse
 from ai_bridge.message.votes import JUDGE, MAJORITY, OBJECT, RULE_HEADER, RULES, voters_of
 from ai_bridge.system import untrusted
 from ai_bridge.text import shorten

@@ -3,19 +3,10 @@
 import os
 
 from ai_bridge.health.finding import HEALTH_WORDS, WRONG, Finding, worst
-from ai_bridge.mailboxes.outbox import (
-    DIRECTORIES,
-    DROPPED,
-    HELD,
-    MALFORMED,
-    PROCESSING,
-    READ,
-    STATES,
-    Outbox,
-    label,
-)
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DIRECTORIES, DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, Outbox
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.message import message
+from ai_bridge.message import ids
 from ai_bridge.router.delay import Delay, age_of
 from ai_bridge.system import times, untrusted
 from ai_bridge.system.locks import Holder
@@ -102,6 +93,6 @@ def _waits(outbox: Outbox, state: str, now: float) -> Waits:
 
 def _oldest_composed(outbox: Outbox, now: float) -> float:
     """Return the age of the oldest dropped message by its ID: one that is claimed and given back keeps it."""
-    names = [name for name in outbox.visible(DROPPED) if message.is_own_id(label(name)[0])]
-    stamp = message.stamp_of(label(names[0])[0]) if names else ""
+    names = [name for name in outbox.visible(DROPPED) if ids.is_own_id(label(name)[0])]
+    stamp = ids.stamp_of(label(names[0])[0]) if names else ""
     return round(max(0.0, now - int(times.parse_stamp(stamp))), 1) if stamp else 0.0

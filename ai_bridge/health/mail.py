@@ -9,7 +9,8 @@ from ai_bridge.health.finding import NOTE, OK, WRONG, worst
 from ai_bridge.link import state as link_state
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.card_files import CardFiles
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import inboxes

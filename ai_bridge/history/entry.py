@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ai_bridge.errors import Malformed
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, label
-from ai_bridge.message import address, headers, message
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
+from ai_bridge.message import address, headers, ids, message
 from ai_bridge.message.votes import RULE_HEADER, RULES
 from ai_bridge.system import untrusted
 
@@ -56,7 +57,7 @@ def nanoseconds(found: os.stat_result) -> int:
 
 
 def slot(stamp: str) -> int:
-    """Return a row number for a time (in the form of `message.stamp_of`); a later time never gets a lower number."""
+    """Return a row number for a time (in the form of `ids.stamp_of`); a later time never gets a lower number."""
     return max(-_FARTHEST, min(int(stamp[:20].ljust(20, "0")) - _MIDDLE, _FARTHEST))
 
 
@@ -101,7 +102,7 @@ def read(outbox: Outbox, state: str, name: str, id_: str, recipient: str) -> Tex
         keys += f" {key('thread', parsed.thread)}"
     if parsed.get(RULE_HEADER) in RULES:
         keys += f" {key('decide')}"
-    stamp = message.stamp_of(id_) or outbox.order(state, name)[0]
+    stamp = ids.stamp_of(id_) or outbox.order(state, name)[0]
     words = (parsed.subject, parsed.body, keys)
     return Text(stamp, name, outbox.owner, found.st_size, nanoseconds(found), words)
 

@@ -8,10 +8,12 @@ import os
 
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
-from ai_bridge.message.message import Message, format_message, is_id, is_own_id, parse
+from ai_bridge.message.ids import is_id, is_own_id
+from ai_bridge.message.message import Message, format_message, parse
 from ai_bridge.message.reference import View
 from ai_bridge.system import untrusted
 

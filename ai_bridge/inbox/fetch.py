@@ -1,12 +1,12 @@
 """Fetches unread mail with or without a router: a reader that finds no router at work makes the pass itself."""
 
-import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
@@ -20,12 +20,9 @@ _ROUTER_PATIENCE_S = 1.0
 _FIRST_LOOK_S, _LAST_LOOK_S = 0.0001, 0.002
 # A share's server is asked at each look.
 _SHARE_LOOKS_S = (0.02, 0.2)
-# After `_MANY_WAKES` wakes in a row without mail, a waiting reader rests after each look, `_REST_LOOKS` times as long
-# as the look took, but at most `_REST_S` seconds. So other agents' mail costs it at most a fifth of a core.
-_MANY_WAKES, _REST_LOOKS, _REST_S = 20, 4, 0.05
 
 
-def _any(one: Waiting) -> bool:
+def is_anything(one: Waiting) -> bool:
     return True
 
 
@@ -37,7 +34,7 @@ def fetch(mailboxes: Mailboxes, agent: str, settings: Settings, sender: str | No
     back after it was read. It takes no reader lock: a caller that acknowledges the mail holds that lock.
     Raises `NotMailboxes`, `ShareIsGone`, `LinkInside` or OSError.
     """
-    return _Reader(mailboxes, agent, settings, sender).fetch()
+    return Reader(mailboxes, agent, settings, sender).fetch()
 
 
 def bring_in(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
@@ -45,10 +42,10 @@ def bring_in(mailboxes: Mailboxes, agent: str, settings: Settings) -> None:
 
     Takes router locks, waits and raises as `fetch` does.
     """
-    _Reader(mailboxes, agent, settings).bring_in()
+    Reader(mailboxes, agent, settings).bring_in()
 
 
-class _Reader:
+class Reader:
     """One reader. It looks at all outboxes or at some of them, and knows the agents as of its last look at all."""
 
     def __init__(
@@ -57,7 +54,7 @@ class _Reader:
         agent: str,
         settings: Settings,
         sender: str | None = None,
-        is_wanted: Callable[[Waiting], bool] = _any,
+        is_wanted: Callable[[Waiting], bool] = is_anything,
     ) -> None:
         self.mailboxes = mailboxes
         self.agent = agent
@@ -162,48 +159,3 @@ class _Reader:
 def _release(locks: dict[str, Lock]) -> None:
     for lock in locks.values():
         lock.release()
-
-
-def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:
-    """Return a wake for a reader: it wakes at a delivery, and at a drop, because there may be no router."""
-
-    def directories() -> Iterable[str]:
-        outboxes = mailboxes.outboxes()
-        return [mailboxes.path, *(outbox.directory(state) for outbox in outboxes for state in (DROPPED, UNREAD))]
-
-    return Wake.over(mailboxes, settings, directories)
-
-
-def wait(
-    mailboxes: Mailboxes,
-    agent: str,
-    settings: Settings,
-    timeout_s: float | None = None,
-    sender: str | None = None,
-    wake: Wake | None = None,
-    each_sweep: Callable[[], bool] = lambda: True,
-    is_wanted: Callable[[Waiting], bool] = _any,
-) -> list[Waiting]:
-    """Return the agent's unread mail as soon as there is some, [] after `timeout_s` seconds (None: no limit).
-
-    `sender`, if given, is the only agent whose mail counts. Messages for which `is_wanted` is false are ignored.
-    `wake`, if given, comes from `open_wake`; another thread may set it, and this function closes it. The waiting
-    thread calls `each_sweep` at every wake and sweep, and the wait ends if that returns False.
-    Takes router locks and raises as `fetch` does.
-    """
-    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
-    reader = _Reader(mailboxes, agent, settings, sender, is_wanted)
-    with wake or open_wake(mailboxes, settings) as wake:
-        sweep_at = time.monotonic() + settings.sweep_s
-        found, hints, empty = reader.fetch(), None, 0
-        while not found and time.monotonic() < deadline and each_sweep():
-            woken = wake.wait(min(sweep_at, deadline) - time.monotonic(), anew=hints is None)
-            started = time.monotonic()
-            hints = mailboxes.outboxes_of(wake.changed) if started < sweep_at else None
-            if hints is None:
-                sweep_at = started + settings.sweep_s
-            found = reader.sweep(wake) if hints is None else reader.look(hints)
-            empty = empty + 1 if woken else 0
-            if not found and empty > _MANY_WAKES:  # other agents' mail, or a file that comes back again and again
-                time.sleep(min(_REST_LOOKS * (time.monotonic() - started), _REST_S))
-        return found

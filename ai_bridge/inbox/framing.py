@@ -10,7 +10,8 @@ from ai_bridge.mailboxes.attachments import paths_of
 from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.address import is_notice
-from ai_bridge.message.message import Message, stamp_of
+from ai_bridge.message.ids import stamp_of
+from ai_bridge.message.message import Message
 from ai_bridge.message.votes import RULE_HEADER
 from ai_bridge.text import counted, printable, shorten
 

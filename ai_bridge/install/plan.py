@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ai_bridge.errors import BridgeError
 from ai_bridge.install.content import Content, difference
 from ai_bridge.install.json_edit import NotMergeable
-from ai_bridge.router.systemd import put_config
 from ai_bridge.system import durable
+from ai_bridge.system.config_files import put_config
 
 
 class Differs(BridgeError):

@@ -14,7 +14,8 @@ from ai_bridge.link.owed_receipts import Debt, Journal
 from ai_bridge.link.refused import Refused
 from ai_bridge.link.remote_agents import Book, NameTakenHere, TooManyAgents
 from ai_bridge.mailboxes.drop import drop_all
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, STATES, UNREAD, Outbox, file_name, label
+from ai_bridge.mailboxes.file_names import file_name, label
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, STATES, UNREAD, Outbox
 from ai_bridge.message import address, message
 from ai_bridge.message.message import Message
 from ai_bridge.system import untrusted

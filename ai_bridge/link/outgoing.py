@@ -12,7 +12,8 @@ from ai_bridge.errors import Malformed, Undeliverable
 from ai_bridge.link import wire
 from ai_bridge.link.arrived import Arrived, key_of
 from ai_bridge.link.remote_agents import Book
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
+from ai_bridge.mailboxes.file_names import file_name, label
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, message
 from ai_bridge.message.message import Message

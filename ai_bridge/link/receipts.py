@@ -6,7 +6,8 @@ from ai_bridge.errors import Malformed
 from ai_bridge.link import wire
 from ai_bridge.link.owed_receipts import Debt, Journal
 from ai_bridge.link.remote_agents import Book
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
 from ai_bridge.system import untrusted
 
 _REASON_BYTES = 65_536

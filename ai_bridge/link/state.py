@@ -7,7 +7,8 @@ from ai_bridge.agents import cards, other_teams
 from ai_bridge.errors import BridgeError
 from ai_bridge.link import arrived, config
 from ai_bridge.link.config import Link
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.system import state_files

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from ai_bridge.errors import Malformed
-from ai_bridge.message import address, message
+from ai_bridge.message import address, ids, message
 from ai_bridge.message.message import Message
 
 MAIL, RECEIPTS, CARDS = STREAMS = ("AIBRIDGE_MAIL", "AIBRIDGE_RECEIPTS", "AIBRIDGE_CARDS")
@@ -161,7 +161,7 @@ def _is_pair(one: object) -> bool:
 def _receipt(said: dict[str, Any]) -> Receipt:
     values = [said.get(name) for name in ("id", "recipient", "state", "reason")]
     id_, recipient, state, reason = (value if isinstance(value, str) else "" for value in values)
-    if not (message.is_id(id_) and address.is_address(recipient) and state in (ARRIVED, READ, MALFORMED)):
+    if not (ids.is_id(id_) and address.is_address(recipient) and state in (ARRIVED, READ, MALFORMED)):
         raise BadWire(why="a receipt without ID, recipient or state")
     return Receipt(id_, recipient, state, reason)
 

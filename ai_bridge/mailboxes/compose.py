@@ -2,7 +2,8 @@
 
 from ai_bridge.errors import BadText, BridgeError, EmptyBody, TooLarge
 from ai_bridge.mailboxes.drop import drop_messages
-from ai_bridge.mailboxes.outbox import DROPPED, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import DROPPED
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import headers, ids, message
 from ai_bridge.message.message import Message

@@ -5,8 +5,8 @@ A copy is no message: it is set aside, and never delivered. Sources: the names i
 
 import re
 
-from ai_bridge.mailboxes import outbox
-from ai_bridge.message import message
+from ai_bridge.mailboxes import file_names
+from ai_bridge.message import ids
 from ai_bridge.message.address import is_address
 
 _WORDS = re.compile(
@@ -33,15 +33,15 @@ def original(name: str) -> str:
     if found is None or stem == name:
         return ""
     id_, dot, _ = stem[: found.start()].rpartition(".")
-    return f"{stem[: found.start()]}.txt" if dot and message.is_own_id(id_) else ""
+    return f"{stem[: found.start()]}.txt" if dot and ids.is_own_id(id_) else ""
 
 
 def label(name: str) -> tuple[str, str]:
     """Return the ID and the recipient in a file's name; for a conflict copy, those of its original."""
-    return outbox.label(original(name) or name)
+    return file_names.label(original(name) or name)
 
 
 def _is_plain(name: str) -> bool:
     """Tell whether the name is exactly of the form under which this program drops and delivers."""
-    id_, recipient = outbox.label(name)
-    return name.endswith(".txt") and message.is_own_id(id_) and is_address(recipient)
+    id_, recipient = file_names.label(name)
+    return name.endswith(".txt") and ids.is_own_id(id_) and is_address(recipient)

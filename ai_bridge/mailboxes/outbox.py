@@ -7,8 +7,9 @@ import os
 import stat
 
 from ai_bridge.mailboxes import changes
-from ai_bridge.message import message
-from ai_bridge.system import durable, times, untrusted
+from ai_bridge.mailboxes.file_names import label, variant, written
+from ai_bridge.message import ids
+from ai_bridge.system import durable, untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ SUFFIX = "-outbox"
 TEMPORARY = ".tmp"
 ATTACHED = ".attached"
 REASON = ".reason"
-# The most bytes of a stem: `~1`, `.txt`, `.reason` and a temporary ending must fit into the 255 bytes of a name, too.
-_MAX_STEM = 210
-# The end of the year 9999.
-_LAST_NS = 253_402_300_799_999_999_999
 
 STATES = ("dropped", "processing", "unread", "read", "held", "malformed")
 DROPPED, PROCESSING, UNREAD, READ, HELD, MALFORMED = STATES
@@ -189,39 +186,4 @@ class Outbox:
 
     def order(self, state: str, name: str) -> tuple[str, str]:
         """Return the key to sort by: the time in the ID, else the time when the file was written; then the name."""
-        return (message.stamp_of(label(name)[0]) or written(self.file(state, name)), name)
-
-
-def variant(name: str, number: int) -> str:
-    """Return a message file's name, or its variant `~1`, `~2` …"""
-    return f"{shortened(name).removesuffix('.txt')}~{number}.txt" if number else name
-
-
-def shortened(name: str) -> str:
-    """Return a message file's name; of a very long one, only the beginning."""
-    stem = os.fsencode(name.removesuffix(".txt"))
-    return name if len(stem) <= _MAX_STEM else os.fsdecode(stem[:_MAX_STEM]) + ".txt"
-
-
-def file_name(id_: str, recipient: str) -> str:
-    """Return the name under which a message is dropped and delivered."""
-    return f"{id_}.{recipient}.txt"
-
-
-def label(name: str) -> tuple[str, str]:
-    """Return the ID and the recipient in a file's name, '' for each that it does not hold."""
-    stem = name.removesuffix(".txt")
-    id_, dot, recipient = stem.rpartition(".")
-    if not dot:
-        id_, recipient = stem, ""
-    return (id_, recipient) if message.is_id(id_) else ("", "")
-
-
-def written(path: str) -> str:
-    """Return a file's time of writing in the form of `message.stamp_of`, '' if there is no file."""
-    try:
-        nanoseconds = os.lstat(path).st_mtime_ns
-    except OSError:
-        return ""
-    # A writer may give a file any time. A time outside our calendar counts as its first or last moment.
-    return times.format_stamp(min(max(nanoseconds, 0), _LAST_NS))
+        return (ids.stamp_of(label(name)[0]) or written(self.file(state, name)), name)

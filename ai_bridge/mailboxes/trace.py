@@ -3,21 +3,10 @@
 import os
 
 from ai_bridge.errors import Malformed, NoSuchMessage
-from ai_bridge.mailboxes.outbox import (
-    DROPPED,
-    HELD,
-    MALFORMED,
-    PROCESSING,
-    READ,
-    REASON,
-    STATES,
-    UNREAD,
-    Outbox,
-    file_name,
-    label,
-)
+from ai_bridge.mailboxes.file_names import file_name, label
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.message import address, message, reference
+from ai_bridge.message import address, ids, message, reference
 from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
 from ai_bridge.system import times, untrusted
@@ -130,7 +119,7 @@ def _with_callers(outboxes: list[Outbox], id_: str, agent: str) -> list[Outbox]:
 
     In a large tree this is less work than listing all outboxes. Raises `SeveralMessages`.
     """
-    if not (agent and message.is_id(id_)):
+    if not (agent and ids.is_id(id_)):
         return []
     name, own = file_name(id_, agent), [outbox.owner for outbox in outboxes]
     found = [box for box in outboxes if box.has(name) or (box.owner == agent and _by_name(box, id_, own))]
@@ -171,7 +160,7 @@ def _names_in_read(outbox: Outbox, id_: str, recipients: list[str]) -> list[str]
     the directory is less work.
     """
     own_name = [id_] if id_.endswith(".txt") and "/" not in id_ else []
-    if not message.is_id(id_):
+    if not ids.is_id(id_):
         return own_name
     if len(recipients) > _MANY and not id_.startswith(f"{outbox.owner}-"):
         return [name for name in untrusted.listed(outbox.directory(READ)) if name.startswith(f"{id_}.")] + own_name

@@ -3,10 +3,10 @@
 import os
 
 from ai_bridge.errors import BridgeError, Malformed, disk_error
-from ai_bridge.mailboxes import adoption
+from ai_bridge.mailboxes import adoption, share
 from ai_bridge.mailboxes.outbox import SUFFIX, Outbox
 from ai_bridge.message import address
-from ai_bridge.system import durable, filesystems, untrusted
+from ai_bridge.system import durable, untrusted
 from ai_bridge.system.directories import memory_of, state_base
 from ai_bridge.text import hint
 
@@ -63,7 +63,7 @@ class Mailboxes:
         So an empty directory is never believed, and mailboxes that were once on a share are believed only there. Also
         raises `ShareIsGone`, `DiskError`, and `LinkInside` if a directory of the tree is a symbolic link.
         """
-        filesystems.check_mounted(self.path, self._share)
+        share.check_mounted(self.path, self._share)
         if not is_mailboxes(self.path):
             self._refuse()
         self._refuse_links(*_OWN)
@@ -89,7 +89,7 @@ class Mailboxes:
         """Check the tree, and note on the disk which share holds it, for the next check; returns self."""
         self.check()
         try:
-            filesystems.note_share(self.path, self._share)
+            share.note_share(self.path, self._share)
         except OSError:  # such a disk also refuses the next steps, and they report it
             return self
         return self

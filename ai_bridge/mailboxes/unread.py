@@ -3,7 +3,8 @@
 import os
 
 from ai_bridge.errors import BridgeError, Malformed
-from ai_bridge.mailboxes.outbox import READ, UNREAD, Outbox, file_name, label
+from ai_bridge.mailboxes.file_names import file_name, label
+from ai_bridge.mailboxes.outbox import READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import message, reference
 from ai_bridge.message.message import Message

@@ -13,6 +13,10 @@ from ai_bridge.system.directories import memory_of
 _DAY_US = 86_400_000_000
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
+_ID_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_ID_REST = _ID_FIRST | frozenset("@._-")
+_MAX_ID = 128
+
 _last_us = 0
 
 
@@ -64,3 +68,28 @@ class Issue:
 def _random() -> str:
     number = int.from_bytes(os.urandom(3), "big")
     return "".join(_ALPHABET[number // 36**place % 36] for place in range(4))
+
+
+def is_id(text: str) -> bool:
+    """Tell whether `text` is `[A-Za-z0-9][A-Za-z0-9@._-]{0,127}`."""
+    return 0 < len(text) <= _MAX_ID and text[0] in _ID_FIRST and _ID_REST.issuperset(text)
+
+
+def stamp_of(id_: str) -> str:
+    """Return the time in an ID as `YYYYMMDDHHMMSSffffff`, or '' if the ID holds none.
+
+    It knows our own form `<sender>-<date>-<time>-<microseconds>-<random>` and the older `<sender>-<date>-<time>`.
+    """
+    own = id_.rsplit("-", 4)[1:4]
+    if [len(part) for part in own] == [8, 6, 6] and "".join(own).isdigit():
+        return "".join(own)
+    older = id_.rsplit("-", 2)[1:]
+    if [len(part) for part in older] == [8, 6] and "".join(older).isdigit():
+        return "".join(older) + "000000"
+    return ""
+
+
+def is_own_id(id_: str) -> bool:
+    """Tell whether the ID has the form that this program composes."""
+    parts = id_.rsplit("-", 4)
+    return len(parts) == 5 and len(parts[4]) >= 2 and [len(part) for part in parts[1:4]] == [8, 6, 6]

@@ -2,10 +2,7 @@
 
 from ai_bridge.errors import Malformed
 from ai_bridge.message import address, headers
-
-_ID_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-_ID_REST = _ID_FIRST | frozenset("@._-")
-_MAX_ID = 128
+from ai_bridge.message.ids import is_id
 
 
 class NotUtf8(Malformed):
@@ -120,28 +117,3 @@ def format_message(message: Message) -> bytes:
     Raises `Malformed` for a header that `parse` would refuse, or UnicodeEncodeError for a lone surrogate in the body.
     """
     return f"{headers.export(message.headers)}\n\n{message.body}".encode()
-
-
-def is_id(text: str) -> bool:
-    """Tell whether `text` is `[A-Za-z0-9][A-Za-z0-9@._-]{0,127}`."""
-    return 0 < len(text) <= _MAX_ID and text[0] in _ID_FIRST and _ID_REST.issuperset(text)
-
-
-def stamp_of(id_: str) -> str:
-    """Return the time in an ID as `YYYYMMDDHHMMSSffffff`, or '' if the ID holds none.
-
-    It knows our own form `<sender>-<date>-<time>-<microseconds>-<random>` and the older `<sender>-<date>-<time>`.
-    """
-    own = id_.rsplit("-", 4)[1:4]
-    if [len(part) for part in own] == [8, 6, 6] and "".join(own).isdigit():
-        return "".join(own)
-    older = id_.rsplit("-", 2)[1:]
-    if [len(part) for part in older] == [8, 6] and "".join(older).isdigit():
-        return "".join(older) + "000000"
-    return ""
-
-
-def is_own_id(id_: str) -> bool:
-    """Tell whether the ID has the form that this program composes."""
-    parts = id_.rsplit("-", 4)
-    return len(parts) == 5 and len(parts[4]) >= 2 and [len(part) for part in parts[1:4]] == [8, 6, 6]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import time
 
-from ai_bridge.agents import identity
+from ai_bridge.agents import session_keys
 from ai_bridge.inbox import fetch
+from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach.rings import Claim, Told
@@ -22,7 +23,7 @@ def await_news(
 
     None after `timeout_s` seconds, and where whoever began the wait is gone: then nobody is left to be woken.
     """
-    key, parent = identity.shell_key(where), os.getppid()
+    key, parent = session_keys.shell_key(where), os.getppid()
     told = Told(where, me, key, passing=True)
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
@@ -37,7 +38,7 @@ def await_news(
 
     while is_wanted():
         left_s = None if deadline is None else deadline - time.monotonic()
-        found = fetch.wait(where, me, loaded, left_s, sender, each_sweep=is_wanted, is_wanted=told.is_news)
+        found = wait_for_mail(where, me, loaded, left_s, sender, each_sweep=is_wanted, is_wanted=told.is_news)
         if not found and deadline is not None and time.monotonic() >= deadline:
             return None
         if found:

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 
-from ai_bridge.agents.identity import digest
+from ai_bridge.agents.session_keys import digest
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting

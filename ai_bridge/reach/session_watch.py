@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 from ai_bridge import settings
-from ai_bridge.inbox import fetch
+from ai_bridge.inbox.wait import open_wake, wait_for_mail
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake
@@ -55,9 +55,9 @@ class Watch:
         """Watch; for a thread of its own. Raises OSError or a `BridgeError` where the mailboxes are gone."""
         while self._continues():
             loaded = settings.load(self._where.path)
-            wake = self._wake = fetch.open_wake(self._where, loaded)
+            wake = self._wake = open_wake(self._where, loaded)
             where, me, goes_on, is_news = self._where, self._agent, self._continues, self._is_news
-            news = fetch.wait(where, me, loaded, wake=wake, each_sweep=goes_on, is_wanted=is_news)
+            news = wait_for_mail(where, me, loaded, wake=wake, each_sweep=goes_on, is_wanted=is_news)
             if news and self._continues():
                 self._pause.wait(COALESCE_S)
                 self._reach()

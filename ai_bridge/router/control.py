@@ -5,9 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
 
 from ai_bridge.errors import BridgeError, RouterRunning
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -21,7 +20,6 @@ from ai_bridge.system.untrusted import listed, read_file
 _START_S = 20.0
 _STOP_S = 20.0
 _LOOK_S = 0.01
-_FOLLOW_S = 0.3
 
 
 class RouterFailed(BridgeError):
@@ -174,35 +172,3 @@ def _signal(pid: int, still_there: Callable[[], bool]) -> None:
         return
     finally:
         os.close(descriptor)
-
-
-def log_lines(path: str, lines: int, follow: bool) -> Iterator[str]:
-    """Yield the last `lines` lines of a log as one text; if `follow`, go on with what is added, and never end.
-
-    The log may be rotated meanwhile. If `follow`, first waits until the log exists; else raises OSError without one.
-    """
-    while follow and not os.path.exists(path):
-        time.sleep(_FOLLOW_S)
-    file = _open_text(path)
-    yield "".join(file.readlines()[-lines:])
-    while follow:
-        rotated = _is_rotated(path, file)
-        yield file.read()  # includes what was written before we saw the rotation
-        if rotated:
-            file.close()
-            file = _open_text(path)
-        else:
-            time.sleep(_FOLLOW_S)
-    file.close()
-
-
-def _open_text(path: str) -> TextIO:
-    return open(path, encoding="utf-8", errors="replace", newline="")
-
-
-def _is_rotated(path: str, file: TextIO) -> bool:
-    """Tell whether another file has the log's path by now."""
-    try:
-        return not os.path.samestat(os.stat(path), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False

@@ -3,7 +3,8 @@
 import os
 import time
 
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.address import is_address
 from ai_bridge.system import times

@@ -10,7 +10,8 @@ from ai_bridge.agents.policy import HOLD, REFUSE, RefusedByCard
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.history import threads
 from ai_bridge.mailboxes.card_files import CardFiles
-from ai_bridge.mailboxes.outbox import PROCESSING, UNREAD, Outbox, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
 from ai_bridge.message.message import Message

@@ -2,7 +2,8 @@
 
 from ai_bridge.agents.resolve import AmbiguousAgent, NobodyElse, resolve_recipients
 from ai_bridge.errors import Undeliverable
-from ai_bridge.mailboxes.outbox import Outbox, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.tree import Mailboxes, NoAgents, ReservedAddress, UnknownAgent
 from ai_bridge.message.address import BadAddress
 from ai_bridge.message.message import Message

@@ -14,9 +14,10 @@ from ai_bridge.machines.syncthing.on_its_way import Coming
 from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.drop import drop
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox, file_name, label
+from ai_bridge.mailboxes.file_names import file_name, label
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.message import address, message
+from ai_bridge.message import address, ids, message
 from ai_bridge.message.message import Message
 from ai_bridge.message.votes import check_opening, vote_of
 from ai_bridge.router import recipients
@@ -155,12 +156,12 @@ class Router:
 
     def _is_complete(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> bool:
         """Tell whether the file's writer is done, by the kernel, else by our form of name, else by the file's age."""
-        if found.st_size == 0 and message.is_own_id(label(name)[0]):  # it reserves the name of a message
+        if found.st_size == 0 and ids.is_own_id(label(name)[0]):  # it reserves the name of a message
             return self._is_settled(outbox, found, _RESERVED_S)
         writer = None if self.is_network else settled.has_writer(fd)
         if writer is not None:
             return not writer
-        return message.is_own_id(label(name)[0]) or self._is_settled(outbox, found)
+        return ids.is_own_id(label(name)[0]) or self._is_settled(outbox, found)
 
     def _is_settled(self, outbox: Outbox, found: os.stat_result, at_least_s: float = 0.0) -> bool:
         """Tell whether nobody wrote to the file for a while, by the clock that stamps the files there."""

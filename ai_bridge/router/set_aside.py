@@ -5,7 +5,8 @@ import shlex
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import compose
-from ai_bridge.mailboxes.outbox import HELD, MOVES, REASON, Outbox, shortened, variant
+from ai_bridge.mailboxes.file_names import shortened, variant
+from ai_bridge.mailboxes.outbox import HELD, MOVES, REASON, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address
 from ai_bridge.system import durable, untrusted

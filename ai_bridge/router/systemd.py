@@ -5,7 +5,7 @@ import sys
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.system import durable
+from ai_bridge.system.config_files import put_config
 from ai_bridge.system.directories import state_base
 from ai_bridge.system.processes import MODULE
 
@@ -58,13 +58,6 @@ def install(path: str, text: str, force: bool = False) -> bool:
             raise UnitDiffers(path=path)
     put_config(path, text.encode())
     return True
-
-
-def put_config(path: str, data: bytes, mode: int = 0o644) -> None:
-    """Write `data` to `path` in the person's configuration; an existing file keeps its mode; raises OSError."""
-    durable.make_directory(os.path.dirname(path), 0o755)
-    mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else mode
-    durable.replace_own(path, data, mode)
 
 
 def _escaped(text: str) -> str:

@@ -11,12 +11,14 @@ from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.history import search
 from ai_bridge.history import threads as hops
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, Outbox, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, Outbox
 from ai_bridge.mailboxes.restore import without_reason
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import address, reference
-from ai_bridge.message.message import Message, is_id
+from ai_bridge.message.ids import is_id
+from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
 from ai_bridge.sending import allowances
 from ai_bridge.sending.allowances import Allowance

@@ -9,11 +9,12 @@ import time
 
 from ai_bridge.errors import Malformed
 from ai_bridge.machines.homes import Homes
-from ai_bridge.mailboxes.outbox import Outbox, written
+from ai_bridge.mailboxes.file_names import written
+from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message import headers
 from ai_bridge.message.address import split_list
-from ai_bridge.message.message import is_id
+from ai_bridge.message.ids import is_id
 from ai_bridge.system import durable, times, untrusted
 
 FOLDER = "allowed"

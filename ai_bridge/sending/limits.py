@@ -12,9 +12,10 @@ from ai_bridge.agents import policy
 from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.outbox import DROPPED, Outbox, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.message import address
+from ai_bridge.message import address, ids
 from ai_bridge.sending import traffic
 
 TYPE_CHECKING = False
@@ -159,7 +160,7 @@ def _dropped(mailboxes: Mailboxes, sender: str, recipient: str) -> "Iterator[tup
 def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
     """Return until when a person allowed mail that these agents composed, '' if never; raises OSError.
 
-    The time is the latest of all allowances of these agents, in the form of `message.stamp_of`.
+    The time is the latest of all allowances of these agents, in the form of `ids.stamp_of`.
     """
     from ai_bridge.sending import allowances
 
@@ -169,10 +170,9 @@ def allowed_until(mailboxes: Mailboxes, *agents: str) -> str:
 
 def composed(mailboxes: Mailboxes, outbox: Outbox, state: str, name: str) -> str:
     """Return when a file was composed, as a stamp; '9', which is later than any stamp, if its name has no time."""
-    from ai_bridge.message import message
     from ai_bridge.sending import allowances
 
-    if not message.stamp_of(label(name)[0]):
+    if not ids.stamp_of(label(name)[0]):
         return "9"
     return allowances.composed(mailboxes, outbox, state, name) or "9"
 

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 
 from ai_bridge import clients, settings
-from ai_bridge.agents import cards, identity, presence, session_names
+from ai_bridge.agents import cards, identity, presence, session_keys, session_names
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.agents.session_names import Name
@@ -114,7 +114,7 @@ class Session:
         wanted = identity.who(where, self._agent, caller.client)
         where.make([wanted.address])
         self._name = session_names.take(
-            where, wanted, caller.client, caller.key or identity.session_key(caller.client)
+            where, wanted, caller.client, caller.key or session_keys.session_key(caller.client)
         )
         self._named_in = where.path
         try:
@@ -226,7 +226,7 @@ class Session:
         return self._told
 
     def _key(self, caller: Caller) -> str:
-        return caller.key or identity.session_key(caller.client) or processes.own_key()
+        return caller.key or session_keys.session_key(caller.client) or processes.own_key()
 
     def check(self, request: str | int, caller: Caller, event: str) -> str:
         """Return the answer to a hook for `event`, as JSON: mail that the session was not told of, if there is any.

@@ -9,7 +9,7 @@ from ai_bridge.agents import policy
 from ai_bridge.agents.peers import peers
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.clients import project
-from ai_bridge.decisions import tally
+from ai_bridge.decisions import opening, tally
 from ai_bridge.errors import BridgeError, EmptyBody
 from ai_bridge.health import mail
 from ai_bridge.history import search, threads
@@ -53,7 +53,7 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
     to = words["to"] if isinstance(words["to"], list) else [words["to"]]
     draft = Draft(to, body, words.get("subject", DEFAULT_SUBJECT), in_reply_to, thread, hops=hops)
     if "decide" in words:
-        tally.begin(where, me, draft, words["decide"], words.get("voters"))
+        opening.begin(where, me, draft, words["decide"], words.get("voters"))
     elif "voters" in words:
         raise BridgeError(what='voters go with decide: say decide="majority" or decide="unanimous"')
     check_subject(draft.subject)

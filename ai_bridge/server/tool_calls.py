@@ -20,7 +20,7 @@ from mcp.server.context import ServerRequestContext
 from ai_bridge import clients
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.inbox import fetch
+from ai_bridge.inbox.wait import open_wake, wait_for_mail
 from ai_bridge.mailboxes import unread
 from ai_bridge.server import tools
 from ai_bridge.server.client_session import Caller, Session, late_text
@@ -145,7 +145,7 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
     if sender is not None:
         sender = await anyio.to_thread.run_sync(resolve_writer, where, sender)
     stop = threading.Event()
-    wake = fetch.open_wake(where, loaded)
+    wake = open_wake(where, loaded)
     started = anyio.current_time()
 
     async def report() -> None:
@@ -157,7 +157,7 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
             anyio.from_thread.run(report)
         return not stop.is_set()
 
-    waiting = partial(fetch.wait, where, me, loaded, timeout_s, sender, wake, each_sweep)
+    waiting = partial(wait_for_mail, where, me, loaded, timeout_s, sender, wake, each_sweep)
     try:
         # It has a limiter of its own, so that calls that wait take no thread from the other tools.
         found = await anyio.to_thread.run_sync(waiting, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))

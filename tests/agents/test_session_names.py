@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import clients
-from ai_bridge.agents import identity, session_names
+from ai_bridge.agents import identity, session_keys, session_names
 from ai_bridge.agents.identity import Identity, NoIdentity
 from ai_bridge.agents.session_names import Name, TooManySessions
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -98,9 +98,9 @@ def test_a_shell_of_a_client_within_another_is_not_taken_for_either(
 
 def test_what_another_client_calls_its_session_is_no_key_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "outer")
-    assert identity.session_key("claude-code") == "outer"
-    assert identity.session_key("codex-mcp-client") == ""
-    assert str(os.getppid()) in identity.session_key("gemini-cli-mcp-client").split()
+    assert session_keys.session_key("claude-code") == "outer"
+    assert session_keys.session_key("codex-mcp-client") == ""
+    assert str(os.getppid()) in session_keys.session_key("gemini-cli-mcp-client").split()
 
 
 def test_the_key_itself_is_written_nowhere(where: Mailboxes, tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_damaged_memory_is_as_none(where: Mailboxes, tmp_path: Path, junk: byt
     take(where, "key").release()
     for path in (tmp_path / "state").rglob("sessions/*"):
         path.write_bytes(junk)
-    assert identity.remembered(where, "key") is None
+    assert session_keys.remembered(where, "key") is None
     assert take(where, "key").address == "claude"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ai_bridge import clients, install
-from ai_bridge.agents import identity, person
+from ai_bridge.agents import identity, person, session_keys
 from ai_bridge.clients import project
 from ai_bridge.health import doctor, server_start
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
@@ -80,8 +80,8 @@ def test_its_variables_tell_its_shells_and_its_sessions(where: Mailboxes, monkey
     with pytest.raises(person.ForPersons, match="PARROT says"):
         person.refuse_clients("this")
     monkeypatch.setenv("PARROT_SESSION", "one")
-    assert identity.session_key("parrot-mcp") == identity.shell_key(where) == "one"
-    identity.remember(where, "one", "polly-2")
+    assert session_keys.session_key("parrot-mcp") == session_keys.shell_key(where) == "one"
+    session_keys.remember(where, "one", "polly-2")
     assert identity.who(where).address == "polly-2"
 
 

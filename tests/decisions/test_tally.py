@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.decisions import judge, tally
+from ai_bridge.decisions import judge, opening, tally
 from ai_bridge.decisions.decision import APPROVED, DISPUTED, OPEN, REJECTED, Decision, Vote
-from ai_bridge.decisions.tally import NoDecision, NoVoters, TooFewVoters
+from ai_bridge.decisions.opening import NoVoters, TooFewVoters
+from ai_bridge.decisions.tally import NoDecision
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
@@ -38,29 +39,29 @@ def state(where: Mailboxes, thread: str) -> str:
 
 
 def test_who_is_written_to_and_votes(where: Mailboxes) -> None:
-    assert tally.opening("claude", ["gemini", "codex"], MAJORITY, ["gemini", "codex"]) == (
+    assert opening.opening("claude", ["gemini", "codex"], MAJORITY, ["gemini", "codex"]) == (
         ["gemini", "codex"],
         {"Decide": "majority", "Voters": "gemini, codex"},
     )
 
 
 def test_a_voter_who_is_not_written_to_is_kept_for_the_judgement(where: Mailboxes) -> None:
-    recipients, headers = tally.opening("claude", ["gemini"], MAJORITY, ["gemini", "judy", "claude"])
+    recipients, headers = opening.opening("claude", ["gemini"], MAJORITY, ["gemini", "judy", "claude"])
     assert recipients == ["gemini"]
     assert headers["Voters"] == "gemini, judy"
 
 
 def test_where_all_must_agree_all_are_written_to(where: Mailboxes) -> None:
-    assert tally.opening("claude", ["gemini"], UNANIMOUS, ["gemini", "judy"])[0] == ["gemini", "judy"]
+    assert opening.opening("claude", ["gemini"], UNANIMOUS, ["gemini", "judy"])[0] == ["gemini", "judy"]
 
 
 def test_who_is_written_to_may_be_another_than_who_votes(where: Mailboxes) -> None:
-    assert tally.opening("claude", ["codex"], MAJORITY, ["gemini"])[0] == ["codex", "gemini"]
+    assert opening.opening("claude", ["codex"], MAJORITY, ["gemini"])[0] == ["codex", "gemini"]
 
 
 @pytest.mark.parametrize("voters", [["codex", "gemini", "judy"], ["codex", "judy"]])
 def test_more_than_one_voter_is_not_kept_back(where: Mailboxes, voters: list[str]) -> None:
-    assert tally.opening("claude", ["gemini"], MAJORITY, voters)[0] == [
+    assert opening.opening("claude", ["gemini"], MAJORITY, voters)[0] == [
         "gemini",
         *[v for v in voters if v != "gemini"],
     ]
@@ -68,14 +69,14 @@ def test_more_than_one_voter_is_not_kept_back(where: Mailboxes, voters: list[str
 
 def test_where_the_others_cannot_come_out_even_nobody_is_kept_back(where: Mailboxes) -> None:
     voters = ["gemini", "codex", "judy"]
-    assert tally.opening("claude", ["gemini", "codex"], MAJORITY, voters)[0] == voters
+    assert opening.opening("claude", ["gemini", "codex"], MAJORITY, voters)[0] == voters
 
 
 def test_nobody_decides_alone(where: Mailboxes) -> None:
     with pytest.raises(NoVoters):
-        tally.opening("claude", ["gemini"], MAJORITY, ["claude"])
+        opening.opening("claude", ["gemini"], MAJORITY, ["claude"])
     with pytest.raises(TooFewVoters):
-        tally.opening("claude", ["gemini"], UNANIMOUS, ["gemini"])
+        opening.opening("claude", ["gemini"], UNANIMOUS, ["gemini"])
 
 
 # --- the rules ------------------------------------------------------------------------------------------
@@ -491,7 +492,7 @@ def test_a_vote_sent_to_others_too_asks_once(where: Mailboxes, settings: Setting
 
 
 def test_a_long_proposal_is_quoted_in_part(where: Mailboxes, settings: Settings) -> None:
-    recipients, headers = tally.opening("claude", ["gemini"], MAJORITY, ["gemini", "judy"])
+    recipients, headers = opening.opening("claude", ["gemini"], MAJORITY, ["gemini", "judy"])
     thread = send(where, "claude", Draft(recipients, "[LGTM]\n" * 50_000, "s", extra=headers), LIMIT).id
     answer(where, thread, "gemini", "[CONTINUE]\n" * 50_000)
     route(where, settings)

@@ -11,6 +11,7 @@ import sys
 
 from ai_bridge import settings
 from ai_bridge.inbox import fetch
+from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -34,7 +35,7 @@ def read_for_ever(where: Mailboxes) -> None:
             os.write(1, f"{message.id}\n".encode())
             one.acknowledge()
         lock.release()
-        fetch.wait(where, "gemini", loaded, 0.05)
+        wait_for_mail(where, "gemini", loaded, 0.05)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import pytest
 
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, STATES, Outbox, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, STATES, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import parse
 from ai_bridge.router.recover import recover

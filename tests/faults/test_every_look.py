@@ -18,7 +18,8 @@ import pytest
 from ai_bridge.cli import common, entry, main, reader  # noqa: F401 - each child would import them
 from ai_bridge.cli.commands import mail, router, show  # noqa: F401 - each child would import them
 from ai_bridge.inbox.fetch import fetch
-from ai_bridge.mailboxes.outbox import MALFORMED, READ, REASON, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import MALFORMED, READ, REASON
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.settings import Settings
 from tests.support.mail import post, route, states

@@ -15,7 +15,8 @@ from ai_bridge.agents import cards
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.outbox import MALFORMED, STATES, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import MALFORMED, STATES
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.sending import limits

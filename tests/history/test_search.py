@@ -21,7 +21,8 @@ import pytest
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import database, entry, indexer, search
 from ai_bridge.history.search import Found, Query
-from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD, Outbox, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
 from ai_bridge.settings import Settings

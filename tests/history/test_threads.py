@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.history import threads
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.message.message import Message, parse
 

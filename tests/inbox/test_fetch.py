@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ai_bridge.inbox import fetch as fetch_
-from ai_bridge.inbox.fetch import bring_in, fetch, open_wake, wait
+from ai_bridge.inbox.fetch import bring_in, fetch
+from ai_bridge.inbox.wait import open_wake, wait_for_mail
 from ai_bridge.mailboxes import wake as wake_
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes, NotMailboxes
@@ -132,13 +133,13 @@ def test_mailboxes_that_are_gone_are_not_taken_for_empty_ones(where: Mailboxes, 
 
 def test_wait_returns_at_once_what_is_there(where: Mailboxes, settings: Settings) -> None:
     id_ = post(where, "x")
-    assert _ids(wait(where, "gemini", settings, 0.0)) == [id_]
+    assert _ids(wait_for_mail(where, "gemini", settings, 0.0)) == [id_]
 
 
 def test_wait_returns_nothing_after_its_time(where: Mailboxes, settings: Settings) -> None:
     post(where, "x", to="claude", sender="gemini")
-    assert wait(where, "gemini", settings, 0.02) == []
-    assert wait(where, "gemini", settings, 0.0) == []
+    assert wait_for_mail(where, "gemini", settings, 0.02) == []
+    assert wait_for_mail(where, "gemini", settings, 0.0) == []
 
 
 @pytest.mark.parametrize("delivered", [True, False])
@@ -153,7 +154,7 @@ def test_wait_is_woken_by_a_delivery_or_a_drop(where: Mailboxes, settings: Setti
             list(Router(where, {"gemini"}, settings).one_pass() if delivered else [])
         return True
 
-    assert _ids(wait(where, "gemini", settings, LONG_S, each_sweep=arrive_once)) == sent
+    assert _ids(wait_for_mail(where, "gemini", settings, LONG_S, each_sweep=arrive_once)) == sent
     if lock is not None:
         lock.release()
 
@@ -167,7 +168,7 @@ def test_wait_sweeps_where_nothing_wakes_it(where: Mailboxes, settings: Settings
         sweeps.append(post(where, "x") if len(sweeps) == 2 else "")
         return True
 
-    assert _ids(wait(where, "gemini", settings, LONG_S, each_sweep=at_the_third)) == sweeps[-1:]
+    assert _ids(wait_for_mail(where, "gemini", settings, LONG_S, each_sweep=at_the_third)) == sweeps[-1:]
 
 
 def test_wait_ends_when_it_is_told_to(where: Mailboxes, settings: Settings) -> None:
@@ -175,14 +176,14 @@ def test_wait_ends_when_it_is_told_to(where: Mailboxes, settings: Settings) -> N
     wake = open_wake(where, settings)
     turns = iter([True, False])
     wake.set()
-    assert wait(where, "gemini", settings, wake=wake, each_sweep=lambda: next(turns)) == []
+    assert wait_for_mail(where, "gemini", settings, wake=wake, each_sweep=lambda: next(turns)) == []
 
 
 def test_wait_leaves_no_thread_behind(where: Mailboxes, settings: Settings) -> None:
     before = threading.active_count()
-    wait(where, "gemini", settings, 0.0, wake=open_wake(where, settings))
+    wait_for_mail(where, "gemini", settings, 0.0, wake=open_wake(where, settings))
     with pytest.raises(NotMailboxes):
-        wait(Mailboxes(f"{where.path}/missing"), "gemini", settings, 0.0)
+        wait_for_mail(Mailboxes(f"{where.path}/missing"), "gemini", settings, 0.0)
     until(lambda: threading.active_count() <= before, 5)
 
 
@@ -190,7 +191,7 @@ def test_what_was_acknowledged_ends_no_wait(where: Mailboxes, settings: Settings
     post(where, "x")
     for one in fetch(where, "gemini", settings):
         assert one.acknowledge()
-    assert wait(where, "gemini", settings, 0.02) == []
+    assert wait_for_mail(where, "gemini", settings, 0.02) == []
     assert set(states(where, "claude")) == {READ}
     assert PROCESSING not in states(where, "claude")
 
@@ -227,7 +228,7 @@ def test_where_a_wake_hints_mail_is_found_and_no_other_outbox_is_looked_at(
         return True
 
     monkeypatch.setattr(Outbox, "names", noted)
-    assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=arrive_once)) == sent
+    assert _ids(wait_for_mail(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=arrive_once)) == sent
     assert looked_at == {"claude"} or state == PROCESSING  # a dead router's claim: what else did it hold?
 
 
@@ -248,7 +249,8 @@ def test_wrong_hints_without_end_keep_no_mail_from_being_found(
         told_nothing.set(where.outbox("gemini").path)
         return True
 
-    assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=hint_elsewhere)) == sent
+    found = wait_for_mail(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=hint_elsewhere)
+    assert _ids(found) == sent
 
 
 def test_a_sweep_that_finds_mail_returns_all_of_it_in_its_order(
@@ -263,7 +265,7 @@ def test_a_sweep_that_finds_mail_returns_all_of_it_in_its_order(
         told_nothing.set()
         return True
 
-    assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=arrive_once)) == sent
+    assert _ids(wait_for_mail(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=arrive_once)) == sent
 
 
 def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
@@ -287,7 +289,9 @@ def test_what_a_wake_hints_at_during_a_sweep_comes_before_the_rest(
         return True
 
     monkeypatch.setattr(Outbox, "names", arrive_meanwhile)
-    assert _ids(wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=sweep_once)) == sent[:1]
+    assert (
+        _ids(wait_for_mail(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=sweep_once)) == sent[:1]
+    )
 
 
 def test_a_sweep_waits_for_no_router_that_does_nothing(
@@ -303,5 +307,5 @@ def test_a_sweep_waits_for_no_router_that_does_nothing(
         return next(turns)
 
     post(where, "x")
-    assert wait(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=never) == []
+    assert wait_for_mail(where, "gemini", settings, LONG_S, wake=told_nothing, each_sweep=never) == []
     lock.release()

@@ -12,7 +12,7 @@ from itertools import cycle
 import pytest
 
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.message.message import stamp_of
+from ai_bridge.message.ids import stamp_of
 from ai_bridge.sending.send import send
 from tests.support.mail import LIMIT
 from tests.support.nats_server import NatsServer

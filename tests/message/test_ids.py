@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.message import ids, message
+from ai_bridge.message import ids
 from ai_bridge.message.ids import Issue
 from ai_bridge.system.directories import memory_of
 from tests.support.mail import post
@@ -43,7 +43,7 @@ def by_another_process(where: Mailboxes, sender: str = "claude") -> str:
 
 
 def order(id_: str) -> str:
-    return message.stamp_of(id_)
+    return ids.stamp_of(id_)
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, 60.0, 3600.0, DAY_S - 60])
@@ -83,7 +83,7 @@ def test_ids_of_one_batch_grow_and_the_next_follow(where: Mailboxes, monkeypatch
     issue.save()
     found.append(Issue(where.path, "claude").next()[1])
     assert [order(one) for one in found] == sorted({order(one) for one in found})
-    assert all(message.is_own_id(one) for one in found)
+    assert all(ids.is_own_id(one) for one in found)
 
 
 @settings(max_examples=50, deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ai_bridge import errors
-from ai_bridge.message import message
+from ai_bridge.message import ids
 from ai_bridge.message.handler import HANDLER, NoBlankLine
 from ai_bridge.message.headers import BadHeaderLine, ControlCharacter, CrlfHeaders, DuplicateHeader
 from ai_bridge.message.message import BadHeaderAddress, BadId, Message, MissingHeader, NotUtf8, format_message, parse
@@ -123,10 +123,10 @@ def test_a_body_of_any_line_ends_survives() -> None:
     ],
 )
 def test_an_id_tells_its_time_if_it_holds_one(id_: str, stamp: str) -> None:
-    assert message.is_id(id_)
-    assert message.stamp_of(id_) == stamp
+    assert ids.is_id(id_)
+    assert ids.stamp_of(id_) == stamp
 
 
 @pytest.mark.parametrize("id_", ["", "-x", ".x", "a/b", "a b", "a\n", "ä", "x" * 129])
 def test_what_is_no_id_is_refused(id_: str) -> None:
-    assert not message.is_id(id_)
+    assert not ids.is_id(id_)

@@ -17,6 +17,7 @@ from pathlib import Path
 from ai_bridge import settings
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox import fetch
+from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
@@ -74,7 +75,7 @@ def _read_once(where: Mailboxes, agent: str, loaded: settings.Settings) -> None:
             _show(one)
     finally:
         lock.release()
-    fetch.wait(where, agent, loaded, _TURN_S)
+    wait_for_mail(where, agent, loaded, _TURN_S)
 
 
 def _show(one: Waiting) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from ai_bridge.message.message import stamp_of
+from ai_bridge.message.ids import stamp_of
 from tests.networks.hosts import Actor
 from tests.networks.workload import Course, left, said
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.agents import identity
+from ai_bridge.agents import session_keys
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -81,7 +81,7 @@ def test_with_nothing_new_it_ends_after_its_time(where: Mailboxes) -> None:
 def test_what_a_hook_told_meanwhile_does_not_end_it(
     where: Mailboxes, settings: Settings, processes: list[subprocess.Popen[bytes]]
 ) -> None:
-    told = Told(where, "gemini", identity.session_key("claude-code"))
+    told = Told(where, "gemini", session_keys.session_key("claude-code"))
     process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
     post(where)
     claim = told.claim(lambda: fetch(where, "gemini", settings))

@@ -15,7 +15,7 @@ from ai_bridge.errors import RouterRunning
 from ai_bridge.health.mail import router_of
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.router import control, systemd
+from ai_bridge.router import control, log_tail, systemd
 from ai_bridge.router.control import RouterFailed, RouterServesAll, RouterStays
 from ai_bridge.router.served import ALL
 from ai_bridge.system.locks import Holder, Lock
@@ -245,7 +245,7 @@ def test_an_agent_that_is_called_all_may_have_a_router_of_its_own(where: Mailbox
 def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"1\n2\n\xff\n")
-    assert "".join(control.log_lines(str(log), 2, follow=False)) == "2\n\ufffd\n"
+    assert "".join(log_tail.log_lines(str(log), 2, follow=False)) == "2\n\ufffd\n"
 
 
 # --- the unit of systemd ----------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ import pytest
 
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes.compose import Draft, Sent
-from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, file_name
+from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.mailboxes.wake import Wake

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ai_bridge.decisions import tally
+from ai_bridge.decisions import opening
 from ai_bridge.history import threads
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -17,7 +17,7 @@ def propose(
     where: Mailboxes, to: list[str], voters: list[str] | None = None, rule: str = MAJORITY, opener: str = "claude"
 ) -> str:
     """Open a decision; returns its ID."""
-    recipients, headers = tally.opening(opener, to, rule, voters or to)
+    recipients, headers = opening.opening(opener, to, rule, voters or to)
     return send(where, opener, Draft(recipients, PROPOSAL, "the index", extra=headers), LIMIT).id
 
 

@@ -12,12 +12,13 @@ import pytest
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.share import ShareIsGone
 from ai_bridge.mailboxes.tree import Mailboxes
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.settings import Settings
 from ai_bridge.system import filesystems
 from ai_bridge.system.directories import memory_of
-from ai_bridge.system.filesystems import FileSystem, ShareIsGone, file_system, is_shared, sync_tool
+from ai_bridge.system.filesystems import FileSystem, file_system, is_shared, sync_tool
 from tests.support.command import command
 from tests.support.mail import post, states
 from tests.support.mounts import mounted, table

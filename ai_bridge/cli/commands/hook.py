@@ -7,7 +7,7 @@ import os
 import sys
 
 from ai_bridge import clients, settings
-from ai_bridge.agents import identity, presence
+from ai_bridge.agents import identity, presence, session_keys
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.homes import Homes
@@ -105,13 +105,13 @@ def _session(where: Mailboxes, agent: "str | None", client: "Client") -> "tuple[
         if variable not in own:
             os.environ.pop(variable, None)
     os.environ.update({name: "1" for name in client.shell_variables if name not in client.session_variables})
-    key = identity.shell_key(where, _STEPS)
+    key = session_keys.shell_key(where, _STEPS)
     try:
-        me = identity.remembered(where, key) or identity.who(where, agent).address
+        me = session_keys.remembered(where, key) or identity.who(where, agent).address
     except NoIdentity:
         return key, ""
     live = presence.session(where, me)
-    is_other = live is not None and live.serves.partition(" ")[0] != identity.digest(key)
+    is_other = live is not None and live.serves.partition(" ")[0] != session_keys.digest(key)
     return key, "" if is_other else me
 
 

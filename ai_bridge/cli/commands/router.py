@@ -14,7 +14,7 @@ from ai_bridge.health import surroundings
 from ai_bridge.health.agent_health import AgentHealth, Waits
 from ai_bridge.health.finding import HEALTH_WORDS, Finding
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.router import control
+from ai_bridge.router import control, log_tail
 from ai_bridge.system import times
 from ai_bridge.text import printable
 
@@ -165,7 +165,7 @@ def logs(where: Mailboxes, agent: str | None, as_json: bool, lines: int, follow:
     if not os.path.exists(path) and not follow:
         click.echo(f"nothing is logged yet in {printable(path)}", err=True)
         return
-    for text in control.log_lines(path, lines, follow):
+    for text in log_tail.log_lines(path, lines, follow):
         click.echo(text, nl=False)
         sys.stdout.flush()
 

@@ -12,7 +12,7 @@ from ai_bridge.cli import output
 from ai_bridge.cli.common import check_number, common, complete_agents
 from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
 from ai_bridge.errors import BridgeError
-from ai_bridge.inbox import fetch
+from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Mailboxes
@@ -50,7 +50,7 @@ def wait(
     sender = sender_meant(where, sender)
     if new:
         return _wait_for_news(where, me, loaded, timeout, sender, as_json)
-    found = fetch.wait(where, me, loaded, timeout, sender)
+    found = wait_for_mail(where, me, loaded, timeout, sender)
     if not found:
         tell_delay(where, me, sender)
         raise click.exceptions.Exit(_NOTHING_CAME)

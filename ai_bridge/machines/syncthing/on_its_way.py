@@ -8,9 +8,10 @@ import time
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines.syncthing import nudge
-from ai_bridge.mailboxes.outbox import DROPPED, SUFFIX, Outbox, label
+from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.outbox import DROPPED, SUFFIX, Outbox
 from ai_bridge.mailboxes.tree import Mailboxes
-from ai_bridge.message.message import stamp_of
+from ai_bridge.message.ids import stamp_of
 
 # Seconds that a message, once it came, waits for an earlier one, which may never come.
 WAIT_S = 30.0

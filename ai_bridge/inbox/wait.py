@@ -1,0 +1,61 @@
+"""Waits until something is unread."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+
+from ai_bridge.inbox.fetch import Reader, is_anything
+from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.tree import Mailboxes
+from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.mailboxes.wake import Wake
+from ai_bridge.settings import Settings
+
+# After `_MANY_WAKES` wakes in a row without mail, a waiting reader rests after each look, `_REST_LOOKS` times as long
+# as the look took, but at most `_REST_S` seconds. So other agents' mail costs it at most a fifth of a core.
+_MANY_WAKES, _REST_LOOKS, _REST_S = 20, 4, 0.05
+
+
+def open_wake(mailboxes: Mailboxes, settings: Settings) -> Wake:
+    """Return a wake for a reader: it wakes at a delivery, and at a drop, because there may be no router."""
+
+    def directories() -> Iterable[str]:
+        outboxes = mailboxes.outboxes()
+        return [mailboxes.path, *(outbox.directory(state) for outbox in outboxes for state in (DROPPED, UNREAD))]
+
+    return Wake.over(mailboxes, settings, directories)
+
+
+def wait_for_mail(
+    mailboxes: Mailboxes,
+    agent: str,
+    settings: Settings,
+    timeout_s: float | None = None,
+    sender: str | None = None,
+    wake: Wake | None = None,
+    each_sweep: Callable[[], bool] = lambda: True,
+    is_wanted: Callable[[Waiting], bool] = is_anything,
+) -> list[Waiting]:
+    """Return the agent's unread mail as soon as there is some, [] after `timeout_s` seconds (None: no limit).
+
+    `sender`, if given, is the only agent whose mail counts. Messages for which `is_wanted` is false are ignored.
+    `wake`, if given, comes from `open_wake`; another thread may set it, and this function closes it. The waiting
+    thread calls `each_sweep` at every wake and sweep, and the wait ends if that returns False.
+    Takes router locks and raises as `fetch` does.
+    """
+    deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    reader = Reader(mailboxes, agent, settings, sender, is_wanted)
+    with wake or open_wake(mailboxes, settings) as wake:
+        sweep_at = time.monotonic() + settings.sweep_s
+        found, hints, empty = reader.fetch(), None, 0
+        while not found and time.monotonic() < deadline and each_sweep():
+            woken = wake.wait(min(sweep_at, deadline) - time.monotonic(), anew=hints is None)
+            started = time.monotonic()
+            hints = mailboxes.outboxes_of(wake.changed) if started < sweep_at else None
+            if hints is None:
+                sweep_at = started + settings.sweep_s
+            found = reader.sweep(wake) if hints is None else reader.look(hints)
+            empty = empty + 1 if woken else 0
+            if not found and empty > _MANY_WAKES:  # other agents' mail, or a file that comes back again and again
+                time.sleep(min(_REST_LOOKS * (time.monotonic() - started), _REST_S))
+        return found
