@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
-from ai_bridge import clients as table
+from ai_bridge import clients
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.health import doctor as doctor_
 from ai_bridge.health.finding import DOCTOR_WORDS, WRONG, Finding
 from ai_bridge.text import printable
 
-_CLIENTS = [client.name for client in table.registrable()]
+_CLIENTS = [client.name for client in clients.registrable()]
 _COLORS = ("green", "yellow", "red")
 
 
 @click.command()
-@click.argument("clients", metavar="[CLIENT...]", nargs=-1, type=click.Choice(_CLIENTS))
+@click.argument("names", metavar="[CLIENT...]", nargs=-1, type=click.Choice(_CLIENTS))
 @common()
-def doctor(where: str | None, agent: str | None, clients: tuple[str, ...], as_json: bool) -> None:
+def doctor(where: str | None, agent: str | None, names: tuple[str, ...], as_json: bool) -> None:
     """Check for each client: version, registration, approval, hooks, its server, how it is reached.
 
     Without CLIENT also what the mailboxes lie on, how they are kept in step with other machines, and the clocks.
@@ -25,17 +25,17 @@ def doctor(where: str | None, agent: str | None, clients: tuple[str, ...], as_js
     Exit code 0 where nothing is wrong, else 1.
     """
     wrong = False
-    for subject, finding in _findings(where, clients):
+    for subject, finding in _findings(where, names):
         wrong |= finding.level == WRONG
         echo_json([_as_json(subject, finding)]) if as_json else click.echo(_line(subject, finding))
     if wrong:
         raise click.exceptions.Exit(1)
 
 
-def _findings(where: str | None, clients: tuple[str, ...]) -> list[tuple[str, Finding]]:
+def _findings(where: str | None, names: tuple[str, ...]) -> list[tuple[str, Finding]]:
     """Return each finding with the client it is about; those about the mailboxes are about `mail`."""
-    found = [(client, finding) for client in clients or _CLIENTS for finding in doctor_.examine(client)]
-    return found if clients else [*found, *(("mail", finding) for finding in doctor_.around(where))]
+    found = [(client, finding) for client in names or _CLIENTS for finding in doctor_.examine(client)]
+    return found if names else [*found, *(("mail", finding) for finding in doctor_.around(where))]
 
 
 def _as_json(subject: str, finding: Finding) -> dict[str, object]:
