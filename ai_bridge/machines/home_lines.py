@@ -9,7 +9,7 @@ _BORDER = b"---"
 
 
 class Claim:
-    """Where an agent lives: the machine's ID `home` and the `epoch`, '' and 0 if nothing says so.
+    """A claim about an agent's home: the machine's ID `home` and the `epoch`; '' and 0 if nothing says so.
 
     `next` is the machine to which it is to move, and `link` the link that carries its mail; each is '' if there is
     none.
