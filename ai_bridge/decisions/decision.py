@@ -46,13 +46,13 @@ class Decision:
 
     @property
     def of(self) -> int:
-        """How many votes there can be; by majority, an even number of voters leaves one more for a judge."""
+        """The number of votes there can be; by majority, an even number of voters leaves one more for a judge."""
         count = len(self.voters)
         return count + 1 if self.rule == MAJORITY and count % 2 == 0 else count
 
     @property
     def needed(self) -> int:
-        """How many votes decide: of three, two by majority, and all three if the rule is unanimous."""
+        """The number of votes that decide: of three, two by majority, and all three if the rule is unanimous."""
         return max(3, self.of) if self.rule == UNANIMOUS else self.of // 2 + 1
 
     def count(self, tag: str) -> int:

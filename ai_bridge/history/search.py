@@ -1,8 +1,8 @@
 """Finds mail of all agents by participant, thread and words, through an index; every result is a file that exists.
 
 The index (`indexer`) names the files that may match. Each is then looked for, and one that is gone or altered is read
-again before the answer is given. New words of a file may be missed only if the file was altered long after it was
-read, and no search has met it since.
+again before the answer is given. A search by new words may miss a file that was altered long after it was read, if no
+search has met it since.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WHERE texts MATCH ? AND texts.rowid < ? AND name NOT NULL ORDER BY texts.rowid D
 """
 _NEWEST = (1 << 63) - 1
 _WORD = re.compile(r'"[^"]*"\*?|\S+')
-# How often files that change during a search are read again.
+# The most times that files which change during a search are read again.
 _ROUNDS = 3
 
 Answer = TypeVar("Answer")

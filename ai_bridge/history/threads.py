@@ -69,7 +69,7 @@ def depth_of(mailboxes: Tree, message: Message) -> int:
     """Return how many answers deep the message is since a person last wrote or approved; 0 if it answers nothing.
 
     A message without `Hops` is followed back along `In-Reply-To`, to one that has the header or to the first. Each
-    answered message is looked for by its file name in the outbox of the answer's recipient, then in that of the agent
+    answered message is found by its file name: in the outbox of the answer's recipient, else in that of the agent
     with which its ID begins. If one is not found or cannot be read, the answers so far count. The result is never
     lower than `Hops-Claimed`. At most 1000 files are read; nothing is raised for them.
     """

@@ -37,7 +37,10 @@ class Clocks:
         self._offset = time.time() - counted()
 
     def look(self) -> float:
-        """Look; returns by how many seconds this machine's clock jumped since the last look, 0.0 if it did not."""
+        """Look at the clocks; returns the seconds by which this machine's clock jumped since the last look, else 0.0.
+
+        It writes the differences that it finds to the state directory.
+        """
         offset = time.time() - counted()
         jumped, self._offset = offset - self._offset, offset
         found = {HERE: jumped} if abs(jumped) > _JUMP_S else {}

@@ -34,7 +34,10 @@ def fresh(mailboxes: Tree) -> set[str]:
 
 
 def stated(mailboxes: Tree) -> dict[str, tuple[str, float]]:
-    """Return for each other machine that has a page what changes with it, and when it says it was written."""
+    """Return, for each other machine with a page, a text that changes with the page, and the time of its writing.
+
+    The time is the one that the page names, in seconds since the epoch; 0.0 if it names none.
+    """
     found = {}
     for name in pages(mailboxes):
         said = read_page(mailboxes, name)[1]

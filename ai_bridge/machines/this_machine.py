@@ -26,8 +26,8 @@ _known: dict[str, tuple[Mark, str]] = {}
 def here() -> str:
     """Return this machine's ID, `<label>-<8 random letters and digits>`, made at its first use.
 
-    The label is the host's name at that time; the random part makes the ID one of a kind, so that machines
-    of the same name stay apart and a machine that is renamed stays itself. Raises OSError.
+    The label is the host's name at that time. The random part makes the ID unique: machines of the same name stay
+    apart, and a machine that is renamed keeps its ID. Raises OSError.
     """
     path = os.path.join(state_base(), _FILE)
     before = _known.get(path)

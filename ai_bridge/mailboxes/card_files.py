@@ -97,7 +97,7 @@ def path_of(mailboxes: Tree, agent: str) -> str:
 def read(path: str) -> CardFile:
     """Return the card at `path`; raises OSError.
 
-    Of a card that is too large only the beginning is read, and nothing of one that is no regular file.
+    If the file is too large, only its beginning is read; if it is no regular file, nothing is.
     """
     try:
         return CardFile(untrusted.read_file(path, CARD_BYTES))

@@ -112,7 +112,7 @@ class Outbox:
         return made
 
     def complete(self) -> bool:
-        """Create the directories an existing outbox lacks (one of the older layout, or synced without them)."""
+        """Create the directories an existing outbox lacks (an older layout, or a sync); True if it lacked any."""
         if not self.is_there():
             return False
         made = [durable.make_directory(os.path.join(self.path, directory)) for directory in INSIDE]

@@ -40,7 +40,7 @@ class Place:
 
     @property
     def at(self) -> str:
-        """When the file came to its state (RFC 3339, UTC), by its ctime, which a rename sets; '' if it is gone."""
+        """The time when the file came to its state (RFC 3339, UTC), by its ctime, which a rename sets; '' if gone."""
         try:
             changed = os.lstat(self.path).st_ctime
         except OSError:
@@ -49,7 +49,7 @@ class Place:
 
     @property
     def reason(self) -> str | None:
-        """Why it was rejected or is held; None if it is neither, or no reason can be read."""
+        """The reason why it was rejected or is held; None if it is neither, or the reason cannot be read."""
         if self.state not in (HELD, MALFORMED):
             return None
         try:

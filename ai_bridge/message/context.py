@@ -149,7 +149,7 @@ def _check_size(body: str, limit: int) -> None:
 def _numbered(one: Excerpt, most: int) -> "Iterator[str]":
     """Yield each line after its number, with escapes for characters that make it look like a line of another kind.
 
-    Of a long line it looks at `most` + 1 characters only: enough to see that the line does not fit.
+    It looks at `most` + 1 characters of a line: enough to see that a longer one does not fit.
     """
     width, end = len(str(one.last)), "\r" if _has_crlf(one) else ""
     for number, line in enumerate(one.lines(), one.first):

@@ -31,8 +31,8 @@ class DuplicateHeader(Malformed):
 def load(block: str) -> dict[str, str]:
     """Return the headers of `block`, in their order and with their names as written.
 
-    Raises a `Malformed` for the first line that is no header, is a duplicate (names are compared without regard to
-    case) or holds a control character.
+    Raises a `Malformed` for the first line that is no header, is a duplicate or holds a control character. Names are
+    compared without regard to case.
     """
     headers: dict[str, str] = {}
     seen: set[str] = set()

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Tell whether `path` is the folder, or lies in it; both are absolute and without `..`."""
+    """Tell whether `path` is the folder, or is in it; both are absolute and without `..`."""
     return os.path.join(path, "").startswith(os.path.join(folder, ""))
 
 

@@ -1,4 +1,4 @@
-"""Whether the other end of a pipe has read what was written, by the bytes that the kernel still holds."""
+"""Tells whether the other end of a pipe has read everything, by the bytes that the kernel still holds."""
 
 import os
 import socket

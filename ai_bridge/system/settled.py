@@ -1,4 +1,4 @@
-"""Whether a file is still being written: the kernel says so if it can, else the file's age does.
+"""Tells whether a file is still being written: the kernel says so if it can, else the file's age does.
 
 A read lease (fcntl F_SETLEASE, Linux) is granted only while nobody has the file open for writing.
 """

@@ -1,4 +1,4 @@
-"""Syncthing's REST API on this machine: where it listens, its key, and one request. Source: its documentation, v1."""
+"""Syncthing's REST API on this machine: its address, its key, and one request. Source: its documentation, v1."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What is still on its way from another machine, as Syncthing knows: later messages of the same sender wait for it.
+"""Files on their way from another machine, as Syncthing reports them: later messages of a sender wait for these.
 
-Syncthing tells of files in the order they were made, and brings them in any. Source: its REST API, /rest/db/need.
+Syncthing announces files in the order in which they were made, but brings them in any order. Source: its REST API,
+/rest/db/need.
 """
 
 import os

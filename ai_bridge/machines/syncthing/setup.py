@@ -58,11 +58,11 @@ class Shared:
 def set_up(where: Tree, api: Api, devices: list[str], addresses: list[str], folder_id: str) -> Iterator[str]:
     """Make Syncthing sync the mailboxes, step by step as this is iterated; yields a sentence after each change.
 
-    It adds the folder `folder_id` unless a folder already holds the mailboxes, and sets what mail needs (only says so
-    if the folder holds more than mail). `devices` are the IDs of other machines: each may connect, and gets the
-    folder. `addresses` are URLs at which Syncthing finds the devices, besides its own ways. It adds ignore patterns,
-    and writes Syncthing's address and key to the state directory. Raises `BadDevice`, `FolderElsewhere`,
-    `SyncthingRefused` or OSError.
+    It adds the folder `folder_id` unless a folder already holds the mailboxes, and sets what mail needs. If the
+    folder holds more than mail, it only says what to set. `devices` are the IDs of other machines: each may connect,
+    and gets the folder. `addresses` are URLs at which Syncthing finds the devices, besides its own ways. It adds
+    ignore patterns, and writes Syncthing's address and key to the state directory. Raises `BadDevice`,
+    `FolderElsewhere`, `SyncthingRefused` or OSError.
     """
     devices = [_checked(device) for device in devices]
     own = str(api.get("/rest/system/status")["myID"])
