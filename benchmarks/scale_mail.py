@@ -109,7 +109,7 @@ def router_pass(ground: Ground) -> list[Row]:
 def _pass(router: Router, hinted: bool) -> float:
     name = os.path.basename(post(router.mailboxes).paths[0])
     outbox = router.mailboxes.outbox(common.SENDER)
-    router.look()
+    router.refresh()
     taken = common.seconds(lambda: list(router.one_pass([outbox] if hinted else None)))
     os.rename(outbox.file(UNREAD, name), outbox.file(READ, name))
     return taken

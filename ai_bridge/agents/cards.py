@@ -131,7 +131,9 @@ def replace(mailboxes: Tree, address: str, text: str) -> None:
         metadata, said = front_matter.parse(text.encode("utf-8", "surrogateescape"))
         with _held(mailboxes, address):
             card = _card(address, metadata, said)
-            card.fields = {"name": address} | card.fields | home_lines.fields(homes.Homes(mailboxes).claim(address))
+            card.fields = (
+                {"name": address} | card.fields | home_lines.fields(homes.Homes(mailboxes).residence_of(address))
+            )
             _save(mailboxes, card)
     except (ValueError, BadField) as trouble:
         kept = mailboxes.state_file("rejected", address + card_files.ENDING)

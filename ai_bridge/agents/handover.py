@@ -62,7 +62,7 @@ def due(mailboxes: Tree, known: Homes, agents: Iterable[str]) -> list[tuple[str,
     found, asked = [], presence_pages.asked(mailboxes)
     for agent in agents:
         with suppress(BridgeError):
-            said = known.claim(agent)
+            said = known.residence_of(agent)
             to = said.next or asked.get(agent, "")
             if this_machine.is_home(to) and to != said.home and said.home in ("", this_machine.here()):
                 found.append((agent, to))
@@ -90,7 +90,7 @@ def give(mailboxes: Tree, agent: str, to: str) -> bool:
 def _write(mailboxes: Tree, agent: str, to: str) -> None:
     """Remember the new home, then write it into the card; after a crash between the two the router writes it."""
     cards.load(mailboxes, agent)  # a card that cannot be changed is refused before anything is changed
-    epoch = Homes(mailboxes).claim(agent).epoch + 1
+    epoch = Homes(mailboxes).residence_of(agent).epoch + 1
     homes.remember(mailboxes, agent, Residence(to, epoch))
     cards.put(mailboxes, agent, {"home": to, "epoch": str(epoch), "next": ""})
     durable.remove(mailboxes.state_file(homes.WANTED, agent), flush=True)  # else this machine would ask for it again
@@ -102,10 +102,10 @@ def mend(mailboxes: Tree, known: Homes) -> None:
     Raises `BadCard`, `BadField` or OSError.
     """
     for agent in sorted(known.stale):
-        known.claim(agent)
+        known.residence_of(agent)
         if agent in known.stale:
             cards.put(mailboxes, agent, home_lines.fields(homes.remembered(mailboxes, agent)))
-            known.claim(agent)
+            known.residence_of(agent)
 
 
 def move(mailboxes: Tree, agent: str, to: str, by_force: bool, timeout_s: float) -> str:
@@ -116,7 +116,7 @@ def move(mailboxes: Tree, agent: str, to: str, by_force: bool, timeout_s: float)
     `StillInUse`, `NotInStep`, `NotGiven` (this machine then goes on asking) or `BadCard`.
     """
     known, here = Homes(mailboxes), this_machine.here()
-    to, now = _machine(mailboxes, to) if to else here, known.of(agent)
+    to, now = _machine(mailboxes, to) if to else here, known.home_of(agent)
     mend(mailboxes, known)
     if now == to:
         return to
@@ -147,7 +147,7 @@ def _await_given(mailboxes: Tree, agent: str, to: str) -> None:
     if _comes(mailboxes, agent, to, _ROUTER_S):
         return
     cards.put(mailboxes, agent, {"next": ""})
-    if Homes(mailboxes).of(agent) != to:  # the router may have done it in the last instant
+    if Homes(mailboxes).home_of(agent) != to:  # the router may have done it in the last instant
         _refuse(mailboxes, agent)
 
 
@@ -173,7 +173,7 @@ def _comes(mailboxes: Tree, agent: str, to: str, timeout_s: float, is_asked: boo
     If `is_asked`, this machine keeps asking for the agent: it renews its page, because an old page does not count.
     """
     deadline, known = time.monotonic() + timeout_s, Homes(mailboxes)
-    while known.of(agent) != to:
+    while known.home_of(agent) != to:
         if is_asked:
             presence.announce(mailboxes, is_up=True)
         if time.monotonic() >= deadline:

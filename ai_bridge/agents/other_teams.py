@@ -33,7 +33,7 @@ def _is_linked(mailboxes: Tree, homes: Homes, agent: str) -> bool:
     The last reading is reliable, because an agent never changes its team.
     """
     try:
-        return homes.claim(agent).link != ""
+        return homes.residence_of(agent).link != ""
     except DiskError:
         from ai_bridge.agents import address_book
 

@@ -20,11 +20,11 @@ def resolve_agent(mailboxes: Tree, name: str) -> str:
     Raises `AmbiguousAgent` if there are several, and what `Mailboxes.known` raises if there is none.
     """
     if not address.is_address(name) or "@" in name or mailboxes.outbox(name).is_there():
-        return mailboxes.known(name)
+        return mailboxes.known_agent(name)
     meant = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
     if len(meant) > 1:
         meant = [_the_one_online(mailboxes, name, meant)]
-    return meant[0] if meant else mailboxes.known(name)
+    return meant[0] if meant else mailboxes.known_agent(name)
 
 
 def _the_one_online(mailboxes: Tree, name: str, meant: list[str]) -> str:

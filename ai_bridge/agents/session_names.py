@@ -95,7 +95,7 @@ def _names(mailboxes: Tree, known: Homes, agent: str, key: str) -> Iterator[tupl
     """Yield (address, addition to `why`) for each address that the session may have, the best first."""
     wanted, elsewhere = agent, ""
     if known.is_elsewhere(agent):
-        wanted, elsewhere = local(agent, this_machine.label()), f"; {agent} lives on {known.of(agent)}"
+        wanted, elsewhere = local(agent, this_machine.label()), f"; {agent} lives on {known.home_of(agent)}"
     had = remembered(mailboxes, key)
     if had is not None and had != wanted and had in (numbered(wanted, number) for number in range(2, _MOST + 1)):
         yield had, f"; this session had that name before{elsewhere}"

@@ -21,7 +21,7 @@ def who_reads(where: Tree, agent: str | None) -> tuple[str, settings.Settings]:
 
     Raises `BridgeError` if the agent is not known or does not live on this machine.
     """
-    me = where.known(identity.who(where, agent).address)
+    me = where.known_agent(identity.who(where, agent).address)
     return Homes(where).check(me), settings.load(where.path)
 
 

@@ -171,7 +171,7 @@ def _with_context(where: Tree, sender: str, wanted: "list[Wanted]", loaded: "Set
     from ai_bridge.message import context
 
     by_model, folder = bool(clients_variable()), project.folder()
-    outbox, contents = where.outbox(where.known(sender)), {}
+    outbox, contents = where.outbox(where.known_agent(sender)), {}
     for draft, references in wanted:
         check_subject(draft.subject)
         if references:

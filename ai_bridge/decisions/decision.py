@@ -45,7 +45,7 @@ class Decision:
         return self.opening.id
 
     @property
-    def of(self) -> int:
+    def voter_count(self) -> int:
         """The number of votes there can be; by majority, an even number of voters leaves one more for a judge."""
         count = len(self.voters)
         return count + 1 if self.rule == MAJORITY and count % 2 == 0 else count
@@ -53,7 +53,7 @@ class Decision:
     @property
     def needed(self) -> int:
         """The number of votes that decide: of three, two by majority, and all three if the rule is unanimous."""
-        return max(3, self.of) if self.rule == UNANIMOUS else self.of // 2 + 1
+        return max(3, self.voter_count) if self.rule == UNANIMOUS else self.voter_count // 2 + 1
 
     def count(self, tag: str) -> int:
         """Return how many voters voted with `tag`."""
@@ -101,7 +101,7 @@ class Decision:
             "rule": self.rule,
             "state": self.state,
             "needed": self.needed,
-            "of": self.of,
+            "of": self.voter_count,
             "votes": {voter: self.votes[voter].tag if voter in self.votes else None for voter in self.voters},
             "vote_ids": {voter: vote.message.id for voter, vote in self.votes.items()},
             "missing": self.awaited,

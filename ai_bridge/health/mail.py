@@ -71,7 +71,7 @@ def examine(mailboxes: Tree, settings: Settings, agents: list[str]) -> list[Agen
 def _machine_of(homes: Homes, agent: str) -> str:
     """Return the other machine an agent lives on, '' where there is none, or its card cannot be read now."""
     try:
-        return homes.of(agent) if homes.is_elsewhere(agent) else ""
+        return homes.home_of(agent) if homes.is_elsewhere(agent) else ""
     except DiskError:
         return ""
 
@@ -102,7 +102,7 @@ def _judge_card(report: AgentHealth, policies: Policies, homes: Homes) -> None:
     elif damage := policies.damage(agent):
         fix = f"ai-bridge card edit {agent}"
         what = f"its card is damaged ({damage}): `{fix}` repairs it"
-        if homes.of(agent) or not homes.are_shared():
+        if homes.home_of(agent) or not homes.are_shared():
             what += "; until then its mail is held"
         else:
             what += f", then `ai-bridge init {agent}` where it is to live; its mail waits"

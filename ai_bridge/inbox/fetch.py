@@ -70,7 +70,7 @@ class Reader:
 
     def bring_in(self) -> list[Outbox]:
         """Get dropped mail of all outboxes delivered; returns all outboxes."""
-        outboxes = self._router.look()
+        outboxes = self._router.refresh()
         self._bring_in(outboxes, everything=True)
         return outboxes
 
@@ -80,14 +80,14 @@ class Reader:
         It does not wait for mail that a router at work is about to deliver, because that mail wakes the reader.
         """
         self.mailboxes.check()
-        for part in parts(self._router.look()):
-            if (first := hinted(self.mailboxes, wake)) and (found := self.look(first)):
+        for part in parts(self._router.refresh()):
+            if (first := hinted(self.mailboxes, wake)) and (found := self.look_at(first)):
                 return found
-            if self.look(part, patient=False):
+            if self.look_at(part, patient=False):
                 return self.fetch()
         return []
 
-    def look(self, outboxes: list[Outbox], patient: bool = True) -> list[Waiting]:
+    def look_at(self, outboxes: list[Outbox], patient: bool = True) -> list[Waiting]:
         """Look only at these outboxes; it recovers only if a file is claimed there, since recovery looks at all."""
         self._bring_in(outboxes, patient=patient)
         return self._unread(outboxes)
@@ -133,7 +133,7 @@ class Reader:
         return locks
 
     def _take(self, agent: str, locks: dict[str, Lock]) -> bool:
-        if not self._homes.look([agent]):
+        if not self._homes.refresh([agent]):
             return False
         lock = Lock(self.mailboxes.lock_file("router", agent))
         taken = lock.acquire("reader", agent, patience_s=0)

@@ -16,7 +16,7 @@ class ReplyInFlight:
     `then` is called with True if the client took the reply, else with False.
     """
 
-    __slots__ = ("is_settled", "lock", "named", "shown", "then")
+    __slots__ = ("is_finished", "lock", "named", "shown", "then")
 
     def __init__(
         self,
@@ -29,9 +29,9 @@ class ReplyInFlight:
         self.shown = shown
         self.named = shown if named is None else named
         self.then = then
-        self.is_settled = False
+        self.is_finished = False
 
-    def settle(self, taken: bool) -> list[str]:
+    def finish(self, taken: bool) -> list[str]:
         """Acknowledge the shown messages if the reply was `taken`; calls `then`, and releases the lock in any case.
 
         Returns a sentence for each message that the disk refused to move: it stays unread and is shown again.

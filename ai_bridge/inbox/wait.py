@@ -54,7 +54,7 @@ def wait_for_mail(
             hints = mailboxes.outboxes_of(wake.changed) if started < sweep_at else None
             if hints is None:
                 sweep_at = started + settings.sweep_s
-            found = reader.sweep(wake) if hints is None else reader.look(hints)
+            found = reader.sweep(wake) if hints is None else reader.look_at(hints)
             empty = empty + 1 if woken else 0
             if not found and empty > _MANY_WAKES:  # other agents' mail, or a file that comes back again and again
                 time.sleep(min(_REST_LOOKS * (time.monotonic() - started), _REST_S))

@@ -38,7 +38,7 @@ class Choice:
     agent: str | None = None
 
     @classmethod
-    def of(cls, mailboxes: str | None, agent: str | None) -> Choice:
+    def from_options(cls, mailboxes: str | None, agent: str | None) -> Choice:
         """Return the choice by option or `AI_BRIDGE_MAILBOXES`; raises `BridgeError`, `BadAddress`."""
         if mailboxes == "":
             raise BridgeError(what="--mailboxes names nothing: give the directory's path")

@@ -107,7 +107,7 @@ class Carrier:
     def _recover(self) -> None:
         """Release the claims of a dead process; the stream recognizes messages that it had already published."""
         try:
-            self._flows.outgoing.look()
+            self._flows.outgoing.refresh()
             for step in recover(self._flows.outgoing, counted=False):
                 log_step(step, "link: ")
             self._flows.incoming.adopt()
@@ -144,7 +144,7 @@ class Carrier:
             await server.close()
 
     def _fail(self, trouble: str) -> None:
-        self._flows.note(logging.ERROR, f"the link {self.link.team}: {trouble}")
+        self._flows.log_once(logging.ERROR, f"the link {self.link.team}: {trouble}")
         with suppress(OSError):
             self._report.say(since="", trouble=trouble, to_receive=None)
 

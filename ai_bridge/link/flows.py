@@ -51,7 +51,7 @@ class Flows:
         self.incoming = Incoming(self.book, self.journal, self.refused, settings.team_set_aside)
         self.upkeep = Upkeep(self.outgoing)
         self.pull: Pull | None = None
-        self._roster = Roster(self.book, self.note)
+        self._roster = Roster(self.book, self.log_once)
         self._said: set[str] = set()
         self._mail, self._receipts, self._people = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._hints: set[str] | None = None
@@ -130,7 +130,7 @@ class Flows:
             self.incoming.take(arrivals)
         except (OSError, BridgeError) as trouble:
             why = disk_error(self.mailboxes.path, trouble) if isinstance(trouble, OSError) else trouble
-            self.note(logging.ERROR, f"mail of the link waits: {why}")
+            self.log_once(logging.ERROR, f"mail of the link waits: {why}")
             await self._later(batch, _RETRY_S)
             return
         said = self.incoming.arrived(arrivals)
@@ -170,7 +170,7 @@ class Flows:
                 items: list[Item] = [(one.subject, one.raw, {}) for one in due]
                 troubles = await server.publish(wire.RECEIPTS, items)
                 sent = [one.debt for one, trouble in zip(due, troubles, strict=True) if trouble is None]
-                self.journal.settle(sent)
+                self.journal.strike_out(sent)
                 if len(sent) < len(due):
                     raise Trouble(what=f"the stream takes no receipts: {next(filter(None, troubles))}")
             await self._until(self._receipts)
@@ -191,7 +191,7 @@ class Flows:
         try:
             done = [self.outgoing.conclude(sender, team, receipt) for receipt in said]
         except OSError as error:
-            self.note(logging.ERROR, f"a receipt of the link waits: {disk_error(self.mailboxes.path, error)}")
+            self.log_once(logging.ERROR, f"a receipt of the link waits: {disk_error(self.mailboxes.path, error)}")
             done = [False]
         if all(done):
             await msg.ack()
@@ -212,7 +212,7 @@ class Flows:
 
     async def _look_after(self, server: Connection) -> None:
         while True:
-            await self.upkeep.look(server)
+            await self.upkeep.check(server)
             await asyncio.sleep(_UPKEEP_SWEEPS * self.settings.sweep_s)
 
     # --- waking -----------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class Flows:
         roots = [one.directory(DROPPED) for one in outboxes if one.owner not in others]
         return [self.mailboxes.path, os.path.join(self.mailboxes.path, AGENTS), *roots, *ends]
 
-    def note(self, level: int, sentence: str) -> None:
+    def log_once(self, level: int, sentence: str) -> None:
         """Log a sentence once, until the link is connected again."""
         if sentence not in self._said:
             LOGGER.log(level, "%s", sentence)

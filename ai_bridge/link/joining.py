@@ -69,7 +69,7 @@ def end(mailboxes: Tree) -> tuple[Link, str]:
         raise config.BadLink(what="these mailboxes have no link: `ai-bridge link URL --as TEAM` makes one")
     config.remove(mailboxes, link)
     book = RemoteAgents(mailboxes, link, 0)
-    book.look()
+    book.refresh()
     for called, card in list(book.others.items()):
         if card.get(other_teams.LINK) == link.team:
             book.forget(called)

@@ -69,12 +69,12 @@ class Outgoing(Router):
         self.arrived = Arrived(book.link.file(mailboxes, ".arrived"))
         self._returned = _Returned(book.link.file(mailboxes, ".returned"))
 
-    def look(self) -> list[Outbox]:
+    def refresh(self) -> list[Outbox]:
         """Update the known agents, and serve those that the link reaches; returns all outboxes."""
-        self.book.look()
+        self.book.refresh()
         team = self.book.link.team
         self.serves = {called for called, card in self.book.others.items() if card.get(LINK) == team}
-        return super().look()
+        return super().refresh()
 
     def batches(self, outboxes: list[Outbox] | None) -> Iterator[tuple[list[Parcel], list[Step]]]:
         """Make one pass in batches: yield the claimed messages to publish, and the steps made with other files.
@@ -103,7 +103,7 @@ class Outgoing(Router):
             parcel.outbox.move("deliver", parcel.name, parcel.final)
         except FileExistsError:
             return self._collapse(parcel.outbox, parcel.name, parcel.message.id, parcel.recipient, UNREAD)
-        self._gate.note(parcel.outbox.owner, parcel.recipient, parcel.message)
+        self._gate.count(parcel.outbox.owner, parcel.recipient, parcel.message)
         return Step("deliver", parcel.outbox, parcel.final)
 
     def give_back(self, parcels: list[Parcel]) -> None:
@@ -136,7 +136,7 @@ class Outgoing(Router):
             except FileExistsError:  # it was read before, and then restored
                 outbox.move_to_free("acknowledge", name)
             return
-        self._returned.note(name)
+        self._returned.count(name)
         team = wire.team_of(receipt.recipient)
         take_back(self.mailboxes, outbox, name, Returned(team=team, why=receipt.reason or "no reason was given"))
 
@@ -144,7 +144,7 @@ class Outgoing(Router):
         """Return (outbox, name, subject) of each message that the stream took and no team has."""
         return [
             (outbox, name, self._subject_of(outbox, name))
-            for outbox in self.look()
+            for outbox in self.refresh()
             for name in outbox.visible(UNREAD)
             if label(name)[1] in self.serves and key_of(outbox.owner, name) not in self.arrived
         ]
@@ -220,7 +220,7 @@ class _Returned:
         """Return how often the message of that file name came back."""
         return self._times.get(name, 0)
 
-    def note(self, name: str) -> None:
+    def count(self, name: str) -> None:
         """Count one more return, and write the file; only the thousand latest messages are remembered."""
         self._times[name] = self._times.pop(name, 0) + 1
         self._times = dict(list(self._times.items())[-1000:])

@@ -84,7 +84,7 @@ class Journal:
         known = self._owed.get(debt.called, {}).get(debt.name)
         return known is not None and known.attempt == debt.attempt
 
-    def settle(self, debts: list[Debt]) -> None:
+    def strike_out(self, debts: list[Debt]) -> None:
         """Remove receipts that were sent; if a crash undoes that, they are sent once more, which does no harm."""
         self._append("".join(json.dumps(debt.key) + "\n" for debt in debts))
         for debt in debts:

@@ -39,7 +39,7 @@ class RemoteAgents:
         self.unnamed: list[str] = []
         self.others: dict[str, Card] = {}
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Update the names and the cards to the agents that there are now."""
         self.others = other_teams.linked_agents(self.mailboxes)
         ours = [agent for agent in self.mailboxes.agents() if agent not in self.others]
@@ -50,7 +50,7 @@ class RemoteAgents:
     def name_of(self, agent: str) -> str:
         """Return the name of one of our agents in other teams, '' if it has none."""
         if agent not in self.names:
-            self.look()
+            self.refresh()
         return self.names.get(agent, "")
 
     def names_in(self, team: str) -> dict[str, str]:
@@ -60,7 +60,7 @@ class RemoteAgents:
 
     def cards(self) -> dict[str, bytes]:
         """Return the cards of our agents to publish, by subject."""
-        self.look()
+        self.refresh()
         known = address_book.load_all(self.mailboxes)
         return {
             wire.card_of(agent, self.link.team): wire.card_bytes(
@@ -94,7 +94,7 @@ class RemoteAgents:
         """Write the card, and then the outbox, which without a card would be one of our agents; True if changed."""
         outbox = self.mailboxes.outbox(called)
         if called not in self.others and outbox.is_there():
-            self.look()
+            self.refresh()
             if called not in self.others:
                 raise NameTakenHere(called=called, team=wire.team_of(called))
         self._check_room(called)
@@ -102,7 +102,7 @@ class RemoteAgents:
         changed = self._put(called, fields | own)
         made = outbox.make()
         if changed or made or called not in self.others:
-            self.look()
+            self.refresh()
         return changed or made
 
     def _check_room(self, called: str) -> None:
@@ -136,7 +136,7 @@ class RemoteAgents:
             durable.remove(cards.card_path(self.mailboxes, called))
         elif not self._put(called, {GONE: "yes"}):
             return ""
-        self.look()
+        self.refresh()
         return called
 
     def _called(self, team: str, agent: str) -> str:

@@ -43,7 +43,7 @@ class Upkeep:
         self._outgoing = outgoing
         self._doubts: dict[str, _Doubt] = {}
 
-    async def look(self, server: Connection) -> None:
+    async def check(self, server: Connection) -> None:
         """Ask the stream for each message that has not arrived, and send lost ones again.
 
         Raises `Trouble` or OSError.

@@ -36,7 +36,7 @@ class Clocks:
         self._looked = -_OFTEN_S
         self._offset = time.time() - counted()
 
-    def look(self) -> float:
+    def check(self) -> float:
         """Look at the clocks; returns the seconds by which this machine's clock jumped since the last look, else 0.0.
 
         It writes the differences that it finds to the state directory.

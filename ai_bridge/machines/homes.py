@@ -85,14 +85,14 @@ class Homes:
         self._cards = cards or CardFiles(mailboxes)
         self._shared: bool | None = None
 
-    def look(self, agents: "Iterable[str]") -> list[str]:
+    def refresh(self, agents: "Iterable[str]") -> list[str]:
         """Look again, and return those of the agents whose mail a router here moves."""
         self._shared = self._shared or None
         return [agent for agent in agents if self.is_routed_here(agent)]
 
-    def of(self, agent: str) -> str:
+    def home_of(self, agent: str) -> str:
         """Return the ID of the machine on which the agent lives, '' if nothing names one; raises `DiskError`."""
-        return self.claim(agent).home
+        return self.residence_of(agent).home
 
     def is_here(self, agent: str) -> bool:
         """Tell whether this machine moves the agent's mail; False if its card cannot be read just now.
@@ -102,7 +102,7 @@ class Homes:
         If no other machine has the mailboxes, an agent without a home belongs to this machine, else to none.
         """
         try:
-            found = self.claim(agent)
+            found = self.residence_of(agent)
         except BridgeError:
             return False
         return self._is_mine(found)
@@ -113,19 +113,19 @@ class Homes:
     def is_routed_here(self, agent: str) -> bool:
         """Tell whether a router here moves the agent's mail; False if a link carries it."""
         try:
-            found = self.claim(agent)
+            found = self.residence_of(agent)
         except BridgeError:
             return False
         return self._is_mine(found) and not found.link
 
     def links(self, agents: "Iterable[str]") -> dict[str, str]:
         """Return, by agent, the link of each agent whose mail a link on this machine carries; raises `DiskError`."""
-        return {agent: link for agent in agents if (link := self.claim(agent).link) and self.is_here(agent)}
+        return {agent: link for agent in agents if (link := self.residence_of(agent).link) and self.is_here(agent)}
 
     def is_of_another_team(self, agent: str) -> bool:
         """Tell whether a link carries the agent's mail; False if its card cannot be read just now."""
         try:
-            return "@" in agent and bool(self.claim(agent).link)
+            return "@" in agent and bool(self.residence_of(agent).link)
         except BridgeError:
             return False
 
@@ -133,7 +133,7 @@ class Homes:
         """Return the agent if it lives here; raises `LivesElsewhere` or `LivesNowhere` (or a subclass of these)."""
         if self.is_here(agent):
             return agent
-        if not (other := self.of(agent)):
+        if not (other := self.home_of(agent)):
             raise self._nowhere(agent)
         refusal = LivedHere if other.rpartition("-")[0] == this_machine.label() else LivesElsewhere
         raise refusal(agent=agent, home=other, here=this_machine.here())
@@ -147,10 +147,10 @@ class Homes:
 
     def is_elsewhere(self, agent: str) -> bool:
         """Tell whether the agent is known to live on another machine; raises `DiskError`."""
-        there = self.of(agent)
+        there = self.home_of(agent)
         return there != "" and there != this_machine.here()
 
-    def claim(self, agent: str) -> Residence:
+    def residence_of(self, agent: str) -> Residence:
         """Return the claim that counts: the card's, or the remembered one if its epoch is higher; raises `DiskError`.
 
         It remembers on the disk a higher epoch that the card has, and it changes `stale`.
@@ -167,10 +167,10 @@ class Homes:
 
     def keep_notices(self) -> bool:
         """Tell whether this machine moves mail for nobody in the postmaster's outbox: exactly one machine does."""
-        self.look([])
+        self.refresh([])
         if not self.are_shared():
             return True
-        known = {self.of(agent) for agent in self._mailboxes.agents()} - {""}
+        known = {self.home_of(agent) for agent in self._mailboxes.agents()} - {""}
         return this_machine.here() == min(known, default=this_machine.here())
 
     def are_shared(self) -> bool:
@@ -235,7 +235,7 @@ def wanted(mailboxes: Tree) -> list[str]:
     """Return the agents this machine asks for, and forget (on the disk) those that it has got; raises `DiskError`."""
     known, found = Homes(mailboxes), []
     for agent in sorted(filter(address.is_address, untrusted.listed(mailboxes.state_file(WANTED)))):
-        if known.of(agent) == this_machine.here():
+        if known.home_of(agent) == this_machine.here():
             durable.remove(mailboxes.state_file(WANTED, agent))
         else:
             found.append(agent)

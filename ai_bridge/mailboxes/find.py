@@ -36,7 +36,7 @@ def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_cli
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")
     given = named(chosen)
     path = given or _found()
-    where = Tree(path).settle()
+    where = Tree(path).check_and_remember()
     if by_client and (not os.path.isabs(path) or adoption.is_in_project(path)):
         is_trusted = adoption.is_adopted(path)
     else:

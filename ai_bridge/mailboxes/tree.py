@@ -85,7 +85,7 @@ class Tree:
             raise disk_error(self.path, error) from None
         raise NotMailboxes(path=self.path)
 
-    def settle(self) -> "Tree":
+    def check_and_remember(self) -> "Tree":
         """Check the tree, and note on the disk which share holds it, for the next check; returns self."""
         self.check()
         try:
@@ -154,7 +154,7 @@ class Tree:
         """Return the addresses of all known agents: those that have an outbox."""
         return [outbox.owner for outbox in self.outboxes() if outbox.owner != address.POSTMASTER]
 
-    def known(self, name: str) -> str:
+    def known_agent(self, name: str) -> str:
         """Return `name` if it is a known agent.
 
         Raises `BadAddress`, `ReservedAddress`, `NoAgents` or `UnknownAgent` (with the nearest known one).

@@ -26,7 +26,7 @@ class Shown:
     def __init__(self) -> None:
         self._senders: dict[str, set[str]] = {}
 
-    def note(self, messages: "Iterable[tuple[str, str]]") -> None:
+    def add(self, messages: "Iterable[tuple[str, str]]") -> None:
         """Note the messages that one reply shows, each as (sender, ID)."""
         last: dict[str, set[str]] = {}
         for sender, id_ in messages:

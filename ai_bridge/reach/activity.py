@@ -17,7 +17,7 @@ class Activity:
         self._works = False
         self._changed = threading.Event()
 
-    def note(self, event: str) -> None:
+    def record(self, event: str) -> None:
         """Note that a hook for `event` ran just now."""
         self._works = not any(_is_idle_after(event, client) for client in clients.ALL)
         self._heard = time.monotonic()

@@ -34,7 +34,7 @@ def answer(
         try:
             text, hand = form(where, me, claim, ways, event)
         except BaseException:
-            claim.settle(told=False)
+            claim.finish(told=False)
             raise
         if hand is not None:
             import json  # a hook without mail starts faster without
@@ -42,7 +42,7 @@ def answer(
             lesson = ways.lesson(event)
             said = f"{text}\n{lesson}" if lesson else text
             return json.dumps(ways.hook_answer(event, said), ensure_ascii=False), hand
-        claim.settle(told=False)
+        claim.finish(told=False)
     return nothing(ways, event, level), None
 
 
@@ -57,7 +57,7 @@ def nothing(ways: Ways, event: str, level: str) -> str:
 
 
 def _noticed(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
-    return notice(me, claim.news), ReplyInFlight(None, [], claim.settle)
+    return notice(me, claim.news), ReplyInFlight(None, [], claim.finish)
 
 
 def _carried(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
@@ -78,4 +78,4 @@ def _carried(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple
     if reply is None or not ways.keeps(event, reply.text):
         lock.release()
         return "", None
-    return f"{MARK} {reply.text}", ReplyInFlight(lock, reply.shown, claim.settle, reply.named)
+    return f"{MARK} {reply.text}", ReplyInFlight(lock, reply.shown, claim.finish, reply.named)

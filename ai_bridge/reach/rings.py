@@ -34,10 +34,10 @@ class Ring:
         self.news = news
         self._told = told
         self._lock = lock
-        self._gone = told.known().keys() - {_name(one) for one in unread}
+        self._gone = told.remembered().keys() - {_name(one) for one in unread}
         self._how = _SHOWN if showing else _TOLD
 
-    def settle(self, told: bool) -> None:
+    def finish(self, told: bool) -> None:
         """Remember the messages if the session was told of them, and let others tell; the second time do nothing."""
         if not self._lock.held:
             return
@@ -101,29 +101,29 @@ class Rings:
         return None
 
     def _news(self, unread: list[Waiting], is_meant: Callable[[Waiting], bool], showing: bool) -> list[Waiting]:
-        known = self.known() if unread else {}
+        known = self.remembered() if unread else {}
         return [one for one in unread if is_meant(one) and _is_new(one, known, showing)]
 
     def is_news(self, one: Waiting) -> bool:
         """Tell whether the session was not told of the message."""
-        return _is_new(one, self.known(), showing=False)
+        return _is_new(one, self.remembered(), showing=False)
 
     def _may_tell(self) -> bool:
         """Tell whether what is told will be remembered; only who is passing need ask."""
-        return not self._passing or self._is_written(self.known())
+        return not self._passing or self._is_written(self.remembered())
 
     # --- the memory -------------------------------------------------------------------------------------
 
     def remember(self, news: list[Waiting], how: str, gone: set[str]) -> None:
         """Note that the session knows of these, and forget what is gone."""
         with self._mutex:
-            kept = {name: noted for name, noted in self.known().items() if name not in gone}
+            kept = {name: noted for name, noted in self.remembered().items() if name not in gone}
             self._note(kept | {_name(one): (_came(one), how) for one in news})
 
     def add(self, seen: list[Waiting]) -> None:
         """Note that the session knows of these, too: it was shown them."""
         with self._mutex:
-            known = self.known()
+            known = self.remembered()
             if new := {_name(one): (_came(one), _SHOWN) for one in seen if _is_new(one, known, showing=True)}:
                 self._note(known | new)
 
@@ -139,7 +139,7 @@ class Rings:
             return False
         return True
 
-    def known(self) -> _Memory:
+    def remembered(self) -> _Memory:
         """Return what was noted of; not to be changed."""
         return self._written() | self._unwritten if self._unwritten else self._written()
 

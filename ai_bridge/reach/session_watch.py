@@ -101,7 +101,7 @@ class Watch:
         try:
             reached = any(_is_reached(tell, notice(self._agent, claim.news)) for tell in self._means)
         finally:
-            claim.settle(reached)
+            claim.finish(reached)
         return reached
 
 

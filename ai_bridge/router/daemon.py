@@ -160,7 +160,7 @@ class Daemon:
         """Announce to other machines, if there are any, that this one is up, and look at the clocks."""
         try:
             presence.announce(self.mailboxes, is_up=True)
-            if jumped := self._clocks.look():
+            if jumped := self._clocks.check():
                 LOGGER.warning("this machine's clock jumped by %+.0f s", jumped)
         except (BridgeError, OSError) as trouble:  # mail goes on
             LOGGER.warning("this machine could not announce that it is up: %s", trouble)
@@ -192,7 +192,7 @@ class Daemon:
             return
         if filesystems.sync_tool(self.mailboxes.path):
             yield from strays.tidy(self._router)
-        for part in parts(self._router.look()):
+        for part in parts(self._router.refresh()):
             first = hinted(self.mailboxes, self._wake) if self._wake is not None else []
             yield from self._router.one_pass(first + part)
 

@@ -69,14 +69,14 @@ class Gate:
             return HeldByDamage(recipient=recipient, sender=sender, thread=thread, damage=damage)
         return HeldByCard(recipient=recipient, sender=sender, thread=thread)
 
-    def note(self, sender: str, recipient: str, delivered: Message) -> None:
+    def count(self, sender: str, recipient: str, delivered: Message) -> None:
         """Count a delivered message; ignores a person's own, and mail composed before a person allowed the pair."""
         if not self._traffic or sender == address.POSTMASTER or threads.is_persons(delivered):
             return
         until = max(self._allowed_until(sender), self._allowed_until(recipient))
         outbox, name = self._mailboxes.outbox(sender), file_name(delivered.id, recipient)
         if not until or limits.composed(self._mailboxes, outbox, UNREAD, name) > until:
-            self._traffic.note(sender, recipient)
+            self._traffic.count(sender, recipient)
 
     def _allowed_until(self, agent: str) -> str:
         if agent not in self._allowed:

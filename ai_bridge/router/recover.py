@@ -32,7 +32,7 @@ def recover(router: Router, counted: bool = True) -> "Iterator[Step]":
     `counted`. Also completes the outboxes' directories and removes old temporary files.
     """
     counts = _ReleaseCounts(router)
-    outboxes = router.look()
+    outboxes = router.refresh()
     held = [
         (outbox, name) for outbox in outboxes for name in outbox.visible(PROCESSING) if _is_ours(router, outbox, name)
     ]

@@ -70,12 +70,12 @@ class Router:
         self._claims.release()
         self._coming.forget()
         try:
-            for outbox in self.look() if outboxes is None else outboxes:
+            for outbox in self.refresh() if outboxes is None else outboxes:
                 yield from self._outbox_steps(outbox)
         finally:
             self._gate.save()
 
-    def look(self) -> list[Outbox]:
+    def refresh(self) -> list[Outbox]:
         """Update `agents` to those that have an outbox now; returns all outboxes, raises as `Mailboxes.check`."""
         outboxes = self.mailboxes.check().outboxes()
         self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
@@ -188,7 +188,7 @@ class Router:
             raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
         if self.agents.issuperset(parsed.recipients):
             return parsed.recipients
-        self.look()  # an agent may have come since the pass began
+        self.refresh()  # an agent may have come since the pass began
         return recipients.meant(self.mailboxes, outbox, parsed, self.agents)
 
     # --- the moves --------------------------------------------------------------------------------------
@@ -204,7 +204,7 @@ class Router:
             outbox.move("deliver", name, final)
         except FileExistsError:
             return self._collapse(outbox, name, parsed.id, recipient, UNREAD)
-        self._gate.note(outbox.owner, recipient, parsed)
+        self._gate.count(outbox.owner, recipient, parsed)
         return Step("deliver", outbox, final, why)
 
     def _keep_back(self, outbox: Outbox, name: str, final: str, objection: BridgeError) -> Step:

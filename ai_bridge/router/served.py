@@ -77,13 +77,13 @@ class RouterLocks:
         for agent, to in handover.due(self.mailboxes, self._homes, self._held):
             self._give(agent, to)
         self._mend()
-        for agent in set(self._held) - set(self._homes.look(self._held)):
+        for agent in set(self._held) - set(self._homes.refresh(self._held)):
             self._held.pop(agent).release()
             LOGGER.info("not served here any more: %s", self._why_not(agent))
 
     def _why_not(self, agent: str) -> str:
         try:
-            return f"{agent} lives on {self._homes.of(agent) or 'no machine'}"
+            return f"{agent} lives on {self._homes.home_of(agent) or 'no machine'}"
         except BridgeError as trouble:
             return f"{agent}: {trouble}"
 
@@ -118,7 +118,7 @@ class RouterLocks:
 
     def _wanted(self) -> list[str]:
         try:
-            return self._homes.look(self.mailboxes.agents() if self.only is None else [self.only])
+            return self._homes.refresh(self.mailboxes.agents() if self.only is None else [self.only])
         except (BridgeError, OSError):
             return []
 
@@ -149,10 +149,10 @@ class RouterLocks:
                 stop = "ai-collab stop" if found.serves == ALL else f"ai-collab stop --agent {agent}"
                 raise RouterRunning(agent=agent, holder=str(found), stop=stop)
         if self.only is not None:
-            self._homes.check(self.mailboxes.known(self.only))
+            self._homes.check(self.mailboxes.known_agent(self.only))
         elif self.mailboxes.agents():
             raise NobodyHere(path=self.mailboxes.path, home=this_machine.here())
-        self.mailboxes.known("")
+        self.mailboxes.known_agent("")
 
     def _raise_descriptor_limit(self) -> None:
         """Allow as many descriptors as the system grants: each agent served needs one."""

@@ -21,7 +21,7 @@ def tidy(router: Router) -> "Iterator[Step]":
 
     The caller holds the router locks and has no claim.
     """
-    outboxes = router.look()
+    outboxes = router.refresh()
     if any(_is_claimed(router, outbox) for outbox in outboxes):
         yield from recover(router)
     for outbox in outboxes:

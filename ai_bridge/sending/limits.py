@@ -84,7 +84,7 @@ def check(mailboxes: Tree, sender: str, drafts: list[Draft], settings: "Settings
     as a person's own (`hops` 0), and the limits of threads and pairs do not apply. Raises `RefusedByCard`, `NotSent`
     with the limit that is reached, another `BridgeError` for a recipient that is not known, or OSError.
     """
-    mailboxes.known(sender)
+    mailboxes.known_agent(sender)
     for draft in drafts:
         draft.recipients = _willing(mailboxes, sender, draft.recipients)
         if by_person:

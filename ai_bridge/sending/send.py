@@ -19,7 +19,7 @@ def send_batch(mailboxes: Tree, sender: str, drafts: list[Draft], limit: int) ->
 
     Changes the drafts and raises errors as `send` does.
     """
-    mailboxes.known(sender)
+    mailboxes.known_agent(sender)
     for draft in drafts:
         draft.recipients = resolve_recipients(mailboxes, sender, draft.recipients)
     return compose_and_drop(mailboxes, sender, drafts, limit)

@@ -58,7 +58,7 @@ class Traffic:
             del found[0]
         return found
 
-    def note(self, sender: str, recipient: str) -> None:
+    def count(self, sender: str, recipient: str) -> None:
         """Count one message that was delivered now; `save` writes it to the disk."""
         found = self.times(sender, recipient)
         found.append(int(time.time()))

@@ -181,9 +181,9 @@ class Session:
             raise
         hand = ReplyInFlight(lock, reply.shown, named=reply.named)
         if mode == framing.AUTO and hand.shown:
-            self._give(request, hand)
+            self._keep_until_taken(request, hand)
         else:
-            hand.settle(taken=False)
+            hand.finish(taken=False)
             self.show(request, caller, reply.shown, reply.named)
         return reply.text if waiting else f"{reply.text}{late_text(where, me, sender)}"
 
@@ -194,15 +194,17 @@ class Session:
 
         From then on the session means the messages `named` by their IDs.
         """
-        told = self.told(caller)
+        told = self.rings(caller)
         if seen or named:
-            self._give(request, ReplyInFlight(None, [], lambda taken: told.add(seen) if taken else None, named))
+            self._keep_until_taken(
+                request, ReplyInFlight(None, [], lambda taken: told.add(seen) if taken else None, named)
+            )
 
     def view(self, caller: Caller) -> View:
         """Return which messages the session may mean by an ID: its own, and those it was shown."""
         return View(self._own_address(self.mailboxes, caller) or "", self.shown)
 
-    def _give(self, request: str | int, hand: ReplyInFlight) -> None:
+    def _keep_until_taken(self, request: str | int, hand: ReplyInFlight) -> None:
         with self._mutex:
             self._hands[str(request)] = hand
 
@@ -218,7 +220,7 @@ class Session:
 
     # --- notices ----------------------------------------------------------------------------------------
 
-    def told(self, caller: Caller) -> Rings:
+    def rings(self, caller: Caller) -> Rings:
         """Return the memory of the messages that this session was told of, kept in the state directory."""
         me, key = self.who(caller).address, self._key(caller)
         if self._told is None or not self._told.is_of(me, key):
@@ -234,11 +236,11 @@ class Session:
         Once the client has the answer, messages shown whole are acknowledged, and those only named are remembered.
         """
         me = self.who(caller).address
-        self.activity.note(event)
+        self.activity.record(event)
         where, level, ways = self.mailboxes, self.settings.reach, ways_of(clients.by_own_name(caller.client))
-        text, hand = hook_answer.answer(where, me, level, ways, self.told(caller), self.unread, event)
+        text, hand = hook_answer.answer(where, me, level, ways, self.rings(caller), self.unread, event)
         if hand is not None:
-            self._give(request, hand)
+            self._keep_until_taken(request, hand)
         return text
 
     @property
@@ -250,21 +252,21 @@ class Session:
         """Tell whether the reply to this request holds messages and is still on its way."""
         return str(request) in self._hands
 
-    def settle(self, request: str | int | None, taken: bool) -> None:
+    def finish(self, request: str | int | None, taken: bool) -> None:
         """Acknowledge the messages that a reply showed if it was `taken`, else leave them unread.
 
         Releases the reader lock. Does nothing for any other request, or the second time.
         """
         with self._mutex:
             hand = self._hands.get(str(request))
-            if hand is None or hand.is_settled:
+            if hand is None or hand.is_finished:
                 return
-            hand.is_settled = True
+            hand.is_finished = True
         try:
-            for sentence in hand.settle(taken):
+            for sentence in hand.finish(taken):
                 print(sentence, file=sys.stderr)
             if taken:
-                self.shown.note((one.sender, one.id) for one in hand.named)
+                self.shown.add((one.sender, one.id) for one in hand.named)
         finally:
             with self._mutex:
                 del self._hands[str(request)]
@@ -272,5 +274,5 @@ class Session:
     def close(self) -> None:
         """Leave all messages that wait unread, and release the name for the next session."""
         for request in list(self._hands):
-            self.settle(request, taken=False)
+            self.finish(request, taken=False)
         self.leave()

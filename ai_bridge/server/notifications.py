@@ -131,7 +131,7 @@ class Reaching:
             same = caller.key == (self._caller or caller).key and listened == self._is_listened_to
             return same and name.is_held and not self._ended.is_set()
 
-        told = session.told(caller)
+        told = session.rings(caller)
         hooks_s = clients.by_own_name(caller.client).reach.hooks_s
         watch = Watch(
             session.mailboxes, name.address, told, session.activity, self._means(), hooks_s, session.unread, goes_on

@@ -63,7 +63,7 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
             where.outbox(me), body, paths, loaded, project.folder(), by_model=True
         )
     sent = compose_and_drop(where, me, [draft], loaded.max_message_bytes)[0]
-    session.shown.note([(me, sent.id)])
+    session.shown.add([(me, sent.id)])
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") shows how it stands.' if "decide" in words else ""
     )
@@ -116,7 +116,7 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
     if thread is not None and not found.places:
         trace.find(where, thread)  # raises if there is no such message
     text, shown = rendering.history(found, _asked(words, peer), _budget(session, caller))
-    session.shown.note(shown)
+    session.shown.add(shown)
     return text
 
 

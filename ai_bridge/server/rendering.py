@@ -128,7 +128,7 @@ def tally(decision: Decision) -> str:
     """Return how a decision stands: its rule, the count, one line per voter, and the votes that are missing."""
     lines = [
         f"Decision {decision.id}: {decision.state}. {printable(shorten(decision.opening.subject, 120))}",
-        f"Opened by {decision.opener}; {decision.rule}: {decision.needed} of {decision.of} must approve; "
+        f"Opened by {decision.opener}; {decision.rule}: {decision.needed} of {decision.voter_count} must approve; "
         f"{decision.count(APPROVE)} for, {decision.count(OBJECT)} against.",
     ]
     for voter in decision.voters:

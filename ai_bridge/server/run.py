@@ -46,7 +46,7 @@ def build(session: Session, reaching: Reaching) -> Server[Any]:
     async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
         """Leave the messages of a cancelled request unread: its reply is never sent."""
         if ctx.method == "notifications/cancelled":
-            session.settle((ctx.params or {}).get("requestId"), taken=False)
+            session.finish((ctx.params or {}).get("requestId"), taken=False)
         return await call_next(ctx)
 
     async def offer(ctx: Context, call_next: CallNext) -> HandlerResult:

@@ -96,7 +96,7 @@ class Asked:
     def __init__(self) -> None:
         self._open: set[str] = set()
 
-    def note(self, line: str, is_answer: bool) -> None:
+    def record(self, line: str, is_answer: bool) -> None:
         """Add the request in a line that was read, or, if `is_answer`, remove the one that a written line answers."""
         try:
             found = json.loads(line)
@@ -157,7 +157,7 @@ class _PipeIn:
             await self._asked.settled()
             raise StopAsyncIteration
         text: str = _mended(line if isinstance(line, str) else line.decode("utf-8", "replace"))
-        self._asked.note(text, is_answer=False)
+        self._asked.record(text, is_answer=False)
         return text
 
 
@@ -189,15 +189,15 @@ class _PipeOut:
         try:
             self._writer.write(text.encode())
             await self._writer.drain()
-            self._asked.note(text, is_answer=True)
+            self._asked.record(text, is_answer=True)
             taken = request is None or await self._taken()
         except OSError:  # the client closed its end
             self._gone()
         finally:
             if request is not None and not taken:
-                self._session.settle(request, taken=False)
+                self._session.finish(request, taken=False)
         if request is not None and taken:
-            await anyio.to_thread.run_sync(self._session.settle, request, taken)
+            await anyio.to_thread.run_sync(self._session.finish, request, taken)
 
     async def _taken(self) -> bool:
         """Wait until the client has read all that was written; False if it left before."""
@@ -223,17 +223,17 @@ class _FileOut:
 
     async def write(self, text: str) -> None:
         self._request = _answered(text, self._session)
-        self._asked.note(text, is_answer=True)
+        self._asked.record(text, is_answer=True)
         await self._file.write(text)
 
     async def flush(self) -> None:
         try:
             await self._file.flush()
         except BaseException:
-            self._session.settle(self._request, taken=False)
+            self._session.finish(self._request, taken=False)
             raise
         if self._request is not None:
-            self._session.settle(self._request, taken=True)
+            self._session.finish(self._request, taken=True)
 
 
 def _answered(text: str, session: Session) -> str | int | None:
@@ -246,5 +246,5 @@ def _answered(text: str, session: Session) -> str | int | None:
         return None
     if "result" in line:
         return request  # type: ignore[no-any-return]
-    session.settle(request, taken=False)
+    session.finish(request, taken=False)
     return None

@@ -125,7 +125,7 @@ async def _given(session: Session, context: Context, give: Callable[[str | int, 
         text = await anyio.to_thread.run_sync(give, request, caller(context))
         await anyio.lowlevel.checkpoint()
     except BaseException:
-        session.settle(request, taken=False)
+        session.finish(request, taken=False)
         raise
     return text
 

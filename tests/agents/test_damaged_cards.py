@@ -311,7 +311,7 @@ def test_an_epoch_that_cannot_be_read_leaves_an_agent_to_nobody_and_no_old_card_
     homes.remember(where, "gemini", Residence(TOWER, 2))
     with FaultyReads(where.state_file(homes.FOLDER, "gemini"), 0, errno.EIO, ("open",)):
         assert not homes.Homes(where).is_here("gemini")
-    assert homes.Homes(where).of("gemini") == TOWER
+    assert homes.Homes(where).home_of("gemini") == TOWER
 
 
 def test_an_allowance_that_cannot_be_read_delays_and_does_not_hold(where: Tree, settings: Settings) -> None:

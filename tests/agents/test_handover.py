@@ -232,7 +232,7 @@ def test_an_agent_asked_for_by_two_does_not_wander_for_ever(three: Tree, on: On)
         with suppress(BridgeError), router(three) as locks:
             presence.announce(three, is_up=True)
             locks.take_more()
-        seen.append(Homes(three).of("claude"))
+        seen.append(Homes(three).home_of("claude"))
     assert seen[-4:] == [seen[-1]] * 4
     assert len(set(seen)) <= 3
 
@@ -275,8 +275,8 @@ def test_a_page_that_asks_for_every_agent_gets_those_that_are_free_and_asked_for
     with session(three, "claude"), router(three) as locks:
         locks.take_more()
         assert locks.agents == {"claude"}
-    assert Homes(three).of("gemini") == TOWER
-    assert Homes(three).of("claude-2") == MINI
+    assert Homes(three).home_of("gemini") == TOWER
+    assert Homes(three).home_of("claude-2") == MINI
 
 
 @pytest.mark.parametrize("wants", ["[claude]", "claude", "{claude: [1]}", "{[a]: b}", "{1: 2}", "''"])
@@ -352,7 +352,7 @@ def test_an_old_card_that_comes_back_is_written_anew(three: Tree, on: On) -> Non
         assert locks.agents == {"claude", "gemini"}
     assert cards.load(three, "claude").get("home") == TOWER
     on(MINI)
-    assert Homes(three).of("claude") == TOWER
+    assert Homes(three).home_of("claude") == TOWER
 
 
 def test_a_card_no_program_can_change_stays_and_ends_no_router(three: Tree, on: On) -> None:

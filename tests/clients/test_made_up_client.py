@@ -132,11 +132,11 @@ def test_its_code_is_met_only_when_it_is_reached(monkeypatch: pytest.MonkeyPatch
 
 def test_its_events_begin_and_end_turns() -> None:
     turn = Activity()
-    turn.note("AfterTool")
+    turn.record("AfterTool")
     assert turn.left_to_hooks_s(60.0) > 0
     for event in ("TurnOver", "Hatched"):
-        turn.note("AfterTool")
-        turn.note(event)
+        turn.record("AfterTool")
+        turn.record(event)
         assert turn.left_to_hooks_s(60.0) == 0
 
 

@@ -136,9 +136,9 @@ def test_by_all(votes: dict[int, str], expected: str) -> None:
 def test_the_quorum_is_two_of_three_and_three_of_three() -> None:
     for voters in (1, 2):
         ordinary = decision(MAJORITY, voters, {})
-        assert (ordinary.needed, ordinary.of) == (2, 3)
+        assert (ordinary.needed, ordinary.voter_count) == (2, 3)
     critical = decision(UNANIMOUS, 2, {})
-    assert (critical.needed, critical.of) == (3, 3)
+    assert (critical.needed, critical.voter_count) == (3, 3)
 
 
 @pytest.mark.parametrize("rule", [MAJORITY, UNANIMOUS])

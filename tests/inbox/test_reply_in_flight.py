@@ -34,7 +34,7 @@ def test_what_was_taken_is_acknowledged_and_what_was_not_stays_unread(
     where: Tree, shown: list[Waiting], lock: Lock, taken: bool, state: str
 ) -> None:
     heard: list[bool] = []
-    ReplyInFlight(lock, shown, heard.append).settle(taken)
+    ReplyInFlight(lock, shown, heard.append).finish(taken)
     assert {state: len(names) for state, names in states(where, "claude").items()} == {state: 2}
     assert heard == [taken]
     assert not lock.held
@@ -48,7 +48,7 @@ def test_a_message_the_disk_refuses_to_move_stays_unread_and_the_others_are_ackn
     directory = Path(where.outbox("claude").directory(READ))
     directory.rmdir()
     directory.write_text("no directory")
-    refused = ReplyInFlight(lock, fetch(where, "gemini", settings)).settle(taken=True)
+    refused = ReplyInFlight(lock, fetch(where, "gemini", settings)).finish(taken=True)
     assert [sentence.startswith("not acknowledged: ") for sentence in refused] == [True] * len(shown)
     assert len(list(Path(where.outbox("claude").directory(UNREAD)).iterdir())) == len(shown)
     assert [*states(where, "codex")] == [READ]
@@ -60,10 +60,10 @@ def test_whoever_is_told_and_fails_keeps_nobody_from_reading(shown: list[Waiting
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        ReplyInFlight(lock, shown, fail).settle(taken=True)
+        ReplyInFlight(lock, shown, fail).finish(taken=True)
     assert not lock.held
 
 
 def test_without_a_lock_there_is_none_to_give_back(where: Tree, shown: list[Waiting]) -> None:
-    ReplyInFlight(None, shown).settle(taken=True)
+    ReplyInFlight(None, shown).finish(taken=True)
     assert [*states(where, "claude")] == [READ]

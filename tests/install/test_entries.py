@@ -49,20 +49,20 @@ def test_only_what_was_chosen_is_written_in_and_paths_are_absolute(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("AI_BRIDGE_STATE")
     monkeypatch.setenv("AI_BRIDGE_AGENT", "shell")
-    assert Choice.of(None, None).environment == {}
-    assert Choice.of("here", "me@web").environment == {
+    assert Choice.from_options(None, None).environment == {}
+    assert Choice.from_options("here", "me@web").environment == {
         "AI_BRIDGE_MAILBOXES": str(tmp_path / "here"),
         "AI_BRIDGE_AGENT": "me@web",
     }
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", "named")
     monkeypatch.setenv("AI_BRIDGE_STATE", "state")
-    assert Choice.of(None, None).environment == {
+    assert Choice.from_options(None, None).environment == {
         "AI_BRIDGE_MAILBOXES": str(tmp_path / "named"),
         "AI_BRIDGE_STATE": str(tmp_path / "state"),
     }
     for mailboxes, agent, refusal in (("", None, BridgeError), (None, "No", BadAddress)):
         with pytest.raises(refusal):
-            Choice.of(mailboxes, agent)
+            Choice.from_options(mailboxes, agent)
 
 
 def test_where_things_are_is_told_as_the_environment_has_it(monkeypatch: pytest.MonkeyPatch) -> None:

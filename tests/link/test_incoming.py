@@ -28,7 +28,7 @@ RAW = b"ID: m-1\nFrom: ann@south\nTo: claude\nSubject: s\n\nhello"
 @pytest.fixture
 def incoming(where: Tree) -> Incoming:
     book = RemoteAgents(where, Link("north", "nats://127.0.0.1:4"), 10)
-    book.look()
+    book.refresh()
     refused = Refused(where.state_file("links", "refused"), 10_000)
     return Incoming(book, Journal(where.state_file("links", "north.owed")), refused, 10)
 

@@ -37,11 +37,11 @@ def pass_time(monkeypatch: pytest.MonkeyPatch) -> Pass:
 @pytest.mark.parametrize("jump_s", [-3600.0, -5.0, 5.0, 31_536_000.0])
 def test_a_clock_that_jumps_is_noted(where: Tree, monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
     found = Clocks(where)
-    assert found.look() == 0.0
+    assert found.check() == 0.0
     later(monkeypatch, jump_s)
-    assert found.look() == pytest.approx(jump_s, abs=1)
+    assert found.check() == pytest.approx(jump_s, abs=1)
     assert notable(where) == {HERE: pytest.approx(jump_s, abs=1)}
-    assert found.look() == 0.0
+    assert found.check() == 0.0
     assert HERE in notable(where)
 
 
@@ -49,14 +49,14 @@ def test_a_clock_that_jumps_is_noted(where: Tree, monkeypatch: pytest.MonkeyPatc
 def test_a_small_correction_is_no_jump(where: Tree, monkeypatch: pytest.MonkeyPatch, jump_s: float) -> None:
     found = Clocks(where)
     later(monkeypatch, jump_s)
-    assert found.look() == 0.0
+    assert found.check() == 0.0
     assert notable(where) == {}
 
 
 def test_time_that_passes_is_no_jump(where: Tree, pass_time: Pass) -> None:
     found = Clocks(where)
     pass_time(86_400.0)
-    assert found.look() == 0.0
+    assert found.check() == 0.0
 
 
 @pytest.mark.parametrize("skew_s", [-86_400.0, -60.0, 60.0, 31_536_000.0])
@@ -65,11 +65,11 @@ def test_another_clock_that_differs_is_found_when_its_page_changes(
 ) -> None:
     tell(where, -skew_s, host=TOWER)
     found = Clocks(where)
-    found.look()
+    found.check()
     assert notable(where) == {}
     pass_time(5.0)
     tell(where, -skew_s, host=TOWER)
-    found.look()
+    found.check()
     assert notable(where) == {TOWER: pytest.approx(skew_s, abs=2)}
 
 
@@ -77,31 +77,31 @@ def test_another_clock_that_differs_is_found_when_its_page_changes(
 def test_a_small_difference_may_be_the_pages_way(where: Tree, pass_time: Pass, skew_s: float) -> None:
     tell(where, -skew_s, host=TOWER)
     found = Clocks(where)
-    found.look()
+    found.check()
     pass_time(5.0)
     tell(where, -skew_s, host=TOWER)
-    found.look()
+    found.check()
     assert notable(where) == {}
 
 
 def test_what_changed_while_nobody_looked_tells_nothing(where: Tree, pass_time: Pass) -> None:
     tell(where, host=TOWER)
     found = Clocks(where)
-    found.look()
+    found.check()
     pass_time(20.0)
     tell(where, 600.0, host=TOWER)
     tell(where, 600.0, host=MINI)
-    found.look()
+    found.check()
     assert notable(where) == {}
 
 
 def test_in_the_look_of_a_jump_no_other_clock_is_judged(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     tell(where, host=TOWER)
     found = Clocks(where)
-    found.look()
+    found.check()
     tell(where, -1.0, host=TOWER)
     later(monkeypatch, 3600.0)
-    found.look()
+    found.check()
     assert list(notable(where)) == [HERE]
 
 
@@ -123,7 +123,7 @@ def test_a_damaged_memory_is_none(where: Tree, monkeypatch: pytest.MonkeyPatch, 
     assert notable(where) == {}
     found = Clocks(where)
     later(monkeypatch, 10.0)
-    found.look()
+    found.check()
     assert list(notable(where)) == [HERE]
 
 

@@ -238,7 +238,7 @@ def test_what_this_program_writes_it_reads_alike_in_both_ways(where: Tree, epoch
 
 def test_a_card_that_changed_is_read_again(two: Tree) -> None:
     known = Homes(two)
-    assert known.of("gemini") == TOWER
+    assert known.home_of("gemini") == TOWER
     settle_on(two, LAPTOP, "gemini", epoch=2)
     assert known.is_here("gemini")
 
@@ -252,14 +252,14 @@ def test_a_card_of_a_lower_epoch_is_not_believed(two: Tree, on: On) -> None:
     for machine in (LAPTOP, TOWER):
         on(machine)
         assert Homes(two).is_here("claude") == (machine == TOWER)
-        assert Homes(two).of("claude") == TOWER
+        assert Homes(two).home_of("claude") == TOWER
 
 
 def test_a_card_that_is_gone_changes_nothing_of_an_agent_that_ever_moved(two: Tree, on: On) -> None:
     settle_on(two, TOWER, "claude", epoch=3)
     for machine in (LAPTOP, TOWER):
         on(machine)
-        Homes(two).of("claude")
+        Homes(two).home_of("claude")
     Path(cards.card_path(two, "claude")).unlink()
     assert Homes(two).is_here("claude")
     on(LAPTOP)
@@ -280,7 +280,7 @@ def test_a_damaged_memory_counts_for_nothing(two: Tree, text: str) -> None:
 
 
 def test_of_an_agent_that_never_moved_nothing_is_kept(two: Tree) -> None:
-    assert Homes(two).look(two.agents()) == ["claude"]
+    assert Homes(two).refresh(two.agents()) == ["claude"]
     assert not os.path.exists(two.state_file("homes"))
 
 
@@ -322,7 +322,7 @@ def test_init_of_one_agent_on_both_machines_ends_with_one_home(where: Tree, on: 
     kept = Path(cards.card_path(where, "claude")).read_bytes()
     on(TOWER)
     cards.introduce(where, "claude")
-    assert Homes(where).of("claude") == LAPTOP
+    assert Homes(where).home_of("claude") == LAPTOP
     Path(cards.card_path(where, "claude")).unlink()  # as it is there before the first sync
     cards.introduce(where, "claude")
     assert Homes(where).is_here("claude")
@@ -372,8 +372,8 @@ def test_a_session_where_its_agent_does_not_live_is_another_agent(two: Tree) -> 
         name = session.who(Caller("test"))
         assert name.address == "gemini-laptop"
         assert f"gemini lives on {TOWER}" in name.why
-        assert Homes(two).of("gemini-laptop") == LAPTOP
-        assert Homes(two).of("gemini") == TOWER
+        assert Homes(two).home_of("gemini-laptop") == LAPTOP
+        assert Homes(two).home_of("gemini") == TOWER
     finally:
         session.close()
 

@@ -165,15 +165,15 @@ def test_what_is_only_named_like_an_outbox_is_no_agent_and_stops_nobodys_mail(
 )
 def test_who_is_not_known_is_told_what_to_do(where: Tree, name: str, refusal: type[Exception], says: str) -> None:
     with pytest.raises(refusal, match=says):
-        where.known(name)
-    assert where.known("gemini") == "gemini"
+        where.known_agent(name)
+    assert where.known_agent("gemini") == "gemini"
 
 
 def test_without_agents_or_a_tree_nobody_is_known(tmp_path: Path) -> None:
     with pytest.raises(NoAgents, match="run `ai-bridge init`"):
-        Tree(_made(tmp_path / "new")).known("claude")
+        Tree(_made(tmp_path / "new")).known_agent("claude")
     with pytest.raises(NotMailboxes):
-        Tree(str(tmp_path / "missing")).known("claude")
+        Tree(str(tmp_path / "missing")).known_agent("claude")
     with pytest.raises(NotMailboxes):
         Tree(str(tmp_path / "missing")).agents()
 

@@ -26,7 +26,7 @@ def test_a_session_without_hooks_is_left_to_nothing(clock: list[float]) -> None:
 @pytest.mark.parametrize("event", ["UserPromptSubmit", "PostToolUse", "BeforeAgent", "AfterTool"])
 def test_a_session_at_work_is_left_to_its_hooks_for_a_while(clock: list[float], event: str) -> None:
     turn = Activity()
-    turn.note(event)
+    turn.record(event)
     assert turn.left_to_hooks_s(5.0) == 5.0
     clock[0] += 3
     assert turn.left_to_hooks_s(5.0) == 2.0
@@ -37,8 +37,8 @@ def test_a_session_at_work_is_left_to_its_hooks_for_a_while(clock: list[float], 
 @pytest.mark.parametrize("event", ["Stop", "AfterAgent", "SessionEnd", "SessionStart"])
 def test_a_session_whose_turn_has_ended_or_not_begun_is_idle(clock: list[float], event: str) -> None:
     turn = Activity()
-    turn.note("PostToolUse")
-    turn.note(event)
+    turn.record("PostToolUse")
+    turn.record(event)
     assert turn.left_to_hooks_s(5.0) == 0
 
 
@@ -51,5 +51,5 @@ def test_whoever_waits_is_woken_by_a_hook_and_by_the_end(wakes: str) -> None:
         woken.set()
 
     threading.Thread(target=wait, daemon=True).start()
-    turn.note("Stop") if wakes == "a hook" else turn.end()
+    turn.record("Stop") if wakes == "a hook" else turn.end()
     assert woken.wait(LONG_S / 3)

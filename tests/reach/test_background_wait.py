@@ -90,7 +90,7 @@ def test_what_a_hook_told_meanwhile_does_not_end_it(
         process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
         post(where)
         claim = told.claim(lambda: fetch(where, "gemini", settings))
-    claim.settle(told=True)
+    claim.finish(told=True)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1)
     last = post(where)

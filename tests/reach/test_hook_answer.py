@@ -47,7 +47,7 @@ class Hooked:
         if hand is None:
             assert text == NOTHING
             return ""
-        hand.settle(taken)
+        hand.finish(taken)
         answer: dict[str, Any] = json.loads(text)
         context: str = answer["hookSpecificOutput"]["additionalContext"]
         return context
@@ -168,7 +168,7 @@ def test_the_answer_is_shaped_for_its_client_and_event(session: Hooked) -> None:
     post(session.where)
     text, hand = hook_answer.answer(session.where, "gemini", NOTICE, CODEX, session.told, session.look, "Stop")
     assert hand is not None
-    hand.settle(True)
+    hand.finish(True)
     assert json.loads(text) == {"decision": "block", "reason": json.loads(text)["reason"]}
     assert json.loads(text)["reason"].startswith(MARK)
 
@@ -185,7 +185,7 @@ def test_a_text_its_client_would_change_is_told_of_and_not_carried(session: Hook
     for event, carried in (("AfterTool", False), ("AfterAgent", True)):
         text, hand = hook_answer.answer(session.where, "gemini", FULL, GEMINI, session.told, session.look, event)
         assert hand is not None
-        hand.settle(taken=True)
+        hand.finish(taken=True)
         assert ("if a < b" in text) is carried
     assert [*states(session.where, "claude")] == [READ]
 

@@ -61,7 +61,7 @@ def tell(where: Tree, told: Rings) -> list[str]:
     claim = told.claim(lambda: look(where))
     if claim is None:
         return []
-    claim.settle(told=True)
+    claim.finish(told=True)
     return [one.id for one in claim.news]
 
 
@@ -105,7 +105,7 @@ def test_what_was_read_between_two_looks_is_not_told(where: Tree, settings: Sett
     claim = told_of(where).claim(read_between)
     assert claim is not None
     assert [one.id for one in claim.news] == [left]
-    claim.settle(told=True)
+    claim.finish(told=True)
 
 
 def test_where_all_was_read_between_two_looks_nothing_is_claimed(where: Tree, settings: Settings) -> None:
@@ -119,7 +119,7 @@ def test_where_all_was_read_between_two_looks_nothing_is_claimed(where: Tree, se
 def test_a_claim_that_was_not_told_is_told_again(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     ids = deliver(where, settings)
-    claimed(where, told).settle(told=False)
+    claimed(where, told).finish(told=False)
     assert tell(where, told) == ids
 
 
@@ -127,8 +127,8 @@ def test_a_claim_is_settled_once(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     ids = deliver(where, settings)
     claim = claimed(where, told)
-    claim.settle(told=False)
-    claim.settle(told=True)
+    claim.finish(told=False)
+    claim.finish(told=True)
     assert tell(where, told) == ids
 
 
@@ -137,7 +137,7 @@ def test_while_one_tells_no_other_claims(where: Tree, settings: Settings, monkey
     deliver(where, settings)
     claim = claimed(where, told_of(where))
     assert told_of(where).claim(lambda: look(where)) is None
-    claim.settle(told=True)
+    claim.finish(told=True)
 
 
 def test_a_look_that_fails_leaves_nothing_claimed(where: Tree, settings: Settings) -> None:
@@ -162,7 +162,7 @@ def test_what_was_shown_while_another_is_told_is_not_told_later(where: Tree, set
     claim = claimed(where, told)
     later = deliver(where, settings)
     told.add([one for one in look(where) if one.id in later])
-    claim.settle(told=True)
+    claim.finish(told=True)
     assert tell(where, told_of(where)) == []
 
 
@@ -295,7 +295,7 @@ def test_a_claim_for_some_of_the_mail_forgets_nothing_of_the_rest(where: Tree, s
     second = deliver(where, settings)
     claim = told.claim(lambda: look(where), lambda one: one.id in second)
     assert claim is not None
-    claim.settle(told=True)
+    claim.finish(told=True)
     assert tell(where, told) == []
 
 
@@ -314,7 +314,7 @@ def test_what_was_told_of_may_be_shown_once_too(where: Tree, settings: Settings)
     assert tell(where, told) == ids
     claim = told.claim(lambda: look(where), showing=True)
     assert claim is not None
-    claim.settle(told=True)
+    claim.finish(told=True)
     assert told.claim(lambda: look(where), showing=True) is None
 
 

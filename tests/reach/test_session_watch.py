@@ -65,7 +65,7 @@ class Watched:
         """Do as a hook of the session does; True where it had something to tell."""
         claim = self.told.claim(lambda: fetch(self.where, self.agent, self._settings))
         if claim is not None:
-            claim.settle(told=True)
+            claim.finish(told=True)
         return claim is not None
 
     @property
@@ -204,11 +204,11 @@ def test_what_reached_nobody_is_tried_again_after_a_pause(session: Watched, monk
 
 def test_a_session_at_work_is_left_to_its_hooks(session: Watched) -> None:
     session.hooks_s = LONG_S
-    session.turn.note("PostToolUse")
+    session.turn.record("PostToolUse")
     session.begin()
     post(session.where)
     until(lambda: session.has_news and session.tell_by_hook())
-    session.turn.note("Stop")
+    session.turn.record("Stop")
     post(session.where)
     until(lambda: session.notices)
     assert len(session.notices) == 1
@@ -217,7 +217,7 @@ def test_a_session_at_work_is_left_to_its_hooks(session: Watched) -> None:
 
 def test_where_no_hook_tells_a_session_at_work_it_is_told_in_the_end(session: Watched) -> None:
     session.hooks_s = 0.3
-    session.turn.note("PostToolUse")
+    session.turn.record("PostToolUse")
     session.begin()
     post(session.where)
     until(lambda: session.notices)
@@ -225,11 +225,11 @@ def test_where_no_hook_tells_a_session_at_work_it_is_told_in_the_end(session: Wa
 
 def test_the_end_of_a_turn_brings_on_what_was_left_to_hooks(session: Watched) -> None:
     session.hooks_s = LONG_S
-    session.turn.note("UserPromptSubmit")
+    session.turn.record("UserPromptSubmit")
     session.begin()
     post(session.where)
     until(lambda: session.has_news)
-    session.turn.note("Stop")
+    session.turn.record("Stop")
     until(lambda: session.notices)
 
 
@@ -248,7 +248,7 @@ def test_it_ends_at_once_whatever_it_waits_for(session: Watched, state: str) -> 
 
     session.means[:] = [fail]
     if state == "at work":
-        session.turn.note("PostToolUse")
+        session.turn.record("PostToolUse")
     session.begin()
     if state != "idle":
         post(session.where)

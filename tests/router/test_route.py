@@ -354,7 +354,7 @@ def test_an_agent_that_comes_during_a_pass_gets_its_mail(where: Tree, settings: 
 def test_a_pass_over_some_outboxes_leaves_the_others_alone(where: Tree, settings: Settings) -> None:
     router = Router(where, {"claude", "gemini"}, settings)
     mine, other = post(where, "x"), post(where, "y", to="claude", sender="gemini")
-    router.look()
+    router.refresh()
     assert [step.name for step in router.one_pass([where.outbox("claude")])] == [f"{mine}.gemini.txt"]
     assert states(where, "gemini") == {DROPPED: [f"{other}.claude.txt"]}
 

@@ -21,7 +21,7 @@ def _file(where: Tree, sender: str = "claude", recipient: str = "gemini") -> Pat
 def _note(where: Tree, times: int, limit: int = 60) -> None:
     counted = Traffic(where, limit)
     for _ in range(times):
-        counted.note("claude", "gemini")
+        counted.count("claude", "gemini")
     counted.save()
 
 
@@ -31,7 +31,7 @@ def test_nothing_is_counted_at_first(where: Tree) -> None:
 
 def test_what_one_pass_counts_is_seen_by_others_once_it_is_saved(where: Tree) -> None:
     counted = Traffic(where, 60)
-    counted.note("claude", "gemini")
+    counted.count("claude", "gemini")
     assert recent(where, "claude", "gemini") == []
     counted.save()
     assert len(recent(where, "claude", "gemini")) == 1
@@ -62,7 +62,7 @@ def test_what_is_older_than_an_hour_or_not_yet_does_not_count(where: Tree) -> No
 
 def test_what_grows_old_during_a_long_pass_counts_no_more(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Traffic(where, 60)
-    counted.note("claude", "gemini")
+    counted.count("claude", "gemini")
     later = time.time() + SPAN_S + 1
     monkeypatch.setattr(time, "time", lambda: later)
     assert counted.times("claude", "gemini") == []

@@ -115,7 +115,7 @@ def test_what_a_reply_on_its_way_shows_is_not_news_until_it_was_not_taken(where:
     assert bodies(own.read(1, Caller(), None, {})) == ["hello"]
     assert own.unread() == []
     assert own.check(2, Caller(), "PostToolUse") == NOTHING
-    own.settle(1, taken=False)
+    own.finish(1, taken=False)
     assert len(own.unread()) == 1
     own.close()
 

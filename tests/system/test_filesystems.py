@@ -257,7 +257,7 @@ def test_a_memory_is_found_by_every_spelling_of_a_path(where: Tree, tmp_path: Pa
 
 def test_where_a_share_is_agents_without_a_home_are_nobodys(share: Tree) -> None:
     assert Homes(share).are_shared()
-    assert Homes(share).look(share.agents()) == []
+    assert Homes(share).refresh(share.agents()) == []
 
 
 def test_a_damaged_memory_of_a_share_is_none(where: Tree) -> None:

@@ -21,7 +21,7 @@ def allow(where: Tree, agent: str | None, subject: str, as_json: bool) -> None:
     Its budgets begin again, and its held mail goes back on its way.
     """
     person.refuse_clients("this")
-    only = None if agent is None else where.known(agent)
+    only = None if agent is None else where.known_agent(agent)
     places = allow_.allow(where, subject, settings.load(where.path).max_hops, only)
     if as_json:
         echo_json({"id": one.id, "to": one.recipient, "state": one.state, "path": one.path} for one in places)

@@ -39,7 +39,7 @@ def history(
     as_json: bool,
 ) -> None:
     """Show past messages from and to me, newest last; with ADDRESS, those between that agent and me."""
-    me = None if thread else where.known(identity.who(where, agent).address)
+    me = None if thread else where.known_agent(identity.who(where, agent).address)
     if peer is not None:
         peer = resolve_writer(where, peer)
     found = index.find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before))
@@ -101,11 +101,10 @@ def decisions(where: Tree, agent: str | None, thread: str | None, as_json: bool)
 def _line(decision: Decision) -> str:
     state = click.style(decision.state.ljust(8), bold=True)
     subject = shorten(printable(decision.opening.subject), 60)
-    votes = (
-        f"{decision.count(APPROVE)} for, {decision.count(OBJECT)} against, {decision.needed} of {decision.of} decide"
-    )
+    votes = f"{decision.count(APPROVE)} for, {decision.count(OBJECT)} against"
+    rule = f"{decision.needed} of {decision.voter_count} decide"
     missing = f"; missing: {', '.join(decision.awaited)}" if decision.awaited else ""
-    return f"{state}  {decision.id}  {subject}  ({votes}{missing})"
+    return f"{state}  {decision.id}  {subject}  ({votes}, {rule}{missing})"
 
 
 def _votes(decision: Decision) -> str:

@@ -141,7 +141,7 @@ def _say(text: str, hand: "ReplyInFlight | None") -> None:
         taken = hand is not None and _is_taken()
     finally:
         if hand is not None:
-            sys.stderr.write("".join(f"{sentence}\n" for sentence in hand.settle(taken)))
+            sys.stderr.write("".join(f"{sentence}\n" for sentence in hand.finish(taken)))
 
 
 def _is_taken() -> bool:

@@ -94,7 +94,7 @@ def _adopt(named: str | None, dry_run: bool) -> None:
 
 
 def _choice(options: dict[str, Any]) -> Choice:
-    return Choice.of(options["where"], options["agent"])
+    return Choice.from_options(options["where"], options["agent"])
 
 
 def _is_there(piece: Piece) -> bool:

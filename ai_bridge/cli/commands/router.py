@@ -37,7 +37,7 @@ def router(
 
     loaded = settings.load(where.path, {"poll": True} if poll else None)
     open_log(log, as_json, loaded.log_bytes, verbose)
-    only = where.known(agent) if agent else None
+    only = where.known_agent(agent) if agent else None
     daemon = Daemon(where, loaded, only, [] if only else [Keeper(where, loaded)])
     daemon.stop_on_signals()
     if once:
@@ -55,7 +55,7 @@ def start(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
 
 
 def _start(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
-    only = where.known(agent) if agent else None
+    only = where.known_agent(agent) if agent else None
     options = (*(["--json"] if as_json else []), *(["--poll"] if poll else []))
     holder = control.start(where, only, tuple(options))
     if as_json:
@@ -68,7 +68,7 @@ def _start(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
 @_operator
 def stop(where: Tree, agent: str | None, as_json: bool) -> None:
     """Stop the routers; each finishes its current message first."""
-    stopped = control.stop(where, where.known(agent) if agent else None)
+    stopped = control.stop(where, where.known_agent(agent) if agent else None)
     if as_json:
         echo_json({"pid": router.holder.pid, "agents": router.agents} for router in stopped)
         return
@@ -83,7 +83,7 @@ def stop(where: Tree, agent: str | None, as_json: bool) -> None:
 @_operator
 def restart(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
     """Stop the routers and start one."""
-    control.stop(where, where.known(agent) if agent else None)
+    control.stop(where, where.known_agent(agent) if agent else None)
     _start(where, agent, as_json, poll)
 
 
@@ -151,7 +151,7 @@ def _shown(waits: Waits, word: str) -> str:
 
 
 def _reports(where: Tree, agent: str | None) -> list[AgentHealth]:
-    agents = [where.known(agent)] if agent else where.agents()
+    agents = [where.known_agent(agent)] if agent else where.agents()
     return health_.examine(where, settings.load(where.path), agents)
 
 
@@ -161,7 +161,7 @@ def _reports(where: Tree, agent: str | None) -> list[AgentHealth]:
 @_operator
 def logs(where: Tree, agent: str | None, as_json: bool, lines: int, follow: bool) -> None:
     """Print the last lines of the router's log (JSON Lines if it was started with --json)."""
-    path = control.log_file(where, where.known(agent) if agent else None)
+    path = control.log_file(where, where.known_agent(agent) if agent else None)
     if not os.path.exists(path) and not follow:
         click.echo(f"nothing is logged yet in {printable(path)}", err=True)
         return
@@ -177,7 +177,7 @@ def install_service(where: Tree, agent: str | None, as_json: bool, force: bool) 
     """Write a systemd user unit for the router and show it; enabling it is left to you."""
     from ai_bridge.router import systemd
 
-    path, text = systemd.unit(where, where.known(agent) if agent else None)
+    path, text = systemd.unit(where, where.known_agent(agent) if agent else None)
     written = systemd.install(path, text, force)
     if as_json:
         echo_json([{"path": path, "written": written, "unit": text}])

@@ -28,7 +28,7 @@ from ai_bridge.text import counted, printable
 @common()
 def list_(where: Tree, agent: str | None, as_json: bool) -> None:
     """List what awaits me: unread mail, mail that is not yet delivered, and mail held for a person's approval."""
-    me = where.known(identity.who(where, agent).address)
+    me = where.known_agent(identity.who(where, agent).address)
     dropped, held = (
         [Place(box, state, name, me) for box in where.outboxes() for name in box.names(state, me)]
         for state in (DROPPED, HELD)
@@ -111,7 +111,7 @@ def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:
     except NoIdentity as unknown:
         click.echo(f"mailboxes: {printable(where.path)}\nI am: not known ({unknown})", err=as_json)
         return
-    report = mail.examine(where, loaded, [where.known(me.address)])[0]
+    report = mail.examine(where, loaded, [where.known_agent(me.address)])[0]
     waiting = sum(len(box.visible(HELD, me.address)) for box in where.outboxes())
     if as_json:
         echo_json([{"mailboxes": where.path, "why": me.why, **report.as_json(), "held_for_me": waiting}])

@@ -81,7 +81,7 @@ def _wait_for_news(
     except BrokenPipeError:
         raise NotTold() from None
     finally:
-        claim.settle(told)
+        claim.finish(told)
 
 
 def _place(waiting: Waiting, recipient: str) -> Place:
