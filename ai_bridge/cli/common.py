@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from ai_bridge.agents import identity, person
+from ai_bridge import clients
+from ai_bridge.agents import identity
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import adoption, find
@@ -132,7 +133,7 @@ def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Tree | 
         return value
     if ctx.command.name in _ADOPT:
         return _adopted(value)
-    by_client = bool(person.clients_variable())
+    by_client = bool(clients.variable_set())
     looking = _OPERATE if by_client else (*_OPERATE, *_SHOW)  # a client's shell shows its output to a model
     is_looking = ctx.command.name in looking
     where = find_mailboxes(value, only_to_look=is_looking, by_client=by_client)
@@ -146,7 +147,7 @@ def _adopted(chosen: str | None) -> Tree:
 
     A client's shell adopts nothing. Mailboxes that are named are trusted by this command alone.
     """
-    by_client = bool(person.clients_variable())
+    by_client = bool(clients.variable_set())
     if find.named(chosen) or by_client:
         return find_mailboxes(chosen, by_client=by_client)
     where = find_mailboxes(chosen, only_to_look=True)

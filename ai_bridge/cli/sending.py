@@ -3,9 +3,8 @@
 import os
 import sys
 
-from ai_bridge import settings
+from ai_bridge import clients, settings
 from ai_bridge.agents import identity
-from ai_bridge.agents.person import clients_variable
 from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
@@ -75,7 +74,7 @@ def run(request: Request, out: "TextIO | None") -> int:
     `out` is standard output, None if it is closed. Returns the exit code; raises `BridgeError` or OSError.
     """
     nudge.attach()
-    where = find_mailboxes(request.mailboxes, by_client=bool(clients_variable()))
+    where = find_mailboxes(request.mailboxes, by_client=bool(clients.variable_set()))
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     loaded = settings.load(where.path)
     limit = loaded.max_message_bytes
@@ -100,7 +99,7 @@ def _is_person() -> bool:
     """Tell whether a person runs this command: standard error is a terminal, and the shell is no client's."""
     if not os.isatty(2):
         return False
-    return not clients_variable()
+    return not clients.variable_set()
 
 
 def _tell(out: "TextIO | None", sent: list[Sent], as_json: bool) -> None:
@@ -170,7 +169,7 @@ def _with_context(where: Tree, sender: str, wanted: "list[Wanted]", loaded: "Set
     from ai_bridge.mailboxes import attachments
     from ai_bridge.message import context
 
-    by_model, folder = bool(clients_variable()), project.folder()
+    by_model, folder = bool(clients.variable_set()), project.folder()
     outbox, contents = where.outbox(where.known_agent(sender)), {}
     for draft, references in wanted:
         check_subject(draft.subject)

@@ -5,6 +5,8 @@ Call `by_name` and `by_own_name` for a record, and `registrable` for those that 
 `ALL`, and the modules that its record names.
 """
 
+import os
+
 from ai_bridge.clients.claude_code import CLAUDE_CODE
 from ai_bridge.clients.codex_cli import CODEX_CLI
 from ai_bridge.clients.gemini_cli import GEMINI_CLI
@@ -50,6 +52,13 @@ def registrable() -> list[Client]:
 def with_hook_commands() -> list[Client]:
     """Return the clients whose hooks run `ai-bridge hook`."""
     return [client for client in ALL if client.hooks.are_commands]
+
+
+def variable_set() -> str:
+    """Return the variable that says a client started this process or its shell, '' if none is set."""
+    of_shells = (name for client in ALL for name in client.shell_variables)
+    of_sessions = (name for client in ALL for name in client.session_variables)
+    return next((name for name in (*of_shells, *of_sessions) if os.environ.get(name)), "")
 
 
 def code(module: str) -> "ModuleType":

@@ -78,7 +78,7 @@ def test_its_name_leads_to_its_agent(where: Tree) -> None:
 def test_its_variables_tell_its_shells_and_its_sessions(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARROT", "1")
     assert identity.who(where).address == "polly"
-    assert person.clients_variable() == "PARROT"
+    assert clients.variable_set() == "PARROT"
     with pytest.raises(person.ForPersons, match="PARROT says"):
         person.refuse_clients("this")
     monkeypatch.setenv("PARROT_SESSION", "one")
