@@ -84,7 +84,7 @@ def _reads(directory: Path, messages: int, rounds: int) -> list[list[float]]:
     actions = []
     for where in (empty, full):
         loaded = settings.load(where.path)
-        actions.append(partial(common.seconds, partial(inbox.unread, where, common.READER)))
+        actions.append(partial(common.seconds, partial(inbox.unread_for, where, common.READER)))
         actions.append(partial(common.seconds, partial(fetch, where, common.READER, loaded)))
     return common.alternate(rounds, *actions)
 

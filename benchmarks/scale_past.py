@@ -13,7 +13,7 @@ from ground import Ground, Row, alone, post, row
 
 from ai_bridge.agents import cards
 from ai_bridge.agents.identity import Identity
-from ai_bridge.agents.peers import peers
+from ai_bridge.agents.peers import all_peers
 from ai_bridge.agents.session_names import take
 from ai_bridge.history import search as index
 from ai_bridge.history.search import Query
@@ -28,7 +28,7 @@ def list_of_agents(ground: Ground) -> list[Row]:
     for agent in ground.agents:
         cards.introduce(ground.many, agent, "claude-code", "shop")
     held = [take(ground.many, Identity(agent, ""), "claude-code") for agent in ground.agents[::20]]
-    times = common.alternate(_MANY, lambda: common.seconds(partial(peers, ground.many)))[0]
+    times = common.alternate(_MANY, lambda: common.seconds(partial(all_peers, ground.many)))[0]
     for name in held:
         name.release()
     return alone("list of all agents", times, _TARGET)

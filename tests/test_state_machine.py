@@ -88,7 +88,7 @@ class Mail(RuleBasedStateMachine):
 
     @rule(agent=agents, count=st.integers(0, 3))
     def read(self, agent: str, count: int) -> None:
-        for one in unread.unread(self.where, agent)[:count]:
+        for one in unread.unread_for(self.where, agent)[:count]:
             assert one.load().id == one.id
             assert one.acknowledge()
 

@@ -15,7 +15,7 @@ import pytest
 
 from ai_bridge.errors import DiskError
 from ai_bridge.health.finding import WRONG
-from ai_bridge.health.mail import examine, level
+from ai_bridge.health.mail import examine, worst_level
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
@@ -68,7 +68,7 @@ def test_one_spoiled_outbox_stops_nobody_elses_mail(
 def test_health_names_a_directory_that_cannot_be_listed(where: Tree, settings: Settings) -> None:
     _file_for_directory(UNREAD)(where.outbox("claude"))
     reports = examine(where, settings, ["claude"])
-    assert level(reports) == WRONG
+    assert worst_level(reports) == WRONG
     assert ".unread cannot be listed" in reports[0].findings[0].sentence
 
 
@@ -117,7 +117,7 @@ def test_what_one_success_gives_free_is_its_own(
     monkeypatch.setattr(Outbox, "move", refuse_deliver_and_release_once)
     verbs = [step.verb for _ in range(2) for step in router.one_pass()]
     assert sorted(verbs) == ["deliver", "deliver", "retry"]
-    assert [one.id for one in unread.unread(where, "gemini")] == [first, second]
+    assert [one.id for one in unread.unread_for(where, "gemini")] == [first, second]
 
 
 def test_a_message_read_before_and_there_again_is_dealt_with(where: Tree, settings: Settings) -> None:
@@ -139,7 +139,7 @@ def test_fanned_out_mail_keeps_its_place_in_the_order(where: Tree, settings: Set
         path.write_text(f"ID: m{number}\nFrom: claude\nTo: {to}\nSubject: s\n\nb")
         os.utime(path, (time.time() - 100 + number,) * 2)
     route(where, settings)
-    assert [one.id for one in unread.unread(where, "gemini")] == ["m0", "m1"]
+    assert [one.id for one in unread.unread_for(where, "gemini")] == ["m0", "m1"]
 
 
 def test_a_reason_written_after_a_restore_is_kept(where: Tree, settings: Settings) -> None:
@@ -215,7 +215,7 @@ def test_the_shell_does_not_call_a_move_failed_because_a_router_was_fast(
 def test_the_command_a_notice_gives_works_for_any_name(where: Tree, settings: Settings) -> None:
     Path(where.outbox("claude").file(DROPPED, "-my 'note' *.txt")).write_text("bad")
     route(where, settings)
-    (notice,) = [one.load().body for one in unread.unread(where, "claude")]
+    (notice,) = [one.load().body for one in unread.unread_for(where, "claude")]
     line = next(line for line in notice.splitlines() if "ai-bridge restore" in line).partition("ai-bridge ")[2]
     done = subprocess.run(["sh", "-c", f"printf '%s\\n' {line}"], capture_output=True, text=True, check=True)
     assert command(*done.stdout.splitlines(), AI_BRIDGE_MAILBOXES=where.path).returncode == 0
@@ -231,7 +231,7 @@ def test_a_reservation_without_its_message_is_no_hindrance(
     monkeypatch.setattr(durable, "_rename_by_link", lambda source, target: False)
     Path(where.outbox("claude").file(UNREAD, f"{id_}.gemini.txt")).touch()
     assert [step.verb for step in route(where, settings)] == ["deliver"]
-    assert unread.unread(where, "gemini")[0].load().body == "hello"
+    assert unread.unread_for(where, "gemini")[0].load().body == "hello"
 
 
 @pytest.mark.parametrize("state", [UNREAD, READ])
@@ -290,7 +290,7 @@ def test_no_time_of_a_file_stops_its_outbox(where: Tree, settings: Settings, wri
         pytest.skip("this file system has no such time")
     good = post(where, "2")
     route(where, settings)
-    assert sorted(one.id for one in unread.unread(where, "gemini")) == sorted(["note", good])
+    assert sorted(one.id for one in unread.unread_for(where, "gemini")) == sorted(["note", good])
 
 
 def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Tree, settings: Settings) -> None:
@@ -303,7 +303,7 @@ def test_a_card_with_any_field_stops_no_mail_to_a_short_name(where: Tree, settin
     good = post(where, "good")
     steps = route(where, settings)
     assert [step.verb for step in steps].count("reject") == 1
-    assert [one.id for one in unread.unread(where, "gemini")] == [good]
+    assert [one.id for one in unread.unread_for(where, "gemini")] == [good]
 
 
 def test_a_drop_that_a_router_elsewhere_took_before_the_answer_came_is_accepted(

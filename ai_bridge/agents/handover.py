@@ -96,7 +96,7 @@ def _write(mailboxes: Tree, agent: str, to: str) -> None:
     durable.remove(mailboxes.state_file(homes.WANTED, agent), flush=True)  # else this machine would ask for it again
 
 
-def mend(mailboxes: Tree, known: Homes) -> None:
+def restore_homes(mailboxes: Tree, known: Homes) -> None:
     """Write the known home into cards that name an older one: a move was cut short, or an old card came back.
 
     Raises `BadCard`, `BadField` or OSError.
@@ -117,7 +117,7 @@ def move(mailboxes: Tree, agent: str, to: str, by_force: bool, timeout_s: float)
     """
     known, here = Homes(mailboxes), this_machine.here()
     to, now = _machine(mailboxes, to) if to else here, known.home_of(agent)
-    mend(mailboxes, known)
+    restore_homes(mailboxes, known)
     if now == to:
         return to
     if now not in ("", here) and not by_force:

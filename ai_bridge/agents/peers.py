@@ -62,7 +62,7 @@ def when(peer: Peer) -> str:
     return f"last seen {times.format_utc(here.seen)}" if here is not None and here.seen else "never seen"
 
 
-def peers(mailboxes: Tree) -> list[Peer]:
+def all_peers(mailboxes: Tree) -> list[Peer]:
     """Return all known agents: those online first, then those with unread mail, each group by address."""
     known, here, unread = address_book.load_all(mailboxes), presence.all_presences(mailboxes), inboxes(mailboxes)
     found = [

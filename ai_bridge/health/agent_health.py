@@ -1,6 +1,7 @@
 """The health of one agent: what waits in each place of its mail, and the findings about it."""
 
 import os
+from contextlib import suppress
 
 from ai_bridge.health.finding import HEALTH_WORDS, WRONG, Finding, worst
 from ai_bridge.mailboxes.file_names import label
@@ -68,7 +69,7 @@ class AgentHealth:
             except FileNotFoundError:
                 continue
             except OSError as error:
-                what = f"{path} cannot be listed: {error.strerror}; mend or remove it"
+                what = f"{path} cannot be listed: {error.strerror}; repair or remove it"
                 self.add(DIRECTORIES[state] or "outbox", WRONG, what)
 
     def as_json(self) -> dict[str, object]:
@@ -92,7 +93,12 @@ def _waits(outbox: Outbox, state: str, now: float) -> Waits:
 
 
 def _oldest_composed(outbox: Outbox, now: float) -> float:
-    """Return the age of the oldest dropped message by its ID: one that is claimed and given back keeps it."""
-    names = [name for name in outbox.visible(DROPPED) if ids.is_own_id(label(name)[0])]
-    stamp = ids.stamp_of(label(names[0])[0]) if names else ""
-    return round(max(0.0, now - int(times.parse_stamp(stamp))), 1) if stamp else 0.0
+    """Return the age of the oldest dropped message by its ID: one that is claimed and given back keeps it.
+
+    A hand-made ID may name no time; it is ignored. Returns 0.0 if no ID names a time.
+    """
+    for name in outbox.visible(DROPPED):
+        if ids.is_own_id(label(name)[0]):
+            with suppress(ValueError):
+                return round(max(0.0, now - int(times.parse_stamp(ids.stamp_of(label(name)[0])))), 1)
+    return 0.0

@@ -6,7 +6,7 @@ from ai_bridge.agents.policy import Policies
 from ai_bridge.errors import DiskError, disk_error
 from ai_bridge.health.agent_health import AgentHealth
 from ai_bridge.health.finding import NOTE, OK, WRONG, worst
-from ai_bridge.link import state as link_state
+from ai_bridge.link.state import whereabouts
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.file_names import label
@@ -31,7 +31,7 @@ def why(mailboxes: Tree, place: Place) -> str | None:
     Of an unread message to another team's agent it is where it waits.
     """
     agent = place.recipient
-    if (there := link_state.whereabouts(mailboxes, place)) is not None:
+    if (there := whereabouts(mailboxes, place)) is not None:
         return there
     if place.state not in (DROPPED, PROCESSING) or not agent:
         return place.reason
@@ -165,7 +165,7 @@ def _judge_delay(report: AgentHealth, unmoved_s: float, settings: Settings) -> N
         report.add("router", OK, str(report.delay))
 
 
-def level(reports: list[AgentHealth]) -> int:
+def worst_level(reports: list[AgentHealth]) -> int:
     """Return the worst level found; no agent at all is WRONG."""
     if not reports:
         return WRONG

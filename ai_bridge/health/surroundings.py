@@ -8,7 +8,7 @@ import shlex
 from ai_bridge.agents import presence
 from ai_bridge.health import intrusions
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, worst
-from ai_bridge.link import state as link_state
+from ai_bridge.link.state import state
 from ai_bridge.machines import clocks, presence_pages, this_machine
 from ai_bridge.machines.syncthing import status
 from ai_bridge.mailboxes import conflicts
@@ -101,7 +101,7 @@ def _copies(where: Tree) -> list[Finding]:
 
 def _links(where: Tree) -> list[Finding]:
     found = []
-    for one in link_state.state(where):
+    for one in state(where):
         what, place = f"link {one.link.team}", one.link.shown_url
         if one.connected:
             waits = f"{one.to_send} to send, {one.sent or 0} sent and not taken, {one.to_receive or 0} to receive"

@@ -86,12 +86,12 @@ class Cache:
         with suppress(*_DAMAGE):
             return self._asked(question)
         try:
-            is_anew = self._make_anew()
+            is_new = self._make_again()
             with suppress(*_DAMAGE):
                 return self._asked(question)
         except (OSError, sqlite3.DatabaseError):
-            is_anew = True
-        return self._asked_in_memory(question) if is_anew else self._asked_in_vain(question)
+            is_new = True
+        return self._asked_in_memory(question) if is_new else self._asked_in_vain(question)
 
     def _asked(self, question: Callable[[Database], Answer]) -> Answer:
         with self._opened() as connection:
@@ -133,7 +133,7 @@ class Cache:
                 connection.execute(f"PRAGMA {pragma}")
             yield connection
 
-    def _make_anew(self) -> bool:
+    def _make_again(self) -> bool:
         """Replace this database with an empty one; False if another process is at work on it.
 
         If another process replaced it while this one waited for the lock, the new database stays.

@@ -93,7 +93,7 @@ class Reader:
         return self._unread(outboxes)
 
     def _unread(self, outboxes: list[Outbox]) -> list[Waiting]:
-        found = unread.unread(self.mailboxes, self.agent, self.sender, outboxes)
+        found = unread.unread_for(self.mailboxes, self.agent, self.sender, outboxes)
         return [one for one in found if self._is_wanted(one) and not one.drop_if_returned()]
 
     def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:

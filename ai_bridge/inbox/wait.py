@@ -49,7 +49,7 @@ def wait_for_mail(
         sweep_at = time.monotonic() + settings.sweep_s
         found, hints, empty = reader.fetch(), None, 0
         while not found and time.monotonic() < deadline and each_sweep():
-            woken = wake.wait(min(sweep_at, deadline) - time.monotonic(), anew=hints is None)
+            woken = wake.wait(min(sweep_at, deadline) - time.monotonic(), rescan=hints is None)
             started = time.monotonic()
             hints = mailboxes.outboxes_of(wake.changed) if started < sweep_at else None
             if hints is None:

@@ -151,7 +151,7 @@ def fitted(found: object, wanted: Entry) -> Entry:
     return {key: fit[key] for key in [*found, *fit] if key in fit}
 
 
-def shown(entry: Entry) -> Entry:
+def shown_entry(entry: Entry) -> Entry:
     """Return the server's entry as it may be shown: what a person added to it may be secret."""
     own_keys = {*_OURS, *(key for client in clients.registrable() for key in client.files.server.extra)}
     ours = {key: value if key in own_keys else _HIDDEN for key, value in entry.items()}

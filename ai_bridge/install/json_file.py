@@ -10,8 +10,7 @@ from typing import Any, Self
 from ai_bridge.clients.files import SERVER
 from ai_bridge.install import json_edit
 from ai_bridge.install.content import Merged
-from ai_bridge.install.entries import Entry, altered, fitted, is_hook, takes
-from ai_bridge.install.entries import shown as shown_entry
+from ai_bridge.install.entries import Entry, altered, fitted, is_hook, shown_entry, takes
 from ai_bridge.install.json_edit import Path
 
 _SERVER_PATH: Path = ("mcpServers", SERVER)

@@ -23,7 +23,7 @@ class Differs(BridgeError):
 
 
 class CannotChange(BridgeError):
-    sentence = "{path} cannot be changed ({why}): mend that, or choose another --scope"
+    sentence = "{path} cannot be changed ({why}): fix that, or choose another --scope"
 
 
 class NotPlain(BridgeError):

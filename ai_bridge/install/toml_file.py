@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from ai_bridge.clients.files import SERVER
 from ai_bridge.install.content import Merged
-from ai_bridge.install.entries import Entry, altered, fitted, shown, takes
+from ai_bridge.install.entries import Entry, altered, fitted, shown_entry, takes
 from ai_bridge.install.json_edit import NotMergeable, get
 
 _SERVERS = "mcp_servers"
@@ -47,7 +47,7 @@ class TomlFile(Merged):
 
     def view(self, text: str) -> str:
         found = get(_parsed(text), _PATH)
-        return _block(shown(found)) if isinstance(found, dict) else ""
+        return _block(shown_entry(found)) if isinstance(found, dict) else ""
 
     def is_empty(self, text: str) -> bool:
         return not text.strip()

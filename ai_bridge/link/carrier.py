@@ -116,10 +116,10 @@ class Carrier:
 
     def _watch(self, wake: Wake) -> None:
         """Run in a thread of its own: hand each wake on to the event loop."""
-        anew = True
+        rescan = True
         while not self._stopping.is_set() and self._loop is not None:
-            woken = wake.wait(self.settings.sweep_s, anew)
-            anew = not woken or wake.changed is None
+            woken = wake.wait(self.settings.sweep_s, rescan)
+            rescan = not woken or wake.changed is None
             if woken:
                 with suppress(RuntimeError):  # the loop has ended
                     self._loop.call_soon_threadsafe(self._flows.woken, wake.changed)

@@ -1,6 +1,6 @@
 """Reads from a card where its agent lives: asked of every agent, by commands that have no time for YAML."""
 
-from ai_bridge.machines import this_machine as home
+from ai_bridge.machines.this_machine import is_home
 
 FIRST = 1
 # The most digits of an epoch: no agent moves more often.
@@ -41,7 +41,7 @@ def parsed(card: bytes) -> Residence:
         if colon and not name[:1].isspace():
             said[_text(name)] = _text(value.partition(b" #")[0])
     named = said.get("home", "")
-    if not home.is_home(named):
+    if not is_home(named):
         return Residence(next_=said.get("next", ""))
     return Residence(named, number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
 

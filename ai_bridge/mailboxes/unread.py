@@ -83,7 +83,7 @@ class Waiting:
             return False
 
 
-def unread(
+def unread_for(
     mailboxes: Tree, agent: str, sender: str | None = None, outboxes: list[Outbox] | None = None
 ) -> list[Waiting]:
     """Return what is unread for the agent, oldest first; only from `sender`, and only in `outboxes`, if given."""
@@ -129,7 +129,7 @@ def acknowledge(mailboxes: Tree, agent: str, ids: list[str], view: View | None =
     """
     lock = lock_inbox(mailboxes, agent)
     try:
-        chosen = _chosen(mailboxes, unread(mailboxes, agent), agent, ids, view or View(agent))
+        chosen = _chosen(mailboxes, unread_for(mailboxes, agent), agent, ids, view or View(agent))
         return [text for text, one in chosen if one.acknowledge()]
     finally:
         lock.release()

@@ -54,13 +54,13 @@ class Wake:
         """Wake the waiting thread to look in `directory`, or everywhere; any thread or signal handler may call it."""
         self._tokens.put(directory)
 
-    def wait(self, timeout_s: float, anew: bool = True) -> bool:
+    def wait(self, timeout_s: float, rescan: bool = True) -> bool:
         """Wait for a wake, at most `timeout_s` seconds; True if one came.
 
-        With `anew`, which is needed after each scan of everything, it first asks again for the directories to watch.
+        With `rescan`, needed after each scan of everything, it first asks again for the directories to watch.
         """
         self.changed = None
-        if anew and self._watch.refresh(self._directories()):
+        if rescan and self._watch.refresh(self._directories()):
             return True  # something may have arrived before the new directory was watched
         try:
             first = self._tokens.get(timeout=max(timeout_s, 0.0))

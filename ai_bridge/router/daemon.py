@@ -67,7 +67,7 @@ class Daemon:
                 hints: list[Outbox] | None = None
                 while not self._stopping:
                     self._guarded_pass(hints)
-                    hints = self._rest(anew=hints is None)
+                    hints = self._rest(rescan=hints is None)
         finally:
             for companion in self._companions:
                 companion.stop()
@@ -128,11 +128,11 @@ class Daemon:
 
     # --- one turn ---------------------------------------------------------------------------------------
 
-    def _rest(self, anew: bool) -> list[Outbox] | None:
+    def _rest(self, rescan: bool) -> list[Outbox] | None:
         """Wait; returns the outboxes a wake hints at, or None for all: a sweep is due, or the wake has no hint."""
         if self._stopping or self._wake is None:
             return None
-        self._wake.wait(self._sweep_at - time.monotonic(), anew)
+        self._wake.wait(self._sweep_at - time.monotonic(), rescan)
         hints = self.mailboxes.outboxes_of(self._wake.changed) if time.monotonic() < self._sweep_at else None
         if hints is None:
             self._take_more()

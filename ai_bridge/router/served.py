@@ -50,7 +50,7 @@ class RouterLocks:
         """
         self._raise_descriptor_limit()
         patient, wanted = True, self._wanted()
-        self._mend()
+        self._restore_homes()
         for agent in wanted:
             if not self._take(agent, _PROBE_PATIENCE_S if patient else 0.0):
                 patient = patient and not router_of(self.mailboxes, agent) and self._take(agent, _READER_PATIENCE_S)
@@ -76,7 +76,7 @@ class RouterLocks:
         self.mailboxes.check()
         for agent, to in handover.due(self.mailboxes, self._homes, self._held):
             self._give(agent, to)
-        self._mend()
+        self._restore_homes()
         for agent in set(self._held) - set(self._homes.refresh(self._held)):
             self._held.pop(agent).release()
             LOGGER.info("not served here any more: %s", self._why_not(agent))
@@ -94,9 +94,9 @@ class RouterLocks:
         except (BridgeError, OSError) as trouble:
             self._log_once(f"{agent} is not moved to {to}: {trouble}")
 
-    def _mend(self) -> None:
+    def _restore_homes(self) -> None:
         try:
-            handover.mend(self.mailboxes, self._homes)
+            handover.restore_homes(self.mailboxes, self._homes)
         except (BridgeError, OSError) as trouble:
             self._log_once(f"a card does not say where its agent lives: {trouble}")
 

@@ -9,7 +9,7 @@ import time
 
 from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.history import search
-from ai_bridge.history import threads as hops
+from ai_bridge.history.threads import depth_of, thread_of
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, Outbox
@@ -35,7 +35,7 @@ class NothingOfThatName(BridgeError):
 Held = list[tuple[Place, Message]]
 
 
-def allow(mailboxes: Tree, subject: str, max_hops: int, only: str | None = None) -> list[Place]:
+def allow_mail(mailboxes: Tree, subject: str, max_hops: int, only: str | None = None) -> list[Place]:
     """Let a thread, or the mail of an agent so far, go on; returns the messages that were held and were let go.
 
     `subject` is an agent's address or the ID of any message of the thread. If `only` is given, just the held messages
@@ -59,7 +59,7 @@ def allow(mailboxes: Tree, subject: str, max_hops: int, only: str | None = None)
 
 
 def _is_of(one: tuple[Place, Message], threads: set[str], among: set[str]) -> bool:
-    return hops.thread_of(one[1]) in threads and one[0].outbox.owner in among
+    return thread_of(one[1]) in threads and one[0].outbox.owner in among
 
 
 def _talk(mailboxes: Tree, subject: str, only: str | None) -> tuple[set[str], set[str]]:
@@ -72,10 +72,10 @@ def _talk(mailboxes: Tree, subject: str, only: str | None) -> tuple[set[str], se
     sender, id_ = reference.split(subject)
     try:
         named = trace.find(mailboxes, subject, View(only or ""))[0]
-        root, begin = hops.thread_of(named.load()), {named.outbox.owner}
+        root, begin = thread_of(named.load()), {named.outbox.owner}
     except NoSuchMessage:  # the first message of the thread may be gone
         root, begin = id_, {sender} if sender else set()
-    held = [place for place, message in _held(mailboxes.outboxes(), None) if hops.thread_of(message) == root]
+    held = [place for place, message in _held(mailboxes.outboxes(), None) if thread_of(message) == root]
     places = [*search.thread(mailboxes, root)[0], *held]
     ways = {(place.outbox.owner, place.recipient.partition("~")[0]) for place in places}
     begin = begin or {_only_sender(subject, [place.outbox.owner for place in held], ways)}
@@ -131,7 +131,7 @@ def _highest(mailboxes: Tree, id_: str, held: Held) -> int:
         except (Malformed, OSError):
             continue
     # A header may claim any number, but no thread is deeper than the number of its messages.
-    return min(max((hops.depth_of(mailboxes, message) for message in messages), default=0), len(messages))
+    return min(max((depth_of(mailboxes, message) for message in messages), default=0), len(messages))
 
 
 def _allowance(mailboxes: Tree, held: Held, reached: int = 0, among: set[str] | None = None) -> Allowance:

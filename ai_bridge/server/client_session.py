@@ -19,10 +19,9 @@ from ai_bridge.inbox import fetch, framing
 from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import find, tree
-from ai_bridge.mailboxes import unread as inbox
 from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.mailboxes.unread import Waiting, lock_inbox
 from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.activity import Activity
@@ -171,7 +170,7 @@ class Session:
         if sender is not None:
             sender = resolve_writer(where, sender)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
-        lock = inbox.lock_inbox(where, me)
+        lock = lock_inbox(where, me)
         try:
             waiting = fetch.fetch(where, me, loaded, sender)
             budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from ai_bridge.agents import policy
-from ai_bridge.agents.peers import peers
+from ai_bridge.agents.peers import all_peers
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.clients import project
 from ai_bridge.decisions import opening, tally
@@ -95,7 +95,7 @@ def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
 
 def _list(session: Session, caller: Caller, words: Words) -> str:
     me = session.who(caller).address
-    return rendering.agents(peers(session.mailboxes), me, _budget(session, caller))
+    return rendering.agents(all_peers(session.mailboxes), me, _budget(session, caller))
 
 
 def _history(session: Session, caller: Caller, words: Words) -> str:

@@ -125,7 +125,7 @@ def _is_wait(request: dict[str, Any]) -> bool:
     return is_wait or request.get("method") == "subscriptions/listen"
 
 
-def _mended(line: str) -> str:
+def _repaired(line: str) -> str:
     """Return the line with `?` in place of each lone surrogate, because the SDK would not answer such a request."""
     if "\\ud" not in line.lower():
         return line
@@ -156,7 +156,7 @@ class _PipeIn:
         if not line:
             await self._asked.settled()
             raise StopAsyncIteration
-        text: str = _mended(line if isinstance(line, str) else line.decode("utf-8", "replace"))
+        text: str = _repaired(line if isinstance(line, str) else line.decode("utf-8", "replace"))
         self._asked.record(text, is_answer=False)
         return text
 

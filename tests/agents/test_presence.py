@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.agents import cards, presence
-from ai_bridge.agents.peers import peers, when
+from ai_bridge.agents.peers import all_peers, when
 from ai_bridge.agents.resolve import AmbiguousAgent, resolve_agent
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.presence_pages import HEARTBEAT_S, OFFLINE_S
@@ -118,9 +118,9 @@ def test_mail_to_a_short_name_reaches_who_is_meant(where: Tree, settings: Settin
         dropped = Path(where.outbox("claude").path) / "hand.txt"
         dropped.write_text("ID: by-hand\nFrom: claude\nTo: mini\nSubject: s\n\nhello")
         route(where, settings)
-    assert [one.id for one in unread.unread(where, "mini@api")] == [id_, "by-hand"]
-    assert [one.id for one in unread.unread(where, "gemini")] == [id_]
-    assert unread.unread(where, "mini@web") == []
+    assert [one.id for one in unread.unread_for(where, "mini@api")] == [id_, "by-hand"]
+    assert [one.id for one in unread.unread_for(where, "gemini")] == [id_]
+    assert unread.unread_for(where, "mini@web") == []
 
 
 def test_a_router_that_died_after_the_copy_has_said_whom_a_short_name_means(where: Tree, settings: Settings) -> None:
@@ -130,8 +130,8 @@ def test_a_router_that_died_after_the_copy_has_said_whom_a_short_name_means(wher
     Path(outbox.file("dropped", "m-1.mini@api.txt")).write_text(text.format("mini@api"))
     with session(where, "mini@web"):
         route(where, settings)
-    assert [one.id for one in unread.unread(where, "mini@api")] == ["m-1"]
-    assert unread.unread(where, "mini@web") == []
+    assert [one.id for one in unread.unread_for(where, "mini@api")] == ["m-1"]
+    assert unread.unread_for(where, "mini@web") == []
     assert outbox.names("processing") == outbox.names("dropped") == []
 
 
@@ -294,7 +294,7 @@ def test_the_list_says_who_is_online_what_waits_and_what_the_card_says(where: Tr
     post(where, to="gemini, zeta@web")
     route(where, settings)
     with session(where, "zeta@web", "codex-mcp-client"):
-        found = peers(where)
+        found = all_peers(where)
     assert [peer.address for peer in found] == ["zeta@web", "gemini", "claude"]
     assert [peer.unread for peer in found] == [1, 2, 0]
     assert [peer.is_online for peer in found] == [True, False, False]

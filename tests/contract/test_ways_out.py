@@ -8,7 +8,7 @@ import pytest
 
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import unread
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.settings import Settings
 from tests.contract.ways import BODIES, WAYS_OUT, WayOut
 from tests.support.mail import post, route, states
@@ -50,7 +50,7 @@ def test_a_broken_file_in_the_inbox_does_not_stop_the_others(where: Tree, settin
         return
     found = _tolerant(name, where)
     assert found == [(first, "first"), (last, "last")]
-    assert [one.id for one in unread(where, "gemini")] == ["claude-20200101-000000"]
+    assert [one.id for one in unread_for(where, "gemini")] == ["claude-20200101-000000"]
 
 
 def _tolerant(name: str, where: Tree) -> list[tuple[str, str]]:
@@ -66,7 +66,7 @@ def _tolerant(name: str, where: Tree) -> list[tuple[str, str]]:
         assert "was passed over" in done.stderr
         return [(line["id"], line["body"]) for line in map(json.loads, done.stdout.splitlines())]
     found = []
-    for one in unread(where, "gemini"):
+    for one in unread_for(where, "gemini"):
         try:
             message = one.load()
         except Malformed:

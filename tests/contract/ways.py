@@ -203,7 +203,7 @@ class McpReader(WayOut):
         return [(mail["id"], mail["body"]) for mail in self._MAIL.finditer(content.text)]
 
     def _await_acknowledged(self, where: Tree) -> None:
-        until(lambda: not unread.unread(where, "gemini"))
+        until(lambda: not unread.unread_for(where, "gemini"))
 
 
 WAYS_OUT: dict[str, WayOut] = {

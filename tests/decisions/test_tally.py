@@ -362,7 +362,7 @@ def test_other_mail_with_a_tag_costs_the_router_no_count(
 
 def judged(where: Tree, agent: str) -> list[Message]:
     """Return the requests to judge that wait unread for an agent."""
-    loaded = [one.load() for one in unread.unread(where, agent)]
+    loaded = [one.load() for one in unread.unread_for(where, agent)]
     return [message for message in loaded if message.get("Decide") == "judge"]
 
 
@@ -512,4 +512,4 @@ def test_trouble_with_the_judge_keeps_no_vote_from_being_delivered(
     assert [step.why for step in steps if step.verb == "deliver" and step.outbox.owner == "gemini"] == [
         "no judge could be asked: [Errno 28] No space left on device"
     ]
-    assert id_ in [one.id for one in unread.unread(where, "claude")]
+    assert id_ in [one.id for one in unread.unread_for(where, "claude")]

@@ -18,7 +18,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.message import parse
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
-from ai_bridge.sending.allow import allow
+from ai_bridge.sending.allow import allow_mail
 from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
@@ -55,7 +55,7 @@ def _recover(where: Tree, settings: Settings, out: int) -> None:
 
 
 def _read(where: Tree, settings: Settings, out: int) -> None:
-    for one in unread.unread(where, "gemini"):
+    for one in unread.unread_for(where, "gemini"):
         _tell(out, one.load().id)
         one.acknowledge()
 
@@ -97,7 +97,7 @@ def _held(where: Tree, settings: Settings) -> None:
 
 
 def _allow(where: Tree, settings: Settings, out: int) -> None:
-    allow(where, "claude", settings.max_hops)
+    allow_mail(where, "claude", settings.max_hops)
     _pass(where, settings, out)
 
 

@@ -10,10 +10,10 @@ import pytest
 from ai_bridge.health import mail
 from ai_bridge.health.agent_health import AgentHealth
 from ai_bridge.health.finding import NOTE, OK, WRONG
-from ai_bridge.health.mail import examine, level, router_of
+from ai_bridge.health.mail import examine, router_of, worst_level
 from ai_bridge.mailboxes.outbox import DROPPED, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import unread
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
 from tests.support.mail import post, route
@@ -56,7 +56,7 @@ def test_all_is_well_with_a_router_and_nothing_in_its_way(where: Tree, settings:
     post(where, "on its way")
     locks = _router(where, "claude", "gemini")
     reports = examine(where, settings, where.agents())
-    assert level(reports) == OK
+    assert worst_level(reports) == OK
     assert [report.as_json() for report in reports] == [
         _json("claude", dropped=1),
         _json("gemini", unread=1),
@@ -73,7 +73,7 @@ def _json(agent: str, dropped: int = 0, unread: int = 0) -> dict[str, object]:
 
 def test_no_router_is_a_warning_with_its_remedy(where: Tree, settings: Settings) -> None:
     report = _of(where, settings, "gemini")
-    assert (report.router, level([report])) == (None, NOTE)
+    assert (report.router, worst_level([report])) == (None, NOTE)
     (finding,) = report.findings
     assert finding.sentence.endswith("`ai-collab start --agent gemini`")
     assert (finding.where, finding.fix) == ("router", "ai-collab start --agent gemini")
@@ -98,7 +98,7 @@ def test_mail_that_waits_too_long_is_critical(where: Tree, settings: Settings, c
         where.outbox("claude").move("claim", f"{id_}.gemini.txt")
     locks = _router(where, "claude", "gemini")
     report = _of(where, settings, "claude")
-    assert level([report, _of(where, settings, "gemini")]) == WRONG
+    assert worst_level([report, _of(where, settings, "gemini")]) == WRONG
     assert told(report) == [
         (WRONG, "1 stuck in .processing for 1 h; a restarted router releases them: `ai-collab restart`")
         if claimed
@@ -126,7 +126,7 @@ def test_mail_that_nobody_has_read_yet_is_no_finding(where: Tree, settings: Sett
 def test_how_long_is_too_long_is_a_setting(where: Tree, settings: Settings, stuck_s: float, found: int) -> None:
     post(where, "x")
     settings.put("stuck_s", stuck_s, "here")
-    assert level(examine(where, settings, ["claude"])) == found
+    assert worst_level(examine(where, settings, ["claude"])) == found
 
 
 def test_the_age_is_the_time_in_its_place_whatever_the_file_says(where: Tree, settings: Settings) -> None:
@@ -152,7 +152,7 @@ def test_an_outbox_of_the_older_layout_is_examined_all_the_same(where: Tree, set
 
 
 def test_without_any_agent_nothing_works() -> None:
-    assert level([]) == WRONG
+    assert worst_level([]) == WRONG
 
 
 def test_every_inbox_is_counted_by_one_look_at_each_outbox(
@@ -172,8 +172,15 @@ def test_every_inbox_is_counted_by_one_look_at_each_outbox(
         assert state != READ
         return names(outbox, state, recipient)
 
-    expected = {agent: len(unread(where, agent)) for agent in where.agents()}
+    expected = {agent: len(unread_for(where, agent)) for agent in where.agents()}
     monkeypatch.setattr(Outbox, "names", noted)
     assert {one.agent: one.unread.count for one in examine(where, settings, where.agents())} == expected
     assert expected == {"claude": 1, "codex": 0, "gemini": 3}
     assert looks == ["claude", "codex", "gemini"]
+
+
+def test_an_id_with_a_date_that_no_calendar_has_is_no_age_and_stops_nothing(where: Tree, settings: Settings) -> None:
+    name = "claude-20261340-000000-000000-ab.gemini.txt"
+    Path(where.outbox("claude").file(DROPPED, name)).write_text("dropped by hand")
+    report = _of(where, settings, "claude")
+    assert (report.dropped.count, report.dropped.oldest_s) == (1, 0.0)

@@ -9,7 +9,7 @@ import pytest
 from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import unread
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.router import strays
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
@@ -71,7 +71,7 @@ def test_a_copy_that_was_dropped_is_set_aside_and_its_original_delivered(
     route(where, settings)
     assert states(where, "claude") == {UNREAD: [name], MALFORMED: [copy]}
     assert f"a sync tool made of {name}" in Path(outbox.file(MALFORMED, copy) + REASON).read_text()
-    assert len(unread(where, "gemini")) == 1
+    assert len(unread_for(where, "gemini")) == 1
 
 
 @pytest.mark.parametrize("tool", ALL)
@@ -83,7 +83,7 @@ def test_a_copy_among_what_was_delivered_is_not_shown_and_set_aside(
     outbox = where.outbox("claude")
     copy = ALL[tool].format(name.removesuffix(".txt"))
     Path(outbox.file(UNREAD, copy)).write_bytes(Path(outbox.file(UNREAD, name)).read_bytes())
-    assert [one.name for one in unread(where, "gemini")] == [name]
+    assert [one.name for one in unread_for(where, "gemini")] == [name]
     router = Router(where, {"claude", "gemini"}, settings)
     assert [(step.verb, step.name) for step in strays.tidy(router)] == [("reject", copy)]
     assert states(where, "claude") == {UNREAD: [name], MALFORMED: [copy]}
@@ -108,7 +108,7 @@ def test_a_persons_own_file_is_delivered_whatever_it_is_called(where: Tree, sett
     assert conflicts.original(name) == ""
     Path(where.outbox("claude").file(DROPPED, name)).write_text(HAND)
     route(where, settings)
-    assert [one.id for one in unread(where, "gemini")] == ["by-hand"]
+    assert [one.id for one in unread_for(where, "gemini")] == ["by-hand"]
 
 
 @pytest.mark.parametrize("agent", ["gemini", "gemini-2", "conflict", "gemini-laptop", "sync-conflict"])

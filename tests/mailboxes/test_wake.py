@@ -318,7 +318,7 @@ def test_without_a_hint_everything_is_to_be_looked_at(watched: Path) -> None:
 def test_after_a_look_at_hints_only_the_directories_need_not_be_named_anew(watched: Path) -> None:
     named = [[str(watched)], [str(watched)]]
     with Wake(lambda: named.pop(), poll=True, poll_s=LONG_S) as wake:
-        assert not wake.wait(0.0, anew=False)
+        assert not wake.wait(0.0, rescan=False)
         assert len(named) == 1
         assert not wake.wait(0.0)
     assert named == []

@@ -47,7 +47,7 @@ def told_of(where: Tree, key: str = "the session") -> Rings:
 
 
 def look(where: Tree) -> list[Waiting]:
-    return unread.unread(where, "gemini")
+    return unread.unread_for(where, "gemini")
 
 
 def claimed(where: Tree, told: Rings) -> Ring:

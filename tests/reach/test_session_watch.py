@@ -70,7 +70,7 @@ class Watched:
 
     @property
     def has_news(self) -> bool:
-        return any(map(self.told.is_news, unread.unread(self.where, self.agent)))
+        return any(map(self.told.is_news, unread.unread_for(self.where, self.agent)))
 
 
 @pytest.fixture(autouse=True)
@@ -125,7 +125,7 @@ def test_what_is_read_before_it_is_told_is_not_told(session: Watched, monkeypatc
     read = threading.Event()
 
     def read_meanwhile(pause_s: float) -> bool:
-        for one in unread.unread(session.where, "gemini"):
+        for one in unread.unread_for(session.where, "gemini"):
             one.acknowledge()
         read.set()
         return True
@@ -150,7 +150,7 @@ def test_with_reach_off_nothing_is_told_until_it_is_on_again(session: Watched) -
     until(lambda: session.has_news)
     watch = session._watch
     assert watch is not None
-    assert [watch._is_news(one) for one in unread.unread(session.where, "gemini")] == [False]
+    assert [watch._is_news(one) for one in unread.unread_for(session.where, "gemini")] == [False]
     file.write_text('reach = "notice"\n')
     post(session.where)
     until(lambda: session.notices)

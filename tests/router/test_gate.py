@@ -16,10 +16,10 @@ from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
 from ai_bridge.mailboxes.restore import CannotRestore, put_back
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import unread
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.router.route import Router
 from ai_bridge.sending import allowances, traffic
-from ai_bridge.sending.allow import NothingOfThatName, allow
+from ai_bridge.sending.allow import NothingOfThatName, allow_mail
 from ai_bridge.sending.allowances import Allowance
 from ai_bridge.settings import Settings
 from tests.support.mail import post, route, states
@@ -44,7 +44,7 @@ def _verbs(where: Tree, loaded: Settings) -> list[str]:
 
 def _notices(where: Tree, agent: str) -> list[tuple[str, str]]:
     """Return subject and body of the postmaster's notices to an agent."""
-    found = [one.load() for one in unread(where, agent, "postmaster")]
+    found = [one.load() for one in unread_for(where, agent, "postmaster")]
     assert all(notice.get("Auto-Submitted") == "auto-generated" for notice in found)
     return [(notice.subject, notice.body) for notice in found]
 
@@ -84,7 +84,7 @@ def test_answers_without_hops_are_counted_and_the_first_beyond_is_held(where: Tr
 
 def test_what_is_held_goes_on_once_it_is_allowed(where: Tree, loaded: Settings) -> None:
     held = _hand_talk(where, loaded)
-    (place,) = allow(where, held, loaded.max_hops)
+    (place,) = allow_mail(where, held, loaded.max_hops)
     assert (place.id, place.state, place.reason) == (held, DROPPED, None)
     assert os.listdir(where.outbox("claude").directory(HELD)) == []
     assert [(step.verb, step.name) for step in route(where, loaded)] == [("deliver", "n4.gemini.txt")]
@@ -108,10 +108,10 @@ def test_a_thread_is_allowed_by_any_message_of_it_even_if_its_first_is_gone(wher
     _drop(where, "n1", Hops="9", Thread="long-gone")
     _drop(where, "n2", Hops="9", Thread="other")
     route(where, loaded)
-    assert [place.id for place in allow(where, "long-gone", 3)] == ["n1"]
-    assert [place.id for place in allow(where, "n2.gemini.txt", 3)] == ["n2"]
+    assert [place.id for place in allow_mail(where, "long-gone", 3)] == ["n1"]
+    assert [place.id for place in allow_mail(where, "n2.gemini.txt", 3)] == ["n2"]
     with pytest.raises(NothingOfThatName):
-        allow(where, "never-was", 3)
+        allow_mail(where, "never-was", 3)
     assert sorted(os.listdir(Path(where.path, "allowed"))) == [
         *("long-gone.thread", "n2.gemini.txt.thread", "other.thread"),
     ]
@@ -123,7 +123,7 @@ def test_a_message_of_the_thread_that_cannot_be_read_any_more_is_passed_over(whe
     search.thread(where, "n0")
     with open(where.outbox("gemini").file(UNREAD, names[-1]), "ab") as file:
         file.write(b"\xff")
-    assert [place.id for place in allow(where, "n0", 3)] == ["n4"]
+    assert [place.id for place in allow_mail(where, "n0", 3)] == ["n4"]
 
 
 # --- pairs ------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_more_than_a_pair_may_is_held_and_goes_on_once_the_agent_is_allowed(wher
     held = sorted(name for owner in ("claude", "gemini") for name in states(where, owner).get(HELD, []))
     assert len(held) == 3
     for agent in ("claude", "gemini"):
-        allow(where, agent, loaded.max_hops)
+        allow_mail(where, agent, loaded.max_hops)
     assert _verbs(where, loaded) == ["deliver"] * 3
     assert all(HELD not in states(where, owner) for owner in ("claude", "gemini"))
 
@@ -147,7 +147,7 @@ def test_what_was_held_of_a_thread_goes_on_whatever_the_pair_has_sent(where: Tre
     for number in range(7):
         _drop(where, f"n{number}", Thread="t")
     _verbs(where, loaded)
-    assert len(allow(where, "t", 3)) == 2
+    assert len(allow_mail(where, "t", 3)) == 2
     assert _verbs(where, loaded) == ["deliver", "deliver"]
     _drop(where, "another", Thread="t")
     assert _verbs(where, loaded)[0] == "hold"
@@ -190,7 +190,7 @@ def test_what_a_card_holds_waits_and_who_is_accepted_comes_through(where: Tree, 
     first = post(where, "x")
     post(where, "y", sender="codex")
     route(where, loaded)
-    assert [one.sender for one in unread(where, "gemini")] == ["codex"]
+    assert [one.sender for one in unread_for(where, "gemini")] == ["codex"]
     assert states(where, "claude") == {HELD: [f"{first}.gemini.txt"]}
     (place,) = trace.find(where, first)
     assert place.reason == (
@@ -206,7 +206,7 @@ def test_an_allowed_thread_passes_from_then_on_and_no_other(where: Tree, loaded:
     cards.change(where, "gemini", {"hold": "claude"})
     first, other = post(where, "x"), post(where, "y")
     route(where, loaded)
-    assert [place.id for place in allow(where, first, 3)] == [first]
+    assert [place.id for place in allow_mail(where, first, 3)] == [first]
     post(where, "again", in_reply_to="z", thread=first)
     assert sorted(step.verb for step in route(where, loaded)) == ["deliver", "deliver"]
     assert states(where, "claude")[HELD] == [f"{other}.gemini.txt"]
@@ -217,7 +217,7 @@ def test_an_allowed_agent_passes_with_what_it_wrote_until_then(where: Tree, load
     first = post(where, "x")
     route(where, loaded)
     dropped = post(where, "not seen yet")
-    allow(where, "claude", 3)
+    allow_mail(where, "claude", 3)
     later = post(where, "later")
     route(where, loaded)
     assert sorted(states(where, "claude")[UNREAD]) == [f"{first}.gemini.txt", f"{dropped}.gemini.txt"]
@@ -230,7 +230,7 @@ def test_a_clock_that_is_ahead_does_not_hold_what_was_allowed(where: Tree, loade
     _drop(where, f"claude-{ahead}-000000-abcd")
     _drop(where, "claude-99990101-000000-000000-abcd")
     route(where, loaded)
-    assert len(allow(where, "claude", 3)) == 2
+    assert len(allow_mail(where, "claude", 3)) == 2
     assert sorted(step.verb for step in route(where, loaded))[:2] == ["deliver", "deliver"]
     assert states(where, "claude")[HELD] == ["claude-99990101-000000-000000-abcd.gemini.txt"]
     found = allowances.of_agent(where, "claude")
@@ -244,9 +244,9 @@ def test_only_what_is_held_for_one_agent_may_be_let_go(where: Tree, loaded: Sett
         cards.change(where, agent, {"hold": "*"})
     post(where, "x", to="*")
     route(where, loaded)
-    assert [place.recipient for place in allow(where, "claude", 3, only="codex")] == ["codex"]
+    assert [place.recipient for place in allow_mail(where, "claude", 3, only="codex")] == ["codex"]
     route(where, loaded)
-    assert [one.sender for one in unread(where, "codex")] == ["claude"]
+    assert [one.sender for one in unread_for(where, "codex")] == ["claude"]
     assert [name.endswith(".gemini.txt") for name in states(where, "claude")[HELD]] == [True]
 
 
@@ -293,7 +293,7 @@ def test_nothing_is_replaced_where_a_name_is_taken(where: Tree, loaded: Settings
         Path(outbox.path, "x.txt").write_text(raw)
         _verbs(where, loaded)
     assert states(where, "claude")[HELD] == ["same.gemini.txt", "same.gemini~1.txt"]
-    assert len(allow(where, "same", 6)) == 2
+    assert len(allow_mail(where, "same", 6)) == 2
     _verbs(where, loaded)
     assert states(where, "claude").keys() == {UNREAD, MALFORMED}  # the second uses the first one's ID
 
@@ -312,7 +312,7 @@ def test_a_disk_that_refuses_to_let_go_keeps_the_message_and_its_reason(
     with monkeypatch.context() as patch:
         patch.setattr(Outbox, "move", refuse)
         with pytest.raises(OSError, match="No space"):
-            allow(where, "n1", 3)
+            allow_mail(where, "n1", 3)
     (after,) = trace.find(where, "n1")
     assert (after.state, after.reason) == (HELD, why)
     assert Path(after.path + REASON).exists()
@@ -323,7 +323,7 @@ def test_of_a_message_that_cannot_be_read_any_more_nothing_is_let_go(where: Tree
     _drop(where, "n2", Hops="9")
     route(where, loaded)
     Path(where.outbox("claude").file(HELD, "n1.gemini.txt")).write_bytes(b"\xff")
-    assert [place.id for place in allow(where, "claude", 3)] == ["n2"]
+    assert [place.id for place in allow_mail(where, "claude", 3)] == ["n2"]
     assert states(where, "claude")[HELD] == ["n1.gemini.txt"]
     assert states(where, "claude").keys() == {HELD, DROPPED}
     assert PROCESSING not in states(where, "claude")

@@ -44,7 +44,7 @@ def reason(where: Tree, name: str, owner: str = "claude") -> str:
 
 
 def notices(where: Tree, agent: str = "claude") -> list[str]:
-    return [one.load().body for one in unread.unread(where, agent, "postmaster")]
+    return [one.load().body for one in unread.unread_for(where, agent, "postmaster")]
 
 
 def test_a_sent_message_is_delivered_under_its_name(where: Tree, settings: Settings) -> None:
@@ -161,7 +161,7 @@ class TestWholeFiles:
             assert run(where, settings) == []
             writer.write(b" and the rest")
         run(where, settings)
-        assert unread.unread(where, "gemini")[0].load().body == "b and the rest"
+        assert unread.unread_for(where, "gemini")[0].load().body == "b and the rest"
 
     def test_what_looks_malformed_is_given_time(self, where: Tree) -> None:
         patient = settings_.load(where.path, {"settle_s": 3600.0})
@@ -243,7 +243,7 @@ class TestFanOut:
         hand_drop(where, to=to)
         run(where, settings)
         assert set(states(where, "claude")[UNREAD]) == {"hand-1.gemini.txt", "hand-1.codex.txt"}
-        (message,) = [one.load() for one in unread.unread(where, "codex")]
+        (message,) = [one.load() for one in unread.unread_for(where, "codex")]
         assert (message.recipients, message.body) == (["codex"], "b")
 
     def test_everybody_is_nobody_where_the_sender_is_alone(self, tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_messages_of_one_sender_arrive_in_their_order(where: Tree, settings: Set
     sent = [post(where, str(number)) for number in range(200)]
     delivered = [step.name.removesuffix(".gemini.txt") for step in run(where, settings)]
     assert delivered == sent
-    assert [one.id for one in unread.unread(where, "gemini")] == sent
+    assert [one.id for one in unread.unread_for(where, "gemini")] == sent
 
 
 def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(

@@ -12,7 +12,7 @@ import pytest
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import unread
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.router import strays
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
@@ -26,7 +26,7 @@ def read_one(where: Tree, settings: Settings) -> tuple[str, bytes]:
     """Send a message and read it; returns its file's name and its bytes."""
     name = f"{post(where)}.gemini.txt"
     route(where, settings)
-    one = unread(where, "gemini")[0]
+    one = unread_for(where, "gemini")[0]
     raw = Path(one.path).read_bytes()
     assert one.acknowledge()
     return name, raw
@@ -70,7 +70,7 @@ def test_another_message_of_a_name_that_was_read_is_shown_and_kept(where: Tree, 
 def test_an_acknowledgement_of_what_came_back_removes_it(where: Tree, settings: Settings) -> None:
     name, raw = read_one(where, settings)
     bring_back(where, UNREAD, name, raw)
-    assert unread(where, "gemini")[0].acknowledge()
+    assert unread_for(where, "gemini")[0].acknowledge()
     assert states(where, "claude") == {READ: [name]}
 
 

@@ -17,7 +17,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, READ
 from ai_bridge.mailboxes.tree import Tree, UnknownAgent
 from ai_bridge.router.route import Router
 from ai_bridge.sending import limits, traffic
-from ai_bridge.sending.allow import allow
+from ai_bridge.sending.allow import allow_mail
 from ai_bridge.sending.limits import NotSent
 from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
@@ -73,7 +73,7 @@ def test_two_eager_agents_end_after_twenty_answers_and_a_person_lets_them_go_on(
         "this thread has gone on for 20 answers since a person last wrote or approved it (setting max_hops): "
         f"a person lets it go on with `ai-bridge allow {first}`; nothing was sent: tell your user"
     )
-    assert allow(where, last, settings_.max_hops) == []
+    assert allow_mail(where, last, settings_.max_hops) == []
     again = _answer(where, settings_, "gemini", last)
     answers, _, refusal = _talk(where, settings_, again, "gemini")
     assert answers == 19
@@ -124,7 +124,7 @@ def test_with_new_threads_they_end_after_sixty_messages_and_a_person_lets_them_g
         "claude and gemini have exchanged 60 messages within an hour (setting pair_per_hour): this eases in about "
         "60 min, or a person lets them go on with `ai-bridge allow claude`; nothing was sent: tell your user"
     )
-    assert allow(where, "gemini", settings_.max_hops) == []
+    assert allow_mail(where, "gemini", settings_.max_hops) == []
     _say(where, settings_, "claude", Draft(["gemini"], "on"))
 
 
@@ -136,7 +136,7 @@ def test_a_person_lets_go_on_whose_mail_is_not_delivered_yet_and_it_counts_not_e
     where: Tree, settings_: Settings
 ) -> None:
     _fresh_until_refused(where, settings_, delivered=False)
-    allow(where, "claude", settings_.max_hops)
+    allow_mail(where, "claude", settings_.max_hops)
     _say(where, settings_, "claude", Draft(["gemini"], "on"))
     assert len(list(Router(where, set(where.agents()), settings_).one_pass())) == 61
     for _ in range(60):  # the one of the very second of the allowance is not counted
@@ -257,7 +257,7 @@ def test_a_decision_opened_by_an_answer_is_as_deep_as_one(where: Tree, settings_
     draft = Draft(["claude"], "let us vote", "s", first, None, hops=21)
     with pytest.raises(NotSent, match=f"`ai-bridge allow {first}`"):
         limits.check(where, "gemini", [draft], settings_)
-    allow(where, first, settings_.max_hops)
+    allow_mail(where, first, settings_.max_hops)
     with pytest.raises(BridgeError):
         limits.check(where, "gemini", [draft], settings_)
     draft.hops = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.allow import allow
+from ai_bridge.sending.allow import allow_mail
 from tests.support.server import Serve
 from tests.support.wire import Wire
 
@@ -30,7 +30,7 @@ def test_two_sessions_that_answer_at_once_end_after_twenty_answers(claude: Wire,
     told = gemini.refusal("peer_send", to="claude", body="and you?", reply_to=last)
     assert "nothing was sent: this thread has gone on for 20 answers since a person last wrote or approved it" in told
     assert f"tell your user to run `ai-bridge allow {first}`, if it is to go on" in told
-    allow(where, first, 20)
+    allow_mail(where, first, 20)
     assert trace.find(where, _answer(gemini, "claude", last))[0].load().get("Hops") == "21"
 
 
@@ -41,7 +41,7 @@ def test_with_new_threads_the_pair_comes_to_its_end(serve: Serve, where: Tree) -
         sides[1 - number % 2].text("peer_read")
     told = sides[0].refusal("peer_send", to="gemini", body="one more")
     assert "claude and gemini have exchanged 6 messages within an hour" in told
-    allow(where, "claude", 20)
+    allow_mail(where, "claude", 20)
     assert sides[0].text("peer_send", to="gemini", body="one more").startswith("Sent to gemini")
 
 

@@ -58,7 +58,7 @@ def test_peer_send_reaches_one_or_all(claude: Wire, where: Tree, to: str, reache
     where.make(["codex"])
     claude.text("peer_send", to=to, body="hello")
     route_all(where)
-    assert {agent for agent in where.agents() if unread.unread(where, agent)} == reached
+    assert {agent for agent in where.agents() if unread.unread_for(where, agent)} == reached
 
 
 def test_peer_read_shows_what_came(claude: Wire, where: Tree) -> None:
@@ -176,7 +176,7 @@ def test_a_broadcast_to_twenty_delivers_exactly_one_each(claude: Wire, where: Tr
     for _ in range(3):
         route(where, settings)
     for agent in [*others, "gemini"]:
-        assert [one.id for one in unread.unread(where, agent)] == [id_]
+        assert [one.id for one in unread.unread_for(where, agent)] == [id_]
     assert states(where, "claude").keys() == {UNREAD}
     assert len(states(where, "claude")[UNREAD]) == 21
 

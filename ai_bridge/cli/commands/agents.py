@@ -9,8 +9,7 @@ import click
 
 from ai_bridge.agents import cards, handover, identity
 from ai_bridge.agents.cards import Card
-from ai_bridge.agents.peers import Peer, when
-from ai_bridge.agents.peers import peers as all_peers
+from ai_bridge.agents.peers import Peer, all_peers, when
 from ai_bridge.agents.resolve import resolve_agent
 from ai_bridge.cli import editor
 from ai_bridge.cli.common import common, complete_agents, echo_json

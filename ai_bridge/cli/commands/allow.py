@@ -8,7 +8,7 @@ from ai_bridge import settings
 from ai_bridge.agents import person
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending import allow as allow_
+from ai_bridge.sending.allow import allow_mail
 from ai_bridge.text import printable
 
 
@@ -22,7 +22,7 @@ def allow(where: Tree, agent: str | None, subject: str, as_json: bool) -> None:
     """
     person.refuse_clients("this")
     only = None if agent is None else where.known_agent(agent)
-    places = allow_.allow(where, subject, settings.load(where.path).max_hops, only)
+    places = allow_mail(where, subject, settings.load(where.path).max_hops, only)
     if as_json:
         echo_json({"id": one.id, "to": one.recipient, "state": one.state, "path": one.path} for one in places)
         return

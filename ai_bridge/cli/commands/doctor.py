@@ -6,7 +6,7 @@ import click
 
 from ai_bridge import clients
 from ai_bridge.cli.common import common, echo_json
-from ai_bridge.health import doctor as doctor_
+from ai_bridge.health.doctor import around, examine
 from ai_bridge.health.finding import DOCTOR_WORDS, WRONG, Finding
 from ai_bridge.text import printable
 
@@ -34,8 +34,8 @@ def doctor(where: str | None, agent: str | None, names: tuple[str, ...], as_json
 
 def _findings(where: str | None, names: tuple[str, ...]) -> list[tuple[str, Finding]]:
     """Return each finding with the client it is about; those about the mailboxes are about `mail`."""
-    found = [(client, finding) for client in names or _CLIENTS for finding in doctor_.examine(client)]
-    return found if names else [*found, *(("mail", finding) for finding in doctor_.around(where))]
+    found = [(client, finding) for client in names or _CLIENTS for finding in examine(client)]
+    return found if names else [*found, *(("mail", finding) for finding in around(where))]
 
 
 def _as_json(subject: str, finding: Finding) -> dict[str, object]:

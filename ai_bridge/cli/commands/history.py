@@ -10,8 +10,7 @@ from ai_bridge.cli import output
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.decisions import tally
 from ai_bridge.decisions.decision import Decision
-from ai_bridge.history import search as index
-from ai_bridge.history.search import Found, Query
+from ai_bridge.history.search import Found, Query, find
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.votes import APPROVE, OBJECT
@@ -42,7 +41,7 @@ def history(
     me = None if thread else where.known_agent(identity.who(where, agent).address)
     if peer is not None:
         peer = resolve_writer(where, peer)
-    found = index.find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before))
+    found = find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before))
     if thread is not None and not found.places:
         trace.find(where, thread)  # raises if there is no such message
     _print(found, as_json)
@@ -72,7 +71,7 @@ def search(
     if peer is not None:
         peer = resolve_writer(where, peer)
     text = " ".join(f'"{word}"' if any(map(str.isspace, word)) else word for word in words)
-    _print(index.find(where, Query(peer=peer, words=text, limit=limit, before=before)), as_json)
+    _print(find(where, Query(peer=peer, words=text, limit=limit, before=before)), as_json)
 
 
 def _print(found: Found, as_json: bool) -> None:

@@ -9,10 +9,10 @@ import click
 
 from ai_bridge import settings
 from ai_bridge.cli.common import common, echo_json
-from ai_bridge.health import mail as health_
 from ai_bridge.health import surroundings
 from ai_bridge.health.agent_health import AgentHealth, Waits
 from ai_bridge.health.finding import HEALTH_WORDS, Finding
+from ai_bridge.health.mail import examine, worst_level
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control, log_tail
 from ai_bridge.system import times
@@ -108,7 +108,7 @@ def health(where: Tree, agent: str | None, as_json: bool) -> None:
     """Report how the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
     reports = _reports(where, agent)
     around = surroundings.examine(where, settings.load(where.path))
-    level = max(health_.level(reports), surroundings.level(around))
+    level = max(worst_level(reports), surroundings.level(around))
     if as_json:
         found: list[dict[str, object]] = [{"around": one.where, "found": one.what, "fix": one.fix} for one in around]
         echo_json([*(report.as_json() for report in reports), *found, {"level": HEALTH_WORDS[level]}])
@@ -152,7 +152,7 @@ def _shown(waits: Waits, word: str) -> str:
 
 def _reports(where: Tree, agent: str | None) -> list[AgentHealth]:
     agents = [where.known_agent(agent)] if agent else where.agents()
-    return health_.examine(where, settings.load(where.path), agents)
+    return examine(where, settings.load(where.path), agents)
 
 
 @click.command()

@@ -14,10 +14,10 @@ from ai_bridge.cli.common import common, echo_json, view
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
 from ai_bridge.mailboxes import attachments, trace
-from ai_bridge.mailboxes import unread as inbox
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD, Outbox
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.message import context
 from ai_bridge.message.message import Message
 from ai_bridge.system import untrusted
@@ -33,7 +33,7 @@ def list_(where: Tree, agent: str | None, as_json: bool) -> None:
         [Place(box, state, name, me) for box in where.outboxes() for name in box.names(state, me)]
         for state in (DROPPED, HELD)
     )
-    unread = [Place(one.outbox, UNREAD, one.name, me) for one in inbox.unread(where, me)]
+    unread = [Place(one.outbox, UNREAD, one.name, me) for one in unread_for(where, me)]
     output.print_places(unread + dropped + held, as_json, with_body=False)
 
 

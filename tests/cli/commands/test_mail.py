@@ -13,7 +13,7 @@ import pytest
 
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import unread
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.settings import Settings
 from tests.cli.commands.lines import KEYS
 from tests.support.command import BY_ENTRY, command, refused, without_output
@@ -139,9 +139,9 @@ def test_read_takes_no_more_than_it_is_asked_for(where: Tree) -> None:
     other = post(where, "3", sender="codex")
     assert first in command("read", "--agent", "gemini", "--limit", "1").stdout
     assert second in command("read", "--agent", "gemini", "--from", "claude", "--peek").stdout
-    assert [one.id for one in unread(where, "gemini")] == [second, other]
+    assert [one.id for one in unread_for(where, "gemini")] == [second, other]
     command("read", "--agent", "gemini", "--from", "claude")
-    assert [one.id for one in unread(where, "gemini")] == [other]
+    assert [one.id for one in unread_for(where, "gemini")] == [other]
     refused(command("read", "--agent", "gemini", "--from", "claud"), "did you mean claude?")
 
 
@@ -154,7 +154,7 @@ def test_a_message_that_was_spoiled_is_passed_over_and_named(where: Tree, settin
     assert done.returncode == 1
     assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [ids[0], ids[2]]
     assert re.fullmatch(rf"error: {re.escape(spoiled)} was passed over: .*UTF-8.*\n", done.stderr)
-    assert [one.id for one in unread(where, "gemini")] == [ids[1]]
+    assert [one.id for one in unread_for(where, "gemini")] == [ids[1]]
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
@@ -181,7 +181,7 @@ def test_only_what_was_taken_before_the_reader_left_is_acknowledged(
         pass
     reading.stdout.close()
     assert reading.wait(60) == 1
-    assert [one.id for one in unread(where, "gemini")] == [long]
+    assert [one.id for one in unread_for(where, "gemini")] == [long]
 
 
 class Piped:
@@ -255,10 +255,10 @@ def test_of_several_messages_those_are_acknowledged_that_were_taken(
     reading = Piped(processes, "--json")
     assert json.loads(reading.line())["id"] == ids[0]
     reading.await_bytes()
-    assert [one.id for one in unread(where, "gemini")] == ids[1:]
+    assert [one.id for one in unread_for(where, "gemini")] == ids[1:]
     code, said = reading.leave()
     assert (code, "2 messages stayed unread" in said) == (1, True)
-    assert [one.id for one in unread(where, "gemini")] == ids[1:]
+    assert [one.id for one in unread_for(where, "gemini")] == ids[1:]
     (first, second) = command("read", "--agent", "gemini", "--json").stdout.splitlines()
     assert [json.loads(line)["id"] for line in (first, second)] == ids[1:]
 
@@ -318,7 +318,7 @@ def test_wait_returns_at_once_where_something_is_unread(where: Tree) -> None:
     assert [(list(one), one["id"], one["state"], one["body"]) for one in told] == [
         (KEYS, id_, "unread", None) for id_ in ids
     ]
-    assert [one.id for one in unread(where, "gemini")] == ids
+    assert [one.id for one in unread_for(where, "gemini")] == ids
 
 
 def test_wait_is_woken_by_a_drop(
