@@ -22,9 +22,13 @@ from ai_bridge.system import libc, settled
 from tests.support.mail import post, route, states
 
 CORE = """
-    errors text address headers message votes handler durable reading locks lease settings outbox mailboxes home page
-    cards presence git excerpt attachment context trace cache indexed indexing index identity sessions
-    send decide judge reject route recover inbox peers fetch receipt health
+    errors text message.address message.headers message.message decisions.votes message.handler system.durable
+    system.untrusted system.locks system.settled settings mailboxes.outbox mailboxes.tree machines.this_machine
+    system.front_matter agents.cards agents.presence system.git message.excerpt mailboxes.attachments
+    message.context mailboxes.trace history.database history.entry history.indexer history.search
+    agents.identity agents.session_names mailboxes.compose decisions.tally decisions.judge router.set_aside
+    router.route router.recover mailboxes.unread agents.peers inbox.fetch sending.await_read health.mail
+    mailboxes.drop sending.send
 """
 
 _POORER = """

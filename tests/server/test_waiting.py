@@ -147,9 +147,21 @@ async def test_a_client_that_gives_up_a_wait_is_served_on(connect: Connect, era:
         assert await said(client, "peer_read") == NOTHING
 
 
+def at_rest(server: Wire) -> int:
+    """Return how many files a session has open once it has its name and its watch, which it keeps to its end."""
+    server.text("peer_read")
+    until(lambda: {"lock", "inotify"} <= {_kind(path) for path in server.open_files()})
+    until(lambda: [_kind(path) for path in server.open_files()].count("pipe") == 5)  # of the client 3, of the watch 2
+    return server.descriptors()
+
+
+def _kind(path: str) -> str:
+    return "lock" if path.endswith(".lock") else "inotify" if "inotify" in path else path.partition(":")[0]
+
+
 def test_a_cancelled_wait_closes_all_it_had_opened(claude_of_era: Wire) -> None:
     server = claude_of_era
-    before = server.descriptors()
+    before = at_rest(server)
     waits = [begin_to_wait(server) for _ in range(5)]
     assert server.descriptors() > before
     for request in waits:
@@ -160,7 +172,7 @@ def test_a_cancelled_wait_closes_all_it_had_opened(claude_of_era: Wire) -> None:
 
 
 def test_a_wait_that_ended_closes_all_it_had_opened(claude: Wire, where: Tree) -> None:
-    before = claude.descriptors()
+    before = at_rest(claude)
     waits = [begin_to_wait(claude) for _ in range(5)]
     post(where, "hello", to="claude", sender="gemini")
     assert {claude.answer(request).text[:9] for request in waits} == {"1 message"}

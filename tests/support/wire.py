@@ -186,14 +186,17 @@ class Wire:
         """Return how many files the server has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
-    def has_open(self, path: str) -> bool:
-        """Tell whether the server has the file open."""
-        directory = f"/proc/{self.process.pid}/fd"
+    def open_files(self) -> list[str]:
+        """Return what the server has open: paths, and what the kernel calls pipes and the like."""
+        directory, found = f"/proc/{self.process.pid}/fd", []
         for descriptor in os.listdir(directory):
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-                if os.readlink(f"{directory}/{descriptor}") == os.path.realpath(path):
-                    return True
-        return False
+                found.append(os.readlink(f"{directory}/{descriptor}"))
+        return found
+
+    def has_open(self, path: str) -> bool:
+        """Tell whether the server has the file open."""
+        return os.path.realpath(path) in self.open_files()
 
     def said(self) -> str:
         """Return what the server wrote to standard error."""
