@@ -29,7 +29,7 @@ _BRIDGE = {
     "acknowledge": (f"{_MAIL}:acknowledge", "Mark unread messages as read."),
     "restore": (f"{_MAIL}:restore", "Put a read message back to unread, a malformed one back on its way."),
     "allow": ("ai_bridge.cli.commands.allow:allow", "Let a thread, or an agent's mail, go on: a person's approval."),
-    "list": (f"{_LOOK}:list_", "What awaits me, one line per message."),
+    "list": (f"{_LOOK}:list_", "List the mail that awaits me, one line per message."),
     "show": (f"{_LOOK}:show", "Show one message, wherever it is."),
     "history": (f"{_PAST}:history", "Past messages from and to me."),
     "search": (f"{_PAST}:search", "Find messages by their words."),

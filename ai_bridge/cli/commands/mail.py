@@ -39,7 +39,7 @@ class NotRead(BridgeError):
 @click.option("--reply-to", metavar="ID", help="Answer that message, in its thread.")
 @click.option("--context", multiple=True, metavar="PATH[:A-B]", help="Send a file, or lines of it, too; repeatable.")
 @click.option("--decide", metavar="RULE", help="Open a decision by majority or unanimous; answers vote.")
-@click.option("--voters", metavar="ADDRESS,...", help="Who votes besides you (else the recipients).")
+@click.option("--voters", metavar="ADDRESS,...", help="The voters besides you (else the recipients).")
 @click.option(
     "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context"}.'
 )
