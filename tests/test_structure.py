@@ -35,6 +35,154 @@ MET_IN = {
 # What formats and parses times: functions, and modules that are of use for little else.
 TIMES = {"strftime", "strptime", "gmtime", "localtime", "mktime", "ctime", "asctime", "fromisoformat", "isoformat"}
 DATES = ("datetime.", "calendar.", "email.utils.")
+# Modules that have no test file of their own: where they are tested, and why not by themselves.
+TESTED_ELSEWHERE = [
+    (
+        "tests/clients",
+        "it is a record, or makes what all clients share; the tests of the clients walk over every record",
+        "clients/claude_code clients/codex_cli clients/files clients/gemini_cli clients/project clients/record",
+    ),
+    (
+        "tests/agents",
+        "it is one step of reading the cards; the tests of cards and agents take all steps together",
+        "agents/address_book agents/other_teams agents/session_keys machines/home_lines mailboxes/card_files",
+    ),
+    (
+        "tests/cli/commands/test_allow.py",
+        "a person's rights differ from an agent's; the tests of the commands try both",
+        "agents/person sending/allow",
+    ),
+    (
+        "tests/cli/commands",
+        "it only prints; the tests of the commands run it as a process and look at what is printed",
+        "__main__ agents/peers cli/commands/demo cli/commands/wait cli/common cli/editor cli/entry "
+        "cli/main cli/output cli/reader cli/receipts router/log_tail router/systemd",
+    ),
+    (
+        "tests/cli/test_sending.py",
+        "the fast way and the slow way to send are one command; its tests take both",
+        "cli/fast_send",
+    ),
+    (
+        "tests/health/test_doctor.py",
+        "the doctor puts what it reports together; its tests look at whole reports",
+        "cli/commands/doctor health/claude health/gemini health/registration health/server_start health/switches",
+    ),
+    (
+        "tests/health/test_mail.py",
+        "it is a part of one report of health",
+        "health/agent_health",
+    ),
+    (
+        "tests/mailboxes/test_adoption.py",
+        "it reports what strangers put into the mailboxes; the tests of strangers' mailboxes need it",
+        "health/intrusions",
+    ),
+    (
+        "tests/install",
+        "installing is all or nothing; the tests install and uninstall with all pieces",
+        "cli/commands/install install/changes install/content install/json_file install/pieces "
+        "install/places install/plan install/trust system/config_files",
+    ),
+    (
+        "tests/link",
+        "a link works with a server or not at all; the tests run a real one between two teams",
+        "cli/commands/link link/arrived link/broker/administration link/broker/connection "
+        "link/broker/permissions link/broker/publishing link/broker/streams link/card_exchange "
+        "link/carrier link/config link/flows link/joining link/keeper link/outgoing link/owed_receipts "
+        "link/receipts link/refused link/remote_agents link/state link/wire",
+    ),
+    (
+        "tests/machines/syncthing/test_setup.py",
+        "it speaks to Syncthing; the tests run a real one",
+        "cli/commands/sync machines/syncthing/status",
+    ),
+    (
+        "tests/decisions/test_tally.py",
+        "a decision is opened, counted and judged in one thread; the tests play whole threads",
+        "decisions/decision decisions/judge decisions/opening",
+    ),
+    (
+        "tests/history/test_search.py",
+        "the index is a cache; its tests hold it to a plain walk over the files",
+        "history/database history/entry history/indexer",
+    ),
+    (
+        "tests/server/test_reading.py",
+        "it shows or fetches mail; the tests read it as a model does",
+        "inbox/framing server/instructions server/plain_tools server/run server/tool_calls",
+    ),
+    (
+        "tests/inbox/test_fetch.py",
+        "a wait is a fetch that begins with sleep; both are tested together",
+        "inbox/wait mailboxes/unread",
+    ),
+    (
+        "tests/reach/test_ways.py",
+        "each client is rung by its own means; one test file holds them side by side",
+        "reach/claude reach/codex reach/gemini",
+    ),
+    (
+        "tests/contract/test_ways_in.py",
+        "composing and dropping are one send; every way to send is held to the same contract",
+        "mailboxes/compose mailboxes/drop sending/send",
+    ),
+    (
+        "tests/machines/syncthing/test_nudge.py",
+        "a change of the tree is heard by what asks Syncthing",
+        "mailboxes/changes",
+    ),
+    (
+        "tests/router/test_route.py",
+        "states, moves and names are what a pass makes and finds",
+        "mailboxes/file_names mailboxes/outbox router/recipients router/set_aside router/step",
+    ),
+    (
+        "tests/router/test_daemon.py",
+        "it is the router's process: its locks and what runs beside it",
+        "router/companions router/served system/signals",
+    ),
+    (
+        "tests/system/test_filesystems.py",
+        "a share is told by its file system",
+        "mailboxes/share system/libc",
+    ),
+    (
+        "tests/message/test_message.py",
+        "an address, the headers and the handler are the text of a message",
+        "message/address message/handler message/headers",
+    ),
+    (
+        "tests/agents/test_cards.py",
+        "a page is what a card is",
+        "system/front_matter system/yaml_handler",
+    ),
+    (
+        "tests/message/test_excerpt.py",
+        "git is asked for excerpts only",
+        "system/git",
+    ),
+    (
+        "tests/mailboxes/test_wake.py",
+        "the kernel's events are what a wake waits for",
+        "system/directory_events",
+    ),
+    (
+        "tests/router/test_route.py",
+        "whether a file is still being written is asked before a claim",
+        "system/settled",
+    ),
+    (
+        "tests/mailboxes/test_adoption.py",
+        "the folders are where adopted mailboxes and their state are kept",
+        "system/directories system/paths",
+    ),
+    (
+        "tests/server/test_wording.py",
+        "it has only refusals; a test walks over all of them",
+        "errors",
+    ),
+]
 
 
 @cache
@@ -133,6 +281,18 @@ def test_only_one_module_formats_and_parses_times() -> None:
 def test_no_way_to_format_a_time_is_overlooked(line: str, tmp_path: Path) -> None:
     (tmp_path / "some.py").write_text(line)
     assert handles_times(tmp_path / "some.py")
+
+
+def test_every_module_has_a_test_file_or_a_reason_to_be_tested_elsewhere() -> None:
+    named = [name for _, _, names in TESTED_ELSEWHERE for name in names.split()]
+    without = {
+        str(path.relative_to(PACKAGE).with_suffix(""))
+        for path in modules().values()
+        if path.name != "__init__.py"
+        and not (ROOT / "tests" / path.relative_to(PACKAGE)).with_name(f"test_{path.name}").exists()
+    }
+    assert sorted(named) == sorted(without)
+    assert [where for where, _, _ in TESTED_ELSEWHERE if not (ROOT / where).exists()] == []
 
 
 def test_a_send_imports_nothing_it_could_do_without(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ class AmbiguousAgent(BridgeError):
 def resolve_agent(mailboxes: Tree, name: str) -> str:
     """Return the known agent that `name` means: itself, or for `mini` the only `mini@…`, or the one online.
 
-    Raises `AmbiguousAgent` if there are several, and what `Mailboxes.known` raises if there is none.
+    Raises `AmbiguousAgent` if there are several, and what `Tree.known_agent` raises if there is none.
     """
     if not address.is_address(name) or "@" in name or mailboxes.outbox(name).is_there():
         return mailboxes.known_agent(name)

@@ -54,7 +54,7 @@ class Tree:
         self.path = os.path.abspath(path)
 
     def __repr__(self) -> str:
-        return f"Mailboxes({self.path!r})"
+        return f"Tree({self.path!r})"
 
     def check(self) -> "Tree":
         """Return self if this is a mailboxes tree; raises `NotMailboxes`.

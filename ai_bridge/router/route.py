@@ -76,7 +76,7 @@ class Router:
             self._gate.save()
 
     def refresh(self) -> list[Outbox]:
-        """Update `agents` to those that have an outbox now; returns all outboxes, raises as `Mailboxes.check`."""
+        """Update `agents` to those that have an outbox now; returns all outboxes, raises as `Tree.check`."""
         outboxes = self.mailboxes.check().outboxes()
         self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
         return outboxes

@@ -12,11 +12,10 @@ import pytest
 
 from ai_bridge.agents import cards, presence
 from ai_bridge.agents.peers import all_peers, when
-from ai_bridge.agents.resolve import AmbiguousAgent, resolve_agent
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.presence_pages import HEARTBEAT_S, OFFLINE_S
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.tree import ReservedAddress, Tree, UnknownAgent
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system import front_matter, times
 from tests.support.mail import post, route
@@ -50,7 +49,7 @@ def test_a_killed_session_is_offline_at_once(where: Tree, processes: list[subpro
         "import sys, time\n"
         "from ai_bridge.agents import identity, session_names\n"
         "from ai_bridge.mailboxes.tree import Tree\n"
-        f"name = session_names.take(Mailboxes({where.path!r}), identity.Identity('claude', ''), 'x')\n"
+        f"name = session_names.take(Tree({where.path!r}), identity.Identity('claude', ''), 'x')\n"
         "print(name.address, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -76,75 +75,6 @@ def test_a_lock_file_of_no_address_is_nobody(where: Tree) -> None:
         for name in ("session-Not An Address.lock", "session-.lock", "session.lock", "other-gemini.lock"):
             Path(where.lock_file("x", "y")).with_name(name).write_text("")
         assert set(presence.all_presences(where)) == {"claude"}
-
-
-# --- short names ----------------------------------------------------------------------------------------
-
-
-def test_a_name_means_itself_where_it_is_known(where: Tree) -> None:
-    where.make(["claude@web"])
-    assert resolve_agent(where, "claude") == "claude"
-    assert resolve_agent(where, "claude@web") == "claude@web"
-
-
-def test_a_short_name_means_the_only_one(where: Tree) -> None:
-    where.make(["mini@web"])
-    assert resolve_agent(where, "mini") == "mini@web"
-
-
-def test_of_several_the_one_that_is_online_is_meant(where: Tree) -> None:
-    where.make(["mini@api", "mini@web", "minister@web"])
-    with pytest.raises(AmbiguousAgent, match=r"any of mini@api, mini@web \(none is online\): give the whole"):
-        resolve_agent(where, "mini")
-    with session(where, "mini@web"):
-        assert resolve_agent(where, "mini") == "mini@web"
-        with session(where, "mini@api"), pytest.raises(AmbiguousAgent, match=r"\(online: mini@api, mini@web\)"):
-            resolve_agent(where, "mini")
-
-
-@pytest.mark.parametrize(
-    ("name", "refusal"),
-    [("mini", UnknownAgent), ("mini@web", UnknownAgent), ("postmaster", ReservedAddress), ("Claude", UnknownAgent)],
-)
-def test_a_name_nobody_has_is_refused(where: Tree, name: str, refusal: type[Exception]) -> None:
-    with pytest.raises(refusal):
-        resolve_agent(where, name)
-
-
-def test_mail_to_a_short_name_reaches_who_is_meant(where: Tree, settings: Settings) -> None:
-    where.make(["mini@api", "mini@web"])
-    with session(where, "mini@api"):
-        id_ = post(where, to="mini, mini@api, gemini")
-        dropped = Path(where.outbox("claude").path) / "hand.txt"
-        dropped.write_text("ID: by-hand\nFrom: claude\nTo: mini\nSubject: s\n\nhello")
-        route(where, settings)
-    assert [one.id for one in unread.unread_for(where, "mini@api")] == [id_, "by-hand"]
-    assert [one.id for one in unread.unread_for(where, "gemini")] == [id_]
-    assert unread.unread_for(where, "mini@web") == []
-
-
-def test_a_router_that_died_after_the_copy_has_said_whom_a_short_name_means(where: Tree, settings: Settings) -> None:
-    where.make(["mini@api", "mini@web"])
-    outbox, text = where.outbox("claude"), "ID: m-1\nFrom: claude\nTo: {}\nSubject: s\n\nhello"
-    Path(outbox.file("processing", "hand.txt")).write_text(text.format("mini"))
-    Path(outbox.file("dropped", "m-1.mini@api.txt")).write_text(text.format("mini@api"))
-    with session(where, "mini@web"):
-        route(where, settings)
-    assert [one.id for one in unread.unread_for(where, "mini@api")] == ["m-1"]
-    assert unread.unread_for(where, "mini@web") == []
-    assert outbox.names("processing") == outbox.names("dropped") == []
-
-
-def test_a_hand_dropped_message_to_a_name_of_several_is_malformed_with_who_they_are(
-    where: Tree,
-    settings: Settings,
-) -> None:
-    where.make(["mini@api", "mini@web"])
-    dropped = Path(where.outbox("claude").path) / "hand.txt"
-    dropped.write_text("ID: by-hand\nFrom: claude\nTo: mini\nSubject: s\n\nhello")
-    steps = route(where, settings)
-    assert steps[0].verb == "reject"
-    assert "mini may be any of mini@api, mini@web" in steps[0].why
 
 
 # --- other machines -------------------------------------------------------------------------------------
@@ -274,7 +204,7 @@ def test_two_who_announce_at_once_write_one_page(where: Tree) -> None:
     tell(where, online={})
     script = (
         "from ai_bridge.agents import presence\nfrom ai_bridge.mailboxes.tree import Tree\n"
-        f"print(presence.announce(Mailboxes({where.path!r})))\n"
+        f"print(presence.announce(Tree({where.path!r})))\n"
     )
     with session(where, "claude"):
         runs = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(4)]

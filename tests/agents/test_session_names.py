@@ -132,7 +132,7 @@ def test_a_dying_predecessor_is_waited_for(
         "import sys\n"
         "from ai_bridge.agents import identity, session_names\n"
         "from ai_bridge.mailboxes.tree import Tree\n"
-        f"session_names.take(Mailboxes({where.path!r}), identity.Identity('claude', ''), 'x')\n"
+        f"session_names.take(Tree({where.path!r}), identity.Identity('claude', ''), 'x')\n"
         "print(flush=True)\n"
         "sys.stdin.read()\n"
     )

@@ -1016,13 +1016,12 @@ def test_a_damaged_index_that_another_process_is_at_is_left_to_it(where: Tree) -
 
 _ASK = """
 import sys
-from ai_bridge.history import search as index
-from ai_bridge.history.search import Query
+from ai_bridge.history.search import Query, find
 from ai_bridge.mailboxes.tree import Tree
 
 print("ready", flush=True)
 sys.stdin.readline()
-found = index.find(Mailboxes(sys.argv[1]), Query(limit=10_000))
+found = find(Tree(sys.argv[1]), Query(limit=10_000))
 print(found.complete, *(place.name for place in found.places))
 """
 

@@ -162,7 +162,7 @@ def test_without_a_link_the_client_of_the_server_is_not_imported(tmp_path: Path)
         "from ai_bridge import settings\n"
         "from ai_bridge.link.keeper import Keeper\n"
         "from ai_bridge.mailboxes.tree import Tree\n"
-        "where = Mailboxes(sys.argv[1])\n"
+        "where = Tree(sys.argv[1])\n"
         "Keeper(where, settings.load(where.path)).tend()\n"
         "print([name for name in sys.modules if name.partition('.')[0] in ('nats', 'asyncio')])\n"
     )

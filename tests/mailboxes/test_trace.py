@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -11,19 +10,10 @@ from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD
-from ai_bridge.mailboxes.restore import CannotRestore, NameTaken, put_back
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.settings import Settings
-from tests.support.mail import post, route, states
-
-TEXT = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nx"
-
-
-def _put(where: Tree, state: str, name: str, id_: str = "n1", to: str = "gemini") -> str:
-    path = where.outbox("claude").file(state, name)
-    Path(path).write_text(TEXT.format(id=id_, to=to))
-    return path
+from tests.support.mail import post, put_message, route
 
 
 def _where(where: Tree, id_: str) -> list[tuple[str, str, str]]:
@@ -35,7 +25,7 @@ def _where(where: Tree, id_: str) -> list[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_message_is_found_in_every_state_by_id_and_by_name(where: Tree, state: str) -> None:
-    path = _put(where, state, "n1.gemini.txt")
+    path = put_message(where, state, "n1.gemini.txt")
     for word in ("n1", "n1.gemini.txt"):
         assert _where(where, word) == [(state, "n1.gemini.txt", "gemini")]
         assert trace.find(where, word)[0].path == path
@@ -44,33 +34,33 @@ def test_a_message_is_found_in_every_state_by_id_and_by_name(where: Tree, state:
 
 @pytest.mark.parametrize("state", [DROPPED, PROCESSING, MALFORMED])
 def test_a_file_with_a_name_of_its_own_is_found_by_what_it_holds(where: Tree, state: str) -> None:
-    _put(where, state, "a note.txt", to="gemini, codex")
+    put_message(where, state, "a note.txt", to="gemini, codex")
     assert _where(where, "n1") == [(state, "a note.txt", "gemini, codex")]
     assert _where(where, "a note.txt") == [(state, "a note.txt", "")]
 
 
 def test_every_copy_is_found(where: Tree) -> None:
     where.make(["codex"])
-    _put(where, READ, "n1.gemini.txt")
-    _put(where, UNREAD, "n1.codex.txt", to="codex")
+    put_message(where, READ, "n1.gemini.txt")
+    put_message(where, UNREAD, "n1.codex.txt", to="codex")
     assert _where(where, "n1") == [(UNREAD, "n1.codex.txt", "codex"), (READ, "n1.gemini.txt", "gemini")]
 
 
 def test_another_senders_outbox_is_searched_too(where: Tree) -> None:
-    _put(where, UNREAD, "gemini-1.gemini.txt", "gemini-1")
+    put_message(where, UNREAD, "gemini-1.gemini.txt", "gemini-1")
     assert _where(where, "gemini-1") == [(UNREAD, "gemini-1.gemini.txt", "gemini")]
 
 
 @pytest.mark.parametrize("word", ["unknown", "", "../n1", "n1.gemini", "/etc/passwd", "../etc/passwd.txt", "*", "n"])
 def test_what_names_no_message_finds_none(where: Tree, word: str) -> None:
-    _put(where, READ, "n1.gemini.txt")
-    _put(where, MALFORMED, "-no ID-.txt")
+    put_message(where, READ, "n1.gemini.txt")
+    put_message(where, MALFORMED, "-no ID-.txt")
     with pytest.raises(NoSuchMessage, match=f"in {where.path}: `ai-bridge history` lists the IDs"):
         trace.find(where, word)
 
 
 def test_the_reason_of_a_rejection_is_told(where: Tree, settings: Settings) -> None:
-    _put(where, DROPPED, "note.txt", to="gmini")
+    put_message(where, DROPPED, "note.txt", to="gmini")
     route(where, settings)
     (place,) = trace.find(where, "note.txt")
     assert place.reason is not None
@@ -83,51 +73,12 @@ def test_the_reason_of_a_rejection_is_told(where: Tree, settings: Settings) -> N
 
 
 def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Tree) -> None:
-    path = _put(where, UNREAD, "n1.gemini.txt")
+    path = put_message(where, UNREAD, "n1.gemini.txt")
     (place,) = trace.find(where, "n1")
     assert place.reason is None
     assert place.at.endswith("Z")
     os.unlink(path)
     assert place.at == ""
-
-
-# --- restore ----------------------------------------------------------------------------------------------
-
-
-def test_a_read_message_is_unread_again(where: Tree) -> None:
-    _put(where, READ, "n1.gemini.txt")
-    (place,) = put_back(where, "n1")
-    assert (place.state, os.path.isfile(place.path)) == (UNREAD, True)
-    assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"]}
-
-
-def test_a_mended_message_goes_on_and_one_that_was_not_is_rejected_again(where: Tree, settings: Settings) -> None:
-    _put(where, DROPPED, "mended.txt", to="gmini")
-    _put(where, DROPPED, "not.txt", "n2", to="gmini")
-    route(where, settings)
-    _put(where, MALFORMED, "mended.txt")
-    for name in ("mended.txt", "not.txt"):
-        (place,) = put_back(where, name)
-        assert (place.state, os.path.isfile(place.path)) == (DROPPED, True)
-    assert os.listdir(where.outbox("claude").directory(MALFORMED)) == []
-    route(where, settings)
-    assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"], MALFORMED: ["not.txt"]}
-
-
-@pytest.mark.parametrize("state", [DROPPED, PROCESSING, UNREAD])
-def test_what_is_under_way_is_not_restored(where: Tree, state: str) -> None:
-    _put(where, state, "n1.gemini.txt")
-    with pytest.raises(CannotRestore, match=f"n1 is {state}, not read or malformed"):
-        put_back(where, "n1")
-    assert states(where, "claude") == {state: ["n1.gemini.txt"]}
-
-
-def test_restoring_replaces_nothing(where: Tree) -> None:
-    _put(where, READ, "n1.gemini.txt")
-    Path(_put(where, UNREAD, "n1.gemini.txt")).write_text("kept")
-    with pytest.raises(NameTaken, match=r"n1\.gemini\.txt cannot be restored: a message of that name is unread"):
-        put_back(where, "n1")
-    assert Path(where.outbox("claude").file(UNREAD, "n1.gemini.txt")).read_text() == "kept"
 
 
 # --- answers ----------------------------------------------------------------------------------------------
@@ -147,7 +98,7 @@ def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Tree) -> None:
 
 @pytest.mark.parametrize("state", [PROCESSING, UNREAD, READ, MALFORMED])
 def test_a_place_is_followed_to_where_the_file_was_moved(where: Tree, state: str) -> None:
-    _put(where, DROPPED, "n1.gemini.txt")
+    put_message(where, DROPPED, "n1.gemini.txt")
     place = trace.find(where, "n1")[0]
     os.rename(place.path, where.outbox("claude").file(state, place.name))
     assert place.load().id == "n1"
@@ -155,16 +106,16 @@ def test_a_place_is_followed_to_where_the_file_was_moved(where: Tree, state: str
 
 
 def test_a_file_with_a_name_of_its_own_is_not_taken_for_another(where: Tree) -> None:
-    _put(where, DROPPED, "note.txt")
+    put_message(where, DROPPED, "note.txt")
     place = trace.find(where, "note.txt")[0]
     os.remove(place.path)
-    _put(where, MALFORMED, "note.txt", "n2")
+    put_message(where, MALFORMED, "note.txt", "n2")
     with pytest.raises(FileNotFoundError):
         place.load()
 
 
 def test_what_is_gone_is_gone(where: Tree) -> None:
-    _put(where, UNREAD, "n1.gemini.txt")
+    put_message(where, UNREAD, "n1.gemini.txt")
     place = trace.find(where, "n1")[0]
     os.remove(place.path)
     with pytest.raises(FileNotFoundError):

@@ -7,71 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes import adoption
-from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes, user_wide
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import NoAgents, NotMailboxes, ReservedAddress, Tree, UnknownAgent, is_mailboxes
 from ai_bridge.message.address import BadAddress
 from ai_bridge.settings import Settings
-from tests.support.mail import post, route, states
-
-
-def _made(path: Path, *agents: str) -> str:
-    """Make mailboxes that the user trusts."""
-    Tree(str(path)).make(list(agents))
-    adoption.adopt(str(path))
-    return str(path)
-
+from tests.support.mail import make_mailboxes, post, route, states
 
 # --- which they are ---------------------------------------------------------------------------------------
-
-
-def test_the_option_goes_over_the_environment_and_that_over_what_is_near(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    own, near = _made(Path(user_wide())), tmp_path / "project" / "mailboxes"
-    deep = tmp_path / "project" / "src" / "deep"
-    deep.mkdir(parents=True)
-    monkeypatch.chdir(deep)
-    assert find_mailboxes().path == own
-    _made(near)
-    assert find_mailboxes().path == str(near)
-    monkeypatch.setenv("AI_BRIDGE_MAILBOXES", _made(tmp_path / "named"))
-    assert find_mailboxes().path == str(tmp_path / "named")
-    assert find_mailboxes(_made(tmp_path / "chosen")).path == str(tmp_path / "chosen")
-
-
-def test_a_directory_that_is_only_called_mailboxes_is_passed_by(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    outer = _made(tmp_path / "mailboxes")
-    (tmp_path / "inner" / "mailboxes").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "inner")
-    assert find_mailboxes().path == outer
-
-
-def test_what_was_named_is_believed_only_if_it_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _made(Path(user_wide()))
-    with pytest.raises(NotMailboxes, match=f"{tmp_path}/missing is not a mailboxes directory"):
-        find_mailboxes(str(tmp_path / "missing"))
-    (tmp_path / "unmounted").mkdir()
-    monkeypatch.setenv("AI_BRIDGE_MAILBOXES", str(tmp_path / "unmounted"))
-    with pytest.raises(NotMailboxes, match="if it is a share, mount it"):
-        find_mailboxes()
-
-
-def test_where_none_is_found_both_places_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(NoMailboxes, match=f"no mailboxes found from {tmp_path} upwards nor in {user_wide()}: run"):
-        find_mailboxes()
-
-
-def test_a_relative_path_is_made_absolute_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    _made(tmp_path / "here")
-    monkeypatch.chdir(tmp_path)
-    found = find_mailboxes("here")
-    monkeypatch.chdir("/")
-    assert found.check().path == str(tmp_path / "here")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +113,7 @@ def test_who_is_not_known_is_told_what_to_do(where: Tree, name: str, refusal: ty
 
 def test_without_agents_or_a_tree_nobody_is_known(tmp_path: Path) -> None:
     with pytest.raises(NoAgents, match="run `ai-bridge init`"):
-        Tree(_made(tmp_path / "new")).known_agent("claude")
+        Tree(make_mailboxes(tmp_path / "new")).known_agent("claude")
     with pytest.raises(NotMailboxes):
         Tree(str(tmp_path / "missing")).known_agent("claude")
     with pytest.raises(NotMailboxes):
@@ -194,7 +136,10 @@ def test_local_state_lies_outside_and_apart_for_each_tree(
 ) -> None:
     monkeypatch.delenv("AI_BRIDGE_STATE")
     monkeypatch.setenv(variable, value)
-    one, two = Tree(_made(tmp_path / "shop" / "mailboxes")), Tree(_made(tmp_path / "web 2" / "mailboxes"))
+    one, two = (
+        Tree(make_mailboxes(tmp_path / "shop" / "mailboxes")),
+        Tree(make_mailboxes(tmp_path / "web 2" / "mailboxes")),
+    )
     assert one.state_directory().startswith(base.format(home=tmp_path / "home") + "/shop-")
     assert os.path.dirname(two.state_directory()) == os.path.dirname(one.state_directory())
     assert one.state_directory() != two.state_directory()

@@ -35,7 +35,7 @@ def by_another_process(where: Tree, sender: str = "claude") -> str:
         "from ai_bridge.mailboxes.tree import Tree\n"
         "from ai_bridge.mailboxes.compose import Draft\n"
         "from ai_bridge.sending.send import send\n"
-        f"print(send(Mailboxes({where.path!r}), {sender!r}, Draft(['gemini'], 'x'), 99999).id)"
+        f"print(send(Tree({where.path!r}), {sender!r}, Draft(['gemini'], 'x'), 99999).id)"
     )
     return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True

@@ -28,17 +28,17 @@ ROUNDS = 60
 # Claims what is new, as one of a session's processes: prints `have` for each claim, or `none`, when it is asked to.
 TELLER = """
 import sys
-from ai_bridge.mailboxes import unread as inbox
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.reach.rings import Rings
 
-where = Mailboxes(sys.argv[1])
-told = Told(where, "gemini", "the session")
+where = Tree(sys.argv[1])
+told = Rings(where, "gemini", "the session")
 for _ in sys.stdin:
-    claim = told.claim(lambda: inbox.unread(where, "gemini"))
+    claim = told.claim(lambda: unread_for(where, "gemini"))
     print(",".join(one.id for one in claim.news) if claim else "none", flush=True)
     if claim and sys.argv[2] == "settles":
-        claim.settle(True)
+        claim.finish(True)
 """
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from ai_bridge.mailboxes import adoption
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import STATES
 from ai_bridge.mailboxes.tree import Tree
@@ -12,6 +15,7 @@ from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 
 LIMIT = 1_048_576
+TEXT = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nx"
 
 
 def post(where: Tree, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: str) -> str:
@@ -33,3 +37,16 @@ def states(where: Tree, owner: str) -> dict[str, list[str]]:
     outbox = where.outbox(owner)
     found = {state: outbox.names(state) for state in STATES}
     return {state: names for state, names in found.items() if names}
+
+
+def make_mailboxes(path: Path, *agents: str) -> str:
+    """Make mailboxes that the user trusts."""
+    Tree(str(path)).make(list(agents))
+    adoption.adopt(str(path))
+    return str(path)
+
+
+def put_message(where: Tree, state: str, name: str, id_: str = "n1", to: str = "gemini") -> str:
+    path = where.outbox("claude").file(state, name)
+    Path(path).write_text(TEXT.format(id=id_, to=to))
+    return path

@@ -1,0 +1,50 @@
+"""A message that was read or rejected is put back, and replaces nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD
+from ai_bridge.mailboxes.restore import CannotRestore, NameTaken, put_back
+from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.settings import Settings
+from tests.support.mail import put_message, route, states
+
+
+def test_a_read_message_is_unread_again(where: Tree) -> None:
+    put_message(where, READ, "n1.gemini.txt")
+    (place,) = put_back(where, "n1")
+    assert (place.state, os.path.isfile(place.path)) == (UNREAD, True)
+    assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"]}
+
+
+def test_a_repaired_message_goes_on_and_one_that_was_not_is_rejected_again(where: Tree, settings: Settings) -> None:
+    put_message(where, DROPPED, "mended.txt", to="gmini")
+    put_message(where, DROPPED, "not.txt", "n2", to="gmini")
+    route(where, settings)
+    put_message(where, MALFORMED, "mended.txt")
+    for name in ("mended.txt", "not.txt"):
+        (place,) = put_back(where, name)
+        assert (place.state, os.path.isfile(place.path)) == (DROPPED, True)
+    assert os.listdir(where.outbox("claude").directory(MALFORMED)) == []
+    route(where, settings)
+    assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"], MALFORMED: ["not.txt"]}
+
+
+@pytest.mark.parametrize("state", [DROPPED, PROCESSING, UNREAD])
+def test_what_is_under_way_is_not_restored(where: Tree, state: str) -> None:
+    put_message(where, state, "n1.gemini.txt")
+    with pytest.raises(CannotRestore, match=f"n1 is {state}, not read or malformed"):
+        put_back(where, "n1")
+    assert states(where, "claude") == {state: ["n1.gemini.txt"]}
+
+
+def test_restoring_replaces_nothing(where: Tree) -> None:
+    put_message(where, READ, "n1.gemini.txt")
+    Path(put_message(where, UNREAD, "n1.gemini.txt")).write_text("kept")
+    with pytest.raises(NameTaken, match=r"n1\.gemini\.txt cannot be restored: a message of that name is unread"):
+        put_back(where, "n1")
+    assert Path(where.outbox("claude").file(UNREAD, "n1.gemini.txt")).read_text() == "kept"
