@@ -1,4 +1,4 @@
-"""What is not well with the mail, its surroundings and each client, and the command that fixes it.
+"""What is wrong with the mail, its surroundings and each client, and the command that fixes it.
 
 Call `mail.examine` for the mail, `surroundings.examine` for the machine, and `doctor.examine` for the clients.
 """
