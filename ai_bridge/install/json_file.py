@@ -143,7 +143,7 @@ class JsonFile(Merged):
         document = _read((present or b"").decode("utf-8-sig"))
         others = [
             f"{'.'.join(map(str, path))} is {json.dumps(found)} and stays so; "
-            f"mail wakes an idle session only where it is {json.dumps(value)}"
+            f"mail wakes an idle session only if it is {json.dumps(value)}"
             for path, value in self.defaults.items()
             if (found := json_edit.get(document, path, value)) != value
         ]
