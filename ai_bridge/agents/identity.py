@@ -1,6 +1,6 @@
-"""Who am I: by option, by environment, by the session I run in, by the connected client's name; and why.
+"""Finds which agent runs this process, and why: by option, environment, session, or the connected client's name.
 
-A client without a record in the table has its own name as its address.
+The address of a client without a record in the table is made from its own name.
 """
 
 import os
@@ -13,7 +13,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.text import abridge, printable
 
-# Characters of a client's name that are repeated.
+# How many characters of a client's name are repeated in a reason.
 _REPEATED = 80
 VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 
@@ -34,7 +34,11 @@ class Identity:
 
 
 def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -> Identity:
-    """Return who the caller is; raises `NoIdentity` where nothing tells, `BadAddress` where it is no address."""
+    """Return the identity of the caller.
+
+    `client` is the name of the connected client; None in a command. Raises `NoIdentity` if nothing tells which agent
+    it is, and `BadAddress` if the option or variable holds no address.
+    """
     if option is not None:
         return Identity(address.checked(option), "given as an option")
     for variable in VARIABLES:
@@ -48,12 +52,12 @@ def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -
 
 
 def _agent_of(client: str) -> str:
-    """Return what the agent of a client is called, '' where its name holds nothing of an address."""
+    """Return the name of a client's agent; '' if no address can be made from the client's name."""
     return clients.by_own_name(client).agent or address.name_from(client)
 
 
 def _in(mailboxes: Tree, name: str) -> str:
-    """Return the address of a client's agent: in mailboxes shared by all of a user's projects, with the project."""
+    """Return the address of a client's agent; in mailboxes of all of a user's projects it has the project's name."""
     if os.path.realpath(mailboxes.path) != os.path.realpath(user_wide()):
         return name
     named = address.name_from(project())
@@ -61,8 +65,11 @@ def _in(mailboxes: Tree, name: str) -> str:
 
 
 def project() -> str:
-    """Return the name of the project worked on: of the folder the client names, else of the working directory."""
-    from ai_bridge.clients import project  # who sends by name need not know
+    """Return the name of the project's folder: the one that the client names, else the working directory.
+
+    Returns '' if the working directory was deleted.
+    """
+    from ai_bridge.clients import project  # a sender that gives its name does not need this
 
     try:
         folder = project.named() or os.getcwd()
@@ -75,13 +82,13 @@ def project() -> str:
 
 
 def _of_shell(mailboxes: Tree) -> str | None:
-    """Return the agent whose session started this shell; None where that is not certain."""
-    from ai_bridge.agents.presence import session  # who sends by name need not know
+    """Return the agent whose session started this shell; None if that is not certain."""
+    from ai_bridge.agents.presence import session  # a sender that gives its name does not need this
 
     started_by = [one.agent for one in clients.ALL if first_set(one.shell_variables)]
     keys = shell_keys()
     if len(started_by) > 1 or len(keys) > 1:
-        return None  # a client within another: the shell may be of either
+        return None  # a client within another: the shell may belong to either
     if not (started_by or keys):
         return None
     key = shell_key(mailboxes)
@@ -91,7 +98,7 @@ def _of_shell(mailboxes: Tree) -> str | None:
             return None
         name = _in(mailboxes, started_by[0])
         if session(mailboxes, numbered(name, 2)) is not None:
-            return None  # this may be a shell of either session
+            return None  # this shell may belong to either session
     found = session(mailboxes, name)
     if found is not None and digest(key) not in (found.serves.partition(" ")[0], ""):
         return None  # by now another session has that name
@@ -99,14 +106,14 @@ def _of_shell(mailboxes: Tree) -> str | None:
 
 
 def numbered(wanted: str, number: int) -> str:
-    """Return the address of a further session: `claude-2`, `claude-2@project`."""
+    """Return the address of the session with that number: `claude-2`, `claude-2@project`."""
     name, at, of_project = wanted.partition("@")
     ending = f"-{number}"
     return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
 
 
 def local(wanted: str, label: str) -> str:
-    """Return the address a session has on a machine its agent does not live on: `claude-laptop`."""
+    """Return the address of a session on a machine that its agent does not live on: `claude-laptop`."""
     name, at, of_project = wanted.partition("@")
     ending = f"-{label}"[: address.MAX_PART - 2]
     return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"

@@ -1,4 +1,4 @@
-"""Does an agent's client run this command, or may it be a person? A guard against loops, not against a forger."""
+"""Tells whether an agent's client runs this command. It guards against loops, not against a forger."""
 
 from ai_bridge import clients
 from ai_bridge.errors import BridgeError

@@ -1,4 +1,4 @@
-"""What a session is known by, and the memory of which agent it is."""
+"""The key that identifies a session, and the memory of which agent each session is."""
 
 import os
 
@@ -7,38 +7,38 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import processes, state_files
 
-# Between a session that is a process and a command of its model are a shell, and perhaps a script; further up may be
-# another session.
+# Between a session that is a process and a command of its model there is a shell, and perhaps a script. A process
+# further up may be another session.
 _STEPS = 3
 
 
 def session_key(client: str) -> str:
-    """Return what a client calls the session this process belongs to, '' where it says nothing."""
+    """Return the client's key for the session that this process belongs to; '' if the client gives none."""
     record = clients.by_own_name(client)
     return processes.parent_key() if record.session_is_process else first_set(record.session_variables)
 
 
 def shell_keys() -> list[str]:
-    """Return what each client that says so calls the session this shell is in: several where one runs in another."""
+    """Return the session key that each client gave this shell: several if one client runs in another."""
     return [key for client in clients.ALL if (key := first_set(client.session_variables))]
 
 
 def _process_key(mailboxes: Tree, steps: int = _STEPS) -> str:
-    """Return the key of the session that is a process this one descends from, so near; '' where none is."""
+    """Return the key of a session among the nearest `steps` ancestors of this process; '' if none is one."""
     return next((key for key in processes.ancestor_keys(steps) if remembered(mailboxes, key)), "")
 
 
 def shell_key(mailboxes: Tree, steps: int = _STEPS) -> str:
-    """Return the key of the session that started this shell, or hook; '' where it is none, or that is not certain.
+    """Return the key of the session that started this shell or hook; '' if there is none or it is not certain.
 
-    `steps`: how many processes up a session that is one may be.
+    `steps`: how many processes up to look for a session that is a process.
     """
     keys = shell_keys()
     return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes, steps)
 
 
 def remembered(mailboxes: Tree, key: str) -> str | None:
-    """Return the name the session with that key had last, if it had one."""
+    """Return the last address of the session with that key; None if there is none. Reads the state directory."""
     if not key:
         return None
     name = state_files.recall(_memory(mailboxes, key), 256).decode("ascii", "replace").strip()
@@ -46,7 +46,7 @@ def remembered(mailboxes: Tree, key: str) -> str | None:
 
 
 def remember(mailboxes: Tree, key: str, name: str) -> None:
-    """Note the name of the session with that key; where the disk refuses, it is not remembered."""
+    """Write down the address of the session with that key; if the disk refuses, it is not remembered."""
     if not key:
         return
     path = _memory(mailboxes, key)
@@ -57,7 +57,7 @@ def remember(mailboxes: Tree, key: str, name: str) -> None:
 
 
 def digest(key: str) -> str:
-    """Return what stands for a session's key where it is written down, '' for none; the key itself never is."""
+    """Return the digest of a session's key, which is written down in its place; '' for the key ''."""
     if not key:
         return ""
     import hashlib

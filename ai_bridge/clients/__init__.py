@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
 
-# In the order in which commands name them. Of the last ones only the names are known.
+# In the order in which commands name them. Only the names of the last ones are known.
 ALL: tuple[Client, ...] = (
     CLAUDE_CODE,
     GEMINI_CLI,
@@ -29,7 +29,7 @@ OTHER = Client("", "")
 
 
 def by_name(name: str) -> Client:
-    """Return the client that people call so; raises KeyError if there is none."""
+    """Return the client whose `name` this is; raises KeyError if there is none."""
     for client in ALL:
         if client.name == name:
             return client
@@ -37,7 +37,7 @@ def by_name(name: str) -> Client:
 
 
 def by_own_name(own_name: str) -> Client:
-    """Return the client that calls itself so when it connects; `OTHER` if there is none."""
+    """Return the client that connects under this name; `OTHER` if there is none."""
     for client in ALL:
         if client.calls_itself(own_name):
             return client
@@ -55,7 +55,7 @@ def with_hook_commands() -> list[Client]:
 
 
 def variable_set() -> str:
-    """Return the variable that says a client started this process or its shell, '' if none is set."""
+    """Return the environment variable that shows that a client started this process or its shell; '' if none does."""
     of_shells = (name for client in ALL for name in client.shell_variables)
     of_sessions = (name for client in ALL for name in client.session_variables)
     return next((name for name in (*of_shells, *of_sessions) if os.environ.get(name)), "")

@@ -14,9 +14,9 @@ def _files() -> "Files":
     return Files(
         Folder(".claude", variable="CLAUDE_CONFIG_DIR"),
         config=(
-            # In a home this file is beside the folder, unless the folder was moved: then it is in the folder.
+            # In the home directory this file is beside the folder. If the folder was moved, the file is in it.
             ConfigFile(".claude.json", has_server=True, in_project=".mcp.json", is_beside=True, private=(USER,)),
-            # A question before each tool would keep mail from a session that nobody watches.
+            # Without this rule it asks before each tool, and a session that nobody watches would get no mail.
             # The name of a server alone is a rule for all its tools.
             ConfigFile("settings.json", has_hooks=True, members={("permissions", "allow"): rule}),
         ),

@@ -17,10 +17,10 @@ def _files() -> "Files":
             ConfigFile("hooks.json", has_hooks=True),
         ),
         server=Server(
-            # It waits for no server that is not required, and for no tool longer than it is told to.
+            # It waits only for servers that are required, and for a tool only as long as this says.
             extra={"required": True, "tool_timeout_sec": 3600},
             given=("HOME", "PATH", "LANG", "SHELL", "TERM"),
-            # Everything else that says where things are must be in the entry.
+            # All other variables that name directories must be in the entry.
             told=("CODEX_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"),
             # The tools that the person approved.
             notes=("tools",),
@@ -52,7 +52,7 @@ CODEX_CLI = Client(
         events=("SessionStart", "UserPromptSubmit", "PostToolUse", "Stop"),
         turn_end="Stop",
         refusal="block",
-        # It asks its person, and notes the answer in its own settings: that is theirs to give, not ours to write.
+        # It asks its user and notes the answer in its own settings. Only the user gives this trust.
         trust="ai_bridge.install.hook_trust",
         advice=(
             "Codex CLI runs these hooks only once you trust them: "

@@ -1,21 +1,21 @@
-"""What a record says of a client's files: where they are, what we put into them, and what the doctor checks.
+"""A client's files, as part of its record: where they are, what install puts into them, what the doctor checks.
 
-Install and the doctor alone need this, so a record makes it when it is asked for.
+Only install and the doctor need this, so a record makes it at the first use.
 """
 
-# What our server is called in each client's files.
+# The name of our server in each client's files.
 SERVER = "ai-bridge"
 USER, PROJECT = "user", "project"
 JSON, TOML = "json", "toml"
 
-# Words or names in an order. As a place in a client's settings: the key in the whole, the key in what is there ….
+# Words or names in an order. A place in a client's settings is the outermost key first, then the next one inside.
 Keys = tuple[str, ...]
 
 
 class Folder:
-    """The folder `name` in the home, and in a project, that a client reads; `skill` is the skill's file in it.
+    """The folder `name` that a client reads, in the home directory and in projects; `skill` is the skill's file.
 
-    `variable` moves it out of the home, to the path `moved` below what that variable names.
+    If the environment variable `variable` is set, the folder is the path `moved` below the directory it names.
     """
 
     __slots__ = ("moved", "name", "skill", "variable")
@@ -30,9 +30,9 @@ class Folder:
 
 
 class Server:
-    """Our server's entry in a client's file, and what its process is given.
+    """Our server's entry in a client's file, and the environment of its process.
 
-    `extra`: what this client's entry says besides command, arguments and environment. `told`: variables whose values
+    `extra`: keys of this client's entry besides command, arguments and environment. `told`: variables whose values
     the entry gives the server. `given`: the only variables of its own that the client gives a server; None for all.
     `notes`: keys under which the client keeps notes of its own in our entry.
     """
@@ -55,10 +55,10 @@ class Server:
 class ConfigFile:
     """A file of a client into which install puts the entry of the server, the hooks, or both.
 
-    `name` is the file's, `in_project` that of the one in a project if it is another. `is_beside`: it is in the
-    directory that holds the client's folder, not in the folder. `private` are the scopes in which a new one is for
-    its owner alone. `defaults` are settings to make if there are none, and `without` says in words what is missing
-    if they have other values. `members` are to be in the lists at those places.
+    `name` is the file's name, `in_project` its name in a project ('': the same). `is_beside`: the file is in the
+    directory that holds the client's folder, not in the folder. `private`: the scopes in which only the owner may
+    read a new file. `defaults`: settings that install makes if they are missing. `without` says in words what does
+    not work if they have other values. `members`: words that install adds to the lists at those places.
     """
 
     __slots__ = (
@@ -100,14 +100,15 @@ class ConfigFile:
 
     @property
     def what(self) -> str:
-        """What of ours is in it, in words."""
+        """The parts of ai-bridge in the file, in words: server, hooks, or both."""
         return " and ".join(["server"] * self.has_server + ["hooks"] * self.has_hooks)
 
 
 class Switch:
-    """A setting of a client that switches our server or hooks off; `words` says so.
+    """A setting of a client that switches our server or hooks off; `words` says in a sentence that it does.
 
-    It is off if `keys` lead to the value `value`; to a list that has `member`; or, without both, to anything true.
+    They are off if `keys` lead to the value `value`, or to a list that has `member`. Without both, any true value
+    switches them off.
     """
 
     __slots__ = ("keys", "member", "value", "words")
@@ -123,10 +124,11 @@ class Checks:
     """What the doctor looks at besides the registration.
 
     `switches` may be in any of the client's files. `approval`: the module whose `is_approved(project)` tells whether
-    the person let the client use what the project registers; '' if it does not ask. `probe`: words after the program
-    that fail in a version that is too old to be reached, and `probe_trouble` says so. `quiet`: variables that keep
-    the program from calling its vendor. `litters`: it writes into its folder even to tell its version.
-    `extensions`: the folder, in its own, of its extensions. `unseen`: registrations that the doctor cannot see.
+    the user let the client use what the project registers; '' if the client does not ask. `probe`: arguments with
+    which the program fails if its version is too old to be reached; `probe_trouble` says so in words. `quiet`:
+    variables that keep the program from calling its vendor. `litters`: the program writes into its folder even if it
+    only prints its version. `extensions`: the name of the folder of extensions in the client's folder. `unseen`: a
+    sentence about registrations that the doctor cannot see.
     """
 
     __slots__ = ("approval", "extensions", "litters", "probe", "probe_trouble", "quiet", "switches", "unseen")
@@ -153,10 +155,11 @@ class Checks:
 
 
 class Plugin:
-    """The folder by which our part of a client is handed on, in its own form; `kind` is what it calls that.
+    """A folder that holds our part for a client, in the client's own form; `kind` is the client's word for it.
 
-    `manifest`: the file in that folder that has the server. `extra`: what the manifest says besides. `server_name`:
-    what the client calls the server of a plugin. `withheld`: keys of the server's entry that it refuses there.
+    `manifest`: the path, in that folder, of the file that registers the server. `extra`: more keys of the manifest.
+    `server_name`: the client's name for the server of a plugin. `withheld`: keys of the server's entry that the
+    client refuses there.
     `context_key`: the key in the manifest that names a file of context; '' if it reads none.
     """
 
@@ -182,8 +185,8 @@ class Plugin:
 class Files:
     """A client's files, as install and the doctor know them.
 
-    `config` are those that install changes, in the order in which they are of use. `plugin` is None if our part
-    cannot be handed on as a folder.
+    `config`: the files that install changes, in the order of the changes. `plugin` is None if the client reads no
+    such folder.
     """
 
     __slots__ = ("checks", "config", "folder", "plugin", "server")

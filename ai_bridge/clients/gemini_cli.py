@@ -25,7 +25,7 @@ def _files() -> "Files":
                 without="its settings do not let the end of a background command wake an idle session",
             ),
         ),
-        # It is trusted: a question before each tool would keep mail from an agent that nobody watches.
+        # Without trust it asks before each tool, and an agent that nobody watches would get no mail.
         server=Server(extra={"timeout": 600_000, "trust": True}),
         checks=Checks(
             switches=(

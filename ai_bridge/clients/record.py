@@ -1,4 +1,4 @@
-"""What a record of a client holds, as data alone: `ai-bridge send` imports the records each time it runs.
+"""The record of a client: data only, because `ai-bridge send` imports the records each time it runs.
 
 A client that needs code of its own names the module in its record; `clients.code` imports it when it is needed.
 """
@@ -9,20 +9,20 @@ if TYPE_CHECKING:
 
     from ai_bridge.clients.files import Files
 
-# What a session is reached by if nothing more is known of its client.
+# How a session is reached if nothing more is known of its client.
 _BY_ASKING = "peer_wait, or a subscription to the inbox"
 
 
 class Hooks:
     """The events at which a client runs our hook, and the form of that hook in its files.
 
-    `events`: those that install puts the hook on. `begins`, `turn_end`, `ends`: the events at which a session begins,
-    a turn of it ends, and the session ends. `refusal`: the decision by which a hook on `turn_end` makes the model go
-    on, '' if a text does. `chars`: how many characters an answer may have.
+    `events`: the events on which install puts the hook. `begins`, `turn_end`, `ends`: the events at which a session
+    begins, a turn of it ends, and the session ends. `refusal`: the decision by which a hook on `turn_end` makes the
+    model go on; '' if a text is enough. `chars`: how many characters an answer may have.
     `are_commands`: a hook runs `ai-bridge hook`; else the client calls a tool of our running server.
-    `units_per_s`: how a hook's timeout is counted, 1000 for milliseconds. `every_tool`: the matcher of all tools.
-    `trust`: the module that reads and gives the trust a client wants before it runs hooks, and `advice` how its
-    person gives it; '' if it runs them at once.
+    `units_per_s`: the unit of a hook's timeout, 1000 for milliseconds. `every_tool`: the matcher of all tools.
+    `trust`: the module that reads and gives the trust that a client wants before it runs hooks; '' if the client runs
+    them at once. `advice` tells the user how to give that trust.
     """
 
     __slots__ = (
@@ -69,9 +69,9 @@ class Hooks:
 class Reach:
     """How a client's sessions are reached: `module` has the code for it, '' if nothing but hooks is needed.
 
-    `idle` and `working`: by what a session is reached that waits for its person, and one that works, in words.
-    `hooks_s`: for how many seconds a working session is left to its hooks, which tell it sooner than a push that
-    waits for the turn's end.
+    `idle` and `working` say in words how a session is reached while it waits for its user, and while it works.
+    `hooks_s`: for how many seconds a working session is left to its hooks. They are sooner than a push that waits for
+    the turn's end.
     """
 
     __slots__ = ("hooks_s", "idle", "module", "working")
@@ -86,21 +86,21 @@ class Reach:
 
 
 class Client:
-    """One client. Whatever its record leaves out is as for a client of which nothing more is known.
+    """One client. The defaults describe a client of which only the names are known.
 
-    Names: `name` is what people call it, and what commands take; `title` is its full name. `own_names` are what it
-    calls itself when it connects to a server; if `own_beginning` is given, so is each name that begins with it.
-    `agent` is the address its agent has by default, and `program` its command: both are `name` unless given.
+    Names: `name` is the short name that people and commands use; `title` is the full name. `own_names` are the names
+    under which it connects to a server. With `own_beginning`, so is each name that begins with it. `agent` is the
+    default address of its agent, and `program` its command: both are `name` unless given.
 
-    Sessions: `shell_variables` are set in the shells of its models. `session_variables` hold what it calls the
-    session, in the environment of its servers and shells; `request_key` is the key of that in the `_meta` of its
-    requests. `session_is_process`: it says nothing of sessions, but each is a process that starts its own servers and
-    shells. `project_variable` holds the folder of the project.
+    Sessions: `shell_variables` are set in the shells of its models. `session_variables` hold its name for the
+    session, in the environment of its servers and shells. `request_key` is the key of that name in the `_meta` of its
+    requests. `session_is_process`: it does not name its sessions, but each is a process that starts its own servers
+    and shells. `project_variable` holds the folder of the project.
 
     Limits: it shows at most `reply_limit` characters of a tool's reply (None: all), counted as bytes if
-    `limit_is_bytes`. `ignores_updates`: it passes updates of resources over, so that it is offered none.
+    `limit_is_bytes`. `ignores_updates`: it ignores updates of resources, so none are offered to it.
 
-    `files`, if given, makes what install and the doctor know of its files.
+    `files`, if given, is called at the first use to make the `Files` of this client.
     """
 
     __slots__ = (
@@ -165,11 +165,11 @@ class Client:
 
     @property
     def own_name(self) -> str:
-        """What it calls itself, '' if that is not known."""
+        """The first of `own_names`; '' if none is known."""
         return self.own_names[0] if self.own_names else ""
 
     def calls_itself(self, own_name: str) -> bool:
-        """Tell whether that is a name by which it connects."""
+        """Tell whether the client connects under this name."""
         begins = bool(self.own_beginning) and own_name.startswith(self.own_beginning)
         return begins or own_name in self.own_names
 
@@ -180,7 +180,7 @@ class Client:
 
     @property
     def files(self) -> "Files":
-        """What install and the doctor know of its files, made at the first use; raises KeyError if they know none."""
+        """The client's files, as install and the doctor know them; raises KeyError if the record has none."""
         if self._make_files is None:
             raise KeyError(self.name)
         if self._files is None:

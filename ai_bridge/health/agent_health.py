@@ -1,4 +1,4 @@
-"""The health of one agent: what waits in each place of its mail, and the findings about it."""
+"""The health of one agent: how many files wait in each place of its mail, and the findings about them."""
 
 import os
 from contextlib import suppress
@@ -14,7 +14,7 @@ from ai_bridge.system.locks import Holder
 
 
 class Waits:
-    """How many files wait in one place, and the age of the oldest in seconds (0 where none waits)."""
+    """How many files wait in one place, and the age of the oldest in seconds (0.0 if none waits)."""
 
     __slots__ = ("count", "oldest_s")
 
@@ -29,9 +29,10 @@ class Waits:
 class AgentHealth:
     """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
 
-    `home` is the machine the agent lives on, '' if that is this one. `abroad` counts, for each other machine, what
-    waits in the outbox for agents there. `delay` is what is on its way to the agent although a router is at work,
-    None if nothing is. Making one lists the outbox; `findings` then has the directories that cannot be listed.
+    `home` is the machine the agent lives on, '' if that is this one. `abroad` counts, for each other machine, the
+    messages in the outbox for agents there. `delay` describes mail that has not reached the agent although a router
+    is at work, None if there is none. Making one lists the outbox, and adds a finding for each directory of it that
+    cannot be listed.
     """
 
     __slots__ = (
@@ -93,9 +94,10 @@ def _waits(outbox: Outbox, state: str, now: float) -> Waits:
 
 
 def _oldest_composed(outbox: Outbox, now: float) -> float:
-    """Return the age of the oldest dropped message by its ID: one that is claimed and given back keeps it.
+    """Return the age in seconds of the oldest dropped message, by the time in its ID.
 
-    A hand-made ID may name no time; it is ignored. Returns 0.0 if no ID names a time.
+    A message that is claimed and released keeps its ID. A hand-made ID may name no time; it is ignored. Returns 0.0
+    if no ID names a time.
     """
     for name in outbox.visible(DROPPED):
         if ids.is_own_id(label(name)[0]):

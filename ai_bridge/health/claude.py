@@ -13,7 +13,7 @@ from ai_bridge.install.places import folder
 def is_approved(project: str) -> bool:
     """Tell whether our server is approved in that folder.
 
-    Source: Claude Code notes it in its own file, or is told by settings that all are approved.
+    Source: Claude Code notes the approval in its own file, or its settings approve all servers.
     """
     base, _ = folder(CLAUDE_CODE.name, USER)
     own = read(os.path.join(base, ".claude.json")).get("projects")

@@ -1,7 +1,7 @@
-"""Whether each client can use the mail and be reached: each finding names the one command that fixes it.
+"""Whether each client can use the mail and be reached. Each finding names the one command that fixes it.
 
-Nothing is changed, no session is registered and no model is asked: clients are run for their version only, and
-their server as they would start it.
+The doctor changes nothing, registers no session and asks no model. It runs a client only for its version, and the
+server in the way the client would start it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PATIENCE_S = 20.0
 
 
 def examine(name: str) -> Iterator[Finding]:
-    """Look at the client of that name, yielding what is found; raises `CannotChange` if the directory is gone."""
+    """Yield the findings about the client of that name; raises `CannotChange` if the working directory is gone."""
     client = clients.by_name(name)
     program = shutil.which(client.program)
     known = [registered(name, scope) for scope in _scopes(name)]
@@ -55,7 +55,10 @@ def examine(name: str) -> Iterator[Finding]:
 
 
 def _started(one: Registration) -> Finding:
-    """Start the server; a project's file may come from anybody, so one that `install` did not write is not run."""
+    """Start the server, unless a project's file registers it and `install` did not write that file.
+
+    A project's file may come from anybody.
+    """
     if one.scope != "project" or one.current:
         return started(one)
     said = "not started: the project's file is not as `ai-bridge install` writes it, and may run any program"
@@ -63,13 +66,16 @@ def _started(one: Registration) -> Finding:
 
 
 def _scopes(client: str) -> list[str]:
-    """Return the scopes there are: in the home directory the project's files are the person's own."""
+    """Return the scopes that differ: in the home directory, the project's files are those of the user."""
     folders = {folder(client, scope)[1]: scope for scope in reversed(SCOPES)}
     return [scope for scope in SCOPES if scope in folders.values()]
 
 
 def around(chosen: str | None) -> Iterator[Finding]:
-    """Look at the mailboxes and at what surrounds them; yields nothing if there are no mailboxes."""
+    """Yield the findings about the mailboxes and what surrounds them.
+
+    Without mailboxes there is one finding if `chosen` names them, else none.
+    """
     try:
         where = find_mailboxes(chosen, only_to_look=True)
     except BridgeError as refusal:
@@ -125,7 +131,7 @@ def _runs(client: Client, words: list[str]) -> bool:
 
 
 def _files(known: list[Registration]) -> Iterator[Finding]:
-    """Name the files that cannot be understood."""
+    """Yield a finding for each file that cannot be understood."""
     for one in known:
         for file in one.files:
             if file.trouble is not None:
@@ -142,7 +148,7 @@ def _reach(client: Client, program: str | None, known: list[Registration], hooke
 
 
 def _cannot_reach(client: Client, program: str | None, known: list[Registration]) -> str:
-    """Return what is in the way, as far as files and the program tell; '' where nothing is."""
+    """Return why sessions cannot be reached, as far as files and the program show; '' if nothing prevents it."""
     for number, file in enumerate(client.files.config, 1):  # before them is the skill
         if not any(_has_all(read(one.files[number].path), file.defaults) for one in known):
             return file.without
@@ -153,6 +159,6 @@ def _cannot_reach(client: Client, program: str | None, known: list[Registration]
 
 
 def _has_all(settings: dict[str, Any], wanted: Mapping[tuple[str | int, ...], object]) -> bool:
-    """Tell whether a client's settings have these values, each of the same type."""
+    """Tell whether a client's settings hold all the `wanted` values, each with the same type."""
     found = [(at(settings, *keys), value) for keys, value in wanted.items()]
     return all(there == value and type(there) is type(value) for there, value in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# The scale. `doctor` and `health` show the same levels in their own words; those of `health` are also its exit codes.
+# The scale. `doctor` and `health` show the same levels in their own words. The levels are the exit codes of `health`.
 OK, NOTE, WRONG = range(3)
 DOCTOR_WORDS = ("ok", "note", "wrong")
 HEALTH_WORDS = ("healthy", "warning", "critical")

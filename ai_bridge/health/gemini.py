@@ -11,9 +11,9 @@ from ai_bridge.install.places import folder
 
 
 def is_approved(project: str) -> bool:
-    """Tell whether that folder is trusted.
+    """Tell whether Gemini CLI trusts that folder.
 
-    Source: Gemini CLI notes trusted folders, which count for all that is in them.
+    Source: Gemini CLI notes trusted folders, and trusts everything inside them.
     """
     _, inside = folder(GEMINI_CLI.name, USER)
     for noted, trust in read(os.path.join(inside, "trustedFolders.json")).items():

@@ -1,4 +1,4 @@
-"""What others may have put, or could put, into the mailboxes: a repository, another user, a link to elsewhere."""
+"""Ways by which others may have put mail into the mailboxes, or could: git, another user, a link to elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ai_bridge.mailboxes.tree import AGENTS, HARMLESS, Tree
 from ai_bridge.system import filesystems, git
 from ai_bridge.text import counted
 
-# File systems that know no owner, or show one that they were given when they were mounted.
+# File systems without owners, or with an owner that was chosen when they were mounted.
 _WITHOUT_OWNERS = frozenset(
     {"vfat", "msdos", "exfat", "ntfs", "ntfs3", "9p", "drvfs", "cifs", "smb3", "smbfs", "vboxsf", "vmhgfs", "prl_fs"}
 )
@@ -21,12 +21,12 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def examine(where: Tree) -> list[Finding]:
-    """Return a finding for each of them, with the command that ends it."""
+    """Return a finding for each such way, with the command that closes it; reads the disk and changes nothing."""
     return [*_tracked(where), *_links(where), *_owners(where)]
 
 
 def _tracked(where: Tree) -> list[Finding]:
-    """Find what git tracks in the tree: a pull could change it, or add mail beside it."""
+    """Find the files in the tree that git tracks: a pull could change them, or add mail beside them."""
     names = [name for name in git.tracked(where.path) if name not in HARMLESS]
     if not names:
         return []
@@ -52,7 +52,7 @@ def _directories(where: Tree) -> Iterator[str]:
 
 
 def _owners(where: Tree) -> list[Finding]:
-    """Find directories that another user owns, or may write: whoever can write them can forge mail and cards."""
+    """Find directories that another user owns or may write, because that user can forge mail and cards there."""
     kind, _, name = filesystems.file_system(where.path).type.partition(".")
     if os.name == "nt" or kind in _WITHOUT_OWNERS or kind == "fuseblk" or (kind == "fuse" and name):
         return []

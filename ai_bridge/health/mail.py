@@ -1,4 +1,4 @@
-"""How the mail stands: the health of each agent, with a finding for all that a person should look at."""
+"""The state of the mail: the health of each agent, with a finding for everything that a person should look at."""
 
 import time
 
@@ -20,15 +20,16 @@ from ai_bridge.router.served import router_of
 from ai_bridge.settings import Settings
 from ai_bridge.system import times
 
-# A router at work looks at everything once a sweep, and at what comes at once. One that has moved nothing for so many
-# sweeps, and for so many seconds, while mail waits, does not work.
+# A router at work looks at everything once per sweep, and at new mail at once. A router is stalled if mail waits and
+# it has moved nothing for so many sweeps and so many seconds.
 _SWEEPS, _STALLED_S = 2, 2.0
 
 
 def why(mailboxes: Tree, place: Place) -> str | None:
-    """Return why a message is where it is: the reason it was set aside, or that no router moves it; else None.
+    """Return why a message is where it is, or None if there is nothing to explain.
 
-    Of an unread message to another team's agent it is where it waits.
+    That is the reason why it was set aside, or what keeps it from being delivered. For an unread message to another
+    team's agent it is the place where the message waits. Reads the disk and takes no lock.
     """
     agent = place.recipient
     if (there := whereabouts(mailboxes, place)) is not None:
@@ -69,7 +70,7 @@ def examine(mailboxes: Tree, settings: Settings, agents: list[str]) -> list[Agen
 
 
 def _machine_of(homes: Homes, agent: str) -> str:
-    """Return the other machine an agent lives on, '' where there is none, or its card cannot be read now."""
+    """Return the other machine that an agent lives on; '' if it lives here or its card cannot be read now."""
     try:
         return homes.home_of(agent) if homes.is_elsewhere(agent) else ""
     except DiskError:
@@ -77,7 +78,7 @@ def _machine_of(homes: Homes, agent: str) -> str:
 
 
 def _link_of(homes: Homes, agent: str) -> str:
-    """Return what carries the mail of an agent of another team, '' of one of these mailboxes."""
+    """Return the link that carries the mail of another team's agent; '' for an agent of these mailboxes."""
     try:
         link = homes.links([agent]).get(agent, "")
     except DiskError:
@@ -86,7 +87,7 @@ def _link_of(homes: Homes, agent: str) -> str:
 
 
 def _card_trouble(policies: Policies, agent: str) -> str:
-    """Return why an agent's card cannot be read now, '' where it can."""
+    """Return why an agent's card cannot be read now; '' if it can be read."""
     try:
         policies.damage(agent)
     except OSError as error:
@@ -110,7 +111,7 @@ def _judge_card(report: AgentHealth, policies: Policies, homes: Homes) -> None:
 
 
 def _note_abroad(report: AgentHealth, outbox: Outbox, homes: Homes) -> None:
-    """Count in `report.abroad` what waits for agents on other machines, which no router here will take."""
+    """Count in `report.abroad` the messages for agents on other machines, which no router here will take."""
     for name in outbox.visible(DROPPED):
         recipient = label(name)[1]
         if address.is_address(recipient) and (there := _machine_of(homes, recipient)):
@@ -126,7 +127,7 @@ def _judge(report: AgentHealth, settings: Settings) -> None:
     _judge_outbox(report, settings)
     if report.held.count:
         fix = f"ai-bridge allow {report.agent}"
-        what = f"{report.held.count} held for a person's word, each with its reason beside it in .held"
+        what = f"{report.held.count} held for a person's approval, each with its reason beside it in .held"
         report.add(".held", OK, f"{what}; to let all go on: `{fix}`", fix)
     if report.malformed.count:
         what = f"{report.malformed.count} malformed; each has its reason beside it in .malformed"
@@ -166,7 +167,7 @@ def _judge_delay(report: AgentHealth, unmoved_s: float, settings: Settings) -> N
 
 
 def worst_level(reports: list[AgentHealth]) -> int:
-    """Return the worst level found; no agent at all is WRONG."""
+    """Return the worst level of all findings; WRONG if there is no agent at all."""
     if not reports:
         return WRONG
     return worst(finding for report in reports for finding in report.findings)

@@ -1,4 +1,4 @@
-"""Whether what a client has of ours is whole, approved and trusted by its person."""
+"""Whether a client's registration of ai-bridge is complete, and its user approved and trusts it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ai_bridge.install.trust import trust_states
 
 
 def registration(one: Registration) -> Iterator[Finding]:
-    """Look at one registration: its program, its approval, its hooks, its skill."""
+    """Yield the findings about one registration: its program, its approval, its hooks and its skill."""
     assert one.server is not None
     fix = install_command(one.client, one.scope)
     if not os.access(one.server.command, os.X_OK):
@@ -31,7 +31,7 @@ def registration(one: Registration) -> Iterator[Finding]:
 
 
 def _trust(one: Registration) -> Finding:
-    """Tell whether the hooks run: some clients ask the person first."""
+    """Return a finding that says whether the hooks run, because some clients ask the user first."""
     client = clients.by_name(one.client)
     trust = trust_states(one.client, one.scope)
     if waiting := [event for event, state in trust.items() if state != "trusted"]:
@@ -43,7 +43,7 @@ def _trust(one: Registration) -> Finding:
 
 
 def _approval(one: Registration) -> Iterator[Finding]:
-    """Tell whether the person let the client use what a project registers, where it asks."""
+    """Yield a finding that says whether the user approved what a project registers, if the client asks."""
     client = clients.by_name(one.client)
     if one.scope != PROJECT or not client.files.checks.approval:
         return

@@ -1,4 +1,4 @@
-"""Whether a registered server starts and answers, run as its client would run it."""
+"""Whether a registered server starts and answers if it is run as its client would run it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.switches import at
 from ai_bridge.install.registered import Registration
 
-# A client's model waits for its tools for some seconds at most.
+# A client's model waits a few seconds at most for its tools.
 SLOW_MS = 5000
 _PATIENCE_S = 20.0
 _MOST_HEARD = 16_000_000
 
 
 def started(one: Registration) -> Finding:
-    """Start the server as the client would, and ask it for its tools."""
+    """Start the server as the client would, ask it for its tools, stop it, and return the finding."""
     assert one.server is not None
     words = [one.server.command, *one.server.args]
     given = clients.by_name(one.client).files.server.given
@@ -40,7 +40,7 @@ def started(one: Registration) -> Finding:
 
 
 def _tools(words: list[str], environment: dict[str, str]) -> list[str]:
-    """Return the names of a server's tools; raises OSError, or ValueError where it does not answer."""
+    """Return the names of a server's tools; raises OSError, or ValueError if the server does not answer."""
     hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "doctor", "version": "1"}}
     asked = [
         {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
@@ -59,7 +59,7 @@ def _tools(words: list[str], environment: dict[str, str]) -> list[str]:
 
 
 def _conversation(server: subprocess.Popen[bytes], lines: str) -> dict[str, Any]:
-    """Say the lines and return the answer to the second question; raises ValueError where none comes."""
+    """Send the lines and return the answer to the second request; raises ValueError if none comes."""
     assert server.stdin is not None
     assert server.stdout is not None
     assert server.stderr is not None

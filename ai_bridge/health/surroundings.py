@@ -19,34 +19,34 @@ from ai_bridge.system.directories import state_base
 
 
 def examine(where: Tree, settings: Settings) -> list[Finding]:
-    """Return what a person should know; mailboxes on one machine alone give few findings or none."""
+    """Return the findings about the surroundings. Mailboxes on a single machine give few or none."""
     ignored = [Finding("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
     around = [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
     return [*intrusions.examine(where), *ignored, *around, *_links(where)]
 
 
 def level(found: list[Finding]) -> int:
-    """Return the worst level of these findings, NOTE at most: mail still moves, whatever surrounds it."""
+    """Return the worst level of these findings, but NOTE at most: mail moves in spite of its surroundings."""
     return min(worst(found), NOTE)
 
 
 def _disk(where: Tree, settings: Settings) -> list[Finding]:
     found = []
-    lies_on = filesystems.file_system(where.path)
-    if lies_on.is_network:
-        said = f"the mailboxes lie on {lies_on}: looked at every {settings.poll_s:g} s (setting poll_s)"
-        if lies_on.type == "fuse.sshfs":
+    disk = filesystems.file_system(where.path)
+    if disk.is_network:
+        said = f"the mailboxes are on {disk}: looked at every {settings.poll_s:g} s (setting poll_s)"
+        if disk.type == "fuse.sshfs":
             said += "; mounted without `-o dir_cache=no` it shows others' mail only after 20 s"
         found.append(Finding("share", OK, said))
     own = filesystems.file_system(_existing(state_base()))
     if own.is_network:
-        said = f"the state directory {state_base()} lies on {own}, and its locks may not reach other machines"
+        said = f"the state directory {state_base()} is on {own}, and its locks may not reach other machines"
         found.append(Finding("state", WRONG, said, "export AI_BRIDGE_STATE=/var/tmp/ai-bridge-state"))
     return found
 
 
 def _existing(path: str) -> str:
-    """Return the nearest directory upwards that is there."""
+    """Return the path, or the nearest directory above it that exists."""
     while not os.path.isdir(path):
         path = os.path.dirname(path)
     return path
@@ -66,7 +66,7 @@ def _sync(where: Tree) -> list[Finding]:
 
 
 def _machines(where: Tree) -> list[Finding]:
-    """Name the other machines; one that is silent is no trouble: its mail waits."""
+    """Return a finding that names the other machines. A silent machine is no trouble, because its mail waits."""
     others = sorted(presence.known_machines(where) - {this_machine.here()})
     if not others:
         return []
@@ -87,7 +87,7 @@ def _clocks(where: Tree) -> list[Finding]:
 
 
 def _copies(where: Tree) -> list[Finding]:
-    """Name cards and pages that two machines wrote: the tool kept both, and one is in force."""
+    """Find cards and pages that two machines wrote: the sync tool kept both, and one is in force."""
     found = []
     for folder in (AGENTS, presence_pages.FOLDER):
         directory = os.path.join(where.path, folder)

@@ -1,4 +1,4 @@
-"""What keeps a registration from working although it is there: switched off, altered, or led to nowhere."""
+"""What keeps an existing registration from working: a switch, a change, or mailboxes that are not there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ai_bridge.message.address import is_address
 
 
 def switches(one: Registration) -> Iterator[Finding]:
-    """Name each thing that is in the way."""
+    """Yield a finding for each thing that keeps the registration from working."""
     assert one.server is not None
     path = one.files[-1].path
     documents = [document for file in one.files[1:] if (document := read(file.path))]
@@ -35,7 +35,7 @@ def switches(one: Registration) -> Iterator[Finding]:
 
 
 def read(path: str) -> dict[str, Any]:
-    """Return what a client's file of settings holds, nothing where it cannot be read."""
+    """Return the contents of a client's settings file (TOML or JSON); {} if it cannot be read."""
     try:
         with open(path, "rb") as file:
             found = tomllib.load(file) if path.endswith(".toml") else json.load(file)
@@ -45,14 +45,14 @@ def read(path: str) -> dict[str, Any]:
 
 
 def at(document: Any, *keys: str | int) -> Any:
-    """Return what stands there in a document, None where nothing does."""
+    """Return the value that `keys` lead to in a document; None if there is none."""
     for key in keys:
         document = document.get(key) if isinstance(document, dict) else None
     return document
 
 
 def _is_off(document: dict[str, Any], switch: Switch) -> bool:
-    """Tell whether what the document says switches something of ours off."""
+    """Tell whether the document turns this switch off."""
     found = at(document, *switch.keys)
     if switch.member:
         return isinstance(found, list) and switch.member in found

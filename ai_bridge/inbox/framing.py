@@ -1,4 +1,4 @@
-"""Mail as a model reads it: who really wrote it, in a fence no body can close, within a budget of characters."""
+"""Mail as a model reads it: with its real sender, in a fence that no body can close, within a size budget."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _REST = {
     MANUAL: "read again for the rest (after acknowledge_messages)",
     PEEK: "raise limit or max_chars, or read without peek",
 }
-# What a reply says besides the messages fits in this.
+# How many characters all text besides the messages takes at most.
 _OVERHEAD = 460
 
 
 class Budget:
-    """How long a reply may be, in characters, and `most`, what the client shows at all (None: what is asked for).
+    """How long a reply may be: `chars`, and `most`, the longest reply that the client shows whole (None: any).
 
-    `client` is what the client calls itself. Some clients cut the middle out of a longer reply and say nothing: no
-    mail may be lost in that way.
+    `client` is the name under which the client connects. Some clients silently cut the middle out of a longer reply,
+    and no mail may be lost in that way. Lengths are characters, or bytes if `in_bytes`.
     """
 
     __slots__ = ("chars", "in_bytes", "most")
@@ -48,12 +48,15 @@ class Budget:
         self.in_bytes = record.limit_is_bytes
 
     def size(self, text: str) -> int:
-        """Return how much of the budget a text takes."""
+        """Return how much of the budget a text takes, in the unit of the budget."""
         return len(text.encode("utf-8", "surrogatepass")) if self.in_bytes else len(text)
 
 
 class Reply:
-    """The text of a reply, the messages it shows whole, acknowledged once it was taken, and all `named` in it."""
+    """The text of a reply, the messages that it shows whole, and all messages that it names.
+
+    The caller acknowledges the messages in `shown` once the client took the reply, and no others.
+    """
 
     __slots__ = ("named", "shown", "text")
 
@@ -64,7 +67,7 @@ class Reply:
 
 
 class _Page:
-    """One reply in the making: whole messages first, then what cannot be shown whole, while there is room."""
+    """One reply in the making: first whole messages, then as much of the others as there is room for."""
 
     def __init__(self, budget: Budget) -> None:
         self.size, self.most = budget.size, budget.most
@@ -82,7 +85,13 @@ class _Page:
 
 
 def reply(agent: str, waiting: list[Waiting], limit: int, budget: Budget, mode: str) -> Reply:
-    """Return the oldest messages that fit in the budget, saying what did not fit and how to get it."""
+    """Return the oldest messages that fit in the budget, and say what did not fit and how to get it.
+
+    `limit` is how many messages are shown whole at most. `mode` only chooses the advice in the text: AUTO if the
+    messages are acknowledged by themselves, MANUAL if the model acknowledges them, PEEK if they stay unread. A
+    message too large for the budget is shown in part, stays out of `shown`, and so is never acknowledged. Reads the
+    files; moves none.
+    """
     if not waiting:
         return Reply(f"No unread mail for {agent}.", [], [])
     page = _Page(budget)
@@ -108,7 +117,7 @@ def reply(agent: str, waiting: list[Waiting], limit: int, budget: Budget, mode: 
 
 
 def _head(agent: str, shown: int, more: int, asides: tuple[int, int], mode: str) -> str:
-    """Say how many are shown whole, how many wait, and of how many not all or nothing can be shown."""
+    """Return the first lines: how many messages are shown whole, in part or not at all, and how many more wait."""
     partly, unsaid = asides
     head = f"{counted(shown, 'message')} for {agent}{' in full' if partly else ''}."
     if partly:
@@ -135,27 +144,30 @@ def _whole(one: Waiting, message: Message, fence: str) -> str:
 
 
 def _headers(one: Waiting, message: Message, width: int = 0) -> str:
-    """Return who wrote it (whose outbox it lies in) and the headers worth showing, cut to `width` if one is given."""
+    """Return the sender (the owner of the outbox) and the headers worth showing, cut to `width` unless that is 0."""
     lines = [f"From: {one.sender}{origin(one.sender, message)}", *shown_headers(one.outbox, message)]
     return "\n".join(shorten(line, width) if width else line for line in lines)
 
 
 def origin(sender: str, message: Message) -> str:
-    """Return what is to be said of mail no agent wrote by itself."""
+    """Return a remark behind the sender of mail that was sent automatically; '' for mail that an agent wrote."""
     if is_notice(sender):
         return " (automatic notice; do not answer)"
     return " (sent automatically in its name)" if message.get("Auto-Submitted") else ""
 
 
 def shown_headers(outbox: Outbox, message: Message) -> list[str]:
-    """Return the lines of the headers worth showing, and of the files here that are attached."""
+    """Return one line for each header worth showing, and for each attached file that is here."""
     attached = [f"Attached: {printable(path)}" for path in paths_of(outbox, message)]
     lines = [f"{name}: {value}" for name in _SHOWN_HEADERS if (value := _shown(name, message))]
     return [*lines, *([_HOW_TO_VOTE] if message.get(RULE_HEADER) else []), *attached]
 
 
 def _shown(name: str, message: Message) -> str | None:
-    """Return a header as a model needs it: no date that the ID tells, and no thread that is what it answers."""
+    """Return a header's value as a model needs it; None to leave it out.
+
+    A date that is in the ID is left out, and so is a thread that equals `In-Reply-To`.
+    """
     value = message.get(name)
     if name == "Date" and "".join(filter(str.isdigit, value or "")) == stamp_of(message.id):
         return None
@@ -165,17 +177,17 @@ def _shown(name: str, message: Message) -> str | None:
 
 
 def new_fence() -> str:
-    """Return a word that no body written before this moment can hold."""
+    """Return a random word, which no body written before this moment can hold."""
     return secrets.token_hex(4)
 
 
 def fenced(body: str, fence: str) -> str:
-    """Return a body between two lines that no body written before can hold."""
+    """Return a body between two lines that no body written before the `fence` can hold."""
     return f"--- mail {fence} ---\n{body}\n--- end {fence} ---"
 
 
 def _aside(one: Waiting, message: Message | str, page: _Page) -> str:
-    """Say what cannot be shown whole, with every way to it; it stays unread."""
+    """Return the block for a message that cannot be shown whole, with each way to read it; it stays unread."""
     path = printable(one.path)
     if isinstance(message, str):
         return f"A message from {one.sender} cannot be read and stays unread: {path}: {message}"
@@ -194,7 +206,7 @@ def _aside(one: Waiting, message: Message | str, page: _Page) -> str:
 
 
 def _beginning(body: str, room: int, page: _Page) -> str:
-    """Return as much of the beginning of a body as takes at most that room."""
+    """Return a beginning of a body that takes at most `room` of the budget."""
     kept = body[:room]
     while page.size(kept) > room:
         kept = kept[: len(kept) // 2]

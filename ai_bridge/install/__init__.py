@@ -1,5 +1,5 @@
-"""Registration with the AI clients: skill, server and hooks in each client's own files, and out of them again.
+"""Registration with the AI clients: puts skill, server and hooks into each client's own files, and takes them out.
 
-Call `changes.plan_changes` to see what would change, `plan.carry_out` to do it, and `registered.registered` for the
-present registration.
+Call `changes.plan_changes` for the changes to make, `plan.carry_out` to make them, and `registered.registered` for
+the present registration.
 """

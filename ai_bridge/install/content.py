@@ -1,4 +1,4 @@
-"""What a file is to hold: a file of our own, or one of others' into which our part is put and taken out again."""
+"""The content that a file should have: a file of our own, or our part in a file that belongs to others."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ai_bridge.install.json_edit import NotMergeable
 
 
 class Content(ABC):
-    """Knows the bytes wanted for the bytes that are there (None: no file); never touches the disk."""
+    """Computes the bytes wanted from the bytes that are there (None: no file); never touches the disk."""
 
     through_links = True
     keeps_backups = True
-    nothing = b""  # what a file holds that cannot go, for a link leads to it
+    nothing = b""  # the content of an emptied file that cannot be removed because a link leads to it
 
     @abstractmethod
     def installed(self, present: bytes | None) -> bytes:
@@ -27,36 +27,39 @@ class Content(ABC):
 
     @abstractmethod
     def uninstalled(self, present: bytes, backups: Sequence[bytes]) -> bytes | None:
-        """Return the file with nothing of ours, None for no file; `backups`, newest first, tell how it was."""
+        """Return the file without our part, None for no file; raises `NotMergeable`.
+
+        `backups` are the file's earlier contents, the newest first.
+        """
 
     @abstractmethod
     def holds(self, present: bytes | None) -> bool:
-        """Tell whether there is anything of ours; raises `NotMergeable`."""
+        """Tell whether any part of ours is in the file; raises `NotMergeable`."""
 
     @abstractmethod
     def asks(self, verb: str, present: bytes) -> bool:
-        """Tell whether "install" or "uninstall" would take away what a person wrote."""
+        """Tell whether "install" or "uninstall" (`verb`) would remove something that a person wrote."""
 
     @abstractmethod
     def shown(self, present: bytes | None) -> bytes:
-        """Return of the file what may be shown: all, or our part alone."""
+        """Return what may be shown of the file: all of it, or our part alone."""
 
     def is_between(self, backup: bytes, original: bytes | None) -> bool:
-        """Tell whether a backup is just `original` with something of ours in it."""
+        """Tell whether a backup differs from `original` only by our part."""
         return False
 
     def notes(self, present: bytes | None) -> list[str]:
-        """Return what a person should know of what is left as it is."""
+        """Return sentences about settings that install leaves as they are, and about what the person does next."""
         return []
 
     def by_hand(self) -> str:
-        """Return what a person would write in, where we cannot."""
+        """Return the lines that a person writes into the file if install cannot; '' for none."""
         return ""
 
 
 @dataclass(frozen=True)
 class Whole(Content):
-    """A file that is all ours; it takes the place of whatever has its name, and of a link too."""
+    """A file that is ours alone; it replaces any file or link of its name."""
 
     content: bytes
     through_links = False
@@ -79,27 +82,30 @@ class Whole(Content):
 
 
 class Merged(Content):
-    """Our part in a file of others; kinds of file differ in how text is changed."""
+    """Our part in a file of others; each kind of file has a subclass that changes its text."""
 
     @abstractmethod
     def put(self, text: str) -> str:
-        """Return the text with all of ours; raises `NotMergeable`."""
+        """Return the text with all of our part in it; raises `NotMergeable`."""
 
     @abstractmethod
     def strip(self, text: str, original: str | None) -> str:
-        """Return the text without ours; raises `NotMergeable`."""
+        """Return the text without our part; raises `NotMergeable`.
+
+        `original` is the text before the first install, None if no backup has it.
+        """
 
     @abstractmethod
     def view(self, text: str) -> str:
-        """Return our part of the text as text, empty where there is none; raises `NotMergeable`."""
+        """Return our part as text, '' if there is none; raises `NotMergeable`."""
 
     @abstractmethod
     def as_found(self, text: str) -> Self:
-        """Return this content with our part as it stands in the text, whatever we would write today."""
+        """Return a copy whose part is the one found in the text, even if install would write another one today."""
 
     @abstractmethod
     def is_empty(self, text: str) -> bool:
-        """Tell whether the text holds nothing at all."""
+        """Tell whether the text holds no settings at all."""
 
     def installed(self, present: bytes | None) -> bytes:
         mark, text = _opened(present)
@@ -139,7 +145,7 @@ class Merged(Content):
 
 
 def _opened(content: bytes | None) -> tuple[bytes, str]:
-    """Return the byte order mark, where there is one, and the text; raises `NotMergeable`."""
+    """Return the byte order mark (b'' if there is none) and the text; raises `NotMergeable`."""
     raw = content or b""
     mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     try:
@@ -156,7 +162,7 @@ def _encoded(text: str) -> bytes:
 
 
 def difference(before: tuple[str, bytes], after: tuple[str, bytes]) -> str:
-    """Return the unified difference of two named contents."""
+    """Return the unified difference of two contents, each given with its name."""
     lines = difflib.unified_diff(_lines(before[1]), _lines(after[1]), before[0], after[0])
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 

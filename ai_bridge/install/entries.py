@@ -1,7 +1,7 @@
-"""What is registered with a client: the server, the hooks that look for mail, and how both are known again.
+"""The entries that install writes for a client, the server and the hooks, and how it recognizes them later.
 
-An entry is ours by its server's name, or by the command it runs. Where the program lies, and what was chosen when
-it was installed, may differ from today's; anything else that differs was written by a person.
+An entry is ours by its server's name, or by the command that it runs. The program's path and the choices made at
+the installation may differ from today's. A person wrote anything else that differs.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from ai_bridge.system.processes import MODULE, program
 
 Entry = dict[str, Any]
 
-# What install writes of a server with each client; the rest a client's record has, or a person added.
+# The keys of a server that install writes for every client. A client's record, or a person, adds the others.
 _OURS = ("command", "args", "env")
 _HIDDEN = "…"
 
 TOOL = "check_mail"
-# A check of mail reads a few directories; a client that waits longer than this for one waits for nothing.
+# A check of mail reads a few directories. If it takes longer than this, waiting on is useless.
 HOOK_SECONDS = 10
 CHOSEN = ("AI_BRIDGE_MAILBOXES", "AI_BRIDGE_AGENT", "AI_BRIDGE_STATE")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the person chose for the server: mailboxes and address; None leaves it to be found by the server."""
+    """The mailboxes and the address that the person chose for the server; None: the server finds it itself."""
 
     mailboxes: str | None = None
     agent: str | None = None
 
     @classmethod
     def from_options(cls, mailboxes: str | None, agent: str | None) -> Choice:
-        """Return the choice by option or `AI_BRIDGE_MAILBOXES`; raises `BridgeError`, `BadAddress`."""
+        """Return the choice made by options, or by `AI_BRIDGE_MAILBOXES`; raises `BridgeError`, `BadAddress`."""
         if mailboxes == "":
             raise BridgeError(what="--mailboxes names nothing: give the directory's path")
         named = mailboxes or os.environ.get("AI_BRIDGE_MAILBOXES")
@@ -47,7 +47,7 @@ class Choice:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the variables a server needs to be told of, so that it finds what this command would find."""
+        """Return the variables with which a server finds the same mailboxes, agent and state as this command."""
         state = os.environ.get("AI_BRIDGE_STATE")
         values = (self.mailboxes, self.agent, os.path.abspath(state) if state else None)
         return {name: value for name, value in zip(CHOSEN, values, strict=True) if value}
@@ -63,23 +63,23 @@ class Choice:
 
 
 def server(environment: dict[str, str]) -> Entry:
-    """Return the entry of the server, which all clients understand."""
+    """Return the server's entry with `environment` as its variables, in the form that all clients understand."""
     command, *words = program()
     return {"command": command, "args": [*words, "mcp"], **({"env": environment} if environment else {})}
 
 
 def server_of(client: Client, choice: Choice) -> Entry:
-    """Return a client's entry of the server."""
+    """Return the server's entry for a client, with the keys that only this client has."""
     return {**server({**choice.environment, **places(client)}), **client.files.server.extra}
 
 
 def places(client: Client) -> dict[str, str]:
-    """Return where the environment says that things are, as far as the client's servers must be told."""
+    """Return the variables of this environment that the client's entry must pass to its server."""
     return {name: value for name in client.files.server.told if (value := os.environ.get(name))}
 
 
 def hook_groups(client: Client, choice: Choice, server_name: str = SERVER) -> dict[str, Entry]:
-    """Return, for each event of a client, a group with our hook in its form."""
+    """Return, for each event, a group with our hook in the form that the client runs."""
     return command_hooks(client, choice) if client.hooks.are_commands else tool_hooks(client, server_name)
 
 
@@ -102,12 +102,12 @@ def command_hooks(client: Client, choice: Choice) -> dict[str, Entry]:
 
 
 def _timeout(client: Client) -> int:
-    """Return how long the client is to wait for a hook, in its own unit."""
+    """Return how long the client waits for a hook, in the client's own unit."""
     return HOOK_SECONDS * client.hooks.units_per_s
 
 
 def _matcher(event: str, client: Client) -> dict[str, str]:
-    """Return the matcher of all tools for the events that are about one."""
+    """Return the matcher of all tools if the event is about a tool, else {}."""
     return {"matcher": client.hooks.every_tool} if "Tool" in event else {}
 
 
@@ -124,7 +124,7 @@ def is_hook(handler: object) -> bool:
 
 
 def _hook_words(command: object) -> list[str] | None:
-    """Return the words after `hook` of our command; None where it is another."""
+    """Return the words after `hook` in our command; None if it is another command."""
     if not isinstance(command, str):
         return None
     try:
@@ -135,14 +135,14 @@ def _hook_words(command: object) -> list[str] | None:
 
 
 def _own_words(words: list[str]) -> list[str]:
-    """Return the words after the program, where that is ours, wherever it lies; else nothing."""
+    """Return the words after the program if it is ours, at whatever path; else []."""
     if words and os.path.basename(words[0]) == "ai-bridge":
         return words[1:]
     return words[4:] if words[1:4] == MODULE else []
 
 
 def fitted(found: object, wanted: Entry) -> Entry:
-    """Return the server's entry as it is to be: ours, with what a person added to it."""
+    """Return the server's entry to write: the wanted one, with everything that a person added to the one found."""
     if not isinstance(found, dict):
         return wanted
     others = {key: value for key, value in found.items() if key != "env"}
@@ -152,7 +152,7 @@ def fitted(found: object, wanted: Entry) -> Entry:
 
 
 def shown_entry(entry: Entry) -> Entry:
-    """Return the server's entry as it may be shown: what a person added to it may be secret."""
+    """Return the server's entry without the values that a person added, because they may be secret."""
     own_keys = {*_OURS, *(key for client in clients.registrable() for key in client.files.server.extra)}
     ours = {key: value if key in own_keys else _HIDDEN for key, value in entry.items()}
     given, own_names = entry.get("env"), _own_variables()
@@ -162,18 +162,18 @@ def shown_entry(entry: Entry) -> Entry:
 
 
 def _foreign(environment: object) -> Entry:
-    """Return the variables that a person gave the server, not we."""
+    """Return the variables of the server that a person added, and not install."""
     given, own_names = environment if isinstance(environment, dict) else {}, _own_variables()
     return {name: value for name, value in given.items() if name not in own_names}
 
 
 def _own_variables() -> set[str]:
-    """Return the variables that install gives a server, with whatever client."""
+    """Return the names of all variables that install gives a server, for any client."""
     return {*CHOSEN, *(name for client in clients.registrable() for name in client.files.server.told)}
 
 
 def takes(found: object, new: Entry) -> bool:
-    """Tell whether `new` takes away or changes what is there, other than where the program lies."""
+    """Tell whether `new` removes or changes anything in `found` but the program's path."""
     if not isinstance(found, dict):
         return True
     before, after = _placeless(found), _placeless(new)
@@ -184,12 +184,12 @@ def takes(found: object, new: Entry) -> bool:
 
 
 def altered(found: object, wanted: Entry) -> bool:
-    """Tell whether a server's entry or a hook holds anything that install, with whatever choice, does not write."""
+    """Tell whether a server's entry or a hook holds anything that install would write for no choice."""
     return not isinstance(found, dict) or _choiceless(found) != _choiceless(wanted)
 
 
 def _choiceless(entry: Entry) -> Entry:
-    """Return an entry without place and choice; and without the notes that a client itself keeps in it."""
+    """Return an entry without the program's path, the choices, and the notes that a client keeps in it."""
     plain = _placeless(entry)
     left = _foreign(plain.pop("env", None))
     for key in [key for client in clients.registrable() for key in client.files.server.notes]:

@@ -1,6 +1,6 @@
-"""The trust that Codex CLI wants of its person before it runs hooks: given for ours alone, where the person says so.
+"""The trust that Codex CLI asks of its user before it runs hooks. It is given only to our hooks, if the user says so.
 
-Source: Codex CLI 0.169, which notes in the person's own settings, for each hook it was told to trust, a digest of it.
+Source: Codex CLI 0.169, which keeps a digest of each trusted hook in the user's own settings.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ai_bridge.install.toml_file import append, cut
 
 _CLIENT = CODEX_CLI.name
 _PRIVATE = 0o600
-# Source: Codex CLI 0.169, where a hook without a timeout has this one, in seconds.
+# Source: Codex CLI 0.169, which gives this timeout, in seconds, to a hook that has none.
 _TIMEOUT_S = 600
 _DIGEST = "trusted_hash"
 
@@ -39,7 +39,7 @@ _DIGEST = "trusted_hash"
 def trust_states(scope: str) -> dict[str, str]:
     """Return, for each event our hook is on, whether Codex CLI runs it: trusted, modified, untrusted, disabled.
 
-    Trust is kept in the person's own settings, for a project's hooks too; it is theirs to give, so it is only read.
+    The user's own settings keep the trust, for a project's hooks too. Only the user gives it, so this only reads.
     """
     state = _trusted_hooks(present_or_none(_trust_path()))
     found = {}
@@ -50,12 +50,15 @@ def trust_states(scope: str) -> dict[str, str]:
 
 
 def _trust_path() -> str:
-    """Return the file in which Codex CLI keeps what hooks its person trusts."""
+    """Return the path of the file in which Codex CLI keeps the hooks that its user trusts."""
     return os.path.join(folder(_CLIENT, USER)[1], "config.toml")
 
 
 def _digests(scope: str, hooks: bytes | None) -> list[tuple[str, str, str]]:
-    """Return event, key and digest of each hook of ours, in these bytes of the file of hooks, or as it is now."""
+    """Return event, key and digest of each hook of ours.
+
+    `hooks` is the content of the file of hooks; None stands for the file on disk.
+    """
     path = os.path.join(folder(_CLIENT, scope)[1], "hooks.json")
     try:
         document = parse((hooks or present_at(path) or b"{}").decode("utf-8-sig"))
@@ -76,7 +79,7 @@ def _trust(kept: Entry, digest: str) -> str:
 
 
 def _trusted_hooks(settings: bytes | None) -> Entry:
-    """Return what Codex CLI's own settings say of hooks, by their keys."""
+    """Return the state of each hook in Codex CLI's own settings, by key; {} if they cannot be understood."""
     try:
         state = get(tomllib.loads((settings or b"").decode("utf-8-sig")), ("hooks", "state"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
@@ -85,7 +88,7 @@ def _trusted_hooks(settings: bytes | None) -> Entry:
 
 
 def _hash(event: str, group: Entry, number: int) -> str:
-    """Return what Codex CLI 0.169 remembers of a hook: the digest of its event, matcher and handler, in one order."""
+    """Return the digest that Codex CLI 0.169 keeps of a hook: of its event, matcher and handler, as sorted JSON."""
     handler = {"timeout": _TIMEOUT_S, **group["hooks"][number]}
     matcher = {"matcher": group["matcher"]} if "matcher" in group else {}
     identity = {"event_name": _snake(event), **matcher, "hooks": [handler]}
@@ -101,10 +104,10 @@ def _snake(event: str) -> str:
 
 
 def trust_pieces(scope: str, choice: Choice) -> list[Piece]:
-    """Return what trusts the hooks that install writes, or has written; raises `CannotChange`."""
+    """Return the piece that trusts the hooks that install writes or has written; raises `CannotChange`."""
     (hooks,) = (piece for piece in pieces(_CLIENT, scope, choice) if piece.what == "hooks")
     wanted = None
-    with suppress(NotMergeable):  # then there are none of ours in it
+    with suppress(NotMergeable):  # then the file holds none of our hooks
         wanted = hooks.content.installed(present_at(hooks.path))
     digests = {key: digest for _, key, digest in _digests(scope, wanted)}
     return [Piece(_CLIENT, "trust", folder(_CLIENT, USER)[0], _trust_path(), TrustFile(digests), _PRIVATE)]
@@ -112,7 +115,7 @@ def trust_pieces(scope: str, choice: Choice) -> list[Piece]:
 
 @dataclass(frozen=True)
 class TrustFile(Merged):
-    """Tables of digests by the keys of hooks, at the end of Codex CLI's own settings."""
+    """The tables at the end of Codex CLI's own settings that hold the digest of each trusted hook, by its key."""
 
     digests: dict[str, str]
 
@@ -168,7 +171,7 @@ def _block(key: str, digest: str) -> str:
 
 
 def _edited(text: str, key: str, digest: str | None) -> str:
-    """Return the text with another digest for a hook, or without the hook."""
+    """Return the text with a new digest for a hook, or without the hook if `digest` is None."""
     import tomlkit
 
     document: Any = tomlkit.parse(text)

@@ -1,7 +1,7 @@
-"""JSON changed as text: what is put in or taken out is all that changes, every other character stays as it was.
+"""Changes JSON as text: only what is put in or taken out changes, and every other character stays as it was.
 
-A document is never written anew from its values: numbers, escapes, order, indentation and line ends are the
-person's, and a file of which every line is theirs is one they can still read and compare.
+A document is never written again from its values. Numbers, escapes, order, indentation and line ends stay as the
+person wrote them, so that the person can still read and compare the file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _INDENT = "  "
 
 
 class NotMergeable(ValueError):
-    """The text is not plain JSON, or something else stands where one of our containers belongs."""
+    """The text is not plain JSON or TOML, or another value is in the place of an object or list that we need."""
 
 
 class _Member(NamedTuple):
@@ -36,7 +36,7 @@ class _Container(NamedTuple):
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return the object that plain JSON text is; raises `NotMergeable` with the place of what is not plain."""
+    """Return the object in plain JSON text; raises `NotMergeable` with the place of the first error."""
     try:
         document = json.loads(text, parse_constant=_refuse)
     except json.JSONDecodeError as error:
@@ -56,7 +56,7 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def get(document: Any, path: Path, missing: Any = None) -> Any:
-    """Return what stands at `path` of a parsed document, or `missing`."""
+    """Return the value at `path` of a parsed document, or `missing` if there is none."""
     for key in path:
         try:
             document = document[key]
@@ -69,7 +69,7 @@ def get(document: Any, path: Path, missing: Any = None) -> Any:
 
 
 def put(text: str, path: Path, value: Any) -> str:
-    """Set the value at `path`, with the objects on the way that are missing; raises `NotMergeable`."""
+    """Return the text with the value at `path`, and with the missing objects on the way; raises `NotMergeable`."""
     *outer, key = path
     for depth, step in enumerate(outer):
         container = _at(text, path[:depth], _bracket(step))
@@ -84,14 +84,20 @@ def put(text: str, path: Path, value: Any) -> str:
 
 
 def append(text: str, path: Path, value: Any) -> str:
-    """Add the value to the end of the array at `path`, which is made where it is missing; raises `NotMergeable`."""
+    """Return the text with the value at the end of the array at `path`, which is made if it is missing.
+
+    Raises `NotMergeable`.
+    """
     if get(parse(text), path, parse) is parse:
         return put(text, path, [value])
     return _insert(text, _at(text, path, "["), "", value)
 
 
 def take(text: str, path: Path) -> str:
-    """Remove what stands at `path`, and every container above it that this leaves empty, but the outermost."""
+    """Return the text without the value at `path`, and without containers that are then empty.
+
+    The outermost object stays. The value must be there. Raises `NotMergeable`.
+    """
     *outer, key = path
     container = _at(text, tuple(outer), _bracket(key))
     member = _member(container, key)
@@ -107,7 +113,7 @@ def take(text: str, path: Path) -> str:
 
 
 def _bracket(key: str | int) -> str:
-    """Return the opening bracket of what has such keys."""
+    """Return the opening bracket of a container with such keys."""
     return "{" if isinstance(key, str) else "["
 
 
@@ -115,7 +121,10 @@ def _bracket(key: str | int) -> str:
 
 
 def _at(text: str, path: Path, kind: str) -> _Container:
-    """Return the object or array at `path` (all of which is there); raises `NotMergeable` where it is neither."""
+    """Return the object or array at `path`, which exists; raises `NotMergeable` if it is not of the `kind`.
+
+    `kind` is the opening bracket.
+    """
     at = _skip(text, 0)
     for depth, key in enumerate(path):
         member = _member(_scan(text, at), key)
@@ -128,7 +137,7 @@ def _at(text: str, path: Path, kind: str) -> _Container:
 
 
 def _member(container: _Container, key: str | int) -> _Member | None:
-    """Return the member of that key: the last, as readers take it, where there are several."""
+    """Return the member of that key, None if there is none; of several the last one, as JSON readers do."""
     return next((member for member in reversed(container.members) if member.key == key), None)
 
 
@@ -158,7 +167,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _insert(text: str, container: _Container, key: str, value: Any) -> str:
-    """Add a member after the last one, laid out as the others are."""
+    """Return the text with a member after the last one, laid out like the others."""
     start, close, members = container
     if not members:
         if _unit(text) is None:
@@ -174,7 +183,7 @@ def _insert(text: str, container: _Container, key: str, value: Any) -> str:
 
 
 def _rendered(text: str, value: Any, lead: str | None) -> str:
-    """Return the value as JSON: on lines indented from `lead`, or on one where that is None."""
+    """Return the value as JSON: on lines indented from `lead`, or on one line if that is None."""
     unit = _unit(text)
     if lead is None or unit is None:
         return json.dumps(value, ensure_ascii=False, separators=("," + _gap(text), _colon(text)))
@@ -182,7 +191,7 @@ def _rendered(text: str, value: Any, lead: str | None) -> str:
 
 
 def _first(text: str) -> tuple[int, int] | None:
-    """Return where the document's first key begins and where its value does; None where it has none."""
+    """Return where the document's first key and its value begin; None if it has no key."""
     start = _skip(text, _skip(text, 0) + 1)
     if text[start] == "}":
         return None
@@ -191,13 +200,13 @@ def _first(text: str) -> tuple[int, int] | None:
 
 
 def _unit(text: str) -> str | None:
-    """Return what one level is indented by; None where the document is on one line."""
+    """Return the white space of one level of indentation; None if the document is on one line."""
     first = _first(text)
     return _lead(text, first[0]) if first else _INDENT
 
 
 def _lead(text: str, at: int) -> str | None:
-    """Return the white space between the beginning of the line and `at`; None where more than that is there."""
+    """Return the text between the beginning of the line and `at`; None if it is not only white space."""
     lead = text[text.rfind("\n", 0, at) + 1 : at]
     return lead if not lead.strip(" \t\r") and "\n" in text[:at] else None
 
@@ -218,6 +227,6 @@ def _colon(text: str) -> str:
 
 
 def _gap(text: str) -> str:
-    """Return the blank after a colon, where the document's first one has it."""
+    """Return the blank after a colon; '' if the document's first colon has none."""
     first = _first(text)
     return "" if first and text[first[1] - 1] == ":" else " "

@@ -1,4 +1,4 @@
-"""Our part of a client's JSON file: the server, hooks on its events, and settings it has none for yet."""
+"""Our part of a client's JSON file: the server, hooks on its events, and settings that are still missing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _WHITE = " \t\r\n"
 
 @dataclass(frozen=True)
 class JsonFile(Merged):
-    """`hooks`: a group by event; `defaults`: values to set where nothing is; `members`: what is to be in a list.
+    """Our part of a JSON file; `server` is None if the server is not in this file.
 
-    `advice` is what a person then does.
+    `hooks`: one group per event. `defaults`: values to set if there are none. `members`: a word for each list that
+    must hold it. `advice`: a sentence about what the person does next.
     """
 
     server: Entry | None = None
@@ -50,7 +51,7 @@ class JsonFile(Merged):
         return text
 
     def _drop_stale(self, text: str) -> str:
-        """Take out hooks of ours on other events, and all but the first on one."""
+        """Return the text without our hooks on other events, and with only the first of several on one event."""
         seen: set[str] = set()
         stale = []
         for path, event, _ in self._hooks(json_edit.parse(text)):
@@ -113,7 +114,7 @@ class JsonFile(Merged):
         return any(found != new and takes(found, new) for found, new, _ in pairs)
 
     def _pairs(self, document: Entry) -> Iterator[tuple[Any, Entry, Entry]]:
-        """Yield each entry of ours that is there and wanted, what it is to become, and what we would write anew."""
+        """Yield each wanted entry of ours that is there, its new value, and the value of a first installation."""
         if self.server is not None and (found := self._server(document)) is not None:
             yield found, fitted(found, self.server), self.server
         for _, event, there in self._hooks(document):
@@ -142,7 +143,7 @@ class JsonFile(Merged):
         document = _read((present or b"").decode("utf-8-sig"))
         others = [
             f"{'.'.join(map(str, path))} is {json.dumps(found)} and stays so; "
-            f"mail wakes an idle session only where it is {json.dumps(value)}"
+            f"mail wakes an idle session only if it is {json.dumps(value)}"
             for path, value in self.defaults.items()
             if (found := json_edit.get(document, path, value)) != value
         ]
@@ -153,12 +154,12 @@ class JsonFile(Merged):
 
 
 def _read(text: str) -> Entry:
-    """Return the object of a file, an empty one where it holds nothing; raises `NotMergeable`."""
+    """Return the object in a file, {} if the file is empty; raises `NotMergeable`."""
     return json_edit.parse(text) if text.strip(_WHITE) else {}
 
 
 def own_hooks(document: Mapping[str, Any]) -> Iterator[tuple[Path, str, Entry]]:
-    """Yield path, event and value of each hook of ours: its whole group, or itself where others share that."""
+    """Yield path, event and value of each hook of ours: its group, or the hook alone if others share the group."""
     hooks = document.get("hooks")
     for event, groups in hooks.items() if isinstance(hooks, dict) else ():
         for index, group in enumerate(groups) if isinstance(groups, list) else ():
@@ -171,7 +172,7 @@ def own_hooks(document: Mapping[str, Any]) -> Iterator[tuple[Path, str, Entry]]:
 
 
 def _like(found: Entry, group: Entry) -> Entry:
-    """Return the wanted group, or of it the hook alone where that is what was found."""
+    """Return the wanted group, or only its hook if a hook alone was found."""
     handler: Entry = group["hooks"][0]
     return group if "hooks" in found else handler
 
@@ -185,7 +186,7 @@ def _is_free(document: Mapping[str, Any], path: Path) -> bool:
 
 
 def _place(document: Mapping[str, Any], path: Path, value: str) -> int | None:
-    """Return where in the list at `path` the value stands; None where it does not."""
+    """Return the index of the value in the list at `path`; None if it is not there."""
     found = json_edit.get(document, path)
     return found.index(value) if isinstance(found, list) and value in found else None
 

@@ -1,4 +1,4 @@
-"""All we have for each client, and which of its own files each part belongs in."""
+"""The pieces that each client gets, and which of its own files each piece belongs in."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ai_bridge.install.places import folder
 from ai_bridge.install.plan import Piece
 from ai_bridge.install.toml_file import TomlFile
 
-# The client's own files that hold more than settings are nobody else's to read.
+# Only the owner may read a client's files that hold more than settings.
 _PRIVATE, _PUBLIC = 0o600, 0o644
 
 
 def pieces(client: str, scope: str, choice: Choice) -> list[Piece]:
-    """Return what a client gets, in the order in which it is of use: skill, server, hooks; raises `CannotChange`."""
+    """Return the pieces for a client, in the order of their use: skill, server, hooks; raises `CannotChange`."""
     record = clients.by_name(client)
     base, inside = folder(client, scope)
     skill = Piece(client, "skill", base, os.path.join(inside, *record.files.folder.skill), skill_content())

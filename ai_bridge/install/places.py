@@ -1,7 +1,7 @@
-"""Where each client keeps what it reads: the person's own folder of it, and a project's.
+"""The folders that each client reads: the user's own one, and that of a project.
 
-Source: each client, run with a skill in every place it might read. Gemini and Codex read `.agents` too, but then both
-would find each other's skill there, and Gemini warns of one it finds twice.
+Source: each client, run with a skill in every place it might read. Gemini and Codex read `.agents` too. But there
+each would find the other's skill, and Gemini warns of a skill that it finds twice.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SCOPES = (USER, PROJECT)
 
 
 def folder(client: str, scope: str) -> tuple[str, str]:
-    """Return the directory never to be removed, and the client's folder in it; raises `CannotChange`."""
+    """Return the base directory, which is never removed, and the client's folder in it; raises `CannotChange`."""
     where = clients.by_name(client).files.folder
     if scope == PROJECT:
         base = _project()
@@ -30,15 +30,15 @@ def folder(client: str, scope: str) -> tuple[str, str]:
 
 
 def is_there(client: str, scope: str) -> bool:
-    """Tell whether the client is on this machine, or in this project: its command, or its folder."""
+    """Tell whether the client's command is on the PATH, or its folder is there for the user or in the scope."""
     folders = {folder(client, USER)[1], folder(client, scope)[1]}
     return shutil.which(clients.by_name(client).program) is not None or any(map(os.path.isdir, folders))
 
 
 def _project() -> str:
-    """Return the nearest project from the working directory upwards, short of the home; else that directory.
+    """Return the nearest project from the working directory upwards, below the home; else the working directory.
 
-    A directory that holds a repository or a client's folder is a project; only the home is none, whatever it holds.
+    A directory that holds a repository or a client's folder is a project. The home directory never is.
     """
     try:
         directory = start = os.getcwd()

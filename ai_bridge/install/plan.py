@@ -1,4 +1,4 @@
-"""What is put where an AI client reads it: first planned, then done; what others wrote goes only where they agree."""
+"""Changes files that AI clients read: first plans, then acts. What a person wrote is replaced only by consent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class CannotChange(BridgeError):
 
 
 class NotPlain(BridgeError):
-    """A file that only its owner can change; `by_hand` is what they would put in, or take out."""
+    """Only a person can change this file safely; `by_hand` has the lines to write into it, '' for none."""
 
     sentence = "{path} cannot be changed safely ({why}), so nothing was changed: {act} it by hand"
 
@@ -36,7 +36,7 @@ class NotPlain(BridgeError):
         self.by_hand = by_hand
 
 
-# How often a file is looked at again whose client writes it just then.
+# How many times to try again if a client writes the file at the same moment.
 _TRIES = 10
 
 
@@ -46,7 +46,7 @@ class ChangedMeanwhile(BridgeError):
 
 @dataclass(frozen=True)
 class Piece:
-    """One file for one client; of the directories above it, `base` and what is above that are never removed."""
+    """One file for one client. The directory `base` and those above it are never removed."""
 
     client: str
     what: str
@@ -58,9 +58,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be done with a piece: what stands under its path now, and what then will (None: nothing).
+    """The change of one piece: `present` is the file's content now, `wanted` the content after it (None: no file).
 
-    `command`: install, uninstall. `verb`: write, change, replace, remove; unchanged, absent: nothing is to be done.
+    `command`: install or uninstall. `verb`: write, change, replace or remove; unchanged or absent if there is nothing
+    to do.
     """
 
     command: str
@@ -83,7 +84,7 @@ class Change:
 
 
 def planned(verb: str, pieces: list[Piece]) -> list[Change]:
-    """Return the steps that "install" or "uninstall" the pieces; raises `CannotChange`, `NotPlain`."""
+    """Return the steps that "install" or "uninstall" the pieces, in order; raises `CannotChange`, `NotPlain`."""
     return [_step(verb, piece) for piece in (pieces if verb == "install" else reversed(pieces))]
 
 
@@ -127,7 +128,7 @@ def _uninstalling(piece: Piece, present: bytes | None) -> Change:
 
 
 def _spent(content: Content, backups: dict[str, bytes], restored: bytes | None) -> tuple[str, ...]:
-    """Return the backup that is restored whole, and those that differ from it by something of ours alone."""
+    """Return the backup that equals the restored content, and those that differ from it only by our part."""
     same = [path for path, backup in backups.items() if backup == restored][:1]
     if restored is not None and not same:
         return ()
@@ -135,7 +136,10 @@ def _spent(content: Content, backups: dict[str, bytes], restored: bytes | None) 
 
 
 def _shown(piece: Piece, present: bytes | None, wanted: bytes | None) -> str:
-    """Return the difference in what may be shown; of a file of ours to be removed, how it differs from ours."""
+    """Return the difference of the parts that may be shown.
+
+    If a file of our own is removed, that is how it differs from the one we wrote.
+    """
     if not piece.content.keeps_backups and wanted is None:
         ours = piece.content.installed(None)
         return difference(("ai-bridge", ours), (piece.path, present or b"")) if present != ours else ""
@@ -146,7 +150,7 @@ def _shown(piece: Piece, present: bytes | None, wanted: bytes | None) -> str:
 
 
 def present_at(path: str) -> bytes | None:
-    """Return the file's content, None where there is none; raises `CannotChange`."""
+    """Return the file's content, None if there is no file; raises `CannotChange`."""
     if not os.path.lexists(path):
         return None
     if not os.path.isfile(path):
@@ -159,14 +163,14 @@ def present_at(path: str) -> bytes | None:
 
 
 def present_or_none(path: str) -> bytes | None:
-    """Return what a file holds; None where it is not there, or cannot be read."""
+    """Return the file's content; None if the file is missing or cannot be read."""
     with suppress(CannotChange):
         return present_at(path)
     return None
 
 
 def agree(steps: list[Change], consents: Callable[[list[Change]], bool]) -> None:
-    """Ask once where any step needs it; raises `Differs`, naming the first, where that is not agreed to."""
+    """Ask once if any step needs consent; raises `Differs`, which names the first such step, if it is refused."""
     asking = [step for step in steps if step.needs_consent]
     if asking and not consents(asking):
         raise Differs(path=asking[0].piece.path, verb=asking[0].verb)
@@ -176,7 +180,10 @@ def agree(steps: list[Change], consents: Callable[[list[Change]], bool]) -> None
 
 
 def carry_out(steps: list[Change]) -> Iterator[tuple[Change, str | None]]:
-    """Do each step and then yield it, with the backup that was kept; raises `CannotChange`, `ChangedMeanwhile`."""
+    """Do each step, then yield it with the path of the backup that was kept (None: none was).
+
+    Changes the disk as it is iterated. Raises `CannotChange`, `ChangedMeanwhile`.
+    """
     for step in steps:
         try:
             yield _done(step) if step.does else (step, None)
@@ -185,7 +192,7 @@ def carry_out(steps: list[Change]) -> Iterator[tuple[Change, str | None]]:
 
 
 def _done(step: Change) -> tuple[Change, str | None]:
-    """Do the step for the file as it is now, once more where its client was just writing it."""
+    """Do the step for the file as it is now; try again if its client writes it at the same moment."""
     for _ in range(_TRIES):
         step = _fresh(step)
         backup = _back_up(step.piece.path, step.present) if step.present is not None and _is_kept(step) else None
@@ -198,7 +205,7 @@ def _done(step: Change) -> tuple[Change, str | None]:
 
 
 def _fresh(step: Change) -> Change:
-    """Return the step for the file as it is now: the clients too write their files, at any time."""
+    """Return the step for the file as it is now, because clients may write their files at any time."""
     if present_at(step.piece.path) == step.present:
         return step
     fresh = _step(step.command, step.piece)
@@ -220,7 +227,7 @@ def _do(step: Change) -> None:
 
 
 def _is_kept(step: Change) -> bool:
-    """Tell whether what is there is kept: whatever is not ours alone, or just what a backup already holds."""
+    """Tell whether to keep a backup: not of content that is ours alone, or that a backup already holds."""
     if not step.piece.content.keeps_backups:
         return step.needs_consent
     return step.needs_consent or not (step.spent or step.wanted is None)
@@ -237,7 +244,7 @@ def _backups(path: str) -> dict[str, bytes]:
 
 
 def _back_up(path: str, content: bytes) -> str:
-    """Keep `content` beside `path`, under the first backup name that is free; returns that name."""
+    """Keep `content` beside `path`, under the first free backup name; returns the path."""
     number = 0
     while True:
         backup = f"{path}.bak{number or ''}"
@@ -251,7 +258,7 @@ def _back_up(path: str, content: bytes) -> str:
 
 
 def _remove_empty(directory: str, base: str) -> None:
-    """Remove directories from `directory` upwards, below `base`, until one is in use or is but a link to one."""
+    """Remove empty directories from `directory` upwards, below `base`; stop at one that is in use or is a link."""
     with suppress(OSError):
         while directory != base and not os.path.islink(directory):
             durable.remove(directory)

@@ -1,6 +1,6 @@
-"""The same as install registers, as a folder to hand on: a plugin of Claude Code, an extension of Gemini CLI.
+"""Everything that install registers, as a folder to share: a plugin of Claude Code, an extension of Gemini CLI.
 
-These clients read `hooks/hooks.json`, each with events the others refuse: so each has a folder of its own.
+These clients read `hooks/hooks.json`, each with events that the others refuse. So each has a folder of its own.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _CONTEXT_FILE = "CONTEXT.md"
 _CONTEXT = b"""\
 # Mail from other agents
 
-The MCP server ai-bridge brings mail from other AI coding agents. A notice of new mail is no word of the user's: read
+The MCP server ai-bridge brings mail from other AI coding agents. A notice of new mail is not from the user: read
 it with `peer_read`, answer with `peer_send`. To be woken while you are idle, run `ai-bridge wait` in the background.
 """
 
 
 def plugin_pieces(directory: str, choice: Choice) -> list[Piece]:
-    """Return the files of the folders, each with its client's name, to be written below the directory."""
+    """Return the files to write below the directory, in one folder per client that has its name."""
     base = os.path.abspath(directory)
     return [
         Piece(client.name, what, base, os.path.join(base, client.name, *parts), content)

@@ -1,4 +1,4 @@
-"""What of ours a client has in its files now: read only, and told even where a file cannot be understood."""
+"""What a client's files hold of ours now. This only reads, and reports even files that cannot be understood."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ai_bridge.install.toml_file import TomlFile
 
 @dataclass(frozen=True)
 class File:
-    """A file a client reads of ours, and, where it cannot be understood, why."""
+    """A file with our part that a client reads; `trouble` is why it cannot be understood, None if it can."""
 
     what: str
     path: str
@@ -30,7 +30,7 @@ class File:
 
 @dataclass(frozen=True)
 class Server:
-    """What a client starts."""
+    """The server that a client starts."""
 
     command: str
     args: tuple[str, ...]
@@ -39,7 +39,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Registration:
-    """What a client has of ours in one scope; `current`: to install again, with the same choice, changes nothing."""
+    """What a client has of ours in one scope; `server` is None if the server is not registered.
+
+    `current`: to install again with the same choice would change nothing.
+    """
 
     client: str
     scope: str
@@ -52,7 +55,7 @@ class Registration:
 
 
 def registered(client: str, scope: str) -> Registration:
-    """Return what a client has of ours; raises `CannotChange` only where the working directory is gone."""
+    """Return what a client has of ours; raises `CannotChange` only if the working directory is gone."""
     server, files = None, []
     hooks: list[str] = []
     wanted: list[str] = []
@@ -72,7 +75,7 @@ def registered(client: str, scope: str) -> Registration:
 
 
 def _choice(server: Server | None) -> Choice:
-    """Return what was chosen when the server was registered."""
+    """Return the choice that was made when the server was registered."""
     env = server.env if server else {}
     return Choice(env.get("AI_BRIDGE_MAILBOXES"), env.get("AI_BRIDGE_AGENT"))
 

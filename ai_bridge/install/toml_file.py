@@ -1,4 +1,4 @@
-"""Our server's table in a TOML file, whose comments and layout stay as they are."""
+"""Our server's table in a TOML file; the file's comments and layout stay as they are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATH = (_SERVERS, SERVER)
 
 @dataclass(frozen=True)
 class TomlFile(Merged):
-    """A change is believed only once the file, read again, holds what it held and our table as it is to be."""
+    """Our part of a TOML file. A change counts only if the new text, parsed again, differs in our table alone."""
 
     server: Entry | None
 
@@ -67,7 +67,7 @@ def _parsed(text: str) -> Entry:
 
 
 def _first_right(ways: tuple[Callable[[str, Any], str], ...], text: str, entry: Entry | None) -> str:
-    """Return the first result that holds all the text held, and this entry as ours; raises `NotMergeable`."""
+    """Return the first result that keeps all else in the text and has `entry` as ours; raises `NotMergeable`."""
     wanted = _with(_parsed(text), entry)
     for way in ways:
         try:
@@ -80,7 +80,7 @@ def _first_right(ways: tuple[Callable[[str, Any], str], ...], text: str, entry: 
 
 
 def _with(document: Entry, entry: Entry | None) -> Entry:
-    """Return the document with this as our entry, and without an empty table of servers."""
+    """Return the document with `entry` as ours (None: without ours), and without an empty table of servers."""
     servers = dict(document.get(_SERVERS) or {})
     servers.pop(SERVER, None)
     if entry is not None:
@@ -97,7 +97,7 @@ def _newline(text: str) -> str:
 
 
 def _block(entry: Entry) -> str:
-    """Return the table as lines."""
+    """Return our table as lines of TOML."""
     import tomlkit
 
     lines = [f"[{_SERVERS}.{SERVER}]\n"]
@@ -132,7 +132,7 @@ def _cut(text: str, _: None) -> str:
 
 
 def cut(text: str, block: str) -> str:
-    """Return the text without a block as it was appended; raises ValueError where it does not stand so any more."""
+    """Return the text without a block as it was appended; raises ValueError if the block was changed."""
     newline = _newline(text)
     block = block.replace("\n", newline)
     before, found, after = text.partition(block)

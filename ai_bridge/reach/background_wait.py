@@ -1,4 +1,4 @@
-"""A wait in the background of a session, by a process whose end wakes the model."""
+"""A wait for mail in the background of a session, by a process whose end wakes the model."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from ai_bridge.system import processes
 def await_news(
     where: Tree, me: str, loaded: Settings, timeout_s: float | None, sender: str | None = None
 ) -> Ring | None:
-    """Return the claim to tell of mail the session was not told of, as soon as there is some; to be settled.
+    """Wait for mail that the session has not heard of, and return the claim to announce it.
 
-    None after `timeout_s` seconds, and where whoever began the wait is gone: then nobody is left to be woken.
+    Returns None after `timeout_s` seconds (None: no limit), or if the process that began the wait is gone, because
+    then no session is left to wake. With `sender`, only mail from that agent counts. The claim holds a lock until
+    the caller calls its `finish`.
     """
     key, parent = session_keys.shell_key(where), os.getppid()
     told = Rings(where, me, key, passing=True)

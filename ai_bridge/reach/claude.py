@@ -1,7 +1,7 @@
-"""Claude Code: the socket of the session, by which its own server speaks to it at any time, and hooks.
+"""Claude Code: hooks, and the socket of the session, through which its own server can speak to it at any time.
 
-Source: the client itself. Every session binds a Unix socket, and tells its servers the path and a token; a server
-that is only started to be listed is told neither.
+Source: the client itself. Every session binds a Unix socket, and gives its servers the path and a token. A server
+that is started only to list its tools gets neither.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PATIENCE_S = 2.0
 
 
 class Claude(Ways):
-    """Needs hooks for the step between two tool calls; for the rest nothing."""
+    """Needs hooks to reach a session between two tool calls, and nothing else."""
 
     def is_session(self) -> bool:
         return self.can_push("")
@@ -28,8 +28,8 @@ class Claude(Ways):
             return False
 
     def push(self, key: str, notice: str) -> None:
-        """Say who we are, then the notice: a JSON object a line."""
-        import json  # the hooks of another client start faster without
+        """Send the token, then the notice, as one JSON object per line."""
+        import json  # the hooks of other clients start faster without it
         import socket
 
         lines = [{"type": "user", "message": {"role": "user", "content": notice}}]

@@ -1,7 +1,7 @@
-"""Codex CLI: a queue for each of its threads, and hooks.
+"""Codex CLI: hooks, and a queue for each of its threads.
 
-Source: the client itself. `codex queue` hands a message to the thread of a live session, which takes it up when its
-turn has ended.
+Source: the client itself. `codex queue` hands a message to the thread of a live session, and the session reads it
+when its turn has ended.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _PATIENCE_S = 20.0
 
 
 class Codex(Ways):
-    """Needs hooks, trusted once, for the step between two tool calls; for the rest nothing."""
+    """Needs hooks, trusted once, to reach a session between two tool calls, and nothing else."""
 
     def can_push(self, key: str) -> bool:
         return bool(key) and _program() is not None
 
     def push(self, key: str, notice: str) -> None:
-        import subprocess  # the hooks of another client start faster without
+        import subprocess  # the hooks of other clients start faster without it
 
         words = [_program() or "codex", "queue", "--thread", key, "--message", notice]
         try:
@@ -35,7 +35,7 @@ class Codex(Ways):
 
 
 def _program() -> str | None:
-    """Return the program that started us, if it is Codex; else what is found on the PATH."""
+    """Return the program that started us if it is Codex, else the `codex` on the PATH; None if there is none."""
     import shutil
 
     try:

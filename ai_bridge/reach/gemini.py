@@ -10,13 +10,13 @@ from ai_bridge.system.processes import program
 
 
 class Gemini(Ways):
-    """Needs hooks; and for idle sessions two settings, which install makes, and a model that begins the wait."""
+    """Needs hooks. To reach idle sessions it also needs two settings, which install makes, and a model that waits."""
 
     def is_session(self) -> bool:
-        return True  # what only lists the tools goes by another name
+        return True  # a command that only lists the tools connects under another name
 
     def lesson(self, event: str) -> str:
-        """Its models are not shown a server's instructions in every session, so a hook teaches them at its start."""
+        """Teach the model at the session's start: not every session shows it the server's instructions."""
         if event != self.client.hooks.begins:
             return ""
         import shlex
@@ -28,7 +28,7 @@ class Gemini(Ways):
         )
 
     def keeps(self, event: str, text: str) -> bool:
-        """But at a turn's end it puts `&lt;` for `<`: in what others wrote that would be another text."""
+        """Return False if Gemini would write `&lt;` for `<`, and so change what others wrote; not at a turn's end."""
         others = text.replace("<From>", "").replace("<ID>", "")
         return event == self.client.hooks.turn_end or not any(mark in others for mark in "<>")
 

@@ -1,4 +1,4 @@
-"""What a hook is answered: a notice of mail its session was not told of, or as much of that mail as it may carry."""
+"""The answer to a hook: a notice of mail that is new to its session, or as much of that mail as fits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ai_bridge.reach.rings import Ring, Rings
 from ai_bridge.reach.ways import MARK, Ways
 from ai_bridge.settings import FULL, NOTICE, OFF
 
-# To a hook that has nothing to say; anything less leaves a line before some models.
+# The answer of a hook without news. With an empty answer, some clients show the model a line.
 NOTHING = "{}"
 _LIMIT = 100
 
@@ -22,9 +22,11 @@ _LIMIT = 100
 def answer(
     where: Tree, me: str, level: str, ways: Ways, told: Rings, look: Callable[[], list[Waiting]], event: str
 ) -> tuple[str, ReplyInFlight | None]:
-    """Return the answer to a hook for `event` as JSON, and what is to be settled once it was taken.
+    """Return the answer to a hook for `event` as JSON, and the reply in flight.
 
-    `look` returns what is unread for `me`, and `level` is that of the settings. Raises `ReaderBusy` or OSError.
+    The caller finishes the reply in flight once the client took the answer; None means that no mail is in it.
+    `look` returns what is unread for `me`, and `level` is the setting `reach`. The reply in flight holds the lock of
+    `told`, and the reader lock if the answer carries mail. Raises `ReaderBusy` or OSError.
     """
     forms = {OFF: (), NOTICE: (_noticed,), FULL: (_carried, _noticed)}[level]
     for form in forms:
@@ -37,7 +39,7 @@ def answer(
             claim.finish(told=False)
             raise
         if hand is not None:
-            import json  # a hook without mail starts faster without
+            import json  # a hook without mail starts faster without it
 
             lesson = ways.lesson(event)
             said = f"{text}\n{lesson}" if lesson else text
@@ -47,7 +49,7 @@ def answer(
 
 
 def nothing(ways: Ways, event: str, level: str) -> str:
-    """Return the answer where there is no mail: at most what the model is to know to be reached."""
+    """Return the answer if there is no mail: at most the lesson that lets the model be reached."""
     lesson = ways.lesson(event) if level != OFF else ""
     if not lesson:
         return NOTHING
@@ -61,11 +63,12 @@ def _noticed(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple
 
 
 def _carried(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
-    """Return the mail that another has not read meanwhile, and the hand that holds it; None where it is not for this.
+    """Return the text of mail that nobody else read meanwhile, and the reply in flight.
 
-    A client that would change the text is given a notice instead.
+    Takes the reader lock; the reply in flight holds it. Returns '' and None, without the lock, if nothing is left to
+    show or if the client would change the text. A notice is sent in that case.
     """
-    from ai_bridge.inbox import framing  # most hooks have nothing to show
+    from ai_bridge.inbox import framing  # most hooks have no mail to show
 
     lock = unread.lock_inbox(where, me)
     try:

@@ -1,4 +1,4 @@
-"""The notice of new mail: whose it is, whose word it is not, and how to read it; nothing others wrote is in it."""
+"""The notice of new mail: who sent it, that it is not from the user, and how to read it. It quotes no message."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ai_bridge.reach.ways import MARK
 from ai_bridge.text import counted
 
 _MOST_NAMED = 5
-# Two notices of one session are further apart than that; six digits of such ticks come again after 19 days.
+# Two notices to one session are further apart than this. Six digits of such ticks repeat after 19 days.
 _TICK_NS = 100_000_000
 _DIGITS = 16**6
 
 
 def notice(agent: str, news: list[Waiting]) -> str:
-    """Return one line that tells of all the messages.
+    """Return one line that announces all the messages.
 
-    It ends in the time: a client that is given the same text twice drops it.
+    The line ends in the time, because a client drops a text that it is given twice.
     """
     senders = list(dict.fromkeys(one.sender for one in news))
     named = ", ".join(senders[:_MOST_NAMED])

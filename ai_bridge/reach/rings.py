@@ -1,7 +1,7 @@
-"""What a session was told of: no message twice, by whatever means, and by whichever process tells.
+"""What a session was told of, so that no means and no process announces a message to it twice.
 
-It is remembered in the state directory under the session's key, for what is unread only. Whoever tells holds a lock
-from the look at what is new until it is told.
+The state directory keeps this under the session's key, for unread messages only. A process that announces mail holds
+a lock from its look at what is new until the mail is announced.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.system import state_files, untrusted
 from ai_bridge.system.locks import Lock
 
-# Whoever tells just now may tell of all this: it is not worth a client's waiting.
+# The process that holds the lock may announce all this mail, so a client need not wait longer.
 _PATIENCE_S = 0.2
-# Some millions of unread messages.
+# Bytes, enough for some millions of unread messages.
 _LIMIT = 1_000_000_000
 _TOLD, _SHOWN = "told", "shown"
 
-# By message: when its file came there (a rename changes a file's ctime), and whether its body was shown, too.
+# For each message: when its file came there (a rename changes a file's ctime), and whether its body was shown.
 _Memory = dict[str, tuple[int, str]]
 
 
 class Ring:
-    """The right to tell a session of the messages `news`; to be settled, told or not."""
+    """The right to announce the messages `news` to a session. It holds a lock until `finish` is called."""
 
     def __init__(self, told: Rings, lock: Lock, news: list[Waiting], unread: list[Waiting], showing: bool) -> None:
         self.news = news
@@ -38,7 +38,7 @@ class Ring:
         self._how = _SHOWN if showing else _TOLD
 
     def finish(self, told: bool) -> None:
-        """Remember the messages if the session was told of them, and let others tell; the second time do nothing."""
+        """Remember the messages if the session was told of them, and release the lock; a second call does nothing."""
         if not self._lock.held:
             return
         try:
@@ -49,10 +49,10 @@ class Ring:
 
 
 class Rings:
-    """What one session of `agent` was told; `key` is what stands for the session.
+    """What one session of `agent` was told of; `key` identifies the session.
 
-    `passing`: this process ends once it has told. Where the disk takes no note it then tells nothing, for the next
-    would tell the same again and again.
+    `passing`: this process ends once it has announced the mail. If the disk refuses its notes, such a process
+    announces nothing, because each process after it would announce the same mail again.
     """
 
     def __init__(self, mailboxes: Tree, agent: str, key: str, passing: bool = False) -> None:
@@ -61,17 +61,17 @@ class Rings:
         self._lock_file = mailboxes.lock_file("told", agent)
         self._path = mailboxes.state_file("told", f"{agent}-{digest(key)[:16]}")
         self._read: tuple[object, _Memory] = (None, {})
-        # What the disk did not take.
+        # Notes that the disk refused.
         self._unwritten: _Memory = {}
         self._mutex = threading.Lock()
 
     def forget(self) -> None:
-        """Forget everything: the session begins anew, and remembers nothing."""
+        """Forget everything, on disk as well: the session begins again and remembers nothing."""
         with self._mutex:
             self._note({})
 
     def is_of(self, agent: str, key: str) -> bool:
-        """Tell whether this is of that session."""
+        """Tell whether this is the memory of the session `key` of `agent`."""
         return self._of == (agent, key)
 
     def claim(
@@ -80,9 +80,10 @@ class Rings:
         is_meant: Callable[[Waiting], bool] = lambda one: True,
         showing: bool = False,
     ) -> Ring | None:
-        """Return the claim to tell of what is meant and new among all that `look` finds; to show it, if `showing`.
+        """Return the claim to announce the new messages, or to show them if `showing`.
 
-        None where there is nothing, or another tells.
+        `look` returns all unread messages; only those for which `is_meant` is true count. The claim holds the lock of
+        the agent until its `finish`. Returns None if nothing is new or if another process holds that lock.
         """
         if not self._news(look(), is_meant, showing):
             return None
@@ -90,7 +91,7 @@ class Rings:
         if not lock.acquire("told", "", _PATIENCE_S):
             return None
         try:
-            unread = look()  # another may have told, or read, meanwhile
+            unread = look()  # another process may have announced or read it meanwhile
             news = self._news(unread, is_meant, showing)
             if news and self._may_tell():
                 return Ring(self, lock, news, unread, showing)
@@ -105,30 +106,30 @@ class Rings:
         return [one for one in unread if is_meant(one) and _is_new(one, known, showing)]
 
     def is_news(self, one: Waiting) -> bool:
-        """Tell whether the session was not told of the message."""
+        """Tell whether the message is new to the session."""
         return _is_new(one, self.remembered(), showing=False)
 
     def _may_tell(self) -> bool:
-        """Tell whether what is told will be remembered; only who is passing need ask."""
+        """Tell whether the disk takes notes; only a process that is passing needs them there."""
         return not self._passing or self._is_written(self.remembered())
 
     # --- the memory -------------------------------------------------------------------------------------
 
     def remember(self, news: list[Waiting], how: str, gone: set[str]) -> None:
-        """Note that the session knows of these, and forget what is gone."""
+        """Note on disk that the session was told of `news` (`how`: told or shown), and forget the names in `gone`."""
         with self._mutex:
             kept = {name: noted for name, noted in self.remembered().items() if name not in gone}
             self._note(kept | {_name(one): (_came(one), how) for one in news})
 
     def add(self, seen: list[Waiting]) -> None:
-        """Note that the session knows of these, too: it was shown them."""
+        """Note on disk that the session was shown the messages `seen`, too."""
         with self._mutex:
             known = self.remembered()
             if new := {_name(one): (_came(one), _SHOWN) for one in seen if _is_new(one, known, showing=True)}:
                 self._note(known | new)
 
     def _note(self, memory: _Memory) -> None:
-        """Note just these; where the disk refuses, only this process knows."""
+        """Note exactly this memory; if the disk refuses it, only this process remembers."""
         self._unwritten = {} if self._is_written(memory) else memory
 
     def _is_written(self, memory: _Memory) -> bool:
@@ -140,11 +141,11 @@ class Rings:
         return True
 
     def remembered(self) -> _Memory:
-        """Return what was noted of; not to be changed."""
+        """Return all notes; the caller must not change them."""
         return self._written() | self._unwritten if self._unwritten else self._written()
 
     def _written(self) -> _Memory:
-        """Return what the disk tells, read again only where it was written anew."""
+        """Return the notes on disk, read again only if the file was written since; {} if it cannot be read."""
         try:
             mark = state_files.mark(self._path)
             if self._read[0] != mark:
@@ -155,7 +156,7 @@ class Rings:
 
 
 def _parsed(raw: bytes) -> _Memory:
-    """Return what a file of notes tells; a line that is none tells nothing."""
+    """Return the notes in a file; a malformed entry is skipped."""
     found: _Memory = {}
     for line in raw.decode("utf-8", "surrogateescape").split("\0"):
         name, came, how = ["", "", *line.rsplit("\t", 2)][-3:]
@@ -165,7 +166,7 @@ def _parsed(raw: bytes) -> _Memory:
 
 
 def _is_new(one: Waiting, known: _Memory, showing: bool) -> bool:
-    """Tell whether the session does not know of it; what a person restored since is new again."""
+    """Tell whether the session does not know the message; a message that a person restored since is new again."""
     noted = known.get(_name(one))
     return noted is None or noted[0] != _came(one) or (showing and noted[1] != _SHOWN)
 
@@ -175,7 +176,7 @@ def _name(one: Waiting) -> str:
 
 
 def _came(one: Waiting) -> int:
-    """Return when the file came there, in nanoseconds; 0 where it is gone."""
+    """Return when the file came there, in nanoseconds since the epoch; 0 if the file is gone."""
     try:
         return os.lstat(one.path).st_ctime_ns
     except OSError:

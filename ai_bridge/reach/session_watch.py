@@ -1,6 +1,6 @@
-"""One session's watch: mail that comes is told to the session, once, and all of a burst at once.
+"""The watch of one session: it announces new mail to the session once, and a burst of mail in one notice.
 
-It costs nothing while nothing comes: a thread that sleeps until the kernel wakes it, and the sweep of every wait.
+The watch is a thread that sleeps until the kernel wakes it. While no mail comes, it costs one sweep now and then.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ai_bridge.settings import OFF
 COALESCE_S = 0.2
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 5.0, 300.0
 
-# Tells the session by one means, given the notice; raises `NotReached`.
+# Puts the notice before the session by one means; raises `NotReached`.
 Means = Callable[[str], None]
 
 
 class Watch:
-    """Watches the inbox of `agent` while `goes_on` says yes.
+    """Watches the inbox of `agent` while `goes_on` returns True.
 
-    `means` are what may reach the session, the best first; `hooks_s` is for how many seconds a session at work is
-    left to its hooks; `look` returns what is unread for it now.
+    `means` are the ways to reach the session, the best first. A session at work is left to its hooks for `hooks_s`
+    seconds. `look` returns what is unread for the agent now.
     """
 
     def __init__(
@@ -52,7 +52,10 @@ class Watch:
         self._failures = 0
 
     def run(self) -> None:
-        """Watch; for a thread of its own. Raises OSError or a `BridgeError` where the mailboxes are gone."""
+        """Watch until `goes_on` returns False, in a thread of its own.
+
+        Raises OSError or a `BridgeError` if the mailboxes are gone.
+        """
         while self._continues():
             loaded = settings.load(self._where.path)
             wake = self._wake = open_wake(self._where, loaded)
@@ -63,14 +66,14 @@ class Watch:
                 self._reach()
 
     def interrupt(self) -> None:
-        """Have it asked at once whether the watch goes on; any thread may call it."""
+        """Make the watch ask `goes_on` at once; any thread may call this."""
         self._pause.set()
         self._turn.end()
         if self._wake is not None:
             self._wake.set()
 
     def _continues(self) -> bool:
-        """Tell whether to go on, having looked what is set now."""
+        """Tell whether to go on, and read the setting `reach` again."""
         if not self._goes_on():
             return False
         self._pause.clear()
@@ -81,12 +84,12 @@ class Watch:
         return self._is_on and self._told.is_news(one)
 
     def _reach(self) -> None:
-        """Tell the session, unless its hooks will; where nothing reaches it, the next try is after a pause."""
+        """Ring the session, unless its hooks will do it. If no means reaches it, pause before the next try."""
         if left_s := self._turn.left_to_hooks_s(self._hooks_s):
             self._turn.await_change(left_s)
             return
         claim = self._told.claim(self._look)
-        if claim is None:  # it was read or told of meanwhile, or somebody is telling just now
+        if claim is None:  # it was read or announced meanwhile, or another process announces it now
             self._pause.wait(COALESCE_S)
             return
         if self._tell(claim):
@@ -96,7 +99,7 @@ class Watch:
         self._failures = min(self._failures + 1, 10)
 
     def _tell(self, claim: Ring) -> bool:
-        """Try one means after another; tell whether one did it."""
+        """Try one means after another; return whether one reached the session."""
         reached = False
         try:
             reached = any(_is_reached(tell, notice(self._agent, claim.news)) for tell in self._means)

@@ -1,4 +1,4 @@
-"""A client's ways: how its sessions are reached, idle and working, and what its hooks are answered."""
+"""A client's ways: how its idle and working sessions are reached, and how its hooks are answered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ai_bridge.clients.record import Client
 
 
-# What all that is said without being asked begins with.
+# All text that ai-bridge sends without being asked begins with this.
 MARK = "[ai-bridge, automatic]"
 
 
@@ -21,35 +21,35 @@ class NotReached(BridgeError):
 
 
 class Ways:
-    """The ways of the client whose record is `client`; as they stand, those of one that names no code of its own."""
+    """The ways of the client whose record is `client`; this class serves a client without code of its own."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
 
     def is_session(self) -> bool:
-        """Tell whether what connects is a session for certain, and not a command that only lists the tools."""
+        """Tell whether a session connects for certain, and not a command that only lists the tools."""
         return False
 
     def can_push(self, key: str) -> bool:
-        """Tell whether the session with that key (what its client calls it) can be reached from its own server."""
+        """Tell whether its own server can reach the session that the client calls `key`."""
         return False
 
     def push(self, key: str, notice: str) -> None:
-        """Put a notice before the session's model, idle or working; raises `NotReached`."""
+        """Put a notice before the model of the session `key`, idle or working; raises `NotReached`."""
         raise NotReached(client=self.client.own_name, why="it has no way for that")
 
     def keeps(self, event: str, text: str) -> bool:
-        """Tell whether its model is given the text of a hook for `event` as it is."""
+        """Tell whether the client passes the text of a hook for `event` to its model unchanged."""
         return True
 
     def lesson(self, event: str) -> str:
-        """Return what a model is to know besides, to be reached, as a hook for `event` may say; else ''."""
+        """Return what a hook for `event` teaches the model so that it can be reached; '' if nothing."""
         return ""
 
     def hook_answer(self, event: str, text: str) -> dict[str, Any]:
-        """Return what a hook for `event` answers, so that the model is given the text.
+        """Return the answer of a hook for `event` that puts the text before the model.
 
-        With some clients only a refusal to end the turn brings the model to go on.
+        With some clients the model goes on only if the hook refuses the end of the turn.
         """
         hooks = self.client.hooks
         if hooks.refusal and event == hooks.turn_end:
@@ -58,7 +58,7 @@ class Ways:
 
 
 def ways_of(client: Client) -> Ways:
-    """Return a client's ways; imports the code that its record names."""
+    """Return a client's ways; imports the module that its record names."""
     if not client.reach.module:
         return Ways(client)
     ways: Ways = clients.code(client.reach.module).WAYS(client)

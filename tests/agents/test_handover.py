@@ -439,7 +439,7 @@ class _World:
             handover.move(self.where, agent, others[len(self.past) % 2], by_force=False, timeout_s=0)
 
     def _force(self, machine: str) -> None:
-        """A person's word that the home is off: it sees what there is before it is at work again."""
+        """A person says that the home is off: it sees what there is before it is at work again."""
         handover.move(self.where, "claude", "", by_force=True, timeout_s=0)
         self.believers()
 

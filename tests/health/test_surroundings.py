@@ -37,7 +37,7 @@ def test_a_share_is_told_of_and_how_it_is_looked_at(
     table(tmp_path, monkeypatch, mounted("nfs4", where.path))
     found = findings(where, settings)
     assert set(found) == {"share"}
-    assert found["share"].what == "the mailboxes lie on nfs4 (srv:/x): looked at every 1 s (setting poll_s)"
+    assert found["share"].what == "the mailboxes are on nfs4 (srv:/x): looked at every 1 s (setting poll_s)"
     table(tmp_path, monkeypatch, mounted("fuse.sshfs", where.path))
     assert "dir_cache=no" in findings(where, settings)["share"].what
 

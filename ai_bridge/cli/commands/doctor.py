@@ -20,9 +20,9 @@ _COLORS = ("green", "yellow", "red")
 def doctor(where: str | None, agent: str | None, names: tuple[str, ...], as_json: bool) -> None:
     """Check for each client: version, registration, approval, hooks, its server, how it is reached.
 
-    Without CLIENT also what the mailboxes lie on, how they are kept in step with other machines, and the clocks.
+    Without CLIENT, also check the disk of the mailboxes, the sync with other machines, and the clocks.
 
-    Exit code 0 where nothing is wrong, else 1.
+    Exit code 0 if nothing is wrong, else 1.
     """
     wrong = False
     for subject, finding in _findings(where, names):

@@ -1,6 +1,6 @@
-"""What `hook` does: a client's hook asks, as a process of its own, whether there is mail; it must start fast.
+"""The command `hook`: a client's hook asks whether there is mail, as a process of its own that must start fast.
 
-Whatever is wrong, the client's turn goes on: a refusal is one line on standard error.
+The client's turn goes on even if something is wrong: a refusal is one line on standard error.
 """
 
 import os
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from ai_bridge.inbox.reply_in_flight import ReplyInFlight
     from ai_bridge.settings import Settings
 
-# Hooks are told what the model was asked and what its tools answered.
+# A hook's input holds what the model was asked and what its tools answered.
 _INPUT_BYTES = 64 * 1024 * 1024
 _TAKEN_S = 2.0
-# A hook is started by its session, or by a shell of it; what is further up is another's.
+# A session, or a shell of it, starts the hook. A process further up belongs to another session.
 _STEPS = 2
 _VALUES = {"--mailboxes": "where", "--agent": "agent"}
 
@@ -35,7 +35,7 @@ class BadHookInput(BridgeError):
 
 
 def fast(words: "list[str]") -> None:
-    """Run the hook and end the process; return only where the words are for click to understand or refuse."""
+    """Run the hook and end the process; return only if click must parse the words, or refuse them."""
     found: dict[str, str] = {}
     rest = iter(words[1:])
     for word in rest:
@@ -47,11 +47,11 @@ def fast(words: "list[str]") -> None:
     if words[:1] and words[0] in [client.name for client in clients.with_hook_commands()]:
         code = run(words[0], **found)
         sys.stderr.flush()
-        os._exit(code)  # without taking the interpreter apart
+        os._exit(code)  # skips the interpreter's own shutdown
 
 
 def run(name: str, where: "str | None" = None, agent: "str | None" = None) -> int:
-    """Answer one hook of the client of that name; returns the exit code."""
+    """Answer one hook of the client of that name on standard output; returns the exit code."""
     nudge.attach()
     try:
         _answer(name, where, agent)
@@ -82,7 +82,7 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
 
 
 def _event(name: str) -> str:
-    """Return which event the hook is for, as the client tells on standard input."""
+    """Return the hook's event, read from standard input; raises `BadHookInput`."""
     import json
 
     try:
@@ -96,9 +96,10 @@ def _event(name: str) -> str:
 
 
 def _session(where: Tree, agent: "str | None", client: "Client") -> "tuple[str, str]":
-    """Return the key of the session the client is, whatever else it was started in, and whose mail is its own.
+    """Return the key of the client's session, and the address whose mail belongs to it.
 
-    That is '' where another live session has that name, or may have it, and where the session has none yet.
+    The address is '' if the session has none yet, or if another live session has it or may have it. Changes the
+    environment: it removes the variables of other clients, in whose shells this client may run.
     """
     own = (*client.shell_variables, *client.session_variables)
     for variable in [name for other in clients.ALL for name in (*other.shell_variables, *other.session_variables)]:
@@ -125,13 +126,13 @@ def _mail(
 
     told = Rings(where, me, key, passing=True)
     if event == client.hooks.begins:
-        told.forget()  # what it was told before it was resumed, or cleared, is gone
+        told.forget()  # a session that was resumed or cleared has lost what it was told before
     ways, level = ways_of(client), loaded.reach
     return hook_answer.answer(where, me, level, ways, told, lambda: fetch.fetch(where, me, loaded), event)
 
 
 def _say(text: str, hand: "ReplyInFlight | None") -> None:
-    """Print the answer; what it shows is acknowledged once the client has taken it."""
+    """Print the answer; acknowledge the mail in it once the client has taken it."""
     taken = False
     try:
         if sys.stdout is None:  # closed by whoever started us
@@ -145,6 +146,6 @@ def _say(text: str, hand: "ReplyInFlight | None") -> None:
 
 
 def _is_taken() -> bool:
-    from ai_bridge.system.pipes import is_taken  # most hooks say nothing that must be taken
+    from ai_bridge.system.pipes import is_taken  # most answers hold no mail
 
     return is_taken(sys.stdout.fileno(), _TAKEN_S)

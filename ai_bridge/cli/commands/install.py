@@ -1,4 +1,4 @@
-"""The commands install and uninstall: what a client reads of ours is put in its place, or taken away."""
+"""The commands install and uninstall: they put our files and entries where a client reads them, or remove them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.text import printable
 
 _CLIENTS = [client.name for client in clients.registrable()]
-# Those that ask before they run hooks.
+# The clients that ask before they run hooks.
 _ASKING = [client for client in clients.registrable() if client.hooks.trust]
 _PLUGINS = [
     f"{client.files.plugin.kind} of {client.title}" for client in clients.registrable() if client.files.plugin
@@ -30,7 +30,7 @@ _DONE = {"write": "written", "change": "changed", "replace": "replaced", "remove
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
-    command = common("The address the server is to have, whatever the session.")(command)
+    command = common("The address of the server, for every session.")(command)
     command = click.option("--yes", is_flag=True, help="Do not ask before files that differ from ours.")(command)
     command = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")(command)
     return click.option(
@@ -52,10 +52,10 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--plugin", metavar="DIR", help=f"Write {' and '.join(_PLUGINS)} there.")
 @_options
 def install(client: str | None, plugin: str | None, trust_hooks: bool, **options: Any) -> None:
-    """Register server, hooks and the advisor skill with a client, in its own files, of which all else stays.
+    """Register server, hooks and the advisor skill with a client, in its own files. All else in them stays.
 
-    What differs from ours there is replaced only if you agree. --mailboxes (or AI_BRIDGE_MAILBOXES) and --agent
-    are written in; without them the server finds what is nearest to the project.
+    If an entry there differs from ours, it is replaced only if you agree. --mailboxes (or AI_BRIDGE_MAILBOXES) and
+    --agent are written into the files. Without them the server uses the mailboxes nearest to the project.
     """
     if (client is None) == (plugin is None):
         raise click.UsageError("name a CLIENT, or a directory with --plugin.")
@@ -74,19 +74,22 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
 @click.argument("client", type=click.Choice([*_CLIENTS, "all"]))
 @_options
 def uninstall(client: str, **options: Any) -> None:
-    """Take out what install put in, and what is then empty; what a person changed of it only if you agree."""
+    """Remove what install wrote, and directories that are then empty. Changed entries go only if you agree."""
     asking, choice = _asking(client), _choice(options)
     trust = [piece for name in asking for piece in trust_pieces(name, options["scope"], choice)]
     _run("uninstall", client, first=[piece for piece in trust if _is_there(piece)], **options)
 
 
 def _asking(client: str | None) -> list[str]:
-    """Return which of the clients named ask before they run hooks."""
+    """Return the clients, among those named, that ask before they run hooks."""
     return [one.name for one in _ASKING if client in (one.name, "all")]
 
 
 def _adopt(named: str | None, dry_run: bool) -> None:
-    """Adopt the mailboxes that are written into the clients' files: a client's word alone would not be obeyed."""
+    """Adopt the mailboxes that are written into the clients' files, because a client alone cannot adopt them.
+
+    Raises `ForPersons` if a client started this shell.
+    """
     if named is None or dry_run or not tree.is_mailboxes(named) or find.is_adopted(named):
         return
     person.refuse_clients(f"adopting {named}")
@@ -111,7 +114,7 @@ def _run(
     is_trusted: bool = False,
     **options: Any,
 ) -> None:
-    """Plan, ask, and carry out; once all is agreed to, `first` is done before the rest: a file may be the same."""
+    """Plan, ask, and carry out. After consent, `first` is done before the rest: both may change one file."""
     steps = _planned(verb, client, as_json, **options)
     if dry_run:
         _show(steps, as_json)
@@ -138,7 +141,7 @@ def _planned(
     pieces: list[Piece] | None = None,
     **options: Any,
 ) -> list[Change]:
-    """Return the steps; where a file cannot be changed, what a person would write into it is shown."""
+    """Return the steps; if a file cannot be changed safely, show what a person would write into it."""
     try:
         if pieces is not None:
             return planned(verb, pieces)
@@ -150,7 +153,7 @@ def _planned(
 
 
 def _clients(verb: str, client: str, scope: str, as_json: bool) -> list[str]:
-    """Return the clients named; of all, to install, those that are on this machine, and say which are not."""
+    """Return the clients named. To install all, return those on this machine and report which ones are not."""
     if client != "all":
         return [client]
     there = [name for name in _CLIENTS if verb == "uninstall" or is_there(name, scope)]
@@ -163,7 +166,7 @@ def _clients(verb: str, client: str, scope: str, as_json: bool) -> list[str]:
 
 
 def _consents(steps: list[Change], asking: list[Change], yes: bool, as_json: bool) -> bool:
-    """Tell whether the person agrees: by --yes, or, shown all differences, by one answer on the terminal."""
+    """Tell whether the person agrees: by --yes, or by one answer on the terminal after all differences are shown."""
     may_ask = not as_json and all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
     if not yes and not may_ask:
         return False
@@ -173,7 +176,7 @@ def _consents(steps: list[Change], asking: list[Change], yes: bool, as_json: boo
 
 
 def _show(steps: list[Change], as_json: bool) -> None:
-    """Show what changes, of others' files our part alone: what else is in them may be secret."""
+    """Show the changes. Of other programs' files show our part only, because the rest may be secret."""
     for step in [] if as_json else steps:
         click.echo(printable(step.difference, keep="\n\t"), nl=False)
 
