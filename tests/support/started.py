@@ -23,7 +23,7 @@ _BY_CLICK = "from ai_bridge.cli.main import bridge; bridge(prog_name='ai-bridge'
 _FIRST_WORDS = [["-m", "ai_bridge"], ["-c", _BY_CLICK]]
 _SCRIPTS = tuple(str(Path(sys.executable).with_name(name)) for name in ("ai-bridge", "ai-collab"))
 # So many starts with one environment are worth a template of that environment; and so many are kept.
-_WORTH, _MOST_TEMPLATES = 3, 3
+_WORTH, _MOST_TEMPLATES = 3, 4
 _PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 # What a fork does not do though a caller may ask for it: unless it has this value, the start is a real one.
 _PLAIN = {
