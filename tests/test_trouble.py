@@ -227,7 +227,7 @@ def test_a_reservation_without_its_message_is_no_hindrance(
 ) -> None:
     """On a file system without hard links a router may die between reserving a name and moving."""
     id_ = post(where)
-    monkeypatch.setattr(durable, "_libc_function", lambda name: None)
+    monkeypatch.setattr(durable, "find_function", lambda name: None)
     monkeypatch.setattr(durable, "_rename_by_link", lambda source, target: False)
     Path(where.outbox("claude").file(UNREAD, f"{id_}.gemini.txt")).touch()
     assert [step.verb for step in route(where, settings)] == ["deliver"]

@@ -10,7 +10,7 @@ import errno
 import os
 from _thread import get_ident  # importing `threading` would slow every start
 
-from ai_bridge.system import libc
+from ai_bridge.system.libc import check_result, find_function
 from ai_bridge.system.untrusted import is_reservation, is_same
 
 TYPE_CHECKING = False
@@ -90,8 +90,8 @@ def _flush_name(path: str) -> None:
 
 def flush_files(directory: str, paths: list[str]) -> None:
     """Make many written files durable at once: one syncfs of their file system, else one fsync for each."""
-    if len(paths) > 2 and (syncfs := libc.function("syncfs")) is not None:
-        _with_open(directory, os.O_RDONLY | _DIRECTORY, lambda fd: libc.check(syncfs(fd), directory))
+    if len(paths) > 2 and (syncfs := find_function("syncfs")) is not None:
+        _with_open(directory, os.O_RDONLY | _DIRECTORY, lambda fd: check_result(syncfs(fd), directory))
         return
     for path in paths:
         _with_open(path, os.O_RDWR, os.fsync)
@@ -161,12 +161,12 @@ def rename(source: str, target: str) -> None:
 
 
 def _rename_noreplace(source: str, target: str) -> bool:
-    renameat2 = libc.function("renameat2")
+    renameat2 = find_function("renameat2")
     if renameat2 is None:
         return False
     at_cwd, noreplace = -100, 1
     try:
-        libc.check(renameat2(at_cwd, os.fsencode(source), at_cwd, os.fsencode(target), noreplace), source, target)
+        check_result(renameat2(at_cwd, os.fsencode(source), at_cwd, os.fsencode(target), noreplace), source, target)
     except OSError as error:
         if error.errno in _UNSUPPORTED:
             return False

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 functions: "dict[str, Callable[..., int] | None]" = {}
 
 
-def function(name: str) -> "Callable[..., int] | None":
+def find_function(name: str) -> "Callable[..., int] | None":
     """Return a function of the C library; None if it has none of that name, or the system is not Linux."""
     if name not in functions:
         functions[name] = _load(name) if sys.platform.startswith("linux") else None
@@ -28,7 +28,7 @@ def _load(name: str) -> "Callable[..., int] | None":
     return found
 
 
-def check(result: int, *paths: str) -> None:
+def check_result(result: int, *paths: str) -> None:
     """Raise the OSError of a call that failed (its `result` is not 0), with the one or two paths it was about."""
     if result == 0:
         return

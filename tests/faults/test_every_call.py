@@ -139,12 +139,12 @@ def _run_and_die(act: Act, where: Tree, settings: Settings, call: int, after: bo
     incoming, outgoing = os.pipe()
     child = os.fork()
     if child == 0:
-        os.close(incoming)
-        faulty = FaultyOs(at=call, after=after, act=_die)
-        durable._libc_function = _counted(faulty)
-        durable.os = faulty  # type: ignore[assignment]
         code = 1
         try:
+            os.close(incoming)
+            faulty = FaultyOs(at=call, after=after, act=_die)
+            durable.find_function = _counted(faulty)
+            durable.os = faulty  # type: ignore[assignment]
             act(where, settings, outgoing)
             code = 0
         finally:
@@ -158,8 +158,8 @@ def _run_and_die(act: Act, where: Tree, settings: Settings, call: int, after: bo
 
 
 def _counted(faulty: FaultyOs) -> Callable[[str], Callable[..., int] | None]:
-    """Return a stand-in for `durable._libc_function` whose functions are counted, too."""
-    real = durable._libc_function
+    """Return a stand-in for `durable.find_function` whose functions are counted, too."""
+    real = durable.find_function
 
     def counted(name: str) -> Callable[..., int] | None:
         found = real(name)
@@ -176,7 +176,7 @@ def test_death_at_every_call(
 ) -> None:
     """With renameat2 a move is one call; with links it is two, and death may come between them."""
     if renaming == "link":
-        monkeypatch.setattr(durable, "_libc_function", lambda name: None)
+        monkeypatch.setattr(durable, "find_function", lambda name: None)
     prepare, act = CASES[case]
     call, died = 0, True
     while died:
@@ -223,7 +223,7 @@ def test_an_error_at_every_call_delays_and_loses_nothing(
 ) -> None:
     """Any call may fail once, with any error: the same router goes on with its next pass."""
     if renaming == "link":
-        monkeypatch.setattr(durable, "_libc_function", lambda name: None)
+        monkeypatch.setattr(durable, "find_function", lambda name: None)
     prepare, act = CASES[case]
     number, reached, quiet = 0, True, os.open(os.devnull, os.O_WRONLY)
     while reached:
@@ -235,7 +235,7 @@ def test_an_error_at_every_call_delays_and_loses_nothing(
         before = _files(where)
         faulty = FaultyOs(at=number, act=_fail_with(ERRNOS[number % len(ERRNOS)]))
         with monkeypatch.context() as patch, suppress(OSError):
-            patch.setattr(durable, "_libc_function", _counted(faulty))
+            patch.setattr(durable, "find_function", _counted(faulty))
             patch.setattr(durable, "os", faulty)
             act(where, settings, quiet)
         if act is _read:

@@ -303,7 +303,7 @@ def test_a_disk_that_refuses_a_move_leaves_the_message_for_the_next_pass(
 ) -> None:
     id_ = post(where)
     router = Router(where, {"claude", "gemini"}, settings)
-    monkeypatch.setattr(durable, "_libc_function", lambda name: None)
+    monkeypatch.setattr(durable, "find_function", lambda name: None)
     for number in (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES):
         monkeypatch.setattr(durable, "os", FaultyOs(fail={"link": number}))
         assert [step.verb for step in router.one_pass()] == ["retry"]

@@ -27,7 +27,7 @@ def _unsupported(name: str) -> Callable[..., int] | None:
 
 
 def _without_renameat2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(durable, "_libc_function", _unsupported)
+    monkeypatch.setattr(durable, "find_function", _unsupported)
 
 
 def _without_links(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,14 +141,14 @@ def test_many_files_are_flushed_at_once_or_one_by_one(tmp_path: Path, monkeypatc
 
 def _recorded(monkeypatch: pytest.MonkeyPatch) -> FaultyOs:
     """Have every call that changes the disk noted from now on, those of the C library, too."""
-    seen, real = FaultyOs(), durable._libc_function
+    seen, real = FaultyOs(), durable.find_function
 
     def noted(name: str) -> Callable[..., int] | None:
         found = real(name)
         return seen.wrapped(name, found) if found is not None else None
 
     monkeypatch.setattr(durable, "os", seen)
-    monkeypatch.setattr(durable, "_libc_function", noted)
+    monkeypatch.setattr(durable, "find_function", noted)
     return seen
 
 
