@@ -39,7 +39,8 @@ case "${1:-}" in
         .venv/bin/ruff format --check .
         .venv/bin/mypy
         .venv/bin/lint-imports
-        set -- -n auto --dist worksteal "$@"
+        # One more than there are processors: most tests wait now and then for processes of their own.
+        set -- -n "$(($(getconf _NPROCESSORS_ONLN) + 1))" --dist worksteal "$@"
         ;;
 esac
 exec .venv/bin/python -m pytest -m "$chosen" "$@"

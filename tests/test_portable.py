@@ -22,7 +22,7 @@ from ai_bridge.system import libc, settled
 from tests.support.mail import post, route, states
 
 CORE = """
-    errors text message.address message.headers message.message decisions.votes message.handler system.durable
+    errors text message.address message.headers message.message message.votes message.handler system.durable
     system.untrusted system.locks system.settled settings mailboxes.outbox mailboxes.tree machines.this_machine
     system.front_matter agents.cards agents.presence system.git message.excerpt mailboxes.attachments
     message.context mailboxes.trace history.database history.entry history.indexer history.search

@@ -15,8 +15,8 @@ from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import inboxes
 from ai_bridge.message import address
+from ai_bridge.router.at_work import router_of
 from ai_bridge.router.delay import delay_of, delays, idle_s
-from ai_bridge.router.served import router_of
 from ai_bridge.settings import Settings
 from ai_bridge.system import times
 

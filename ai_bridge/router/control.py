@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from ai_bridge.errors import BridgeError, RouterRunning
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.router.served import ALL, router_of
+from ai_bridge.router.at_work import router_of
+from ai_bridge.router.served import ALL
 from ai_bridge.system import durable
 from ai_bridge.system.directories import state_base
 from ai_bridge.system.locks import Holder

@@ -8,8 +8,9 @@ from ai_bridge.errors import BridgeError, RouterRunning, disk_error
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.homes import Homes, NobodyHere
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.router.at_work import router_of
 from ai_bridge.router.log import LOGGER
-from ai_bridge.system.locks import Holder, Lock, holder
+from ai_bridge.system.locks import Lock, holder
 
 ALL = "*"
 _PROBE_PATIENCE_S = 0.1
@@ -17,12 +18,6 @@ _PROBE_PATIENCE_S = 0.1
 _READER_PATIENCE_S = 5.0
 # Descriptors left free for the work itself if there are more agents than descriptors.
 _SPARE_DESCRIPTORS = 16
-
-
-def router_of(mailboxes: Tree, agent: str) -> Holder | None:
-    """Return the router at work for the agent, None if there is none; a reader that makes a pass does not count."""
-    found = holder(mailboxes.lock_file("router", agent))
-    return found if found and found.role == "router" else None
 
 
 class RouterLocks:

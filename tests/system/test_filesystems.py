@@ -16,7 +16,7 @@ from ai_bridge.mailboxes.share import ShareIsGone
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.settings import Settings
-from ai_bridge.system import filesystems
+from ai_bridge.system import filesystems, untrusted
 from ai_bridge.system.directories import memory_of
 from ai_bridge.system.filesystems import FileSystem, file_system, is_shared, sync_tool
 from tests.support.command import command
@@ -228,14 +228,14 @@ def test_a_share_that_is_mounted_when_it_is_needed_is_woken(
 ) -> None:
     automount = mounted("autofs", share.path, "systemd-1")
     path = table(tmp_path, monkeypatch, automount)
-    real = filesystems.untrusted.listed
+    real = untrusted.listed
 
     def listed(directory: str) -> list[str]:
         with path.open("a") as file:
             file.write(mounted("nfs4", share.path) + "\n")
         return real(directory)
 
-    monkeypatch.setattr(filesystems.untrusted, "listed", listed)
+    monkeypatch.setattr(untrusted, "listed", listed)
     assert share.check() is share
 
 
