@@ -19,14 +19,14 @@ from ai_bridge.system import processes
 def await_news(
     where: Tree, me: str, loaded: Settings, timeout_s: float | None, sender: str | None = None
 ) -> Ring | None:
-    """Wait for mail that the session has not heard of, and return the claim to announce it.
+    """Wait for mail that the session has not heard of, and return the ring to announce it.
 
     Returns None after `timeout_s` seconds (None: no limit), or if the process that began the wait is gone, because
-    then no session is left to wake. With `sender`, only mail from that agent counts. The claim holds a lock until
+    then no session is left to wake. With `sender`, only mail from that agent counts. The ring holds a lock until
     the caller calls its `finish`.
     """
     key, parent = session_keys.shell_key(where), os.getppid()
-    told = Rings(where, me, key, passing=True)
+    rings = Rings(where, me, key, passing=True)
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
 
     def look() -> list[Waiting]:
@@ -40,11 +40,11 @@ def await_news(
 
     while is_wanted():
         left_s = None if deadline is None else deadline - time.monotonic()
-        found = wait_for_mail(where, me, loaded, left_s, sender, each_sweep=is_wanted, is_wanted=told.is_news)
+        found = wait_for_mail(where, me, loaded, left_s, sender, each_sweep=is_wanted, is_wanted=rings.is_news)
         if not found and deadline is not None and time.monotonic() >= deadline:
             return None
         if found:
             time.sleep(COALESCE_S)
-            if (claim := told.claim(look, is_meant)) is not None:
-                return claim
+            if (ring := rings.begin_ring(look, is_meant)) is not None:
+                return ring
     return None

@@ -20,23 +20,23 @@ _LIMIT = 100
 
 
 def answer(
-    where: Tree, me: str, level: str, ways: Ways, told: Rings, look: Callable[[], list[Waiting]], event: str
+    where: Tree, me: str, level: str, ways: Ways, rings: Rings, look: Callable[[], list[Waiting]], event: str
 ) -> tuple[str, ReplyInFlight | None]:
     """Return the answer to a hook for `event` as JSON, and the reply in flight.
 
     The caller finishes the reply in flight once the client took the answer; None means that no mail is in it.
     `look` returns what is unread for `me`, and `level` is the setting `reach`. The reply in flight holds the lock of
-    `told`, and the reader lock if the answer carries mail. Raises `ReaderBusy` or OSError.
+    `rings`, and the reader lock if the answer carries mail. Raises `ReaderBusy` or OSError.
     """
     forms = {OFF: (), NOTICE: (_noticed,), FULL: (_carried, _noticed)}[level]
     for form in forms:
-        claim = told.claim(look, showing=form is _carried)
-        if claim is None:
+        ring = rings.begin_ring(look, showing=form is _carried)
+        if ring is None:
             continue
         try:
-            text, hand = form(where, me, claim, ways, event)
+            text, hand = form(where, me, ring, ways, event)
         except BaseException:
-            claim.finish(told=False)
+            ring.finish(told=False)
             raise
         if hand is not None:
             import json  # a hook without mail starts faster without it
@@ -44,7 +44,7 @@ def answer(
             lesson = ways.lesson(event)
             said = f"{text}\n{lesson}" if lesson else text
             return json.dumps(ways.hook_answer(event, said), ensure_ascii=False), hand
-        claim.finish(told=False)
+        ring.finish(told=False)
     return nothing(ways, event, level), None
 
 
@@ -58,11 +58,11 @@ def nothing(ways: Ways, event: str, level: str) -> str:
     return json.dumps(ways.hook_answer(event, lesson), ensure_ascii=False)
 
 
-def _noticed(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
-    return notice(me, claim.news), ReplyInFlight(None, [], claim.finish)
+def _noticed(where: Tree, me: str, ring: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
+    return notice(me, ring.news), ReplyInFlight(None, [], ring.finish)
 
 
-def _carried(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
+def _carried(where: Tree, me: str, ring: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
     """Return the text of mail that nobody else read meanwhile, and the reply in flight.
 
     Takes the reader lock; the reply in flight holds it. Returns '' and None, without the lock, if nothing is left to
@@ -72,7 +72,7 @@ def _carried(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple
 
     lock = unread.lock_inbox(where, me)
     try:
-        news = [one for one in claim.news if os.path.lexists(one.path)]
+        news = [one for one in ring.news if os.path.lexists(one.path)]
         budget = framing.Budget(ways.client.hooks.chars)
         reply = framing.reply(me, news, _LIMIT, budget, framing.AUTO) if news else None
     except BaseException:
@@ -81,4 +81,4 @@ def _carried(where: Tree, me: str, claim: Ring, ways: Ways, event: str) -> tuple
     if reply is None or not ways.keeps(event, reply.text):
         lock.release()
         return "", None
-    return f"{MARK} {reply.text}", ReplyInFlight(lock, reply.shown, claim.finish, reply.named)
+    return f"{MARK} {reply.text}", ReplyInFlight(lock, reply.shown, ring.finish, reply.named)

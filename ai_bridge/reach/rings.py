@@ -30,11 +30,11 @@ _Memory = dict[str, tuple[int, str]]
 class Ring:
     """The right to announce the messages `news` to a session. It holds a lock until `finish` is called."""
 
-    def __init__(self, told: Rings, lock: Lock, news: list[Waiting], unread: list[Waiting], showing: bool) -> None:
+    def __init__(self, rings: Rings, lock: Lock, news: list[Waiting], unread: list[Waiting], showing: bool) -> None:
         self.news = news
-        self._told = told
+        self._rings = rings
         self._lock = lock
-        self._gone = told.remembered().keys() - {_name(one) for one in unread}
+        self._gone = rings.remembered().keys() - {_name(one) for one in unread}
         self._how = _SHOWN if showing else _TOLD
 
     def finish(self, told: bool) -> None:
@@ -43,7 +43,7 @@ class Ring:
             return
         try:
             if told:
-                self._told.remember(self.news, self._how, self._gone)
+                self._rings.remember(self.news, self._how, self._gone)
         finally:
             self._lock.release()
 
@@ -74,7 +74,7 @@ class Rings:
         """Tell whether this is the memory of the session `key` of `agent`."""
         return self._of == (agent, key)
 
-    def claim(
+    def begin_ring(
         self,
         look: Callable[[], list[Waiting]],
         is_meant: Callable[[Waiting], bool] = lambda one: True,

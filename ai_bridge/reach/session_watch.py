@@ -37,14 +37,14 @@ class Watch:
         self,
         where: Tree,
         agent: str,
-        told: Rings,
+        rings: Rings,
         turn: Activity,
         means: list[Means],
         hooks_s: float,
         look: Callable[[], list[Waiting]],
         goes_on: Callable[[], bool],
     ) -> None:
-        self._where, self._agent, self._told, self._turn = where, agent, told, turn
+        self._where, self._agent, self._rings, self._turn = where, agent, rings, turn
         self._means, self._hooks_s, self._look, self._goes_on = means, hooks_s, look, goes_on
         self._pause = threading.Event()
         self._wake: Wake | None = None
@@ -81,30 +81,30 @@ class Watch:
         return True
 
     def _is_news(self, one: Waiting) -> bool:
-        return self._is_on and self._told.is_news(one)
+        return self._is_on and self._rings.is_news(one)
 
     def _reach(self) -> None:
         """Ring the session, unless its hooks will do it. If no means reaches it, pause before the next try."""
         if left_s := self._turn.left_to_hooks_s(self._hooks_s):
             self._turn.await_change(left_s)
             return
-        claim = self._told.claim(self._look)
-        if claim is None:  # it was read or announced meanwhile, or another process announces it now
+        ring = self._rings.begin_ring(self._look)
+        if ring is None:  # it was read or announced meanwhile, or another process announces it now
             self._pause.wait(COALESCE_S)
             return
-        if self._tell(claim):
+        if self._tell(ring):
             self._failures = 0
             return
         self._pause.wait(min(_FIRST_PAUSE_S * 2**self._failures, _LAST_PAUSE_S))
         self._failures = min(self._failures + 1, 10)
 
-    def _tell(self, claim: Ring) -> bool:
+    def _tell(self, ring: Ring) -> bool:
         """Try one means after another; return whether one reached the session."""
         reached = False
         try:
-            reached = any(_is_reached(tell, notice(self._agent, claim.news)) for tell in self._means)
+            reached = any(_is_reached(tell, notice(self._agent, ring.news)) for tell in self._means)
         finally:
-            claim.finish(reached)
+            ring.finish(reached)
         return reached
 
 

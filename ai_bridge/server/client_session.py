@@ -66,7 +66,7 @@ class Session:
         self._name: Name | None = None
         self._named_in = ""
         self._has_left = False
-        self._told: Rings | None = None
+        self._rings: Rings | None = None
         self.shown = Shown()
         self.activity = Activity()
         self.turn = anyio.Lock()  # simultaneous reads are answered one after the other
@@ -222,9 +222,9 @@ class Session:
     def rings(self, caller: Caller) -> Rings:
         """Return the memory of the messages that this session was told of, kept in the state directory."""
         me, key = self.who(caller).address, self._key(caller)
-        if self._told is None or not self._told.is_of(me, key):
-            self._told = Rings(self.mailboxes, me, key)
-        return self._told
+        if self._rings is None or not self._rings.is_of(me, key):
+            self._rings = Rings(self.mailboxes, me, key)
+        return self._rings
 
     def _key(self, caller: Caller) -> str:
         return caller.key or session_keys.session_key(caller.client) or processes.own_key()

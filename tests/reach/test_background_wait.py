@@ -84,12 +84,12 @@ def test_what_a_hook_told_meanwhile_does_not_end_it(
     told = Rings(where, "gemini", session_keys.session_key("claude-code"))
     process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
     post(where)
-    claim = told.claim(lambda: fetch(where, "gemini", settings))
+    claim = told.begin_ring(lambda: fetch(where, "gemini", settings))
     while claim is None:  # the wait was first: it is asked again
         assert "1 message" in told_by(process)
         process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
         post(where)
-        claim = told.claim(lambda: fetch(where, "gemini", settings))
+        claim = told.begin_ring(lambda: fetch(where, "gemini", settings))
     claim.finish(told=True)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1)

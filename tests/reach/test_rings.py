@@ -35,7 +35,7 @@ from ai_bridge.reach.rings import Rings
 where = Tree(sys.argv[1])
 told = Rings(where, "gemini", "the session")
 for _ in sys.stdin:
-    claim = told.claim(lambda: unread_for(where, "gemini"))
+    claim = told.begin_ring(lambda: unread_for(where, "gemini"))
     print(",".join(one.id for one in claim.news) if claim else "none", flush=True)
     if claim and sys.argv[2] == "settles":
         claim.finish(True)
@@ -51,14 +51,14 @@ def look(where: Tree) -> list[Waiting]:
 
 
 def claimed(where: Tree, told: Rings) -> Ring:
-    claim = told.claim(lambda: look(where))
+    claim = told.begin_ring(lambda: look(where))
     assert claim is not None
     return claim
 
 
 def tell(where: Tree, told: Rings) -> list[str]:
     """Tell the session what is new; returns the IDs."""
-    claim = told.claim(lambda: look(where))
+    claim = told.begin_ring(lambda: look(where))
     if claim is None:
         return []
     claim.finish(told=True)
@@ -102,7 +102,7 @@ def test_what_was_read_between_two_looks_is_not_told(where: Tree, settings: Sett
             unread.acknowledge(where, "gemini", [read])
         return look(where)
 
-    claim = told_of(where).claim(read_between)
+    claim = told_of(where).begin_ring(read_between)
     assert claim is not None
     assert [one.id for one in claim.news] == [left]
     claim.finish(told=True)
@@ -112,7 +112,7 @@ def test_where_all_was_read_between_two_looks_nothing_is_claimed(where: Tree, se
     deliver(where, settings)
     looks = iter([look(where), []])
     told = told_of(where)
-    assert told.claim(lambda: next(looks)) is None
+    assert told.begin_ring(lambda: next(looks)) is None
     assert tell(where, told) != [], "and the next may tell"
 
 
@@ -136,7 +136,7 @@ def test_while_one_tells_no_other_claims(where: Tree, settings: Settings, monkey
     monkeypatch.setattr(told_, "_PATIENCE_S", 0.01)
     deliver(where, settings)
     claim = claimed(where, told_of(where))
-    assert told_of(where).claim(lambda: look(where)) is None
+    assert told_of(where).begin_ring(lambda: look(where)) is None
     claim.finish(told=True)
 
 
@@ -145,7 +145,7 @@ def test_a_look_that_fails_leaves_nothing_claimed(where: Tree, settings: Setting
     looks = iter([look(where)])
     told = told_of(where)
     with pytest.raises(StopIteration):
-        told.claim(lambda: next(looks))
+        told.begin_ring(lambda: next(looks))
     assert tell(where, told) == ids
 
 
@@ -283,7 +283,7 @@ def test_who_is_passing_tells_nothing_where_the_disk_takes_no_note(where: Tree, 
     Path(where.state_file("told")).write_text("no directory")
     deliver(where, settings)
     passing = Rings(where, "gemini", "the session", passing=True)
-    assert passing.claim(lambda: look(where)) is None
+    assert passing.begin_ring(lambda: look(where)) is None
     Path(where.state_file("told")).unlink()
     assert tell(where, passing) != []
 
@@ -293,7 +293,7 @@ def test_a_claim_for_some_of_the_mail_forgets_nothing_of_the_rest(where: Tree, s
     first = deliver(where, settings)
     assert tell(where, told) == first
     second = deliver(where, settings)
-    claim = told.claim(lambda: look(where), lambda one: one.id in second)
+    claim = told.begin_ring(lambda: look(where), lambda one: one.id in second)
     assert claim is not None
     claim.finish(told=True)
     assert tell(where, told) == []
@@ -312,10 +312,10 @@ def test_what_was_told_of_may_be_shown_once_too(where: Tree, settings: Settings)
     told = told_of(where)
     ids = deliver(where, settings)
     assert tell(where, told) == ids
-    claim = told.claim(lambda: look(where), showing=True)
+    claim = told.begin_ring(lambda: look(where), showing=True)
     assert claim is not None
     claim.finish(told=True)
-    assert told.claim(lambda: look(where), showing=True) is None
+    assert told.begin_ring(lambda: look(where), showing=True) is None
 
 
 def test_a_session_that_forgot_is_told_anew(where: Tree, settings: Settings) -> None:

@@ -63,7 +63,7 @@ class Watched:
 
     def tell_by_hook(self) -> bool:
         """Do as a hook of the session does; True where it had something to tell."""
-        claim = self.told.claim(lambda: fetch(self.where, self.agent, self._settings))
+        claim = self.told.begin_ring(lambda: fetch(self.where, self.agent, self._settings))
         if claim is not None:
             claim.finish(told=True)
         return claim is not None

@@ -124,11 +124,11 @@ def _mail(
     from ai_bridge.reach.rings import Rings
     from ai_bridge.reach.ways import ways_of
 
-    told = Rings(where, me, key, passing=True)
+    rings = Rings(where, me, key, passing=True)
     if event == client.hooks.begins:
-        told.forget()  # a session that was resumed or cleared has lost what it was told before
+        rings.forget()  # a session that was resumed or cleared has lost what it was told before
     ways, level = ways_of(client), loaded.reach
-    return hook_answer.answer(where, me, level, ways, told, lambda: fetch.fetch(where, me, loaded), event)
+    return hook_answer.answer(where, me, level, ways, rings, lambda: fetch.fetch(where, me, loaded), event)
 
 
 def _say(text: str, hand: "ReplyInFlight | None") -> None:
