@@ -39,13 +39,18 @@ class BridgeError(Exception):
 def _for_person(name: str, fact: object) -> object:
     if not isinstance(fact, str):
         return fact
-    return printable(fact) if name in _SENTENCES else abridge(printable(fact), _PERSONS)
+    return printable(fact) if name in _SENTENCES else _bounded(fact, _PERSONS)
 
 
 def _for_model(name: str, fact: object) -> object:
     if isinstance(fact, BridgeError):
         return fact.to_model()
-    return abridge(printable(fact), _SENTENCE if name in _SENTENCES else _MODELS) if isinstance(fact, str) else fact
+    return _bounded(fact, _SENTENCE if name in _SENTENCES else _MODELS) if isinstance(fact, str) else fact
+
+
+def _bounded(fact: str, width: int) -> str:
+    """Return the fact, printable and in at most `width` characters; no more than that of a huge one is looked at."""
+    return abridge(printable(abridge(fact, width)), width)
 
 
 class Malformed(BridgeError):

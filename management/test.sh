@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sets the checkout up and runs the tests. All other words go to pytest.
-# usage: management/test.sh [--faults|--cuts|--clients|--machines|--machines-full] [pytest words]
+# usage: management/test.sh [--sweeps|--faults|--cuts|--clients|--machines|--machines-full] [pytest words]
+#   --sweeps         a fault at every single call that changes or looks at the disk: a minute or two
 #   --faults         the long runs that kill processes: some minutes
 #   --clients        the real clients, installed first: some minutes
 #   --cuts           power cuts of a guest, whose software is installed first if root runs this: some minutes
@@ -10,7 +11,14 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 "$root/management/setup.sh" test
 cd "$root"
+# One more than there are processors: most tests wait now and then for processes of their own.
+workers=$(($(getconf _NPROCESSORS_ONLN) + 1))
 case "${1:-}" in
+    --sweeps)
+        chosen="sweeps and not faults"
+        shift
+        set -- -n "$workers" --dist worksteal "$@"
+        ;;
     --faults)
         chosen="faults"
         shift
@@ -34,13 +42,12 @@ case "${1:-}" in
         set -- -s "$@"
         ;;
     *)
-        chosen="not faults and not cuts and not clients and not machines"
+        chosen="not sweeps and not faults and not cuts and not clients and not machines"
         .venv/bin/ruff check .
         .venv/bin/ruff format --check .
         .venv/bin/mypy
         .venv/bin/lint-imports
-        # One more than there are processors: most tests wait now and then for processes of their own.
-        set -- -n "$(($(getconf _NPROCESSORS_ONLN) + 1))" --dist worksteal "$@"
+        set -- -n "$workers" --dist worksteal "$@"
         ;;
 esac
 exec .venv/bin/python -m pytest -m "$chosen" "$@"

@@ -25,6 +25,8 @@ from ai_bridge.system import durable
 from tests.support.disk import ERRNOS, FaultyOs
 from tests.support.mail import LIMIT, post, route
 
+pytestmark = pytest.mark.sweeps
+
 Act = Callable[[Tree, Settings, int], object]
 EVERYONE = {"claude", "gemini", "codex"}
 

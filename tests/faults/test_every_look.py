@@ -24,6 +24,8 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.support.mail import post, route, states
 
+pytestmark = pytest.mark.sweeps
+
 ERRNOS = (errno.EIO, errno.EACCES, errno.EMFILE, errno.ESTALE, errno.ENOSPC, errno.ENOMEM)
 BY_PATH = (
     *("open", "stat", "lstat", "scandir", "listdir", "mkdir", "unlink", "rename", "replace", "link"),

@@ -26,6 +26,8 @@ from ai_bridge.system.locks import Lock
 from tests.support.disk import FaultyReads
 from tests.support.mail import LIMIT
 
+pytestmark = pytest.mark.sweeps
+
 EVERYONE = ["claude", "codex", "gemini", "mini@web"]
 ERRNOS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.ESTALE, errno.EMFILE)
 # By the ID: its sender, and what is in `To`.
