@@ -6,7 +6,6 @@ The address of a client without a record in the table is made from its own name.
 import os
 
 from ai_bridge import clients
-from ai_bridge.agents.session_keys import digest, first_set, remembered, shell_key, shell_keys
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.find import user_wide
 from ai_bridge.mailboxes.tree import Tree
@@ -83,16 +82,17 @@ def project() -> str:
 
 def _of_shell(mailboxes: Tree) -> str | None:
     """Return the agent whose session started this shell; None if that is not certain."""
-    from ai_bridge.agents.presence import session  # a sender that gives its name does not need this
+    from ai_bridge.agents import session_keys  # a sender that gives its name needs none of these
+    from ai_bridge.agents.presence import session
 
-    started_by = [one.agent for one in clients.ALL if first_set(one.shell_variables)]
-    keys = shell_keys()
+    started_by = [one.agent for one in clients.ALL if session_keys.first_set(one.shell_variables)]
+    keys = session_keys.shell_keys()
     if len(started_by) > 1 or len(keys) > 1:
         return None  # a client within another: the shell may belong to either
     if not (started_by or keys):
         return None
-    key = shell_key(mailboxes)
-    name = remembered(mailboxes, key)
+    key = session_keys.shell_key(mailboxes)
+    name = session_keys.remembered(mailboxes, key)
     if name is None:
         if not started_by:
             return None
@@ -100,7 +100,7 @@ def _of_shell(mailboxes: Tree) -> str | None:
         if session(mailboxes, numbered(name, 2)) is not None:
             return None  # this shell may belong to either session
     found = session(mailboxes, name)
-    if found is not None and digest(key) not in (found.serves.partition(" ")[0], ""):
+    if found is not None and session_keys.digest(key) not in (found.serves.partition(" ")[0], ""):
         return None  # by now another session has that name
     return name
 

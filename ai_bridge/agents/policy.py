@@ -10,7 +10,6 @@ from ai_bridge.mailboxes import card_files
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import EVERYONE, is_address
-from ai_bridge.system import front_matter
 
 FIELDS = ACCEPT, HOLD, REFUSE = ("accept", "hold", "refuse")
 
@@ -109,6 +108,8 @@ def _policy(card: CardFile) -> Policy:
     """Return the policy of a card; it is empty if the card is whole, and neither holds nor refuses mail."""
     if card.wrong or (not any(word.encode() in card.raw for word in (HOLD, REFUSE)) and card.is_plain()):
         return Policy({}, card.wrong)
+    from ai_bridge.system import front_matter  # a send asks only whether a card refuses its sender
+
     try:
         fields, _ = front_matter.parse(card.raw)
     except ValueError as trouble:

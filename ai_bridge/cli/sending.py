@@ -6,7 +6,7 @@ import sys
 from ai_bridge import clients, settings
 from ai_bridge.agents import identity
 from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
-from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
 from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.tree import Tree
@@ -15,6 +15,7 @@ from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TextIO
 
     from ai_bridge.settings import Settings
@@ -32,20 +33,8 @@ class Request:
     """The options and arguments of one `send`, by their names; None if not given."""
 
     __slots__ = (
-        "agent",
-        "allow_empty",
-        "batch",
-        "context",
-        "decide",
-        "file",
-        "json",
-        "mailboxes",
-        "recipient",
-        "reply_to",
-        "sender",
-        "subject",
-        "voters",
-        "wait_read",
+        *("agent", "allow_empty", "batch", "context", "decide", "file", "json"),
+        *("mailboxes", "recipient", "reply_to", "sender", "subject", "voters", "wait_read"),
     )
 
     def __init__(self, **words: object) -> None:
@@ -73,8 +62,8 @@ def run(request: Request, out: "TextIO | None") -> int:
 
     `out` is standard output, None if it is closed. Returns the exit code; raises `BridgeError` or OSError.
     """
-    nudge.attach()
     where = find_mailboxes(request.mailboxes, by_client=bool(clients.variable_set()))
+    flush = _passing_on(where)
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     loaded = settings.load(where.path)
     limit = loaded.max_message_bytes
@@ -89,10 +78,20 @@ def run(request: Request, out: "TextIO | None") -> int:
     sent = compose_and_drop(where, sender, _with_context(where, sender, wanted, loaded), limit)
     try:
         _tell(out, sent, bool(request.json))
-        nudge.flush()
+        flush()
         return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read, loaded)
     except KeyboardInterrupt:  # what was sent stays sent
         return _INTERRUPTED
+
+
+def _passing_on(where: Tree) -> "Callable[[], None]":
+    """Have what is sent passed on to other machines, if a tool does that; returns what tells the tool at once."""
+    if not changes.are_passed_on(where.path):
+        return lambda: None
+    from ai_bridge.machines.syncthing.nudge import attach, flush
+
+    attach()
+    return flush
 
 
 def _is_person() -> bool:

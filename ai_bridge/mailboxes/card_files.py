@@ -8,13 +8,15 @@ import os
 
 from ai_bridge.errors import TooLarge
 from ai_bridge.mailboxes.tree import AGENTS, Tree
-from ai_bridge.system import front_matter, state_files, untrusted
+from ai_bridge.system import untrusted
 from ai_bridge.system.untrusted import NotAFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeVar
+
+    from ai_bridge.system.state_files import Mark
 
     Meaning = TypeVar("Meaning")
 
@@ -43,6 +45,8 @@ class CardFile:
         """Return a sentence that says why the card is damaged, '' if it is whole."""
         if self.wrong or self.is_plain():
             return self.wrong
+        from ai_bridge.system import front_matter  # a send asks only whether a card refuses its sender
+
         try:
             front_matter.parse(self.raw)
         except ValueError as trouble:
@@ -77,10 +81,12 @@ class CardFiles:
 
     def __init__(self, mailboxes: Tree) -> None:
         self._mailboxes = mailboxes
-        self._kept: dict[str, tuple[state_files.Mark, CardFile]] = {}
+        self._kept: dict[str, tuple[Mark, CardFile]] = {}
 
     def card_of(self, agent: str) -> CardFile:
         """Return the agent's card; raises OSError (FileNotFoundError if there is none)."""
+        from ai_bridge.system import state_files  # a send reads a card once
+
         path = path_of(self._mailboxes, agent)
         mark = state_files.mark(path, follow=False)
         kept = self._kept.get(agent)

@@ -4,9 +4,16 @@ The tree reports each drop and each move with `report`. An entry point adds the 
 depends on a listener: if there is none, other machines learn of the change a little later.
 """
 
+import os
+
+from ai_bridge.system.directories import memory_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# Where it is remembered, by mailboxes, how Syncthing is reached.
+SYNCED = "synced"
 
 _listeners: "list[Callable[..., None]]" = []
 
@@ -21,3 +28,8 @@ def report(mailboxes: str, *paths: str) -> None:
     """Report that these files of the mailboxes at that path came or went."""
     for listener in _listeners:
         listener(mailboxes, *paths)
+
+
+def are_passed_on(mailboxes: str) -> bool:
+    """Tell whether Syncthing keeps the mailboxes at that path in step: a set-up was run for them on this machine."""
+    return os.path.lexists(memory_of(SYNCED, mailboxes))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import socket
     from threading import Event
 
-FOLDER = "synced"
+FOLDER = changes.SYNCED
 _LIMIT = 16_384
 _PATIENCE_S = 0.5
 _ANSWER_S = 30.0
