@@ -88,7 +88,7 @@ TESTED_ELSEWHERE = [
         "tests/link",
         "a link works with a server or not at all; the tests run a real one between two teams",
         "cli/commands/link link/arrived link/broker/administration link/broker/connection "
-        "link/broker/permissions link/broker/publishing link/broker/streams link/card_exchange "
+        "link/broker/permissions link/broker/publishing link/broker/streams "
         "link/carrier link/config link/flows link/joining link/keeper link/outgoing link/owed_receipts "
         "link/receipts link/refused link/remote_agents link/state link/wire",
     ),

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.link import wire
+from ai_bridge.link import config, wire
 from ai_bridge.link.broker.connection import Connection
 from ai_bridge.link.broker.publishing import Item
 from ai_bridge.link.config import Trouble
@@ -55,14 +55,23 @@ class Roster:
         return False
 
     async def publish(self, server: Connection) -> None:
-        """Publish those of our cards that changed, and an empty one for an agent that is gone; raises `Trouble`."""
+        """Publish those of our cards that changed, and an empty one for an agent that is gone; raises `Trouble`.
+
+        Once the link was removed or changed, it publishes nothing: `joining.end` has taken the cards back.
+        """
         wanted = self._book.cards()
         for agent in self._book.unnamed:
             self._note(logging.WARNING, f"other teams cannot reach {agent}: another agent has its name there")
         gone = {subject: b"" for subject, raw in self._ours.items() if raw and subject not in wanted}
         changed = {subject: raw for subject, raw in (wanted | gone).items() if self._ours.get(subject) != raw}
+        if changed and not self._is_linked():
+            return
         items: list[Item] = [(subject, raw, {}) for subject, raw in changed.items()]
         troubles = await server.publish(wire.CARDS, items)
         if any(troubles):
             raise Trouble(what=f"the stream takes no cards: {next(filter(None, troubles))}")
         self._ours |= changed
+
+    def _is_linked(self) -> bool:
+        found = config.load(self._book.mailboxes)
+        return found is not None and found.is_same(self._book.link)
