@@ -81,6 +81,14 @@ def test_no_refusal_begins_with_a_clause_as_its_subject() -> None:
     assert {place: some for place, some in found.items() if some} == {}
 
 
+def test_no_docstring_has_a_sentence_that_begins_with_a_clause_as_its_subject() -> None:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [(path, node) for path in MODULES for node in ast.walk(ast.parse(path.read_text()))]
+    texts = [(path, ast.get_docstring(node) or "") for path, node in nodes if isinstance(node, kinds)]
+    assert len(texts) > 1000
+    assert [f"{path.stem}: {found}" for path, text in texts for found in clauses(text)] == []
+
+
 @pytest.mark.parametrize("command", [bridge, collab], ids=["ai-bridge", "ai-collab"])
 def test_no_help_text_begins_with_a_clause_as_its_subject(command: click.Command) -> None:
     texts = list(helps(command))

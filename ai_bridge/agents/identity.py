@@ -59,19 +59,19 @@ def _in(mailboxes: Tree, name: str) -> str:
     """Return the address of a client's agent; in mailboxes of all of a user's projects it has the project's name."""
     if os.path.realpath(mailboxes.path) != os.path.realpath(user_wide()):
         return name
-    named = address.name_from(project())
+    named = address.name_from(project_name())
     return f"{name}@{named}" if named else name
 
 
-def project() -> str:
+def project_name() -> str:
     """Return the name of the project's folder: the one that the client names, else the working directory.
 
     Returns '' if the working directory was deleted.
     """
-    from ai_bridge.clients import project  # a sender that gives its name does not need this
+    from ai_bridge.clients.project import named  # a sender that gives its name does not need this
 
     try:
-        folder = project.named() or os.getcwd()
+        folder = named() or os.getcwd()
     except FileNotFoundError:
         return ""
     return os.path.basename(os.path.normpath(folder))
@@ -85,7 +85,7 @@ def _of_shell(mailboxes: Tree) -> str | None:
     from ai_bridge.agents import session_keys  # a sender that gives its name needs none of these
     from ai_bridge.agents.presence import session
 
-    started_by = [one.agent for one in clients.ALL if session_keys.first_set(one.shell_variables)]
+    started_by = [one.agent for one in clients.ALL if clients.first_set(one.shell_variables)]
     keys = session_keys.shell_keys()
     if len(started_by) > 1 or len(keys) > 1:
         return None  # a client within another: the shell may belong to either

@@ -12,7 +12,7 @@ from ai_bridge.machines import homes, presence_pages, this_machine
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
-from ai_bridge.system import durable, front_matter, times, untrusted
+from ai_bridge.system import durable, front_matter, state_files, times, untrusted
 from ai_bridge.system.locks import Holder, Lock, holder
 
 SESSION = "session"
@@ -76,7 +76,7 @@ def _here(mailboxes: Tree) -> dict[str, Presence]:
     for role, name in _lock_names(mailboxes):
         path = mailboxes.lock_file(role, name)
         held = holder(path) if role == SESSION else None
-        seen = presence_pages.modified(path)
+        seen = state_files.written_s(path)
         if held is not None:
             found[name] = Presence(me, True, times.parse_utc(held.since), time.time(), held.serves.partition(" ")[2])
         elif name not in found:
@@ -143,9 +143,7 @@ def _write_if_due(mailboxes: Tree, is_up: bool) -> bool:
     said = presence_pages.read_page(mailboxes, me)[1]
     wanted = dict.fromkeys(homes.wanted(mailboxes), "asked for")
     is_news = (said.get("online") or {}) != awake or (said.get("wants") or {}) != wanted
-    if not is_news and (
-        not (awake or is_up) or 0 <= now - presence_pages.modified(path) < presence_pages.HEARTBEAT_S
-    ):
+    if not is_news and (not (awake or is_up) or 0 <= now - state_files.written_s(path) < presence_pages.HEARTBEAT_S):
         return False
     latest = sorted((agent for agent in here if agent not in awake), key=lambda agent: -here[agent].seen)[:_SEEN]
     seen = {agent: times.format_utc(here[agent].seen) for agent in latest}

@@ -3,6 +3,7 @@
 import os
 
 from ai_bridge import clients
+from ai_bridge.clients.record import Client
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import processes, state_files
@@ -15,12 +16,17 @@ _STEPS = 3
 def session_key(client: str) -> str:
     """Return the client's key for the session that this process belongs to; '' if the client gives none."""
     record = clients.by_own_name(client)
-    return processes.parent_key() if record.session_is_process else first_set(record.session_variables)
+    return processes.parent_key() if record.session_is_process else _value_of(record)
 
 
 def shell_keys() -> list[str]:
     """Return the session key that each client gave this shell: several if one client runs in another."""
-    return [key for client in clients.ALL if (key := first_set(client.session_variables))]
+    return [key for client in clients.ALL if (key := _value_of(client))]
+
+
+def _value_of(client: Client) -> str:
+    """Return the session's name that a client has put into the environment, '' if it has put none there."""
+    return os.environ.get(clients.first_set(client.session_variables), "")
 
 
 def _process_key(mailboxes: Tree, steps: int = _STEPS) -> str:
@@ -67,8 +73,3 @@ def digest(key: str) -> str:
 
 def _memory(mailboxes: Tree, key: str) -> str:
     return mailboxes.state_file("sessions", digest(key))
-
-
-def first_set(variables: tuple[str, ...]) -> str:
-    """Return the value of the first of a client's variables that is set, '' if none is."""
-    return next((value for variable in variables if (value := os.environ.get(variable))), "")

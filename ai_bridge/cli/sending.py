@@ -62,7 +62,8 @@ def run(request: Request, out: "TextIO | None") -> int:
 
     `out` is standard output, None if it is closed. Returns the exit code; raises `BridgeError` or OSError.
     """
-    where = find_mailboxes(request.mailboxes, by_client=bool(clients.variable_set()))
+    by_client = bool(clients.variable_set())
+    where = find_mailboxes(request.mailboxes, by_client=by_client)
     flush = _passing_on(where)
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     loaded = settings.load(where.path)
@@ -74,8 +75,8 @@ def run(request: Request, out: "TextIO | None") -> int:
     )
     drafts = [draft for draft, _ in wanted]
     _decide(where, sender, request, drafts)
-    limits.check(where, sender, drafts, loaded, _is_person())
-    sent = compose_and_drop(where, sender, _with_context(where, sender, wanted, loaded), limit)
+    limits.check(where, sender, drafts, loaded, by_person=not by_client and os.isatty(2))
+    sent = compose_and_drop(where, sender, _with_context(where, sender, wanted, loaded, by_client), limit)
     try:
         _tell(out, sent, bool(request.json))
         flush()
@@ -92,13 +93,6 @@ def _passing_on(where: Tree) -> "Callable[[], None]":
 
     attach()
     return flush
-
-
-def _is_person() -> bool:
-    """Tell whether a person runs this command: standard error is a terminal, and the shell is no client's."""
-    if not os.isatty(2):
-        return False
-    return not clients.variable_set()
 
 
 def _tell(out: "TextIO | None", sent: list[Sent], as_json: bool) -> None:
@@ -159,7 +153,9 @@ def _decide(where: Tree, sender: str, request: Request, drafts: list[Draft]) -> 
         begin(where, sender, draft, request.decide, None if request.voters is None else [request.voters])
 
 
-def _with_context(where: Tree, sender: str, wanted: "list[Wanted]", loaded: "Settings") -> list[Draft]:
+def _with_context(
+    where: Tree, sender: str, wanted: "list[Wanted]", loaded: "Settings", by_model: bool
+) -> list[Draft]:
     """Change the drafts to hold their excerpts; once all are checked, store what does not fit as attachments."""
     drafts = [draft for draft, _ in wanted]
     if not any(references for _, references in wanted):
@@ -168,7 +164,7 @@ def _with_context(where: Tree, sender: str, wanted: "list[Wanted]", loaded: "Set
     from ai_bridge.mailboxes import attachments
     from ai_bridge.message import context
 
-    by_model, folder = bool(clients.variable_set()), project.folder()
+    folder = project.folder()
     outbox, contents = where.outbox(where.known_agent(sender)), {}
     for draft, references in wanted:
         check_subject(draft.subject)

@@ -58,7 +58,12 @@ def variable_set() -> str:
     """Return the environment variable that shows that a client started this process or its shell; '' if none does."""
     of_shells = (name for client in ALL for name in client.shell_variables)
     of_sessions = (name for client in ALL for name in client.session_variables)
-    return next((name for name in (*of_shells, *of_sessions) if os.environ.get(name)), "")
+    return first_set((*of_shells, *of_sessions))
+
+
+def first_set(variables: tuple[str, ...]) -> str:
+    """Return the first of these environment variables that is set and not empty; '' if none is."""
+    return next((name for name in variables if os.environ.get(name)), "")
 
 
 def code(module: str) -> "ModuleType":

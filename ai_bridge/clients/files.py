@@ -121,7 +121,7 @@ class Switch:
 
 
 class Checks:
-    """What the doctor looks at besides the registration.
+    """The things that the doctor looks at besides the registration.
 
     `switches` may be in any of the client's files. `approval`: the module whose `is_approved(project)` tells whether
     the user let the client use what the project registers; '' if the client does not ask. `probe`: arguments with

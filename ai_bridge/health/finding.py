@@ -1,4 +1,4 @@
-"""What a check finds: one kind of finding, and one scale of levels, for all that `health` and `doctor` report."""
+"""The findings of `health` and `doctor`: one kind of finding, and one scale of levels."""
 
 from __future__ import annotations
 

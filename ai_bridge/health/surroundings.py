@@ -1,4 +1,4 @@
-"""What surrounds the mailboxes: their disk, a sync tool, other machines, clocks and links."""
+"""The surroundings of the mailboxes: their disk, a sync tool, other machines, clocks and links."""
 
 from __future__ import annotations
 

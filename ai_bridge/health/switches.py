@@ -1,4 +1,4 @@
-"""What keeps an existing registration from working: a switch, a change, or mailboxes that are not there."""
+"""Causes that keep an existing registration from working: a switch, a change, or mailboxes that are not there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes files that AI clients read: first plans, then acts. What a person wrote is replaced only by consent."""
+"""Changes files that AI clients read: first plans, then acts. A person's text is replaced only by consent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client's files hold of ours now. This only reads, and reports even files that cannot be understood."""
+"""Our present registration in a client's files. This only reads, and reports even files that cannot be understood."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Registration:
-    """What a client has of ours in one scope; `server` is None if the server is not registered.
+    """The registration with a client in one scope; `server` is None if the server is not registered.
 
     `current`: to install again with the same choice would change nothing.
     """

@@ -112,12 +112,4 @@ def is_fresh(mailboxes: Tree, name: str, raw: bytes, stated: float) -> bool:
             state_files.remember(memory, digest, flush=False)
             if not known:
                 durable.set_written(memory, int(min(stated, time.time()) * 1_000_000_000))
-    return 0 <= time.time() - (modified(memory) or stated) < OFFLINE_S
-
-
-def modified(path: str) -> float:
-    """Return a file's time of writing in seconds since the epoch, 0.0 if it is gone."""
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
+    return 0 <= time.time() - (state_files.written_s(memory) or stated) < OFFLINE_S

@@ -1,4 +1,4 @@
-"""What a session was told of, so that no means and no process announces a message to it twice.
+"""The messages that a session was told of, so that no means and no process announces one to it twice.
 
 The state directory keeps this under the session's key, for unread messages only. A process that announces mail holds
 a lock from its look at what is new until the mail is announced.
@@ -49,7 +49,7 @@ class Ring:
 
 
 class Rings:
-    """What one session of `agent` was told of; `key` identifies the session.
+    """The messages that one session of `agent` was told of; `key` identifies the session.
 
     `passing`: this process ends once it has announced the mail. If the disk refuses its notes, such a process
     announces nothing, because each process after it would announce the same mail again.

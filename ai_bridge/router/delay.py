@@ -7,13 +7,12 @@ from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import is_address
-from ai_bridge.system import times
-from ai_bridge.system.locks import Holder, holder
+from ai_bridge.router.at_work import mover_of
+from ai_bridge.system import state_files, times
+from ai_bridge.system.locks import Holder
 from ai_bridge.text import counted
 
 _ON_ITS_WAY = (DROPPED, PROCESSING)
-# Both roles hold an agent's router lock and move its mail. A reader does so if no router is at work.
-_MOVERS = ("router", "reader")
 # In seconds. A message that came later than this is not late, even if the machine is busy.
 _LEAST_S = 1.0
 
@@ -47,7 +46,7 @@ def delay(mailboxes: Tree, agent: str, sender: str | None = None) -> Delay | Non
 
     If `sender` is given, only its mail counts. Raises `NotMailboxes` if the tree is gone.
     """
-    if (at_work := _mover(mailboxes, agent)) is None:
+    if (at_work := mover_of(mailboxes, agent)) is None:
         return None
     boxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
     paths = [box.file(state, name) for box in boxes for state in _ON_ITS_WAY for name in box.visible(state, agent)]
@@ -63,7 +62,7 @@ def delays(mailboxes: Tree) -> dict[str, Delay]:
                 paths.setdefault(label(name)[1], []).append(box.file(state, name))
     found: dict[str, Delay] = {}
     for agent in filter(is_address, paths):
-        if (at_work := _mover(mailboxes, agent)) and (late := _late(paths[agent], at_work)):
+        if (at_work := mover_of(mailboxes, agent)) and (late := _late(paths[agent], at_work)):
             found[agent] = late
     return found
 
@@ -75,26 +74,14 @@ def delay_of(path: str, at_work: Holder) -> Delay | None:
 
 def idle_s(mailboxes: Tree) -> float:
     """Return the seconds since the last claim or delivery: each changes the time of a `.processing` directory."""
-    moved = [_modified(box.directory(PROCESSING)) for box in mailboxes.outboxes()]
+    moved = [state_files.written_s(box.directory(PROCESSING)) for box in mailboxes.outboxes()]
     return max(0.0, time.time() - max(moved, default=0.0))
-
-
-def _mover(mailboxes: Tree, agent: str) -> Holder | None:
-    found = holder(mailboxes.lock_file("router", agent))
-    return found if found and found.role in _MOVERS else None
 
 
 def _late(paths: list[str], at_work: Holder) -> Delay | None:
     now = time.time()
     ages = [seconds for path in paths if (seconds := age_of(path, now)) >= _LEAST_S]
     return Delay(len(ages), at_work, max(ages)) if ages else None
-
-
-def _modified(path: str) -> float:
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0
 
 
 def age_of(path: str, now: float) -> float:

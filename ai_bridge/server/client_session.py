@@ -117,7 +117,7 @@ class Session:
         )
         self._named_in = where.path
         try:
-            cards.introduce(where, self._name.address, caller.client, identity.project())
+            cards.introduce(where, self._name.address, caller.client, identity.project_name())
             presence.announce(where)
         except (BridgeError, OSError) as trouble:  # a card that cannot be written keeps nobody from reading
             print(f"no card was written: {trouble}", file=sys.stderr)

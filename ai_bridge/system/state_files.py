@@ -12,8 +12,8 @@ Mark = tuple[int, int, int]
 def remember(path: str, content: bytes, *, flush: bool = True) -> None:
     """Make the file at `path` hold just `content`, for this user alone; makes its directory; raises OSError.
 
-    Whoever reads meanwhile finds the old content or the new. With `flush` it survives a power cut; only a cache or a
-    hint goes without (see `durable.replace_own`).
+    A process that reads meanwhile finds the old content or the new. With `flush` the file survives a power cut; only
+    a cache or a hint goes without (see `durable.replace_own`).
     """
     durable.make_directory(os.path.dirname(path))
     durable.replace_own(path, content, flush=flush)
@@ -31,3 +31,11 @@ def mark(path: str, follow: bool = True) -> Mark:
     """Return the file's mark, that of a symbolic link itself unless `follow`; raises OSError."""
     found = os.stat(path, follow_symlinks=follow)
     return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def written_s(path: str) -> float:
+    """Return the time of writing of a file or directory, in seconds since the epoch; 0.0 if it is gone."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0

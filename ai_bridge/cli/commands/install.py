@@ -176,7 +176,7 @@ def _consents(steps: list[Change], asking: list[Change], yes: bool, as_json: boo
 
 
 def _show(steps: list[Change], as_json: bool) -> None:
-    """Show the changes. Of other programs' files show our part only, because the rest may be secret."""
+    """Show the changes. Show only our part of other programs' files, because the rest may be secret."""
     for step in [] if as_json else steps:
         click.echo(printable(step.difference, keep="\n\t"), nl=False)
 

@@ -38,7 +38,7 @@ def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_js
     if may_adopt:
         _adopt(chosen, is_named, is_new)
     for name in agents:
-        cards.introduce(chosen, name, project=identity.project())
+        cards.introduce(chosen, name, project=identity.project_name())
     if as_json:
         echo_json([{"mailboxes": chosen.path, "agents": chosen.agents(), "new": new}])
         return
