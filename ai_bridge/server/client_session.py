@@ -104,7 +104,8 @@ class Session:
             if self._name is None or not self._name.is_held or Homes(where).is_elsewhere(self._name.address):
                 self._take_name(where, caller)
             assert self._name is not None
-            where.make([self._name.address])
+            if not where.outbox(self._name.address).is_there():
+                where.check().make([self._name.address])  # never a new tree in the place of one that just went away
             self._name.touch()
             return self._name
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ai_bridge.mailboxes.tree import Tree
+import pytest
+
+from ai_bridge.mailboxes.tree import NotMailboxes, Tree
+from ai_bridge.server.client_session import Caller, Session
 from tests.server.uses import EVERY_USE
 from tests.support.mail import post
 from tests.support.server import Ground, Serve
@@ -60,3 +63,18 @@ def test_settings_nobody_can_read_are_said_and_may_be_mended(claude: Wire, groun
         assert f"{path} cannot be read as TOML" in claude.refusal(tool, **EVERY_USE[tool]), tool
     path.unlink()
     assert claude.text("peer_read") == NOTHING
+
+
+def test_a_tree_that_goes_away_between_two_looks_is_not_made_again(
+    where: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, caller = Session(where.path, None), Caller("claude-code", "")
+    session.who(caller)
+    monkeypatch.setattr(Session, "mailboxes", where)  # as if it had been looked at just before it went away
+    os.rename(where.path, f"{where.path}-aside")
+    try:
+        with pytest.raises(NotMailboxes):
+            session.who(caller)
+        assert not os.path.exists(where.path)
+    finally:
+        session.leave()
