@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -71,10 +72,13 @@ def test_a_tree_that_goes_away_between_two_looks_is_not_made_again(
     session, caller = Session(where.path, None), Caller("claude-code", "")
     session.who(caller)
     monkeypatch.setattr(Session, "mailboxes", where)  # as if it had been looked at just before it went away
-    os.rename(where.path, f"{where.path}-aside")
+    aside = f"{where.path}-aside"
+    os.rename(where.path, aside)
     try:
         with pytest.raises(NotMailboxes):
             session.who(caller)
         assert not os.path.exists(where.path)
     finally:
+        shutil.rmtree(where.path, ignore_errors=True)
+        os.rename(aside, where.path)
         session.leave()

@@ -30,7 +30,8 @@ def hook(server: Wire, event: str, **meta: object) -> str:
 
 def is_told(where: Tree) -> bool:
     """Tell whether something was told, and nobody is telling just now."""
-    return bool(os.listdir(where.state_file("told"))) and holder(where.lock_file("told", "claude")) is None
+    told = Path(where.state_file("told"))  # made by the first that tells
+    return told.is_dir() and any(told.iterdir()) and holder(where.lock_file("told", "claude")) is None
 
 
 # --- the socket -------------------------------------------------------------------------------------------
