@@ -15,7 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ai_bridge.mailboxes.compose import Sent
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.sending import send as sending
+from ai_bridge.sending.send import Wanted
 from ai_bridge.system.locks import holder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,6 +64,11 @@ def make_mailboxes(directory: Path, name: str = "mailboxes") -> Tree:
     where = Tree(str(directory / name))
     where.make([SENDER, READER])
     return where
+
+
+def send(where: Tree, number: int = 1, sender: str = SENDER, recipient: str = READER, body: str = BODY) -> list[Sent]:
+    """Send messages with one flush, as the faces do."""
+    return sending.send(Snapshot(where.path), sender, [Wanted([recipient], body) for _ in range(number)])
 
 
 # --- processes ------------------------------------------------------------------------------------------

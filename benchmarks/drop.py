@@ -9,10 +9,6 @@ from pathlib import Path
 
 import common
 
-from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send, send_batch
-
 _SOME = 25
 _BATCH = 100
 _numbers = count()
@@ -30,8 +26,8 @@ def _actions(directory: Path) -> list[Callable[[], float]]:
     bare.mkdir()
     return [
         partial(_each, _SOME, partial(_times, _SOME, partial(_bare_drop, str(bare)))),
-        partial(_each, _SOME, partial(_times, _SOME, partial(send, where, common.SENDER, _draft(), common.LIMIT))),
-        partial(_each, _BATCH, partial(_send_batch, where)),
+        partial(_each, _SOME, partial(_times, _SOME, partial(common.send, where))),
+        partial(_each, _BATCH, partial(common.send, where, _BATCH)),
     ]
 
 
@@ -48,19 +44,11 @@ def _bare_drop(directory: str) -> None:
     common.bare_drop(directory, f"{next(_numbers):08d}.txt", common.BODY.encode())
 
 
-def _send_batch(where: Tree) -> None:
-    send_batch(where, common.SENDER, [_draft()] * _BATCH, common.LIMIT)
-
-
-def _draft() -> Draft:
-    return Draft([common.READER], common.BODY)
-
-
 def _report(bare: list[float], one: list[float], batch: list[float]) -> None:
     rows = [
         _row("bare loop", bare, bare),
         _row("send, one by one", one, bare),
-        _row(f"send_batch of {_BATCH}", batch, bare),
+        _row(f"a send of {_BATCH}", batch, bare),
     ]
     headings = ["drops", "drops/s", "p10-p90 ms a drop", "x bare"]
     common.print_table(f"drop: one thread, {len(bare)} rounds of {_SOME}", headings, rows)

@@ -9,9 +9,8 @@ import common
 import tree
 from common import ms
 
-from ai_bridge.mailboxes.compose import Draft, Sent
+from ai_bridge.mailboxes.compose import Sent
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send
 
 Row = list[str]
 HEADINGS = ["what", "many", "two agents", "ratio", "target"]
@@ -53,4 +52,4 @@ def alone(what: str, times: Sequence[float], target: str) -> list[Row]:
 
 def post(where: Tree, body: str = common.BODY) -> Sent:
     """Send a message to the reader."""
-    return send(where, common.SENDER, Draft([common.READER], body), common.LIMIT)
+    return common.send(where, body=body)[0]

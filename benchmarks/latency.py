@@ -19,9 +19,7 @@ from pathlib import Path
 import common
 from common import percentiles
 
-from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send
 from ai_bridge.system import durable
 
 _WARM_UP = 20
@@ -75,7 +73,7 @@ def _message(where: Tree, reader: subprocess.Popen[bytes], stamps: list[int], se
     """Return the seconds from a message's publishing to the reader's return."""
     time.sleep(_PAUSE_S)
     called = time.monotonic_ns()
-    send(where, common.SENDER, Draft([common.READER], common.BODY), common.LIMIT)
+    common.send(where)
     published = stamps.pop()
     sends.append((published - called) / 1e9)
     return (_instant(reader) - published) / 1e9

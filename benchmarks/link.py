@@ -20,10 +20,8 @@ from pathlib import Path
 import common
 from common import percentiles
 
-from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send, send_batch
 
 _TEAMS = ("north", "south")
 _PATIENCE_S = 60.0
@@ -88,7 +86,7 @@ def _one(teams: dict[str, Tree]) -> float:
     time.sleep(_PAUSE_S)
     there = teams["south"].outbox("claude@north")
     started = time.perf_counter()
-    sent = send(teams["north"], "claude", Draft(["gemini@south"], common.BODY), common.LIMIT)
+    (sent,) = common.send(teams["north"], recipient="gemini@south")
     path = there.file(UNREAD, f"{sent.id}.gemini.txt")
     _until(lambda: os.path.exists(path))
     return time.perf_counter() - started
@@ -102,8 +100,7 @@ def _many(teams: dict[str, Tree], count: int, both_ways: bool = False) -> float:
     started = time.perf_counter()
     for _ in range(count // len(ways) // _PORTION):
         for here, there in ways:
-            drafts = [Draft([f"gemini@{there}"], common.BODY)] * _PORTION
-            send_batch(teams[here], "claude", drafts, common.LIMIT)
+            common.send(teams[here], _PORTION, recipient=f"gemini@{there}")
     wanted = before + count // len(ways) // _PORTION * _PORTION * len(ways)
     _until(lambda: sum(len(os.listdir(place)) for place in places) >= wanted, 0.01)
     return (wanted - before) / (time.perf_counter() - started)

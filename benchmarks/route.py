@@ -11,11 +11,9 @@ from pathlib import Path
 import common
 
 from ai_bridge import settings
-from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.route import Router
-from ai_bridge.sending.send import send_batch
 from ai_bridge.system import durable
 
 _numbers = count()
@@ -40,7 +38,7 @@ def _on_fresh_files(directory: Path, messages: int, loop: Callable[[Tree], None]
     They are left until the end: on ext4 files are made slowly for some seconds after many were removed.
     """
     where = common.make_mailboxes(directory, f"mailboxes-{next(_numbers)}")
-    send_batch(where, common.SENDER, [Draft([common.READER], common.BODY)] * messages, common.LIMIT)
+    common.send(where, messages)
     os.sync()
     taken = common.seconds(partial(loop, where))
     moved = len(os.listdir(where.outbox(common.SENDER).directory(UNREAD)))

@@ -14,10 +14,8 @@ from pipe_client import PipeClient
 
 from ai_bridge import settings
 from ai_bridge.inbox.wait import wait_for_mail
-from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
-from ai_bridge.sending.send import send
 
 # Calls of one kind in a round, and rounds that do not count.
 _SOME = 10
@@ -112,7 +110,7 @@ def _deliver(where: Tree) -> None:
     time.sleep(_PAUSE_S)
     while unread_for(where, common.READER) and time.monotonic() < deadline:
         time.sleep(_PAUSE_S)
-    send(where, common.SENDER, Draft([common.READER], common.BODY), common.LIMIT)
+    common.send(where)
     if len(waiting := wait_for_mail(where, common.READER, settings.load(where.path), timeout_s=5)) != 1:
         raise SystemExit(f"error: {len(waiting)} messages are unread, not one")
 

@@ -20,10 +20,9 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import route
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
-from ai_bridge.sending.send import send
 from ai_bridge.system import durable, libc
 from tests.support.disk import FaultyOs
-from tests.support.mail import LIMIT
+from tests.support.mail import LIMIT, send
 
 AGENTS = ["claude", "codex", "gemini"]
 agents = st.sampled_from(AGENTS)

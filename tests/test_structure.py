@@ -110,7 +110,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/server/test_reading.py",
         "it shows or fetches mail; the tests read it as a model does",
-        "inbox/framing server/instructions server/plain_tools server/run server/tool_calls",
+        "inbox/framing server/membership server/instructions server/plain_tools server/run server/tool_calls",
     ),
     (
         "tests/inbox/test_fetch.py",

@@ -132,7 +132,7 @@ def replace(mailboxes: Tree, address: str, text: str) -> None:
         with _held(mailboxes, address):
             card = _card(address, metadata, said)
             card.fields = (
-                {"name": address} | card.fields | home_lines.fields(homes.Homes(mailboxes).residence_of(address))
+                {"name": address} | card.fields | home_lines.fields(mailboxes.part(homes.Homes).residence_of(address))
             )
             _save(mailboxes, card)
     except (ValueError, BadField) as trouble:
@@ -186,7 +186,7 @@ def put(mailboxes: Tree, address: str, fields: dict[str, str]) -> None:
 
 def _check_home(mailboxes: Tree, address: str) -> None:
     """Raise `LivesElsewhere` if another machine writes this card: two writers would make two cards."""
-    known = homes.Homes(mailboxes)
+    known = mailboxes.part(homes.Homes)
     if known.is_elsewhere(address):
         known.check(address)
 

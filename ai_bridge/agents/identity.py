@@ -5,7 +5,6 @@ The address of a client without a record in the table is made from its own name.
 
 import os
 
-from ai_bridge import clients
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.find import user_wide
 from ai_bridge.mailboxes.tree import Tree
@@ -52,12 +51,14 @@ def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -
 
 def _agent_of(client: str) -> str:
     """Return the name of a client's agent; '' if no address can be made from the client's name."""
+    from ai_bridge import clients  # a sender that gives its name does not need the clients
+
     return clients.by_own_name(client).agent or address.name_from(client)
 
 
 def _in(mailboxes: Tree, name: str) -> str:
     """Return the address of a client's agent; in mailboxes of all of a user's projects it has the project's name."""
-    if os.path.realpath(mailboxes.path) != os.path.realpath(user_wide()):
+    if mailboxes.real() != os.path.realpath(user_wide()):
         return name
     named = address.name_from(project_name())
     return f"{name}@{named}" if named else name
@@ -82,6 +83,7 @@ def project_name() -> str:
 
 def _of_shell(mailboxes: Tree) -> str | None:
     """Return the agent whose session started this shell; None if that is not certain."""
+    from ai_bridge import clients
     from ai_bridge.agents import session_keys  # a sender that gives its name needs none of these
     from ai_bridge.agents.presence import session
 

@@ -23,7 +23,7 @@ def linked_agents(mailboxes: Tree) -> dict[str, Card]:
 
 def of_own_team(mailboxes: Tree, agents: list[str]) -> list[str]:
     """Return those of `agents` that no link reaches."""
-    homes = Homes(mailboxes)
+    homes = mailboxes.part(Homes)
     return [agent for agent in agents if not _is_linked(mailboxes, homes, agent)]
 
 

@@ -19,7 +19,7 @@ def resolve_agent(mailboxes: Tree, name: str) -> str:
 
     Raises `AmbiguousAgent` if there are several, and what `Tree.known_agent` raises if there is none.
     """
-    if not address.is_address(name) or "@" in name or mailboxes.outbox(name).is_there():
+    if not address.is_address(name) or "@" in name or mailboxes.has_outbox(name):
         return mailboxes.known_agent(name)
     meant = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
     if len(meant) > 1:

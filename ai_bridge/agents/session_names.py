@@ -60,7 +60,7 @@ def take(mailboxes: Tree, wanted: Identity, client: str = "", key: str = "") -> 
     `key` identifies a session that comes back, '' if its client gives none. Waits up to 2 seconds for an earlier
     session to end. Remembers the name in the state directory. Raises `TooManySessions` or OSError.
     """
-    known = Homes(mailboxes)
+    known = mailboxes.part(Homes)
     for name, why in _names(mailboxes, known, wanted.address, key):
         if known.is_elsewhere(name):
             continue

@@ -137,9 +137,9 @@ def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Tree | 
     looking = _OPERATE if by_client else (*_OPERATE, *_SHOW)  # a client's shell shows its output to a model
     is_looking = ctx.command.name in looking
     where = find_mailboxes(value, only_to_look=is_looking, by_client=by_client)
-    if is_looking and not (find.named(value) or find.is_adopted(where.path)):
+    if is_looking and not (find.named(value) or find.is_adopted(where)):
         click.echo(f"warning: {NotAdopted(path=where.path)}", err=True)
-    return where
+    return where.tree()
 
 
 def _adopted(chosen: str | None) -> Tree:
@@ -149,11 +149,11 @@ def _adopted(chosen: str | None) -> Tree:
     """
     by_client = bool(clients.variable_set())
     if find.named(chosen) or by_client:
-        return find_mailboxes(chosen, by_client=by_client)
+        return find_mailboxes(chosen, by_client=by_client).tree()
     where = find_mailboxes(chosen, only_to_look=True)
-    if not find.is_adopted(where.path) and adoption.adopt(where.path):
+    if not find.is_adopted(where) and adoption.adopt(where.path):
         click.echo(f"adopted {printable(where.path)}: its mail is moved and read from now on", err=True)
-    return where
+    return where.tree()
 
 
 def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:

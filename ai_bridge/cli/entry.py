@@ -1,5 +1,6 @@
 """The entry points of the console scripts: `send` and `hook` import next to nothing, all else goes to click."""
 
+import gc
 import sys
 
 from ai_bridge.cli import stderr
@@ -9,6 +10,7 @@ def ai_bridge() -> None:
     """Run `ai-bridge`."""
     stderr.make_forgiving()
     if sys.argv[1:2] == ["send"]:
+        gc.disable()  # the process ends within milliseconds
         from ai_bridge.cli import fast_send
 
         fast_send.send(sys.argv[2:])

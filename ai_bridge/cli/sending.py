@@ -3,14 +3,11 @@
 import os
 import sys
 
-from ai_bridge import clients, settings
 from ai_bridge.agents import identity
 from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import changes
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
 from ai_bridge.mailboxes.find import find_mailboxes
-from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending import limits
+from ai_bridge.sending.send import Wanted, send
 from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
@@ -18,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TextIO
 
-    from ai_bridge.settings import Settings
-
-    Wanted = tuple[Draft, list[str]]
+    from ai_bridge.mailboxes.compose import Sent
+    from ai_bridge.mailboxes.snapshot import Snapshot
 
 _INTERRUPTED = 130
 
@@ -62,32 +58,29 @@ def run(request: Request, out: "TextIO | None") -> int:
 
     `out` is standard output, None if it is closed. Returns the exit code; raises `BridgeError` or OSError.
     """
-    by_client = bool(clients.variable_set())
-    where = find_mailboxes(request.mailboxes, by_client=by_client)
+    where = find_mailboxes(request.mailboxes, by_client=None)
     flush = _passing_on(where)
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
-    loaded = settings.load(where.path)
-    limit = loaded.max_message_bytes
-    wanted = (
-        _drafts(where, sender, request, limit)
-        if request.batch
-        else [_draft(where, sender, request, _body(request, limit))]
-    )
-    drafts = [draft for draft, _ in wanted]
-    _decide(where, sender, request, drafts)
-    limits.check(where, sender, drafts, loaded, by_person=not by_client and os.isatty(2))
-    sent = compose_and_drop(where, sender, _with_context(where, sender, wanted, loaded, by_client), limit)
+    wanted = _wanted(request, where.settings().max_message_bytes)
+    by_person, by_model = os.isatty(2) and not _by_client(), any(one.context for one in wanted) and _by_client()
+    sent = send(where, sender, wanted, by_person, by_model)
     try:
         _tell(out, sent, bool(request.json))
         flush()
-        return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read, loaded)
+        return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read)
     except KeyboardInterrupt:  # what was sent stays sent
         return _INTERRUPTED
 
 
-def _passing_on(where: Tree) -> "Callable[[], None]":
+def _by_client() -> bool:
+    from ai_bridge import clients  # it matters only at a terminal, and for files that are sent along
+
+    return bool(clients.variable_set())
+
+
+def _passing_on(where: "Snapshot") -> "Callable[[], None]":
     """Have what is sent passed on to other machines, if a tool does that; returns what tells the tool at once."""
-    if not changes.are_passed_on(where.path):
+    if not changes.are_passed_on(where.real()):
         return lambda: None
     from ai_bridge.machines.syncthing.nudge import attach, flush
 
@@ -95,7 +88,7 @@ def _passing_on(where: Tree) -> "Callable[[], None]":
     return flush
 
 
-def _tell(out: "TextIO | None", sent: list[Sent], as_json: bool) -> None:
+def _tell(out: "TextIO | None", sent: "list[Sent]", as_json: bool) -> None:
     """Print the IDs of what was sent; if that fails, the refusal names them, because the messages stay sent."""
     if out is None:
         return
@@ -107,7 +100,7 @@ def _tell(out: "TextIO | None", sent: list[Sent], as_json: bool) -> None:
         raise BridgeError(what=f"sent as {ids}, but standard output took nothing: {error.strerror}") from None
 
 
-def _line(sent: Sent, as_json: bool) -> str:
+def _line(sent: "Sent", as_json: bool) -> str:
     if not as_json:
         return f"{sent.id}\n"
     import json
@@ -115,65 +108,24 @@ def _line(sent: Sent, as_json: bool) -> str:
     return json.dumps({"id": sent.id, "to": sent.recipients, "paths": sent.paths}) + "\n"
 
 
-def _draft(where: Tree, sender: str, request: Request, body: str, line: "dict[str, Any] | None" = None) -> "Wanted":
-    """Return the draft of the request, and its references to files; the fields of a batch's `line` come first."""
-    words = line or {}
-    in_reply_to, thread, hops = _reply(where, sender, words.get("reply_to", request.reply_to))
-    subject = words.get("subject", request.subject)
-    draft = Draft(
-        [words.get("to", request.recipient)],
+def _wanted(request: Request, limit: int) -> list[Wanted]:
+    if request.batch:
+        return [_one(request, found["body"], found) for found in _batch(request)]
+    return [_one(request, _body(request, limit), {})]
+
+
+def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
+    """Return the message of the request; what a `line` of a batch says comes first."""
+    return Wanted(
+        [line.get("to", request.recipient)],
         body,
-        DEFAULT_SUBJECT if subject is None else subject,
-        in_reply_to,
-        thread,
+        line.get("subject", request.subject),
+        line.get("reply_to", request.reply_to),
+        list(line.get("context", request.context) or []),
+        request.decide,
+        None if request.voters is None else [request.voters],
         bool(request.allow_empty),
-        hops=hops,
     )
-    return draft, list(words.get("context", request.context) or [])
-
-
-def _reply(where: Tree, sender: str, id_: "str | None") -> "tuple[str | None, str | None, int | None]":
-    if not id_:
-        return None, None, None
-    from ai_bridge.history.threads import reply_headers
-    from ai_bridge.message.reference import View
-
-    return reply_headers(where, id_, View(sender))
-
-
-def _decide(where: Tree, sender: str, request: Request, drafts: list[Draft]) -> None:
-    """Change each draft into one that opens a decision, if the request asks for that."""
-    if request.decide is None:
-        if request.voters is not None:
-            raise BridgeError(what="--voters goes with --decide majority or --decide unanimous")
-        return
-    from ai_bridge.decisions.opening import begin
-
-    for draft in drafts:
-        begin(where, sender, draft, request.decide, None if request.voters is None else [request.voters])
-
-
-def _with_context(
-    where: Tree, sender: str, wanted: "list[Wanted]", loaded: "Settings", by_model: bool
-) -> list[Draft]:
-    """Change the drafts to hold their excerpts; once all are checked, store what does not fit as attachments."""
-    drafts = [draft for draft, _ in wanted]
-    if not any(references for _, references in wanted):
-        return drafts
-    from ai_bridge.clients import project
-    from ai_bridge.mailboxes import attachments
-    from ai_bridge.message import context
-
-    folder = project.folder()
-    outbox, contents = where.outbox(where.known_agent(sender)), {}
-    for draft, references in wanted:
-        check_subject(draft.subject)
-        if references:
-            prepared = context.prepare(draft.body, references, loaded, folder, by_model)
-            draft.body, draft.extra[context.HEADER] = prepared.body, prepared.header
-            contents.update(prepared.attached)
-    attachments.store(outbox, contents)
-    return drafts
 
 
 # --- the body -------------------------------------------------------------------------------------------
@@ -216,17 +168,13 @@ _BATCH_BYTES = 256 * 1024 * 1024
 _BATCH_TEXTS = ("body", "subject", "to", "reply_to")
 
 
-def _drafts(where: Tree, sender: str, request: Request, limit: int) -> "list[Wanted]":
+def _batch(request: Request) -> "list[dict[str, Any]]":
     """Read JSON Lines: objects with `body` and, optionally, `subject`, `to`, `reply_to` and `context`."""
     raw = _raw(request.file, _BATCH_BYTES)
     if len(raw) > _BATCH_BYTES:
         raise TooLarge(what="the batch", size=f"more than {_BATCH_BYTES}", limit=_BATCH_BYTES)
-    text = _text(raw, request.file)
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    return [
-        _draft(where, sender, request, found["body"], found)
-        for found in (_parsed(line, number) for number, line in lines)
-    ]
+    lines = enumerate(_text(raw, request.file).split("\n"), 1)
+    return [_parsed(line, number) for number, line in lines if line.strip()]
 
 
 def _parsed(line: str, number: int) -> "dict[str, Any]":
@@ -266,7 +214,7 @@ def seconds(text: str) -> float | None:
     return number if number >= 0 else None
 
 
-def _await_read(where: Tree, sent: list[Sent], sender: str, timeout_s: float, loaded: "Settings") -> int:
+def _await_read(where: "Snapshot", sent: "list[Sent]", sender: str, timeout_s: float) -> int:
     from ai_bridge.cli import receipts
 
-    return receipts.wait(where, sent, sender, timeout_s, loaded)
+    return receipts.wait(where.tree(), sent, sender, timeout_s, where.settings())

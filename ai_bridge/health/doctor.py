@@ -82,7 +82,7 @@ def around(chosen: str | None) -> Iterator[Finding]:
         if chosen is not None:
             yield Finding("mailboxes", WRONG, str(refusal))
         return
-    if not (find.named(chosen) or find.is_adopted(where.path)):
+    if not (find.named(chosen) or find.is_adopted(where)):
         command = f"ai-bridge init --mailboxes {shlex.quote(where.path)}"
         yield Finding("adopted", WRONG, str(NotAdopted(path=where.path)), command)
     yield from surroundings.examine(where, settings.load(where.path))

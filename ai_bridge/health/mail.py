@@ -36,14 +36,14 @@ def why(mailboxes: Tree, place: Place) -> str | None:
         return there
     if place.state not in (DROPPED, PROCESSING) or not agent:
         return place.reason
-    if place.state == DROPPED and (trouble := _card_trouble(Policies(CardFiles(mailboxes)), agent)):
+    if place.state == DROPPED and (trouble := _card_trouble(Policies(mailboxes.part(CardFiles)), agent)):
         return f"it waits, for {trouble}"
     if (router := router_of(mailboxes, agent)) is not None:
         late = delay_of(place.path, router)
         return late.unmoved if late else place.reason
     if place.state != DROPPED:
         return place.reason
-    if there := _machine_of(Homes(mailboxes), agent):
+    if there := _machine_of(mailboxes.part(Homes), agent):
         return f"{agent} lives on {there}, and is delivered there"
     return f"no router runs for {agent}: it is delivered when {agent} reads, or by `ai-bridge start`"
 
@@ -52,7 +52,7 @@ def examine(mailboxes: Tree, settings: Settings, agents: list[str]) -> list[Agen
     """Return the health of each agent, with its findings; reads the disk and takes no lock."""
     now = time.time()
     reports = []
-    waiting, cards = inboxes(mailboxes), CardFiles(mailboxes)
+    waiting, cards = inboxes(mailboxes), mailboxes.part(CardFiles)
     homes, policies = Homes(mailboxes, cards), Policies(cards)
     late = delays(mailboxes)
     unmoved_s = idle_s(mailboxes) if late else 0.0

@@ -61,7 +61,7 @@ class Reader:
         self.sender = sender
         self._is_wanted = is_wanted
         self._router = Router(mailboxes, set(), settings)
-        self._homes = Homes(mailboxes)
+        self._homes = mailboxes.part(Homes)
 
     def fetch(self) -> list[Waiting]:
         """Look at all outboxes at once; returns the unread mail."""

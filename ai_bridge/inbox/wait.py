@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from ai_bridge.inbox.fetch import Reader, is_anything
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
+from ai_bridge.mailboxes.shared_watch import SharedWatch
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake
@@ -16,14 +17,17 @@ from ai_bridge.settings import Settings
 _MANY_WAKES, _REST_LOOKS, _REST_S = 20, 4, 0.05
 
 
-def open_wake(mailboxes: Tree, settings: Settings) -> Wake:
-    """Return a wake for a reader: it wakes at a delivery, and at a drop, because there may be no router."""
+def open_wake(mailboxes: Tree, settings: Settings, shared: SharedWatch | None = None) -> Wake:
+    """Return a wake for a reader: it wakes at a delivery, and at a drop, because there may be no router.
+
+    It joins the `shared` watch of the process, if that is given.
+    """
 
     def directories() -> Iterable[str]:
         outboxes = mailboxes.outboxes()
         return [mailboxes.path, *(outbox.directory(state) for outbox in outboxes for state in (DROPPED, UNREAD))]
 
-    return Wake.over(mailboxes, settings, directories)
+    return Wake.over(mailboxes, settings, directories, shared)
 
 
 def wait_for_mail(

@@ -76,13 +76,14 @@ class NobodyHere(BridgeError):
 class Homes:
     """Knows where each agent lives, by its card; a card is read again if it has changed."""
 
-    __slots__ = ("_cards", "_mailboxes", "_shared", "stale")
+    __slots__ = ("_cards", "_found", "_mailboxes", "_shared", "stale")
 
     def __init__(self, mailboxes: Tree, cards: CardFiles | None = None) -> None:
         self._mailboxes = mailboxes
         # The agents whose card has an older epoch than this machine knows, if this machine wrote it or must write it.
         self.stale: set[str] = set()
-        self._cards = cards or CardFiles(mailboxes)
+        self._cards = cards or mailboxes.part(CardFiles)
+        self._found: dict[str, Residence] = {}
         self._shared: bool | None = None
 
     def refresh(self, agents: "Iterable[str]") -> list[str]:
@@ -155,6 +156,14 @@ class Homes:
 
         It remembers on the disk a higher epoch that the card has, and it changes `stale`.
         """
+        if agent in self._found:
+            return self._found[agent]
+        found = self._read(agent)
+        if self._mailboxes.is_snapshot:
+            self._found[agent] = found
+        return found
+
+    def _read(self, agent: str) -> Residence:
         said, heard = self._card(agent), remembered(self._mailboxes, agent)
         if heard.epoch > said.epoch:
             if this_machine.here() in (said.home, heard.home):

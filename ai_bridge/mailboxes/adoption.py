@@ -37,9 +37,8 @@ def notes_file() -> str:
     return os.path.join(config_base(), "adopted")
 
 
-def is_adopted(path: str) -> bool:
-    """Tell whether this user adopted the mailboxes at `path`: their list names the path and an ID in the tree."""
-    real = os.path.realpath(path)
+def is_adopted(real: str) -> bool:
+    """Tell whether this user adopted the mailboxes at that real path: their list names it and an ID in the tree."""
     return any(os.path.lexists(os.path.join(real, FOLDER, id_)) for id_ in _ids(_written(real)))
 
 
@@ -48,9 +47,9 @@ def adopt(path: str) -> bool:
 
     Raises `LinkInside` or OSError.
     """
-    if is_adopted(path):
-        return False
     real = os.path.realpath(path)
+    if is_adopted(real):
+        return False
     folder, id_ = os.path.join(real, FOLDER), os.urandom(_ID_BYTES).hex()
     if os.path.islink(folder):
         raise LinkInside(path=folder)

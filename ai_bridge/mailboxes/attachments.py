@@ -13,13 +13,12 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.message.context import WANTED
 from ai_bridge.message.message import Message
-from ai_bridge.settings import Settings
 from ai_bridge.system import durable, untrusted
 from ai_bridge.system.untrusted import NotAFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 LARGEST_BYTES = 1_000_000_000  # the most that max_attachment_bytes can be
 
@@ -36,24 +35,6 @@ class AmbiguousHash(BridgeError):
 
 class AlteredAttachment(BridgeError):
     sentence = "{path} no longer holds what was attached: remove it, and have its sender send it again"
-
-
-def with_context(
-    outbox: Outbox,
-    body: str,
-    references: "Iterable[str]",
-    settings: Settings,
-    folder: str | None = None,
-    by_model: bool = False,
-) -> tuple[str, str]:
-    """Return the body with an excerpt for each of `references`, and the value of the header `Context`.
-
-    An excerpt that does not fit is attached, durably: this changes the disk. `folder` is the project folder; None
-    stands for that of the working directory. Raises what `context.prepare` and `store` raise.
-    """
-    prepared = context.prepare(body, references, settings, folder, by_model)
-    store(outbox, prepared.attached)
-    return prepared.body, prepared.header
 
 
 def paths_of(outbox: Outbox, message: Message) -> list[str]:

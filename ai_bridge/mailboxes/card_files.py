@@ -77,14 +77,17 @@ def _is_plain_line(line: str) -> bool:
 class CardFiles:
     """The cards of some mailboxes; each is read again only if its file has changed."""
 
-    __slots__ = ("_kept", "_mailboxes")
+    __slots__ = ("_kept", "_mailboxes", "_once")
 
     def __init__(self, mailboxes: Tree) -> None:
         self._mailboxes = mailboxes
         self._kept: dict[str, tuple[Mark, CardFile]] = {}
+        self._once: dict[str, CardFile | OSError] = {}
 
     def card_of(self, agent: str) -> CardFile:
         """Return the agent's card; raises OSError (FileNotFoundError if there is none)."""
+        if self._mailboxes.is_snapshot:
+            return self._read_once(agent)
         from ai_bridge.system import state_files  # a send reads a card once
 
         path = path_of(self._mailboxes, agent)
@@ -93,6 +96,17 @@ class CardFiles:
         if kept is None or kept[0] != mark:
             kept = self._kept[agent] = (mark, read(path))
         return kept[1]
+
+    def _read_once(self, agent: str) -> CardFile:
+        if agent not in self._once:
+            try:
+                self._once[agent] = read(path_of(self._mailboxes, agent))
+            except OSError as error:
+                self._once[agent] = error
+        found = self._once[agent]
+        if isinstance(found, OSError):
+            raise found
+        return found
 
 
 def path_of(mailboxes: Tree, agent: str) -> str:

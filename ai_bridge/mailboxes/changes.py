@@ -30,6 +30,6 @@ def report(mailboxes: str, *paths: str) -> None:
         listener(mailboxes, *paths)
 
 
-def are_passed_on(mailboxes: str) -> bool:
-    """Tell whether Syncthing keeps the mailboxes at that path in step: a set-up was run for them on this machine."""
-    return os.path.lexists(memory_of(SYNCED, mailboxes))
+def are_passed_on(real: str) -> bool:
+    """Tell whether Syncthing keeps the mailboxes at that real path in step: this machine was set up for it."""
+    return os.path.lexists(memory_of(SYNCED, real))

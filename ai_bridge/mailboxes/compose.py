@@ -1,5 +1,7 @@
 """Composes messages and drops them: the last step of each send, after which they survive a power cut."""
 
+import os
+
 from ai_bridge.errors import BadText, BridgeError, EmptyBody, TooLarge
 from ai_bridge.mailboxes.drop import drop_messages
 from ai_bridge.mailboxes.file_names import file_name
@@ -9,7 +11,8 @@ from ai_bridge.message import headers, ids, message
 from ai_bridge.message.message import Message
 
 DEFAULT_SUBJECT = "message"
-_LOOKS = 5
+# What records the last ID of each sender, for `Tree.memory`.
+ISSUED = "issued"
 
 
 class BadSubject(BridgeError):
@@ -65,7 +68,7 @@ def compose_and_drop(mailboxes: Tree, sender: str, drafts: list[Draft], limit: i
     was sent before the disk failed.
     """
     outbox = mailboxes.outbox(sender)
-    issue = ids.Issue(mailboxes.path, sender)
+    issue = ids.Issue(os.path.join(mailboxes.memory(ISSUED), sender), sender)
     composed = [_compose(sender, draft, limit, issue) for draft in drafts]
     issue.save()
     drop_messages(outbox, [file for _, files in composed for file in files])

@@ -4,6 +4,7 @@ import os
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import adoption
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree, is_mailboxes
 from ai_bridge.system.directories import user_base
 from ai_bridge.system.paths import upwards
@@ -25,25 +26,37 @@ def user_wide() -> str:
     return os.path.join(user_base("XDG_DATA_HOME", ".local", "share"), "ai-bridge", "mailboxes")
 
 
-def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_client: bool = False) -> Tree:
+def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_client: bool | None = False) -> Snapshot:
     """Return the mailboxes: those `chosen`, else of `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
 
     This process trusts mailboxes that are named. Those that are found must be adopted, unless the caller wants
-    `only_to_look`. If a client started the process (`by_client`), the name may come from the project itself: then
-    mailboxes in the project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or `NotAdopted`.
+    `only_to_look`. If a client started the process (`by_client`; None: the environment tells), the name may come from
+    the project itself: then mailboxes in the project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or
+    `NotAdopted`.
     """
     if chosen == "":
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")
     given = named(chosen)
     path = given or _found()
-    where = Tree(path).check_and_remember()
-    if by_client and (not os.path.isabs(path) or adoption.is_in_project(path)):
-        is_trusted = adoption.is_adopted(path)
-    else:
-        is_trusted = given is not None or is_adopted(path)
-    if not (is_trusted or only_to_look):
+    where = Snapshot(path).check_and_remember()
+    if not (only_to_look or adoption.is_adopted(where.real()) or _is_trusted(where, given, by_client)):
         raise adoption.NotAdopted(path=where.path)
     return where
+
+
+def _is_trusted(where: Tree, given: str | None, by_client: bool | None) -> bool:
+    """Tell whether mailboxes that are not adopted are trusted: those that are named, and the user's own."""
+    if by_client is None:
+        from ai_bridge import clients  # the environment matters only for mailboxes that are not adopted
+
+        by_client = bool(clients.variable_set())
+    if by_client and (not os.path.isabs(given or where.path) or adoption.is_in_project(where.path)):
+        return False
+    return given is not None or _is_users_own(where)
+
+
+def _is_users_own(where: Tree) -> bool:
+    return where.real() == os.path.realpath(user_wide())
 
 
 def named(chosen: str | None) -> str | None:
@@ -59,9 +72,9 @@ def _found() -> str:
     return found
 
 
-def is_adopted(path: str) -> bool:
-    """Tell whether the user trusts the mailboxes at `path` for good: their own ones, and those they adopted."""
-    return os.path.realpath(path) == os.path.realpath(user_wide()) or adoption.is_adopted(path)
+def is_adopted(where: Tree) -> bool:
+    """Tell whether the user trusts the mailboxes for good: their own ones, and those they adopted."""
+    return adoption.is_adopted(where.real()) or _is_users_own(where)
 
 
 def _working_directory() -> str:

@@ -115,8 +115,12 @@ class Outbox:
         """Create the directories an existing outbox lacks (an older layout, or a sync); True if it lacked any."""
         if not self.is_there():
             return False
-        made = [durable.make_directory(os.path.join(self.path, directory)) for directory in INSIDE]
-        return any(made)
+        with os.scandir(self.path) as entries:
+            there = {entry.name for entry in entries if entry.is_dir()}
+        missing = [directory for directory in INSIDE if directory not in there]
+        for directory in missing:
+            durable.make_directory(os.path.join(self.path, directory))
+        return bool(missing)
 
     def move(self, verb: str, name: str, new_name: str | None = None) -> bool:
         """Make the move `verb` of the table, with `new_name` if given; False if another process was first.

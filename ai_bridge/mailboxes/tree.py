@@ -10,6 +10,13 @@ from ai_bridge.system import durable, untrusted
 from ai_bridge.system.directories import memory_of, state_base
 from ai_bridge.text import hint
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Self, TypeVar
+
+    Part = TypeVar("Part")
+
 README = "README.md"
 # Files of a tree that no program obeys: a project may commit these.
 HARMLESS = (README, ".gitignore")
@@ -18,6 +25,10 @@ AGENTS = "agents"
 _OWN = (AGENTS, "allowed", "presence")
 _TITLE = b"# Mailboxes"
 _TITLE_BYTES = 64
+# The kinds of what is in the tree's directory.
+DIRECTORY, LINK, OTHER = "directory", "link", "other"
+# What names the share that holds the tree, for `Tree.memory`.
+SHARES = "shares"
 
 
 class NotMailboxes(BridgeError):
@@ -46,28 +57,64 @@ class ReservedAddress(BridgeError):
 
 
 class Tree:
-    """The tree at `path` (absolute)."""
+    """The tree at `path` (absolute). It puts each question to the disk; a `Snapshot` puts it only once."""
 
-    __slots__ = ("path",)
+    __slots__ = ("_real", "path")
+    # Whether each question is put to the disk only once.
+    is_snapshot = False
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
+        self._real = ""
 
     def __repr__(self) -> str:
         return f"Tree({self.path!r})"
 
-    def check(self) -> "Tree":
+    def check(self) -> "Self":
         """Return self if this is a mailboxes tree; raises `NotMailboxes`.
 
         An unmounted share looks like an empty directory, or shows what was there before the share was first mounted.
         So an empty directory is never believed, and mailboxes that were once on a share are believed only there. Also
         raises `ShareIsGone`, `DiskError`, and `LinkInside` if a directory of the tree is a symbolic link.
         """
-        share.check_mounted(self.path, self._share)
-        if not is_mailboxes(self.path):
-            self._refuse()
-        self._refuse_links(*_OWN)
+        share.check_mounted(self.path, self.memory(SHARES))
+        try:
+            entries = self.entries()
+        except OSError as error:  # a server does not answer
+            raise disk_error(self.path, error) from None
+        if not (_has_outbox(entries) or _has_readme(self.path)):
+            raise NotMailboxes(path=self.path)
+        for name in _OWN:
+            if entries.get(name) == LINK:
+                raise adoption.LinkInside(path=os.path.join(self.path, name))
         return self
+
+    def entries(self) -> "dict[str, str]":
+        """Return the kind (`DIRECTORY`, `LINK` or `OTHER`) of each name in the tree's directory.
+
+        Raises `NotMailboxes` if there is no such directory, and OSError if it cannot be listed.
+        """
+        try:
+            with os.scandir(self.path) as entries:
+                return {entry.name: _kind(entry) for entry in entries}
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotMailboxes(path=self.path) from None
+
+    def real(self) -> str:
+        """Return the path without symbolic links, as it was at the first call."""
+        self._real = self._real or os.path.realpath(self.path)
+        return self._real
+
+    def renew(self) -> None:
+        """Forget what was read; only a `Snapshot` keeps anything."""
+
+    def part(self, make: "Callable[[Tree], Part]") -> "Part":
+        """Return `make(self)`: what belongs to this tree, such as its cards. A `Snapshot` makes each part once."""
+        return make(self)
+
+    def memory(self, what: str) -> str:
+        """Return the path of the file in which this machine remembers `what` about these mailboxes."""
+        return memory_of(what, self.real())
 
     def _refuse_links(self, *names: str) -> None:
         """Raise `LinkInside` if one of these names in the tree is a symbolic link."""
@@ -75,29 +122,14 @@ class Tree:
             if os.path.islink(path := os.path.join(self.path, name)):
                 raise adoption.LinkInside(path=path)
 
-    def _refuse(self) -> None:
-        """Raise `DiskError` if the directory cannot be listed (a server does not answer), else `NotMailboxes`."""
-        try:
-            os.listdir(self.path)
-        except (FileNotFoundError, NotADirectoryError):
-            pass
-        except OSError as error:
-            raise disk_error(self.path, error) from None
-        raise NotMailboxes(path=self.path)
-
-    def check_and_remember(self) -> "Tree":
+    def check_and_remember(self) -> "Self":
         """Check the tree, and note on the disk which share holds it, for the next check; returns self."""
         self.check()
         try:
-            share.note_share(self.path, self._share)
+            share.note_share(self.path, self.memory(SHARES))
         except OSError:  # such a disk also refuses the next steps, and they report it
             return self
         return self
-
-    @property
-    def _share(self) -> str:
-        """The path of the file that names the share that holds the tree."""
-        return memory_of("shares", self.path)
 
     def make(self, addresses: "list[str]") -> list[str]:
         """Create what is missing of the tree and of the agents' outboxes, durably; returns the agents that are new.
@@ -129,12 +161,7 @@ class Tree:
 
     def outboxes(self) -> list[Outbox]:
         """Return every outbox, sorted by its owner's address; raises `NotMailboxes` if the tree is gone."""
-        try:
-            with os.scandir(self.path) as entries:
-                found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
-                names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotMailboxes(path=self.path) from None
+        names = [name for name, kind in self.entries().items() if kind == DIRECTORY and name.endswith(SUFFIX)]
         if not names:
             self.check()  # a share that was unmounted leaves an empty directory
         owners = [name.removesuffix(SUFFIX) for name in sorted(names)]
@@ -161,9 +188,13 @@ class Tree:
         """
         if name == address.POSTMASTER:
             raise ReservedAddress(address=name)
-        if not (address.is_address(name) and self.outbox(name).is_there()):
+        if not (address.is_address(name) and self.has_outbox(name)):
             self._refuse_unknown(name)
         return name
+
+    def has_outbox(self, name: str) -> bool:
+        """Tell whether an agent of that address has an outbox."""
+        return self.outbox(name).is_there()
 
     def _refuse_unknown(self, name: str) -> None:
         self.check()
@@ -178,7 +209,7 @@ class Tree:
 
     def state_directory(self) -> str:
         """Return the directory for what must not leave this machine; each mailboxes tree has its own."""
-        return os.path.join(state_base(), _unique_name(os.path.realpath(self.path)))
+        return os.path.join(state_base(), _unique_name(self.real()))
 
     def state_file(self, *parts: str) -> str:
         """Return a path in the state directory."""
@@ -201,9 +232,24 @@ def _unique_name(path: str) -> str:
 def is_mailboxes(path: str) -> bool:
     """Tell whether there is a mailboxes tree at `path`: one with our README, or with an outbox (the older layout)."""
     try:
-        if any(name.endswith(SUFFIX) for name in os.listdir(path)):
-            return True
+        return _has_outbox(os.listdir(path)) or _has_readme(path)
+    except OSError:
+        return False
+
+
+def _has_outbox(names: "Iterable[str]") -> bool:
+    return any(name.endswith(SUFFIX) for name in names)
+
+
+def _has_readme(path: str) -> bool:
+    try:
         start = untrusted.read_start(os.path.join(path, README), _TITLE_BYTES)
     except (OSError, Malformed):
         return False
     return start.split(b"\n")[0].strip() == _TITLE
+
+
+def _kind(entry: "os.DirEntry[str]") -> str:
+    if entry.is_symlink():
+        return LINK
+    return DIRECTORY if entry.is_dir(follow_symlinks=False) else OTHER

@@ -6,9 +6,11 @@ thread also scans everything at an interval.
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from ai_bridge.mailboxes.outbox import Outbox
+from ai_bridge.mailboxes.shared_watch import SharedWatch
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system.directory_events import make_watch
@@ -32,13 +34,16 @@ class Wake:
         poll: bool = False,
         poll_s: float = 1.0,
         is_network: bool = False,
+        shared: SharedWatch | None = None,
     ) -> None:
+        """`shared` is the watch of the process that this wake joins; without one it has a watch of its own."""
         self._directories = directories
         # A plain Event could deadlock when a signal handler sets it; a SimpleQueue's put is reentrant.
         self._tokens: SimpleQueue[str | None] = SimpleQueue()
         self.changed: frozenset[str] | None = None
         with signals_blocked():
-            self._watch = make_watch(self.set, poll, poll_s, is_network)
+            make = partial(make_watch, poll=poll, poll_s=poll_s, is_network=is_network)
+            self._watch = shared.join(self.set, make) if shared else make(self.set)
         try:
             self._watch.refresh(directories())
         except BaseException:
@@ -46,9 +51,15 @@ class Wake:
             raise
 
     @classmethod
-    def over(cls, mailboxes: Tree, settings: Settings, directories: Callable[[], Iterable[str]]) -> "Wake":
+    def over(
+        cls,
+        mailboxes: Tree,
+        settings: Settings,
+        directories: Callable[[], Iterable[str]],
+        shared: SharedWatch | None = None,
+    ) -> "Wake":
         """Return a wake for directories of these mailboxes, by the means their file system needs."""
-        return cls(directories, settings.poll, settings.poll_s, file_system(mailboxes.path).is_network)
+        return cls(directories, settings.poll, settings.poll_s, file_system(mailboxes.path).is_network, shared)
 
     def set(self, directory: str | None = None) -> None:
         """Wake the waiting thread to look in `directory`, or everywhere; any thread or signal handler may call it."""

@@ -8,7 +8,6 @@ import os
 import time
 
 from ai_bridge.system import durable, times
-from ai_bridge.system.directories import memory_of
 
 _DAY_US = 86_400_000_000
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -25,10 +24,11 @@ class Issue:
 
     __slots__ = ("_memory", "_sender")
 
-    def __init__(self, mailboxes: str, sender: str) -> None:
+    def __init__(self, memory: str, sender: str) -> None:
+        """`memory` is the path of the file that records the sender's last ID, by its time of writing."""
         global _last_us
         self._sender = sender
-        self._memory = os.path.join(memory_of("issued", mailboxes), sender)
+        self._memory = memory
         before = self._before_us()
         if before - time.time_ns() // 1000 < _DAY_US:
             _last_us = max(_last_us, before)

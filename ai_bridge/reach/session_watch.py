@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from ai_bridge import settings
 from ai_bridge.inbox.wait import open_wake, wait_for_mail
+from ai_bridge.mailboxes.shared_watch import SharedWatch
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake
@@ -30,7 +31,7 @@ class Watch:
     """Watches the inbox of `agent` while `goes_on` returns True.
 
     `means` are the ways to reach the session, the best first. A session at work is left to its hooks for `hooks_s`
-    seconds. `look` returns what is unread for the agent now.
+    seconds. `look` returns what is unread for the agent now. `shared` is the watch of the process, if it has one.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Watch:
         hooks_s: float,
         look: Callable[[], list[Waiting]],
         goes_on: Callable[[], bool],
+        shared: SharedWatch | None = None,
     ) -> None:
+        self._shared = shared
         self._where, self._agent, self._rings, self._turn = where, agent, rings, turn
         self._means, self._hooks_s, self._look, self._goes_on = means, hooks_s, look, goes_on
         self._pause = threading.Event()
@@ -58,7 +61,7 @@ class Watch:
         """
         while self._continues():
             loaded = settings.load(self._where.path)
-            wake = self._wake = open_wake(self._where, loaded)
+            wake = self._wake = open_wake(self._where, loaded, self._shared)
             where, me, goes_on, is_news = self._where, self._agent, self._continues, self._is_news
             news = wait_for_mail(where, me, loaded, wake=wake, each_sweep=goes_on, is_wanted=is_news)
             if news and self._continues():

@@ -16,6 +16,7 @@ from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, ids, message
 from ai_bridge.message.message import Message
@@ -77,7 +78,7 @@ class Router:
 
     def refresh(self) -> list[Outbox]:
         """Update `agents` to those that have an outbox now; returns all outboxes, raises as `Tree.check`."""
-        outboxes = self.mailboxes.check().outboxes()
+        outboxes = Snapshot.of(self.mailboxes).check().outboxes()
         self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
         return outboxes
 
@@ -188,7 +189,8 @@ class Router:
             raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
         if self.agents.issuperset(parsed.recipients):
             return parsed.recipients
-        self.refresh()  # an agent may have come since the pass began
+        self.mailboxes.renew()  # an agent may have come since the pass began
+        self.refresh()
         return recipients.meant(self.mailboxes, outbox, parsed, self.agents)
 
     # --- the moves --------------------------------------------------------------------------------------

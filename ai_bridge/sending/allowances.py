@@ -75,7 +75,7 @@ def composed(mailboxes: Tree, outbox: Outbox, state: str, name: str) -> str:
 
     An ID of another team's message may claim any time, so its time is when it came here.
     """
-    if Homes(mailboxes).is_of_another_team(outbox.owner):
+    if mailboxes.part(Homes).is_of_another_team(outbox.owner):
         return written(outbox.file(state, name))
     return outbox.order(state, name)[0]
 

@@ -1,25 +1,114 @@
-"""Sends drafts: resolves their recipients, composes them and drops them."""
+"""The one way to send: from what a sender wants to say to files that lie durably in its outbox.
 
-from ai_bridge.agents.resolve import resolve_recipients
-from ai_bridge.mailboxes.compose import Draft, Sent, compose_and_drop
-from ai_bridge.mailboxes.tree import Tree
+The command line, the MCP tools and the Python API call `send`.
+"""
+
+from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
+from ai_bridge.mailboxes.snapshot import Snapshot
+from ai_bridge.sending import limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ai_bridge.message.reference import View
 
 
-def send(mailboxes: Tree, sender: str, draft: Draft, limit: int) -> Sent:
-    """Send one message to each of its recipients, and change the draft: its recipients become known addresses.
+class VotersAlone(BridgeError):
+    sentence = "--voters goes with --decide majority or --decide unanimous"
+    for_model = 'voters go with decide: say decide="majority" or decide="unanimous"'
 
-    `limit` is the largest size of a file, in bytes. Raises a `BridgeError` if nothing was sent, and `PartlySent`,
-    which names the messages that were sent, if the disk failed midway.
+
+class Wanted:
+    """A message that somebody wants to send; None stands for what is not given.
+
+    `to` is a list of addresses, short names or `*`, each text as in the header `To`. `reply_to` is the ID of the
+    answered message. `context` names files, or lines of them, to send along. `decide` is the rule of a decision that
+    the message opens, and `voters` names who votes. An empty body is refused unless `allow_empty`.
     """
-    return send_batch(mailboxes, sender, [draft], limit)[0]
+
+    __slots__ = ("allow_empty", "body", "context", "decide", "reply_to", "subject", "to", "voters")
+
+    def __init__(
+        self,
+        to: "list[str]",
+        body: str,
+        subject: str | None = None,
+        reply_to: str | None = None,
+        context: "list[str] | None" = None,
+        decide: str | None = None,
+        voters: "list[str] | None" = None,
+        allow_empty: bool = False,
+    ) -> None:
+        self.to = to
+        self.body = body
+        self.subject = subject
+        self.reply_to = reply_to
+        self.context = context
+        self.decide = decide
+        self.voters = voters
+        self.allow_empty = allow_empty
 
 
-def send_batch(mailboxes: Tree, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:
-    """Send many messages in their order with one flush; if one is refused, none is sent.
+def send(
+    mailboxes: Snapshot,
+    sender: str,
+    wanted: "list[Wanted]",
+    by_person: bool = False,
+    by_model: bool = False,
+    view: "View | None" = None,
+) -> list[Sent]:
+    """Send the messages in their order, with one flush, and return them as accepted; if one is refused, none is sent.
 
-    Changes the drafts and raises errors as `send` does.
+    `sender` is the address of an agent with an outbox. If `by_person`, the messages count as a person's own, which
+    have no limits. If `by_model`, only files in the project may be sent along. `view` tells which message an ID in
+    `reply_to` means; None stands for all that the sender can see. Changes the disk. Raises a `BridgeError` or
+    OSError if nothing was sent, and `PartlySent`, which names what was sent, if the disk failed midway.
     """
-    mailboxes.known_agent(sender)
-    for draft in drafts:
-        draft.recipients = resolve_recipients(mailboxes, sender, draft.recipients)
-    return compose_and_drop(mailboxes, sender, drafts, limit)
+    drafts = [_draft(mailboxes, sender, one, view) for one in wanted]
+    limits.check(mailboxes, sender, drafts, mailboxes.settings(), by_person)
+    if any(one.context for one in wanted):
+        _take_excerpts(mailboxes, sender, drafts, wanted, by_model)
+    return compose_and_drop(mailboxes, sender, drafts, mailboxes.settings().max_message_bytes)
+
+
+def _draft(mailboxes: Snapshot, sender: str, wanted: Wanted, view: "View | None") -> Draft:
+    in_reply_to, thread, hops = _reply_headers(mailboxes, sender, wanted.reply_to, view)
+    subject = DEFAULT_SUBJECT if wanted.subject is None else wanted.subject
+    draft = Draft(wanted.to, wanted.body, subject, in_reply_to, thread, wanted.allow_empty, hops=hops)
+    if wanted.decide is not None:
+        from ai_bridge.decisions.opening import begin  # most messages open no decision
+
+        begin(mailboxes, sender, draft, wanted.decide, wanted.voters)
+    elif wanted.voters is not None:
+        raise VotersAlone()
+    check_subject(subject)
+    return draft
+
+
+def _reply_headers(
+    mailboxes: Snapshot, sender: str, id_: str | None, view: "View | None"
+) -> "tuple[str | None, str | None, int | None]":
+    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message of that ID; three None without an ID."""
+    if not id_:
+        return None, None, None
+    from ai_bridge.history.threads import reply_headers  # most messages answer nothing
+    from ai_bridge.message.reference import View
+
+    return reply_headers(mailboxes, id_, view or View(sender))
+
+
+def _take_excerpts(
+    mailboxes: Snapshot, sender: str, drafts: list[Draft], wanted: "list[Wanted]", by_model: bool
+) -> None:
+    """Change the drafts to hold their excerpts; once all are checked, store what does not fit as attachments."""
+    from ai_bridge.clients import project  # most messages carry no file
+    from ai_bridge.mailboxes import attachments
+    from ai_bridge.message import context
+
+    folder, contents = project.folder(), {}
+    for draft, one in zip(drafts, wanted, strict=True):
+        if one.context:
+            prepared = context.prepare(draft.body, one.context, mailboxes.settings(), folder, by_model)
+            draft.body, draft.extra[context.HEADER] = prepared.body, prepared.header
+            contents.update(prepared.attached)
+    attachments.store(mailboxes.outbox(sender), contents)

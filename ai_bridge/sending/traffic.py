@@ -8,6 +8,7 @@ import os
 import time
 
 from ai_bridge.errors import Malformed
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import state_files, untrusted
 from ai_bridge.system.directories import state_base
@@ -24,26 +25,29 @@ def recent(mailboxes: Tree, sender: str, recipient: str) -> list[int]:
     The times are seconds since the epoch. A time in the future, left by a clock that jumped back, does not count.
     """
     try:
-        found = [int(word) for word in untrusted.read_file(_path(mailboxes, sender, recipient), _BYTES).split()]
+        path = os.path.join(mailboxes.part(folder), sender, recipient)
+        found = [int(word) for word in untrusted.read_file(path, _BYTES).split()]
     except (OSError, Malformed, ValueError):
         return []
     now = int(time.time())
     return sorted(second for second in found if now - SPAN_S < second <= now)
 
 
-def _path(mailboxes: Tree, sender: str, recipient: str) -> str:
+def folder(mailboxes: Tree) -> str:
+    """Return the folder of all counts of these mailboxes; raises OSError."""
     tree = os.stat(mailboxes.path)
-    return os.path.join(state_base(), "traffic", f"{tree.st_dev:x}-{tree.st_ino:x}", sender, recipient)
+    return os.path.join(state_base(), "traffic", f"{tree.st_dev:x}-{tree.st_ino:x}")
 
 
 class Traffic:
     """Counts what one pass of a router delivers. A file is read at first use; `save` writes it back."""
 
-    __slots__ = ("_changed", "_limit", "_mailboxes", "_times")
+    __slots__ = ("_changed", "_limit", "_mailboxes", "_times", "_where")
 
     def __init__(self, mailboxes: Tree, limit: int) -> None:
         """`limit` is the most messages to remember per direction."""
         self._mailboxes = mailboxes
+        self._where = Snapshot.of(mailboxes)
         self._limit = min(limit, _MOST)
         self._times: dict[tuple[str, str], list[int]] = {}
         self._changed: set[tuple[str, str]] = set()
@@ -52,7 +56,7 @@ class Traffic:
         """Return when messages were delivered in one direction within the last hour, as `recent` does."""
         found = self._times.get((sender, recipient))
         if found is None:
-            found = self._times[sender, recipient] = recent(self._mailboxes, sender, recipient)
+            found = self._times[sender, recipient] = recent(self._where, sender, recipient)
         since = time.time() - SPAN_S
         while found and found[0] < since:
             del found[0]
@@ -71,11 +75,12 @@ class Traffic:
 
         An OSError, such as a full disk, loses the counts.
         """
-        changed, times = self._changed, self._times
+        changed, times, where = self._changed, self._times, self._where
+        self._where = Snapshot.of(self._mailboxes)
         self._changed, self._times = set(), {}
         for direction in changed:
             try:
-                path = _path(self._mailboxes, *direction)
+                path = os.path.join(where.part(folder), *direction)
                 raw = "".join(f"{second}\n" for second in times[direction]).encode("ascii")
                 state_files.remember(path, raw, flush=False)
             except OSError:

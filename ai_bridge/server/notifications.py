@@ -18,7 +18,8 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.reach.session_watch import Means, Watch
 from ai_bridge.reach.ways import NotReached, Ways, ways_of
-from ai_bridge.server.client_session import Caller, Session
+from ai_bridge.server.client_session import Session
+from ai_bridge.server.membership import Caller
 
 INBOX = "mail://inbox"
 _AGENTS_SWEEP_S, _RETRY_S = 60.0, 5.0
@@ -123,7 +124,7 @@ class Reaching:
     def _watch_mail(self) -> None:
         session, caller = self._session, self._caller
         assert caller is not None
-        name = session.who(caller)
+        where, name = session.begin(caller)
         listened = self._is_listened_to
 
         def goes_on() -> bool:
@@ -131,18 +132,25 @@ class Reaching:
             same = caller.key == (self._caller or caller).key and listened == self._is_listened_to
             return same and name.is_held and not self._ended.is_set()
 
-        told = session.rings(caller)
-        hooks_s = clients.by_own_name(caller.client).reach.hooks_s
+        told = session.rings(where, name.address, caller)
         watch = Watch(
-            session.mailboxes, name.address, told, session.activity, self._means(), hooks_s, session.unread, goes_on
+            where.tree(),
+            name.address,
+            told,
+            session.activity,
+            self._means(),
+            clients.by_own_name(caller.client).reach.hooks_s,
+            session.unread,
+            goes_on,
+            session.watch,
         )
         self._interrupt = watch.interrupt
         watch.run()
 
     def _watch_agents(self) -> None:
         """Wait for agents to come or go, until mail is wanted or the session ends."""
-        where, loaded = self._session.mailboxes, self._session.settings
-        with Wake.over(where, loaded, lambda: [where.path]) as wake:
+        where = self._session.look()
+        with Wake.over(where, where.settings(), lambda: [where.path], self._session.watch) as wake:
             self._interrupt = wake.set
             while not self._ended.is_set() and not self._wants_mail():
                 self._look_for_agents()

@@ -8,25 +8,26 @@ from typing import Any
 from ai_bridge.agents import policy
 from ai_bridge.agents.peers import all_peers
 from ai_bridge.agents.resolve import resolve_writer
-from ai_bridge.clients import project
-from ai_bridge.decisions import opening, tally
-from ai_bridge.errors import BridgeError, EmptyBody
+from ai_bridge.decisions import tally
+from ai_bridge.errors import EmptyBody
 from ai_bridge.health import mail
-from ai_bridge.history import search, threads
+from ai_bridge.history import search
 from ai_bridge.history.search import Query
 from ai_bridge.inbox import framing
-from ai_bridge.mailboxes import attachments, trace, unread
+from ai_bridge.mailboxes import trace, unread
 from ai_bridge.mailboxes.card_files import CardFiles
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, check_subject, compose_and_drop
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.message import context
-from ai_bridge.sending import limits
+from ai_bridge.sending.send import Wanted, send
 from ai_bridge.server import rendering
-from ai_bridge.server.client_session import Caller, Session
+from ai_bridge.server.client_session import Session
+from ai_bridge.server.membership import Caller
 from ai_bridge.text import abridge, printable, shorten
 
 Words = dict[str, Any]
 _DEFAULT_LIMIT = 20
+# Arguments of a send that have the same names in `Wanted`.
+_ASKED_OF_SEND = ("subject", "reply_to", "decide", "voters")
 # Characters of a query that its answer repeats.
 _ASKED = 200
 
@@ -48,21 +49,10 @@ def _context(session: Session, caller: Caller, words: Words) -> str:
 
 
 def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list[str]) -> str:
-    me, where, loaded = session.who(caller).address, session.mailboxes, session.settings
-    in_reply_to, thread, hops = _answering(session, caller, words.get("reply_to"))
-    to = words["to"] if isinstance(words["to"], list) else [words["to"]]
-    draft = Draft(to, body, words.get("subject", DEFAULT_SUBJECT), in_reply_to, thread, hops=hops)
-    if "decide" in words:
-        opening.begin(where, me, draft, words["decide"], words.get("voters"))
-    elif "voters" in words:
-        raise BridgeError(what='voters go with decide: say decide="majority" or decide="unanimous"')
-    check_subject(draft.subject)
-    limits.check(where, me, [draft], loaded)
-    if paths:  # every refusal has been raised by now
-        draft.body, draft.extra[context.HEADER] = attachments.with_context(
-            where.outbox(me), body, paths, loaded, project.folder(), by_model=True
-        )
-    sent = compose_and_drop(where, me, [draft], loaded.max_message_bytes)[0]
+    where, name = session.begin(caller)
+    me, to = name.address, words["to"] if isinstance(words["to"], list) else [words["to"]]
+    wanted = Wanted(to, body, context=paths, **{name: words[name] for name in _ASKED_OF_SEND if name in words})
+    sent = send(where, me, [wanted], by_model=True, view=session.view(caller))[0]
     session.shown.add([(me, sent.id)])
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") shows how it stands.' if "decide" in words else ""
@@ -70,14 +60,9 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
     return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{_holding(where, me, sent.recipients)}{more}"
 
 
-def _answering(session: Session, caller: Caller, id_: str | None) -> tuple[str | None, str | None, int | None]:
-    """Return `In-Reply-To`, `Thread` and `Hops` for an answer to the message of that ID; three None without an ID."""
-    return threads.reply_headers(session.mailboxes, id_, session.view(caller)) if id_ else (None, None, None)
-
-
-def _holding(where: Tree, me: str, recipients: list[str]) -> str:
+def _holding(where: Snapshot, me: str, recipients: list[str]) -> str:
     """Return a line with the recipients whose cards hold mail from me, as far as their cards can be read; else ''."""
-    cards, holding = policy.Policies(CardFiles(where)), []
+    cards, holding = policy.Policies(where.part(CardFiles)), []
     for one in recipients:
         with suppress(OSError):  # it is sent anyway, and the router checks the card again
             holding += [one] if cards.verdict(one, me) == policy.HOLD else []
@@ -85,8 +70,8 @@ def _holding(where: Tree, me: str, recipients: list[str]) -> str:
 
 
 def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
-    me = session.who(caller).address
-    done = unread.acknowledge(session.mailboxes, me, words["ids"], session.view(caller))
+    where, name = session.begin(caller)
+    done = unread.acknowledge(where, name.address, words["ids"], session.view(caller))
     return f"Marked as read: {', '.join(done)}"
 
 
@@ -94,18 +79,18 @@ def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
 
 
 def _list(session: Session, caller: Caller, words: Words) -> str:
-    me = session.who(caller).address
-    return rendering.agents(all_peers(session.mailboxes), me, _budget(session, caller))
+    where, name = session.begin(caller)
+    return rendering.agents(all_peers(where), name.address, _budget(where, caller))
 
 
 def _history(session: Session, caller: Caller, words: Words) -> str:
-    me, where = session.who(caller).address, session.mailboxes
+    where, name = session.begin(caller)
     peer, thread, text = words.get("peer"), words.get("thread"), words.get("query", "")
     if peer is not None:
         peer = resolve_writer(where, peer)
     everybodys = thread is not None or "query" in words
     query = Query(
-        agent=None if everybodys else me,
+        agent=None if everybodys else name.address,
         peer=peer,
         thread=thread,
         words=text,
@@ -115,13 +100,13 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
     found = search.find(where, query)
     if thread is not None and not found.places:
         trace.find(where, thread)  # raises if there is no such message
-    text, shown = rendering.history(found, _asked(words, peer), _budget(session, caller))
+    text, shown = rendering.history(found, _asked(words, peer), _budget(where, caller))
     session.shown.add(shown)
     return text
 
 
-def _budget(session: Session, caller: Caller) -> int:
-    return framing.Budget(session.settings.max_chars, caller.client).chars
+def _budget(where: Snapshot, caller: Caller) -> int:
+    return framing.Budget(where.settings().max_chars, caller.client).chars
 
 
 def _asked(words: Words, peer: str | None) -> str:
@@ -133,14 +118,14 @@ def _asked(words: Words, peer: str | None) -> str:
 
 
 def _status(session: Session, caller: Caller, words: Words) -> str:
-    where = session.mailboxes
+    where = session.look()
     if "thread" in words:
         return rendering.tally(tally.tally(where, words["thread"]))
     if "id" in words:
         places = trace.find(where, words["id"], session.view(caller))
         return "\n".join(_place_line(where, place) for place in places)
-    me = session.who(caller)
-    report = mail.examine(where, session.settings, [me.address])[0]
+    where, me = session.begin(caller)
+    report = mail.examine(where, where.settings(), [me.address])[0]
     late = f" {report.delay}." if report.delay else ""
     return (
         f"You are {me.address} ({me.why}).\nMailboxes: {printable(where.path)}\n"

@@ -23,7 +23,8 @@ from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox.wait import open_wake, wait_for_mail
 from ai_bridge.mailboxes import unread
 from ai_bridge.server import tools
-from ai_bridge.server.client_session import Caller, Session, late_text
+from ai_bridge.server.client_session import Session, late_text
+from ai_bridge.server.membership import Caller
 from ai_bridge.server.plain_tools import PLAIN, Words
 from ai_bridge.text import abridge, counted
 
@@ -139,13 +140,13 @@ async def _settled(session: Session) -> None:
 
 async def _wait(session: Session, context: Context, words: Words) -> str:
     await _settled(session)
-    me = (await anyio.to_thread.run_sync(session.who, caller(context))).address
+    snapshot, name = await anyio.to_thread.run_sync(session.begin, caller(context))
+    me, where, loaded = name.address, snapshot.tree(), snapshot.settings()
     timeout_s, sender = float(words.get("timeout_s", _DEFAULT_WAIT_S)), words.get("sender")
-    where, loaded = session.mailboxes, session.settings
     if sender is not None:
         sender = await anyio.to_thread.run_sync(resolve_writer, where, sender)
     stop = threading.Event()
-    wake = open_wake(where, loaded)
+    wake = open_wake(where, loaded, session.watch)
     started = anyio.current_time()
 
     async def report() -> None:
@@ -166,7 +167,7 @@ async def _wait(session: Session, context: Context, words: Words) -> str:
         wake.set()
 
     def tell(request: str | int, who: Caller) -> str:
-        session.show(request, who, found)
+        session.show(request, session.rings(snapshot, me, who), found)
         return _found_text(me, found, timeout_s, "" if found else late_text(where, me, sender))
 
     return await _given(session, context, tell)

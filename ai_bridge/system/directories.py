@@ -27,13 +27,12 @@ def user_base(variable: str, *default: str) -> str:
     return named if os.path.isabs(named) else os.path.join(os.path.expanduser("~"), *default)
 
 
-def memory_of(what: str, mailboxes: str) -> str:
-    """Return the path of the file in which this machine remembers `what` about the mailboxes at that path.
+def memory_of(what: str, real: str) -> str:
+    """Return the path of the file in which this machine remembers `what` about the mailboxes at that real path.
 
-    The file is the same for each spelling of the path. The name is hashed without `hashlib`, because importing that
-    would slow down `send`.
+    The name is hashed without `hashlib`, because importing that would slow down `send`.
     """
-    raw = os.fsencode(os.path.realpath(mailboxes))
+    raw = os.fsencode(real)
     ending = os.fsdecode(raw.replace(os.sep.encode(), b"%")[-_NAME_BYTES:])
     return os.path.join(state_base(), what, f"{_sum(raw):016x}{ending}")
 

@@ -61,8 +61,11 @@ def replace_own(path: str, data: bytes, mode: int = _FILE_MODE, flush: bool = Tr
     clocks, traffic counts, names of sessions, the notices that a session got, and the report on a link.
     """
     temporary = f"{path}.{os.getpid()}-{get_ident()}.new"
-    remove(temporary)  # left by a thread of the same number that died here
-    write_new(temporary, data, flush, mode)
+    try:
+        write_new(temporary, data, flush, mode)
+    except FileExistsError:  # left by a thread of the same number that died here
+        remove(temporary)
+        write_new(temporary, data, flush, mode)
     os.replace(temporary, path)
     if flush:
         _flush_name(path)

@@ -45,6 +45,8 @@ def open_regular(path: str) -> tuple[int, os.stat_result]:
     """Return a descriptor of the regular file at `path` and its stat; raises `NotAFile` or OSError."""
     try:
         fd = os.open(path, _FLAGS)
+    except FileNotFoundError:
+        raise
     except OSError:
         _refuse_other_kinds(path, os.lstat(path))
         raise

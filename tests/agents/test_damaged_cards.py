@@ -22,12 +22,11 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.route import Router
 from ai_bridge.sending import allowances, limits
-from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from tests.support.command import command
 from tests.support.disk import FaultyReads
 from tests.support.machine import LAPTOP, TOWER, On, settle_on
-from tests.support.mail import LIMIT, route, states
+from tests.support.mail import LIMIT, route, send, states
 
 PASSING = [errno.EIO, errno.EACCES, errno.ESTALE, errno.EMFILE, errno.ENOSPC]
 HAND = "ID: {id}\nFrom: claude\nTo: {to}\nSubject: s\n\nhello"

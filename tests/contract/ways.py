@@ -22,13 +22,12 @@ from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, REASON
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.run import build
 from tests.support.checkout import ROOT
 from tests.support.command import command
-from tests.support.mail import LIMIT, route
+from tests.support.mail import LIMIT, route, send
 from tests.support.wait import until
 
 

@@ -18,9 +18,8 @@ from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.message import Message
 from ai_bridge.message.votes import APPROVE, MAJORITY, OBJECT, UNANIMOUS
-from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
-from tests.support.mail import LIMIT, post, route
+from tests.support.mail import LIMIT, post, route, send
 from tests.support.presence import session
 from tests.support.votes import answer, propose
 

@@ -15,7 +15,7 @@ from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send
+from tests.support.mail import send
 
 
 def send_for_ever(where: Tree) -> None:

@@ -19,11 +19,10 @@ from ai_bridge.message.message import parse
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.sending.allow import allow_mail
-from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
 from tests.support.disk import ERRNOS, FaultyOs
-from tests.support.mail import LIMIT, post, route
+from tests.support.mail import LIMIT, post, route, send, send_batch
 
 pytestmark = pytest.mark.sweeps
 

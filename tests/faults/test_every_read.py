@@ -20,11 +20,10 @@ from ai_bridge.mailboxes.outbox import MALFORMED, STATES
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.sending import limits
-from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
 from tests.support.disk import FaultyReads
-from tests.support.mail import LIMIT
+from tests.support.mail import LIMIT, send
 
 pytestmark = pytest.mark.sweeps
 

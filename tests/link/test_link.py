@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.sending.send import send_batch
-from tests.support.mail import LIMIT
+from tests.support.mail import LIMIT, send_batch
 from tests.support.nats_server import NatsServer
 from tests.support.team import Team
 from tests.support.wait import until

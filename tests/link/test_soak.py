@@ -13,8 +13,7 @@ import pytest
 
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.message.ids import stamp_of
-from ai_bridge.sending.send import send
-from tests.support.mail import LIMIT
+from tests.support.mail import LIMIT, send
 from tests.support.nats_server import NatsServer
 from tests.support.team import Team
 from tests.support.wait import until

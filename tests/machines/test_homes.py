@@ -24,7 +24,8 @@ from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.daemon import Daemon
 from ai_bridge.router.served import RouterLocks
-from ai_bridge.server.client_session import Caller, Session
+from ai_bridge.server.client_session import Session
+from ai_bridge.server.membership import Caller
 from ai_bridge.settings import Settings
 from tests.support.command import command
 from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on, state_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ai_bridge import settings as settings_
 from ai_bridge.errors import BridgeError, DiskError, TooLarge
 from ai_bridge.mailboxes import attachments
 from ai_bridge.mailboxes.attachments import AlteredAttachment
+from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context, excerpt, headers
 from ai_bridge.message.context import TooManyReferences
@@ -32,9 +34,18 @@ def budget(where: Tree, chars: int) -> Settings:
     return settings_.load(where.path, {"context_chars": chars})
 
 
+def with_context(
+    outbox: Outbox, body: str, references: Iterable[str], loaded: Settings, folder: str | None = None
+) -> tuple[str, str]:
+    """Return a body with its excerpts, and the header `Context`; what does not fit is stored, as a send does."""
+    prepared = context.prepare(body, references, loaded, folder)
+    attachments.store(outbox, prepared.attached)
+    return prepared.body, prepared.header
+
+
 def added(where: Tree, *references: str, body: str = "see", chars: int = 12_000) -> tuple[list[str], str]:
     """Return the lines that the context adds to a body, and the header."""
-    whole, header = attachments.with_context(where.outbox("claude"), body, references, budget(where, chars))
+    whole, header = with_context(where.outbox("claude"), body, references, budget(where, chars))
     assert whole.startswith(f"{body}\n\n")
     return whole.removeprefix(f"{body}\n\n").split("\n"), header
 
@@ -91,7 +102,7 @@ def test_each_line_is_shown_after_its_number(
 )
 def test_the_body_comes_first_unchanged_and_a_blank_line_between(where: Tree, body: str, before: str) -> None:
     Path("f").write_text("a\n")
-    whole, _ = attachments.with_context(where.outbox("claude"), body, ["f", "f:1-1"], budget(where, 100))
+    whole, _ = with_context(where.outbox("claude"), body, ["f", "f:1-1"], budget(where, 100))
     assert whole == f"{before}--- context: f line 1 of 1 ---\n1 | a\n--- end of context: f ---\n"
 
 
@@ -249,7 +260,7 @@ def test_a_body_too_large_for_a_message_is_refused_before_anything_is_attached(w
     Path("g").write_text("y" * 5000)
     loaded = settings_.load(where.path, {"context_chars": 5000, "max_message_bytes": 1024})
     with pytest.raises(TooLarge, match=r"the body with its context is .* over the limit of 1024"):
-        attachments.with_context(where.outbox("claude"), "ü" * 500, ["f", "g"], loaded)
+        with_context(where.outbox("claude"), "ü" * 500, ["f", "g"], loaded)
     assert attached(where) == {}
 
 
@@ -258,10 +269,10 @@ def test_another_folder_may_be_the_project(where: Tree, tmp_path: Path) -> None:
     other.mkdir()
     (other / "f").write_text("x\n")
     Path("f").write_text("x\n")
-    _, header = attachments.with_context(where.outbox("claude"), "", [f"{other}/f"], budget(where, 99), str(other))
+    _, header = with_context(where.outbox("claude"), "", [f"{other}/f"], budget(where, 99), str(other))
     assert header == "f"
     with pytest.raises(LeadsOutside):
-        attachments.with_context(where.outbox("claude"), "", ["f"], budget(where, 99), str(other))
+        with_context(where.outbox("claude"), "", ["f"], budget(where, 99), str(other))
 
 
 def test_an_altered_attachment_is_neither_sent_again_nor_found(where: Tree) -> None:
@@ -278,7 +289,7 @@ def test_an_altered_attachment_is_neither_sent_again_nor_found(where: Tree) -> N
 def test_nobody_becomes_an_agent_by_attaching(where: Tree) -> None:
     Path("f").write_text("x\n")
     with pytest.raises(DiskError):
-        attachments.with_context(where.outbox("nobody"), "", ["f"], budget(where, 0))
+        with_context(where.outbox("nobody"), "", ["f"], budget(where, 0))
     assert where.agents() == ["claude", "gemini"]
 
 

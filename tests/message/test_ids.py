@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import ids
 from ai_bridge.message.ids import Issue
-from ai_bridge.system.directories import memory_of
 from tests.support.mail import post
 
 DAY_S = 86_400.0
@@ -27,14 +26,14 @@ def _of_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def memory(where: Tree, sender: str = "claude") -> Path:
-    return Path(memory_of("issued", where.path), sender)
+    return Path(where.memory("issued"), sender)
 
 
 def by_another_process(where: Tree, sender: str = "claude") -> str:
     script = (
         "from ai_bridge.mailboxes.tree import Tree\n"
         "from ai_bridge.mailboxes.compose import Draft\n"
-        "from ai_bridge.sending.send import send\n"
+        "from tests.support.mail import send\n"
         f"print(send(Tree({where.path!r}), {sender!r}, Draft(['gemini'], 'x'), 99999).id)"
     )
     return subprocess.run(
@@ -78,10 +77,10 @@ def test_one_sender_does_not_wait_for_another(where: Tree) -> None:
 
 def test_ids_of_one_batch_grow_and_the_next_follow(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time_ns", lambda: 1_800_000_000_000_000_000)
-    issue = Issue(where.path, "claude")
+    issue = Issue(where.memory("issued") + "/claude", "claude")
     found = [issue.next()[1] for _ in range(1000)]
     issue.save()
-    found.append(Issue(where.path, "claude").next()[1])
+    found.append(Issue(where.memory("issued") + "/claude", "claude").next()[1])
     assert [order(one) for one in found] == sorted({order(one) for one in found})
     assert all(ids.is_own_id(one) for one in found)
 
@@ -98,7 +97,7 @@ def test_whatever_the_clock_does_ids_grow(steps: list[int]) -> None:
             now += step
             patch.setattr(ids, "_last_us", 0)  # each time another process
             patch.setattr(time, "time_ns", lambda now=now: now * 1_000_000_000)
-            issue = Issue("/mailboxes", "claude")
+            issue = Issue("/mailboxes/claude", "claude")
             found.append(order(issue.next()[1]))
             issue.save()
         jumped = any(abs(sum(steps[:n])) >= DAY_S for n in range(len(steps) + 1))
@@ -127,5 +126,5 @@ def test_a_memory_that_cannot_be_written_stops_no_mail(where: Tree, hinder: obje
 
 
 def test_the_date_is_that_of_the_id(where: Tree) -> None:
-    date, id_ = Issue(where.path, "claude").next()
+    date, id_ = Issue(where.memory("issued") + "/claude", "claude").next()
     assert "".join(ch for ch in date if ch.isdigit()) == order(id_)

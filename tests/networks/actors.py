@@ -25,7 +25,7 @@ from ai_bridge.mailboxes.outbox import REASON, STATES
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.address import POSTMASTER
-from ai_bridge.sending.send import send
+from tests.support.mail import send
 
 _PAUSE_S = 0.2
 _TURN_S = 5.0

@@ -15,10 +15,9 @@ from pathlib import Path
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send_batch
 from tests.real_clients.model import Model
 from tests.real_clients.terminal import Terminal
-from tests.support.mail import LIMIT
+from tests.support.mail import LIMIT, send_batch
 from tests.support.wait import until
 
 PROGRAM = str(Path(sys.executable).parent / "ai-bridge")

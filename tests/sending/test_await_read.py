@@ -19,9 +19,8 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.sending import await_read as receipt
 from ai_bridge.sending.await_read import await_read
-from ai_bridge.sending.send import send_batch
 from ai_bridge.settings import Settings
-from tests.support.mail import LIMIT, route
+from tests.support.mail import LIMIT, route, send_batch
 from tests.support.wait import until
 
 LONG_S = 60.0

@@ -19,9 +19,8 @@ from ai_bridge.router.route import Router
 from ai_bridge.sending import limits, traffic
 from ai_bridge.sending.allow import allow_mail
 from ai_bridge.sending.limits import NotSent
-from ai_bridge.sending.send import send, send_batch
 from ai_bridge.settings import Settings
-from tests.support.mail import LIMIT, post, route, states
+from tests.support.mail import LIMIT, post, route, send, send_batch, states
 
 OTHER = {"claude": "gemini", "gemini": "claude"}
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import NotMailboxes, Tree
-from ai_bridge.server.client_session import Caller, Session
+from ai_bridge.server.client_session import Session
+from ai_bridge.server.membership import Caller
 from tests.server.uses import EVERY_USE
 from tests.support.mail import post
 from tests.support.server import Ground, Serve
@@ -71,7 +73,9 @@ def test_a_tree_that_goes_away_between_two_looks_is_not_made_again(
 ) -> None:
     session, caller = Session(where.path, None), Caller("claude-code", "")
     session.who(caller)
-    monkeypatch.setattr(Session, "mailboxes", where)  # as if it had been looked at just before it went away
+    shutil.rmtree(where.outbox("claude").path)
+    looked_at = Snapshot(where.path).check()
+    monkeypatch.setattr(session, "look", lambda: looked_at)  # as if it had gone away right after this look
     aside = f"{where.path}-aside"
     os.rename(where.path, aside)
     try:

@@ -11,7 +11,8 @@ from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.reach.ways import MARK
-from ai_bridge.server.client_session import Caller, Session, SessionEnded
+from ai_bridge.server.client_session import Session
+from ai_bridge.server.membership import Caller, SessionEnded
 from ai_bridge.system.locks import holder
 from tests.support.mail import post, states
 from tests.support.server import GEMINI, Serve

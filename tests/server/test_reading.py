@@ -12,9 +12,8 @@ from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send
 from tests.server.bodies import NASTY
-from tests.support.mail import LIMIT, post, states
+from tests.support.mail import LIMIT, post, send, states
 from tests.support.server import Connect, said
 from tests.support.shown import NOTHING, bodies, fences, hand_drop, settle
 from tests.support.wait import until

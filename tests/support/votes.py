@@ -7,8 +7,7 @@ from ai_bridge.history import threads
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.votes import MAJORITY
-from ai_bridge.sending.send import send
-from tests.support.mail import LIMIT
+from tests.support.mail import LIMIT, send
 
 PROPOSAL = "Let us use SQLite for the index.\n"
 

@@ -12,10 +12,9 @@ import pytest
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.drop import drop, drop_all
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.sending.send import send, send_batch
 from ai_bridge.system import durable
 from tests.support.disk import FaultyOs
-from tests.support.mail import LIMIT, post
+from tests.support.mail import LIMIT, post, send, send_batch
 
 pytestmark = pytest.mark.real_flush
 

@@ -6,7 +6,7 @@ The client's turn goes on even if something is wrong: a refusal is one line on s
 import os
 import sys
 
-from ai_bridge import clients, settings
+from ai_bridge import clients
 from ai_bridge.agents import identity, presence, session_keys
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.errors import BridgeError, disk_error
@@ -74,9 +74,9 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
         found = find_mailboxes(where, by_client=True)
     except NoMailboxes:  # a project without mail
         return _say(hook_answer.NOTHING, None)
-    loaded = settings.load(found.path)
+    loaded = found.settings()
     key, me = _session(found, agent, client)
-    if not (me and found.outbox(me).is_there()) or Homes(found).is_elsewhere(me):
+    if not (me and found.has_outbox(me)) or found.part(Homes).is_elsewhere(me):
         return _say(hook_answer.nothing(ways_of(client), event, loaded.reach), None)
     _say(*_mail(found, me, key, client, event, loaded))
 

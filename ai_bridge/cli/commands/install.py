@@ -18,6 +18,7 @@ from ai_bridge.install.plan import Change, NotPlain, Piece, agree, carry_out, pl
 from ai_bridge.install.plugin import plugin_pieces
 from ai_bridge.install.trust import trust_pieces
 from ai_bridge.mailboxes import adoption, find, tree
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.text import printable
 
 _CLIENTS = [client.name for client in clients.registrable()]
@@ -90,7 +91,7 @@ def _adopt(named: str | None, dry_run: bool) -> None:
 
     Raises `ForPersons` if a client started this shell.
     """
-    if named is None or dry_run or not tree.is_mailboxes(named) or find.is_adopted(named):
+    if named is None or dry_run or not tree.is_mailboxes(named) or find.is_adopted(Tree(named)):
         return
     person.refuse_clients(f"adopting {named}")
     adoption.adopt(named)

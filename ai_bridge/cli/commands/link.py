@@ -53,13 +53,13 @@ def link(
     elif make_streams is not None:
         _make_streams(url, split_list(make_streams), files, replicas)
     elif remove:
-        _remove(find_mailboxes(where))
+        _remove(find_mailboxes(where).tree())
     elif url is None:
         _show(state.state(find_mailboxes(where)), as_json)
     elif team is None:
         raise click.UsageError("name your team: `ai-bridge link URL --as TEAM`")
     else:
-        _make(find_mailboxes(where), Link(team, url, *files), take_over)
+        _make(find_mailboxes(where).tree(), Link(team, url, *files), take_over)
 
 
 def _make_streams(url: str | None, teams: list[str], files: list[str], replicas: int) -> None:

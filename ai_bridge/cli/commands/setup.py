@@ -71,7 +71,7 @@ def _may_adopt(chosen: Tree, is_named: bool, is_new: bool) -> bool:
 
     In a client's shell it raises `ForPersons` if they exist, and were found or are in the project.
     """
-    if not clients.variable_set() or is_new or find.is_adopted(chosen.path):
+    if not clients.variable_set() or is_new or find.is_adopted(chosen):
         return True
     if not is_named or adoption.is_in_project(chosen.path):
         person.refuse_clients(f"adopting {chosen.path}")

@@ -47,7 +47,7 @@ class SyncedFolder:
 def place(mailboxes: str) -> "SyncedFolder | None":
     """Return how Syncthing syncs the mailboxes at that path, from the disk; None if no set-up was run."""
     try:
-        raw = untrusted.read_file(memory_of(FOLDER, mailboxes), _LIMIT)
+        raw = untrusted.read_file(memory_of(FOLDER, os.path.realpath(mailboxes)), _LIMIT)
     except (OSError, Malformed):
         return None
     import json

@@ -17,7 +17,6 @@ from ai_bridge.machines.syncthing.nudge import FOLDER, SyncedFolder
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import state_files
-from ai_bridge.system.directories import memory_of
 
 FOLDER_ID = "ai-bridge"
 # Seconds Syncthing's watcher collects changes before it looks; its default is 10.
@@ -172,7 +171,7 @@ def _ignore(api: Api, shared: Shared) -> bool:
 
 def _remember(where: Tree, api: Api, shared: Shared) -> None:
     """Write down Syncthing's address and key, in a file that only this user can read."""
-    path = memory_of(FOLDER, where.path)
+    path = where.memory(FOLDER)
     told = {"url": api.url, "key": api.key, "folder": shared.id, "prefix": shared.prefix}
     state_files.remember(path, json.dumps(told).encode())
 

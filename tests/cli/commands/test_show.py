@@ -16,11 +16,10 @@ from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
-from ai_bridge.sending.send import send
 from ai_bridge.settings import Settings
 from tests.cli.commands.lines import KEYS
 from tests.support.command import BY_ENTRY, command, refused, without_output
-from tests.support.mail import LIMIT, post, route
+from tests.support.mail import LIMIT, post, route, send
 
 RISKY = "a \x1b[31m\x07\x9b\x7f \u202eb\u200b \u2028\U000e0041\tc\n"
 SHOWN = "a \\x1b[31m\\x07\\x9b\\x7f \\u202eb\\u200b \\u2028\\U000e0041\tc\n"
