@@ -119,7 +119,14 @@ def _check_sdist(sdist: Path) -> None:
     with tarfile.open(sdist) as opened:
         modes = {member.name.partition("/")[2]: member.mode for member in opened.getmembers()}
     links = set(re.findall(r"\]\(([^):#]+)[^)]*\)", (ROOT / "README.md").read_text()))
-    for name in {"LICENSE", "README.md", "pyproject.toml", "tests/test_package.py", *links}:
+    for name in {
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        "tests/test_package.py",
+        ".github/workflows/ci.yml",
+        *links,
+    }:
         assert any(f"{one}/".startswith(f"{name.rstrip('/')}/") for one in modes), name
     assert modes["management/test.sh"] & 0o100
 
