@@ -1,3 +1,3 @@
 """Mail between AI coding assistants, as plain text files that move atomically from state to state."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

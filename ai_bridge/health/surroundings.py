@@ -14,7 +14,7 @@ from ai_bridge.machines.syncthing import status
 from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.tree import AGENTS, Tree
 from ai_bridge.settings import Settings
-from ai_bridge.system import filesystems, untrusted
+from ai_bridge.system import directory_events, filesystems, processes, untrusted
 from ai_bridge.system.directories import state_base
 
 
@@ -22,12 +22,21 @@ def examine(where: Tree, settings: Settings) -> list[Finding]:
     """Return the findings about the surroundings. Mailboxes on a single machine give few or none."""
     ignored = [Finding("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
     around = [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
-    return [*intrusions.examine(where), *ignored, *around, *_links(where)]
+    return [*intrusions.examine(where), *ignored, *_events(settings), *around, *_links(where)]
 
 
 def level(found: list[Finding]) -> int:
     """Return the worst level of these findings, but NOTE at most: mail moves in spite of its surroundings."""
     return min(worst(found), NOTE)
+
+
+def _events(settings: Settings) -> list[Finding]:
+    """Return a finding if mail is noticed late because of the library that reports arrivals."""
+    why = "" if settings.poll else directory_events.slow_because()
+    if not why:
+        return []
+    said = f"each message is noticed half a second late or later: this watchdog does not fit ({why})"
+    return [Finding("events", NOTE, said, processes.pip_command("watchdog"))]
 
 
 def _disk(where: Tree, settings: Settings) -> list[Finding]:

@@ -19,7 +19,7 @@ from ai_bridge.install.plan import Piece
 
 _ABOUT = {
     "name": SERVER,
-    "version": __version__,
+    "version": __version__.replace(".dev", "-dev."),  # as the clients want it. Source: Semantic Versioning 2.0.0
     "description": "Mail between AI coding assistants: plain text files, atomic moves, one STDIO MCP server.",
 }
 _CONTEXT_FILE = "CONTEXT.md"

@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
-from ai_bridge.system import durable, state_files, untrusted
+from ai_bridge.system import durable, processes, state_files, untrusted
 
+# The distribution that has the client of NATS.
+CLIENT = "nats-py"
 _FOLDER = "links"
 _ENDING = ".json"
 _BYTES = 65_536
@@ -28,7 +30,10 @@ class BadLink(BridgeError):
 
 
 class NotInstalled(BridgeError):
-    sentence = "a link needs the client of NATS: `pip install 'ai-bridge[nats]'`"
+    sentence = "a link needs the client of NATS: `{command}`"
+
+    def __init__(self) -> None:
+        super().__init__(command=processes.pip_command(CLIENT))
 
 
 class Trouble(BridgeError):

@@ -6,6 +6,7 @@ from any thread.
 
 import _thread
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -16,6 +17,16 @@ from ai_bridge.system.signals import signals_blocked
 Notify = Callable[[str | None], None]
 # The state of a directory, to be compared with a later one; None if it cannot be read.
 Mark = int | frozenset[str] | None
+# The parts of watchdog's module `inotify_c` that `InotifyWatch` uses. It is private, so a release may change it.
+_PARTS = {
+    "InotifyConstants": (
+        *("IN_MOVED_TO", "IN_CREATE", "IN_CLOSE_WRITE"),
+        *("IN_DELETE_SELF", "IN_MOVE_SELF", "IN_ONLYDIR"),
+    ),
+    "InotifyFD": ("start", "stop", "add_callback", "remove_callbacks"),
+    "Mask": (),
+    "CallbackId": (),
+}
 # Ending so many watches takes less time than starting a thread.
 _FEW_WATCHES = 50
 
@@ -39,6 +50,31 @@ def make_watch(notify: Notify, poll: bool, poll_s: float, is_network: bool) -> W
         polling = PollWatch(notify, poll_s, look)
         return polling if events is None else _BothWatches(events, polling)
     return events
+
+
+def slow_because() -> str:
+    """Return why this program learns of each arrival half a second late, or later; '' if it learns of it at once.
+
+    The answer is '' on systems other than Linux: there the library's observer is the only way. Changes nothing.
+    """
+    if not sys.platform.startswith("linux"):
+        return ""
+    try:
+        _import_inotify()
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
+def _import_inotify() -> Any:
+    """Return watchdog's module `inotify_c`; raises ImportError if the module or a part that is used is missing."""
+    import watchdog.observers.inotify_c as library
+
+    for name, parts in _PARTS.items():
+        found = getattr(library, name, None)
+        if found is None or not all(hasattr(found, part) for part in parts):
+            raise ImportError(f"{library.__name__} has another {name}")
+    return library
 
 
 def _make_event_watch(notify: Notify) -> Watch | None:
@@ -73,17 +109,17 @@ class InotifyWatch:
     """
 
     def __init__(self, notify: Notify) -> None:
-        from watchdog.observers.inotify_c import CallbackId, InotifyConstants, InotifyFD, Mask
-
-        arrivals = InotifyConstants.IN_MOVED_TO | InotifyConstants.IN_CREATE | InotifyConstants.IN_CLOSE_WRITE
-        self._gone = InotifyConstants.IN_DELETE_SELF | InotifyConstants.IN_MOVE_SELF
-        self._mask = Mask(arrivals | self._gone | InotifyConstants.IN_ONLYDIR)
-        self._id = CallbackId(id(self))
+        library = _import_inotify()
+        kinds = library.InotifyConstants
+        arrivals = kinds.IN_MOVED_TO | kinds.IN_CREATE | kinds.IN_CLOSE_WRITE
+        self._gone = kinds.IN_DELETE_SELF | kinds.IN_MOVE_SELF
+        self._mask = library.Mask(arrivals | self._gone | kinds.IN_ONLYDIR)
+        self._id = library.CallbackId(id(self))
         self._notify = notify
         self._lock = threading.Lock()
         self._watched: dict[str, Any] = {}
         self._paths: dict[Any, str] = {}
-        self._inotify = InotifyFD()
+        self._inotify = library.InotifyFD()
         self._inotify.start()
 
     def refresh(self, directories: Iterable[str]) -> bool:

@@ -1,4 +1,4 @@
-"""This process and its ancestors: how to start this program, and keys by which a process is known again."""
+"""This process and its ancestors: how to start and complete this program, and keys that tell processes apart."""
 
 import os
 import sys
@@ -11,6 +11,33 @@ def program() -> list[str]:
     """Return the command that starts this program from any directory, whatever `PATH` is there."""
     script = os.path.join(os.path.dirname(os.path.abspath(sys.executable)), "ai-bridge")
     return [script] if os.access(script, os.X_OK) else [os.path.abspath(sys.executable), *MODULE]
+
+
+def pip_command(distribution: str) -> str:
+    """Return the command that installs a distribution, in a version that ai-bridge asks for, beside this program.
+
+    pipx must do this itself if it installed this program. Reads the metadata of ai-bridge from the disk.
+    """
+    import shlex
+
+    wanted = shlex.quote(_requirement(distribution))
+    if os.path.exists(os.path.join(sys.prefix, "pipx_metadata.json")):
+        # Without --force, pipx leaves a distribution as it is if any version of it is there.
+        return f"pipx inject --force {shlex.quote(os.path.basename(sys.prefix))} {wanted}"
+    return f"{shlex.quote(sys.executable)} -m pip install {wanted}"
+
+
+def _requirement(distribution: str) -> str:
+    """Return the extras and versions of a distribution that ai-bridge asks for; its bare name if that is unknown."""
+    import re
+    from importlib import metadata
+
+    try:
+        declared = metadata.requires("ai-bridge") or []
+    except metadata.PackageNotFoundError:  # not installed, but started from its folder
+        declared = []
+    wanted = (line.partition(";")[0].strip() for line in declared)
+    return next((one for one in wanted if re.split(r"[^\w.-]", one)[0] == distribution), distribution)
 
 
 def parent_key() -> str:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from ai_bridge import settings as settings_
 from ai_bridge.health import surroundings
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
 from ai_bridge.health.surroundings import examine
 from ai_bridge.machines import clocks
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
-from ai_bridge.system import filesystems
+from ai_bridge.system import filesystems, processes
 from tests.support.command import command
 from tests.support.machine import LAPTOP, MINI, TOWER, On, settle_on
 from tests.support.mounts import mounted, table
@@ -107,6 +109,34 @@ def test_a_conflict_copy_of_a_card_is_named_and_what_fixes_it_does(
         subprocess.run(shlex.split(one.fix), check=True)
     assert [path.exists() for path in copies] == [False, False]
     assert (directory / "claude.md").exists()
+
+
+def test_a_watchdog_that_delays_mail_is_told_of_with_the_command_that_fixes_it(
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "watchdog.observers.inotify_c", None)
+    (found,) = examine(where, settings)
+    assert (found.where, found.level, found.fix) == ("events", NOTE, processes.pip_command("watchdog"))
+    assert "half a second late" in found.what
+    assert "'watchdog<8" in found.fix
+    assert examine(where, settings_.load(where.path, {"poll": True})) == []
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert examine(where, settings) == []
+
+
+@pytest.mark.parametrize("name", ["doctor", "health"])
+def test_doctor_and_health_tell_of_a_watchdog_that_delays_mail(where: Tree, name: str) -> None:
+    script = (
+        "import sys\nsys.modules['watchdog.observers.inotify_c'] = None\n"
+        "from ai_bridge.cli.main import bridge\nbridge(prog_name='ai-bridge')"
+    )
+    words = [sys.executable, "-c", script, name, "--mailboxes", where.path]
+    plain = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    listed = subprocess.run([*words, "--json"], capture_output=True, text=True, timeout=60, check=False)
+    assert plain.stdout.count("half a second late") == plain.stdout.count("'watchdog<8") == 1
+    (one,) = [one for one in map(json.loads, listed.stdout.splitlines()) if "half a second" in one.get("found", "")]
+    assert one["fix"] == processes.pip_command("watchdog")
+    assert "half a second late" not in command(name, "--mailboxes", where.path).stdout
 
 
 def test_doctor_and_health_tell_of_it(where: Tree, on: On) -> None:

@@ -6,16 +6,37 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ai_bridge.system import processes
 from tests.support.nats_server import PROGRAM, NatsServer
 from tests.support.team import Team, make_streams
 from tests.support.wait import until
 
 pytest.importorskip("nats")
+
+
+@pytest.mark.parametrize("missing", ["nats", "nkeys"])
+def test_what_is_not_installed_is_named_by_a_command_that_installs_it_here(
+    tmp_path: Path, nats_server: NatsServer, missing: str
+) -> None:
+    team = Team(tmp_path, "north", ["claude"])
+    creds = tmp_path / "north.creds"
+    creds.write_text("")
+    creds.chmod(0o600)
+    script = (
+        f"import sys\nsys.modules[{missing!r}] = None\n"
+        "from ai_bridge.cli.main import bridge\nbridge(prog_name='ai-bridge')"
+    )
+    words = ["link", nats_server.url, "--as", "north", "--creds", str(creds), "--mailboxes", team.where.path]
+    done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
+    needed = {"nats": "a link needs the client of NATS", "nkeys": "a file of credentials needs more packages"}
+    assert (done.returncode, done.stderr) == (1, f"error: {needed[missing]}: `{processes.pip_command('nats-py')}`\n")
+    assert "nats-py[nkeys]" in done.stderr
 
 
 @pytest.fixture

@@ -234,6 +234,25 @@ def test_without_an_inotify_instance_it_polls(watched: Path, monkeypatch: pytest
         assert wake.wait(LONG_S)
 
 
+@pytest.mark.parametrize("part", ["Mask", "InotifyFD.add_callback", "InotifyConstants.IN_ONLYDIR"])
+def test_a_library_whose_private_part_changed_still_wakes(
+    watched: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    assert directory_events.slow_because() == ""
+    monkeypatch.delattr(f"watchdog.observers.inotify_c.{part}")
+    assert directory_events.slow_because() == f"watchdog.observers.inotify_c has another {part.partition('.')[0]}"
+    monkeypatch.undo()
+    monkeypatch.setattr(directory_events, "_import_inotify", _no_private_part)
+    with Wake(lambda: [str(watched)], poll_s=0.01) as wake:
+        _quiet(wake)
+        _rename_in(watched)
+        assert wake.wait(LONG_S)
+
+
+def _no_private_part() -> None:
+    raise ImportError("watchdog.observers.inotify_c has another Mask")
+
+
 def test_a_directory_that_cannot_be_watched_stops_nothing(watched: Path) -> None:
     named = [str(watched / "missing"), str(watched / "a file"), str(watched)]
     (watched / "a file").write_text("x")

@@ -1,8 +1,9 @@
-"""The processes around this one: keys that no later process has, and a program that starts from any directory."""
+"""The processes around this one: keys that no later process has, and a program that starts and can be completed."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.system import processes as processes_
-from ai_bridge.system.processes import ancestor_keys, is_gone, own_key, parent_key, program
+from ai_bridge.system.processes import ancestor_keys, is_gone, own_key, parent_key, pip_command, program
 from tests.support.checkout import ROOT
 
 KEYS = "from ai_bridge.system.processes import *\nprint(own_key(), parent_key(), *ancestor_keys(8), sep='\\n')\n"
@@ -83,3 +84,30 @@ def test_a_process_that_ended_is_gone_and_what_is_no_process_is_not() -> None:
     assert not is_gone(own_key())
     assert not is_gone("a session's name")
     assert is_gone(child()[0])
+
+
+# --- what completes this program --------------------------------------------------------------------------
+
+
+def test_a_missing_distribution_comes_by_this_interpreters_pip_in_a_version_that_is_asked_for() -> None:
+    python, *words = shlex.split(pip_command("nats-py"))
+    assert python == sys.executable
+    assert words == ["-m", "pip", "install", "nats-py[nkeys]>=2.11"]
+    assert shlex.split(pip_command("mcp"))[-1] == "mcp<3,>=2.3"
+    dry = [*shlex.split(pip_command("watchdog")), "--dry-run", "--no-deps", "--no-index"]
+    assert subprocess.run(dry, capture_output=True, check=False).returncode == 0
+
+
+def test_an_environment_of_pipx_is_completed_by_pipx(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = tmp_path / "ai-bridge"
+    made.mkdir()
+    (made / "pipx_metadata.json").write_text("{}")
+    monkeypatch.setattr(sys, "prefix", str(made))
+    assert pip_command("nats-py") == "pipx inject --force ai-bridge 'nats-py[nkeys]>=2.11'"
+
+
+def test_without_metadata_the_bare_name_has_to_do() -> None:
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom ai_bridge.system import processes\n"
+    words = [sys.executable, "-S", "-P", "-c", script + "print(processes.pip_command('nats-py'))"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("-m pip install nats-py\n")

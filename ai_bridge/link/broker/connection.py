@@ -14,7 +14,8 @@ from nats.aio.client import Client
 from ai_bridge.link.broker import administration, streams
 from ai_bridge.link.broker.publishing import Item, Publisher
 from ai_bridge.link.broker.streams import Pull
-from ai_bridge.link.config import Link, Refusal, Trouble
+from ai_bridge.link.config import CLIENT, Link, Refusal, Trouble
+from ai_bridge.system import processes
 
 _CONNECT_S = 5
 _PING_S = 15
@@ -64,7 +65,8 @@ class Connection:
                 tls=self._tls(),
             )
         except ImportError:
-            raise Refusal(what="a file of credentials needs more packages: `pip install 'ai-bridge[nats]'`") from None
+            command = processes.pip_command(CLIENT)
+            raise Refusal(what=f"a file of credentials needs more packages: `{command}`") from None
         except (TimeoutError, OSError, ValueError, nats.errors.Error) as error:
             raise _explained(where, self._error or error) from None
         self.max_payload = self._client.max_payload
@@ -96,7 +98,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close the connection within 2 seconds: after a failed handshake the client would wait forever."""
-        with suppress(OSError, nats.errors.Error, TimeoutError):
+        with suppress(OSError, nats.errors.Error, TimeoutError, AssertionError):  # the last: it did not even begin
             await asyncio.wait_for(self._client.close(), _CLOSE_S)
 
     def ending(self) -> Trouble:
