@@ -215,6 +215,10 @@ def seconds(text: str) -> float | None:
 
 
 def _await_read(where: "Snapshot", sent: "list[Sent]", sender: str, timeout_s: float) -> int:
+    import gc
+
     from ai_bridge.cli import receipts
+
+    gc.enable()  # a wait may last
 
     return receipts.wait(where.tree(), sent, sender, timeout_s, where.settings())

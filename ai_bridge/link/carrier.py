@@ -19,7 +19,6 @@ from ai_bridge.link.flows import Flows
 from ai_bridge.link.state import LOCK, Report
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake
-from ai_bridge.message import message
 from ai_bridge.router.log import LOGGER, log_step
 from ai_bridge.router.recover import recover
 from ai_bridge.settings import Settings
@@ -89,7 +88,6 @@ class Carrier:
     async def _live(self) -> None:
         """Connect again and again until `stop` is called, or until the link is removed or changed."""
         self._loop = asyncio.get_running_loop()
-        message.load_parser()
         self._flows = Flows(self.mailboxes, self.settings, self.link)
         self._recover()
         with Wake.over(self.mailboxes, self.settings, self._flows.directories) as self._wake:

@@ -1,7 +1,8 @@
-"""A python-frontmatter handler for mail headers, called directly because `frontmatter.loads` is not byte-exact.
+"""A python-frontmatter handler for messages, for programs that read them with that library.
 
-`frontmatter.loads` strips the body and folds CR LF, and its detection may hand a stranger's text to YAML. So callers
-use the handler's own four methods, and no format is ever detected.
+It makes and reads the same bytes as `message`, which does not need it: importing the library takes longer than
+parsing a message. Call the handler's own methods. `frontmatter.loads` strips the body and folds CR LF, and its
+detection may hand a stranger's text to YAML.
 """
 
 from __future__ import annotations
@@ -14,10 +15,6 @@ from frontmatter.default_handlers import BaseHandler
 
 from ai_bridge.errors import Malformed
 from ai_bridge.message import headers
-
-
-class NoBlankLine(Malformed):
-    sentence = "no blank line ends the headers: put an empty line between the headers and the body"
 
 
 class MailHandler(BaseHandler):
@@ -36,11 +33,7 @@ class MailHandler(BaseHandler):
 
     def split(self, text: str) -> tuple[str, str]:
         """Return the header block and the body, parted at the first blank line; raises `NoBlankLine`."""
-        block, blank_line, body = text.partition("\n\n")
-        if blank_line:
-            return block, body
-        headers.load(text.rstrip("\n"))  # if a line is wrong too, its sentence is the better one
-        raise NoBlankLine()
+        return headers.split(text)
 
     def load(self, fm: str) -> dict[str, Any]:
         """Return the headers of a block; raises `Malformed`."""

@@ -12,6 +12,10 @@ OURS = (*REQUIRED, "Date", "In-Reply-To", "Thread", "Context", "Hops", "Decide",
 _NAME_CHARACTERS = frozenset(chr(code) for code in range(33, 127) if chr(code) != ":")
 
 
+class NoBlankLine(Malformed):
+    sentence = "no blank line ends the headers: put an empty line between the headers and the body"
+
+
 class BadHeaderLine(Malformed):
     sentence = "header line {number} is not `Name: value`: {line!r}"
 
@@ -26,6 +30,15 @@ class ControlCharacter(Malformed):
 
 class DuplicateHeader(Malformed):
     sentence = "header {name} stands there twice: keep one"
+
+
+def split(text: str) -> tuple[str, str]:
+    """Return the header block and the body of a message, parted at the first blank line; raises `NoBlankLine`."""
+    block, blank_line, body = text.partition("\n\n")
+    if blank_line:
+        return block, body
+    load(text.rstrip("\n"))  # if a line is wrong too, its sentence is the better one
+    raise NoBlankLine()
 
 
 def load(block: str) -> dict[str, str]:

@@ -77,16 +77,10 @@ def parse(raw: bytes) -> Message:
     Raises a `Malformed` with a sentence about the fault: not UTF-8, no blank line, a line that is no header, a
     duplicate, a control character, a missing required header, a bad ID or address.
     """
-    from ai_bridge.message.handler import HANDLER
-
-    block, body = HANDLER.split(_decoded(raw))
-    message = Message(HANDLER.load(block), body)
+    block, body = headers.split(_decoded(raw))
+    message = Message(headers.load(block), body)
     _check_required(message)
     return message
-
-
-def load_parser() -> None:
-    """Import now the modules that `parse` needs, so that the first message need not wait for them."""
 
 
 def _decoded(raw: bytes) -> str:
@@ -112,7 +106,7 @@ def _check_required(message: Message) -> None:
 
 
 def format_message(message: Message) -> bytes:
-    """Return the bytes of the message's file: the text that the handler makes, without importing it.
+    """Return the bytes of the message's file.
 
     Raises `Malformed` for a header that `parse` would refuse, or UnicodeEncodeError for a lone surrogate in the body.
     """

@@ -12,7 +12,6 @@ from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
-from ai_bridge.message import message
 from ai_bridge.router import strays
 from ai_bridge.router.companions import Companion
 from ai_bridge.router.log import LOGGER, log_step
@@ -61,7 +60,6 @@ class Daemon:
         try:
             with Wake.over(self.mailboxes, self.settings, self._directories) as self._wake:
                 LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
-                message.load_parser()
                 self._locks.mark_ready()
                 self._tend_companions()
                 hints: list[Outbox] | None = None

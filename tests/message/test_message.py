@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
+import sys
 
 import frontmatter
 import pytest
@@ -11,8 +13,8 @@ from hypothesis import strategies as st
 
 from ai_bridge import errors
 from ai_bridge.message import ids
-from ai_bridge.message.handler import HANDLER, NoBlankLine
-from ai_bridge.message.headers import BadHeaderLine, ControlCharacter, CrlfHeaders, DuplicateHeader
+from ai_bridge.message.handler import HANDLER
+from ai_bridge.message.headers import BadHeaderLine, ControlCharacter, CrlfHeaders, DuplicateHeader, NoBlankLine
 from ai_bridge.message.message import BadHeaderAddress, BadId, Message, MissingHeader, NotUtf8, format_message, parse
 
 HEAD = b"ID: claude-1\nFrom: claude\nTo: gemini\nSubject: s\n"
@@ -45,6 +47,19 @@ def test_the_handler_and_the_plain_formatter_write_the_same_bytes(body: str) -> 
     post = frontmatter.Post(made.body, HANDLER, **made.headers)
     assert HANDLER.format(post).encode() == format_message(made)
     assert frontmatter.dumps(post, HANDLER).encode() == format_message(made)
+    block, content = HANDLER.split(format_message(made).decode())
+    assert (HANDLER.load(block), content) == (made.headers, made.body)
+
+
+def test_parsing_a_message_needs_no_library() -> None:
+    script = (
+        "import sys\n"
+        "from ai_bridge.message import message\n"
+        f"message.parse({format_message(_message('body'))!r})\n"
+        "print(sorted({'frontmatter', 'yaml', 're'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "[]\n"
 
 
 def test_the_library_itself_would_not_be_exact() -> None:
