@@ -28,7 +28,7 @@ MET_IN = {
     "frontmatter": {"message.handler", "system.front_matter", "system.yaml_handler"},
     "yaml": {"system.yaml_handler"},
     "jsonschema": {"server"},
-    "anyio": {"server", "cli.commands.demo"},
+    "anyio": {"api.agent", "server", "cli.commands.demo"},
     "tomlkit": {"install"},
     "nats": {"link.broker"},
 }
@@ -37,6 +37,11 @@ TIMES = {"strftime", "strptime", "gmtime", "localtime", "mktime", "ctime", "asct
 DATES = ("datetime.", "calendar.", "email.utils.")
 # Modules that have no test file of their own: where they are tested, and why not by themselves.
 TESTED_ELSEWHERE = [
+    (
+        "tests/api/test_api.py",
+        "the Python API is tested as its page shows it, all names together",
+        "api/agent api/mailboxes api/message",
+    ),
     (
         "tests/clients",
         "it is a record, or makes what all clients share; the tests of the clients walk over every record",
@@ -221,6 +226,13 @@ def test_a_third_party_package_is_met_in_its_place_only() -> None:
     assert elsewhere == []
 
 
+def lines_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return the number of lines of a function without its docstring."""
+    first = function.body[0]
+    said = (first.end_lineno or first.lineno) - first.lineno + 1 if ast.get_docstring(function) else 0
+    return (function.end_lineno or function.lineno) - function.lineno + 1 - said
+
+
 def test_modules_and_functions_stay_small() -> None:
     too_large = []
     for module, path in modules().items():
@@ -229,8 +241,7 @@ def test_modules_and_functions_stay_small() -> None:
             too_large.append(module)
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                length = (node.end_lineno or node.lineno) - node.lineno + 1
-                too_large += [f"{module}.{node.name}"] if length > MOST_LINES_OF_A_FUNCTION else []
+                too_large += [f"{module}.{node.name}"] if lines_of(node) > MOST_LINES_OF_A_FUNCTION else []
     assert too_large == []
 
 

@@ -165,9 +165,9 @@ def test_a_lock_whose_directory_was_removed_is_taken_anew(where: Tree) -> None:
 
     lock = Lock(where.lock_file("router", "claude"))
     assert lock.acquire("router")
-    assert lock.is_in_place
+    assert lock.is_in_place()
     os.unlink(lock.path)
-    assert not lock.is_in_place
+    assert not lock.is_in_place()
     lock.release()
 
 

@@ -39,10 +39,9 @@ class Name:
         self.why = why
         self._lock = lock
 
-    @property
     def is_held(self) -> bool:
-        """Whether the session still has the name: it has lost the name if the state directory was removed."""
-        return self._lock.is_in_place
+        """Tell whether the session still has the name: it has lost the name if the state directory was removed."""
+        return self._lock.is_in_place()
 
     def touch(self) -> None:
         """Note on the lock file that the session is at work now; this becomes the time when it was last seen."""

@@ -29,8 +29,8 @@ def wait(where: Tree, sent: list[Sent], sender: str, timeout_s: float, loaded: S
 def _receipt(place: Place, with_id: bool) -> str:
     to = f"{place.id} → {place.recipient}" if with_id else place.recipient
     if place.state == MALFORMED:
-        return f"{to}: malformed: {printable(place.reason or 'for a reason that is not known')}\n"
-    if at := place.at:
-        reason = f": {printable(place.reason)}" if place.reason else ""
+        return f"{to}: malformed: {printable(place.reason() or 'for a reason that is not known')}\n"
+    if at := place.at():
+        reason = f": {printable(why)}" if (why := place.reason()) else ""
         return f"{to}: {place.state} {'at' if place.state == READ else 'since'} {at}{reason}\n"
     return f"{to}: was {place.state}, and its file is gone\n"

@@ -35,14 +35,14 @@ def why(mailboxes: Tree, place: Place) -> str | None:
     if (there := whereabouts(mailboxes, place)) is not None:
         return there
     if place.state not in (DROPPED, PROCESSING) or not agent:
-        return place.reason
+        return place.reason()
     if place.state == DROPPED and (trouble := _card_trouble(Policies(mailboxes.part(CardFiles)), agent)):
         return f"it waits, for {trouble}"
     if (router := router_of(mailboxes, agent)) is not None:
         late = delay_of(place.path, router)
-        return late.unmoved if late else place.reason
+        return late.unmoved if late else place.reason()
     if place.state != DROPPED:
-        return place.reason
+        return place.reason()
     if there := _machine_of(mailboxes.part(Homes), agent):
         return f"{agent} lives on {there}, and is delivered there"
     return f"no router runs for {agent}: it is delivered when {agent} reads, or by `ai-bridge start`"

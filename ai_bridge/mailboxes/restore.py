@@ -54,7 +54,7 @@ def without_reason(place: Place, move: "Callable[[], Moved]") -> "Moved":
 
     The reason goes first, because a router may write a new one as soon as the file is back.
     """
-    reason = place.reason
+    reason = place.reason()
     if reason is not None:
         durable.remove(place.path + REASON)
     try:

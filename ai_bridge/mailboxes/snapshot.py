@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Snapshot(Tree):
     """A tree that is checked once, and whose names, outboxes and settings are read at most once.
 
-    An operation makes one, and passes it on as its tree. What is within the outboxes is looked at each time. It is
-    not safe for several threads.
+    An operation makes one, and passes it on as its tree. The messages within the outboxes are looked for each time.
+    It is not safe for several threads.
     """
 
     is_snapshot = True

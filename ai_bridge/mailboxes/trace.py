@@ -38,18 +38,16 @@ class Place:
         """The path of the file, in the state where it was last found."""
         return self.outbox.file(self.state, self.name)
 
-    @property
     def at(self) -> str:
-        """The time when the file came to its state (RFC 3339, UTC), by its ctime, which a rename sets; '' if gone."""
+        """Return when the file came to its state (RFC 3339, UTC), '' if it is gone. A rename sets its ctime."""
         try:
             changed = os.lstat(self.path).st_ctime
         except OSError:
             return ""
         return times.format_utc(changed)
 
-    @property
     def reason(self) -> str | None:
-        """The reason why it was rejected or is held; None if it is neither, or the reason cannot be read."""
+        """Return the reason why it was rejected or is held; None if it is neither, or the reason cannot be read."""
         if self.state not in (HELD, MALFORMED):
             return None
         try:

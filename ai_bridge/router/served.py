@@ -57,7 +57,7 @@ class RouterLocks:
 
         Also hands over agents that move to another machine, and releases the locks of agents that left.
         """
-        for agent in [agent for agent, lock in self._held.items() if not lock.is_in_place]:
+        for agent in [agent for agent, lock in self._held.items() if not lock.is_in_place()]:
             LOGGER.warning("the lock of %s was removed under this router: taking it again", agent)
             self._held.pop(agent).release()
         with suppress(BridgeError, OSError):  # a share that is gone may come back with its agents

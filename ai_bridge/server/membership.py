@@ -70,7 +70,7 @@ class Membership:
         with self._naming:
             if self._has_left:
                 raise SessionEnded()
-            if self._name is None or not self._name.is_held or where.part(Homes).is_elsewhere(self._name.address):
+            if self._name is None or not self._name.is_held() or where.part(Homes).is_elsewhere(self._name.address):
                 self._take_name(where, caller)
             assert self._name is not None
             if not where.has_outbox(self._name.address):
@@ -113,7 +113,7 @@ class Membership:
 
     def announce(self) -> None:
         """Write for other machines that this session is alive; does nothing before the session has its name."""
-        if self._name is not None and self._name.is_held:
+        if self._name is not None and self._name.is_held():
             presence.announce(self.look())
 
     def peers(self, caller: Caller) -> list[str]:

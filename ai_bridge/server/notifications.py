@@ -130,7 +130,7 @@ class Reaching:
         def goes_on() -> bool:
             self._look_for_agents()
             same = caller.key == (self._caller or caller).key and listened == self._is_listened_to
-            return same and name.is_held and not self._ended.is_set()
+            return same and name.is_held() and not self._ended.is_set()
 
         told = session.rings(where, name.address, caller)
         watch = Watch(

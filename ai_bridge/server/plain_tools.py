@@ -138,7 +138,7 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
 def _place_line(where: Tree, place: trace.Place) -> str:
     why = mail.why(where, place)
     reason = f": {printable(why)}" if why else ""
-    return f"{printable(place.name)} to {place.recipient or '?'}: {place.state} since {place.at}{reason}"
+    return f"{printable(place.name)} to {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
 
 
 PLAIN = {

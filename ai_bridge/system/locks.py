@@ -69,9 +69,8 @@ class Lock:
         """Whether this object holds the lock."""
         return self._fd is not None
 
-    @property
     def is_in_place(self) -> bool:
-        """Whether the held lock is still the file at its path; it is not if its directory was removed."""
+        """Tell whether the held lock is still the file at its path; it is not if its directory was removed."""
         try:
             return self._fd is not None and os.path.samestat(os.stat(self.path), os.fstat(self._fd))
         except OSError:

@@ -67,8 +67,8 @@ def test_a_name_is_not_taken_from_a_live_session_whoever_had_it_before(where: Tr
     other = take(where, "three")
     assert other.address == "claude-2"
     assert take(where, "two").address == "claude-3"
-    assert first.is_held
-    assert other.is_held
+    assert first.is_held()
+    assert other.is_held()
 
 
 def test_a_name_somebody_made_an_agent_of_is_no_further_sessions(where: Tree) -> None:
@@ -81,7 +81,7 @@ def test_a_name_that_a_session_had_stays_a_sessions(where: Tree) -> None:
     take(where).release()
     where.make(["claude-2"])
     assert take(where).address == "claude-2"
-    assert first.is_held
+    assert first.is_held()
 
 
 def test_a_shell_of_a_client_within_another_is_not_taken_for_either(
@@ -150,14 +150,14 @@ def test_more_sessions_than_there_are_names_are_refused(where: Tree, monkeypatch
     held = [take(where), take(where)]
     with pytest.raises(TooManySessions, match="2 sessions of claude are alive: end one"):
         take(where)
-    assert all(name.is_held for name in held)
+    assert all(name.is_held() for name in held)
 
 
 def test_a_name_is_no_longer_held_once_its_state_directory_is_gone(where: Tree) -> None:
     name = take(where)
-    assert name.is_held
+    assert name.is_held()
     Path(where.lock_file("session", "claude")).unlink()
-    assert not name.is_held
+    assert not name.is_held()
 
 
 def test_a_shell_of_an_ended_session_is_nobody_once_another_session_has_its_name(
@@ -189,8 +189,8 @@ def test_a_shell_of_a_session_that_has_no_name_yet_is_the_clients_agent_if_that_
     second = take(where, "another", wanted=agent)
     with pytest.raises(NoIdentity):
         identity.who(where)
-    assert first.is_held
-    assert second.is_held
+    assert first.is_held()
+    assert second.is_held()
 
 
 @pytest.mark.parametrize("variable", [name for client in clients.ALL for name in client.session_variables])

@@ -63,22 +63,22 @@ def test_the_reason_of_a_rejection_is_told(where: Tree, settings: Settings) -> N
     put_message(where, DROPPED, "note.txt", to="gmini")
     route(where, settings)
     (place,) = trace.find(where, "note.txt")
-    assert place.reason is not None
-    assert place.reason.startswith("To cannot be served: there is no agent gmini (did you mean gemini?)")
+    assert place.reason() is not None
+    assert place.reason().startswith("To cannot be served: there is no agent gmini (did you mean gemini?)")
     os.unlink(place.path + REASON)
     os.mkfifo(place.path + REASON)
-    assert place.reason is None
+    assert place.reason() is None
     os.unlink(place.path + REASON)
-    assert place.reason is None
+    assert place.reason() is None
 
 
 def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Tree) -> None:
     path = put_message(where, UNREAD, "n1.gemini.txt")
     (place,) = trace.find(where, "n1")
-    assert place.reason is None
-    assert place.at.endswith("Z")
+    assert place.reason() is None
+    assert place.at().endswith("Z")
     os.unlink(path)
-    assert place.at == ""
+    assert place.at() == ""
 
 
 # --- answers ----------------------------------------------------------------------------------------------

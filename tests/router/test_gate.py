@@ -71,7 +71,7 @@ def test_answers_without_hops_are_counted_and_the_first_beyond_is_held(where: Tr
         "this thread has gone on for 3 answers since a person last wrote or approved it (setting max_hops): "
         "a person lets it go on with `ai-bridge allow n0`"
     )
-    assert (place.state, place.name, place.reason) == (HELD, "n4.gemini.txt", why)
+    assert (place.state, place.name, place.reason()) == (HELD, "n4.gemini.txt", why)
     assert _notices(where, "claude") == [
         (
             "held: n4.gemini.txt",
@@ -85,7 +85,7 @@ def test_answers_without_hops_are_counted_and_the_first_beyond_is_held(where: Tr
 def test_what_is_held_goes_on_once_it_is_allowed(where: Tree, loaded: Settings) -> None:
     held = _hand_talk(where, loaded)
     (place,) = allow_mail(where, held, loaded.max_hops)
-    assert (place.id, place.state, place.reason) == (held, DROPPED, None)
+    assert (place.id, place.state, place.reason()) == (held, DROPPED, None)
     assert os.listdir(where.outbox("claude").directory(HELD)) == []
     assert [(step.verb, step.name) for step in route(where, loaded)] == [("deliver", "n4.gemini.txt")]
     found = allowances.of_thread(where, "n0")
@@ -193,7 +193,7 @@ def test_what_a_card_holds_waits_and_who_is_accepted_comes_through(where: Tree, 
     assert [one.sender for one in unread_for(where, "gemini")] == ["codex"]
     assert states(where, "claude") == {HELD: [f"{first}.gemini.txt"]}
     (place,) = trace.find(where, first)
-    assert place.reason == (
+    assert place.reason() == (
         f"gemini holds mail from claude until a person approves it: `ai-bridge allow {first}` lets this thread go "
         "on, `ai-bridge allow claude` all so far"
     )
@@ -256,7 +256,7 @@ def test_what_a_card_refuses_is_malformed_and_its_sender_told(where: Tree, loade
     allowances.allow_agent(where, "claude", Allowance("2" * 20, "9" * 20))
     assert _verbs(where, loaded) == ["reject", "deliver"]
     (place,) = trace.find(where, "n1")
-    assert (place.state, place.reason) == (
+    assert (place.state, place.reason()) == (
         MALFORMED,
         "gemini takes no mail from claude: its card says so (`ai-bridge card show gemini`)",
     )
@@ -304,7 +304,7 @@ def test_a_disk_that_refuses_to_let_go_keeps_the_message_and_its_reason(
     _drop(where, "n1", Hops="9")
     route(where, loaded)
     (before,) = trace.find(where, "n1")
-    why = before.reason
+    why = before.reason()
 
     def refuse(self: Outbox, verb: str, name: str, new_name: str | None = None) -> bool:
         raise OSError(28, "No space left on device")
@@ -314,7 +314,7 @@ def test_a_disk_that_refuses_to_let_go_keeps_the_message_and_its_reason(
         with pytest.raises(OSError, match="No space"):
             allow_mail(where, "n1", 3)
     (after,) = trace.find(where, "n1")
-    assert (after.state, after.reason) == (HELD, why)
+    assert (after.state, after.reason()) == (HELD, why)
     assert Path(after.path + REASON).exists()
 
 

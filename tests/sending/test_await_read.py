@@ -67,7 +67,7 @@ def test_what_is_read_already_is_told_at_once(
     (place,) = await_read(where, [one], "claude", LONG_S, settings)
     assert (place.id, place.recipient, place.state) == (one.id, "gemini", READ)
     assert place.path == where.outbox("claude").file(READ, file_name(one.id, "gemini"))
-    assert place.at
+    assert place.at()
 
 
 def test_it_ends_once_every_copy_of_every_message_has_ended(
@@ -97,7 +97,7 @@ def test_a_rejected_copy_has_ended_with_its_reason(
     steps.append(lambda: route(where, settings))
     (place,) = await_read(where, [one], "claude", LONG_S, settings)
     assert place.state == MALFORMED
-    assert "header line 1 is not" in str(place.reason)
+    assert "header line 1 is not" in str(place.reason())
 
 
 def test_a_rejected_copy_whose_name_was_taken_is_found_by_its_variant(
@@ -108,7 +108,7 @@ def test_a_rejected_copy_whose_name_was_taken_is_found_by_its_variant(
     os.rename(one.paths[0], outbox.file(MALFORMED, name.replace(".txt", "~1.txt")))
     Path(outbox.file(MALFORMED, name.replace(".txt", "~1.txt") + REASON)).write_text("why\n")
     (place,) = await_read(where, [one], "claude", LONG_S, settings)
-    assert (place.recipient, place.state, place.reason) == ("gemini", MALFORMED, "why")
+    assert (place.recipient, place.state, place.reason()) == ("gemini", MALFORMED, "why")
 
 
 def test_what_was_read_stays_told_though_it_is_restored_meanwhile(
@@ -159,7 +159,7 @@ def test_a_file_that_is_gone_keeps_its_last_state(where: Tree, settings: Setting
     (one,) = sent(where, "gemini")
     os.unlink(one.paths[0])
     (place,) = await_read(where, [one], "claude", 0.0, settings)
-    assert (place.state, place.at) == (DROPPED, "")
+    assert (place.state, place.at()) == (DROPPED, "")
 
 
 def test_nothing_sent_is_nothing_to_wait_for(

@@ -95,13 +95,13 @@ def status(where: Tree, agent: str | None, id_: str | None, as_json: bool) -> No
     for place in places:
         told = mail.why(where, place)
         reason = f"  {printable(told)}" if told else ""
-        click.echo(f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at}{reason}")
+        click.echo(f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}")
 
 
 def place_status(where: Tree, place: Place) -> dict[str, object]:
     """Return where one recipient's copy of a message is, as the JSON object for programs."""
     reason = mail.why(where, place)
-    return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at, "reason": reason}
+    return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at(), "reason": reason}
 
 
 def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:

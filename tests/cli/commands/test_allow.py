@@ -104,7 +104,7 @@ def test_a_receipt_tells_why_a_message_is_held(where: Tree, settings: Settings, 
     sent = Sent(held, ["gemini"], [])
     (place,) = await_read(where, [sent], "claude", 0.01, settings)
     receipt = receipts._receipt(place, with_id=False)
-    assert receipt.startswith(f"gemini: held since {place.at}: gemini holds mail from claude until a person")
+    assert receipt.startswith(f"gemini: held since {place.at()}: gemini holds mail from claude until a person")
 
 
 # --- who is a person --------------------------------------------------------------------------------------

@@ -1,0 +1,211 @@
+"""An agent, as Python programs see it: it sends, reads, and waits for mail."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from ai_bridge import clients
+from ai_bridge.agents.resolve import resolve_writer
+from ai_bridge.api.message import Message, Sent, unread
+from ai_bridge.inbox import fetch
+from ai_bridge.inbox.wait import open_wake, wait_for_mail
+from ai_bridge.machines.homes import Homes
+from ai_bridge.mailboxes.snapshot import Snapshot
+from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import Waiting, lock_inbox
+from ai_bridge.message.reference import View
+from ai_bridge.sending import send
+
+
+class Agent:
+    """One agent of some mailboxes; `Mailboxes.agent` makes it.
+
+    Example:
+        >>> claude = mail.agent("claude")
+        >>> sent = claude.send("gemini", "please review", subject="review")
+        >>> [message.subject for message in mail.agent("gemini").read()]
+        ['review']
+    """
+
+    def __init__(self, tree: Tree, address: str) -> None:
+        self._tree = tree
+        self.address = address
+
+    def send(
+        self,
+        to: str | Sequence[str],
+        body: str,
+        *,
+        subject: str | None = None,
+        reply_to: str | None = None,
+        context: Sequence[str] = (),
+        decide: str | None = None,
+        voters: Sequence[str] | None = None,
+        allow_empty: bool = False,
+    ) -> Sent:
+        """Send a message. It is safe on the disk once this returns.
+
+        Args:
+            to: An address, a short name, `*` for all others, or several of these.
+            body: The text.
+            subject: One line; "message" if it is not given.
+            reply_to: The ID of the message that this one answers.
+            context: Files to send along, each as `PATH` or `PATH:FIRST-LAST` (lines).
+            decide: `majority` or `unanimous`: the message opens a decision.
+            voters: The agents that vote, if these are not the recipients.
+            allow_empty: Send even an empty body.
+
+        Returns:
+            The message as it was sent; its `id` names it everywhere.
+
+        Raises:
+            BridgeError: Nothing was sent, and the sentence says why. `PartlySent` names what was sent.
+            OSError: The disk refused.
+
+        Example:
+            >>> sent = claude.send("gemini", "please review", context=["src/api.py:42-58"])
+            >>> sent.recipients
+            ['gemini']
+        """
+        wanted = send.Wanted(
+            [to] if isinstance(to, str) else list(to),
+            body,
+            subject,
+            reply_to,
+            list(context),
+            decide,
+            None if voters is None else list(voters),
+            allow_empty,
+        )
+        where, by_model = Snapshot.of(self._tree), bool(clients.variable_set())
+        (sent,) = send.send(where, self.address, [wanted], by_model=by_model, view=View(self.address))
+        return Sent(self._tree, self.address, sent)
+
+    async def asend(self, to: str | Sequence[str], body: str, **words: object) -> Sent:
+        """Send a message as `send` does, without blocking the event loop (of asyncio or trio).
+
+        Args:
+            to: As for `send`.
+            body: As for `send`.
+            words: The other arguments of `send`.
+
+        Returns:
+            The message as it was sent.
+
+        Raises:
+            BridgeError: As `send`.
+
+        Example:
+            >>> sent = await claude.asend("gemini", "please review")
+        """
+        return await anyio.to_thread.run_sync(partial(self.send, to, body, **words))  # type: ignore[arg-type]
+
+    def read(self, sender: str | None = None) -> Iterator[Message]:
+        """Yield the unread mail, the oldest first, and acknowledge each message once the loop is done with it.
+
+        A message is acknowledged if the loop asks for the next one, or ends by itself. It stays unread if the loop
+        is left by `break` or an exception; call `message.acknowledge()` before a `break` to keep it read.
+
+        No lock is held while the loop works on a message, so a generator that is forgotten locks nobody out. A
+        second reader of the same agent is therefore shown a message that is not acknowledged yet, too.
+
+        Args:
+            sender: Only mail from this agent.
+
+        Yields:
+            The messages that were unread at the start and still are. A file that cannot be read is left out.
+
+        Raises:
+            BridgeError: Another session is reading the agent's mail just now, or the agent lives on another machine.
+            OSError: The disk refused.
+
+        Example:
+            >>> for message in gemini.read():
+            ...     print(message.sender, message.subject, message.body)
+            claude review please review
+        """
+        for waiting in self._fetched(sender):
+            message = unread(waiting)
+            if message is not None:
+                yield message
+                message.acknowledge()
+
+    def wait(self, timeout_s: float | None = None, sender: str | None = None) -> list[Message]:
+        """Wait until there is unread mail, and return it; this acknowledges nothing.
+
+        Args:
+            timeout_s: The longest wait, in seconds; None: no limit.
+            sender: Only mail from this agent.
+
+        Returns:
+            The unread messages, the oldest first; none if the time is over.
+
+        Raises:
+            BridgeError: The mailboxes are gone, or the agent lives on another machine.
+            OSError: The disk refused.
+
+        Example:
+            >>> gemini.wait(timeout_s=240)
+            []
+        """
+        where, sender = self._reader(sender)
+        found = wait_for_mail(self._tree, self.address, where.settings(), timeout_s, sender)
+        return [message for one in found if (message := unread(one)) is not None]
+
+    async def messages(self, sender: str | None = None) -> AsyncIterator[Message]:
+        """Yield unread mail without end: what is there, and then what comes.
+
+        Messages are acknowledged as by `read`, and no lock is held while the loop works on one. It works with
+        asyncio and trio, and can be cancelled. With trio, a loop that is left early needs `contextlib.aclosing`.
+
+        Args:
+            sender: Only mail from this agent.
+
+        Yields:
+            The messages, the oldest first.
+
+        Raises:
+            BridgeError: As `read`.
+
+        Example:
+            >>> async for message in gemini.messages():
+            ...     await gemini.asend(message.sender, "done", reply_to=message.id)
+        """
+        while True:
+            for waiting in await anyio.to_thread.run_sync(self._fetched, sender):
+                message = await anyio.to_thread.run_sync(unread, waiting)
+                if message is not None:
+                    yield message
+                    await anyio.to_thread.run_sync(message.acknowledge)
+            await self._await_mail(sender)
+
+    async def _await_mail(self, sender: str | None) -> None:
+        """Wait in a thread until something is unread; if the caller is cancelled, the thread ends at once."""
+        where, sender = await anyio.to_thread.run_sync(self._reader, sender)
+        wake, cancelled = open_wake(self._tree, where.settings()), threading.Event()
+        wait = partial(
+            wait_for_mail,
+            *(self._tree, self.address, where.settings(), None, sender, wake),
+            each_sweep=lambda: not cancelled.is_set(),
+        )
+        try:
+            await anyio.to_thread.run_sync(wait, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+        finally:
+            cancelled.set()
+            wake.set()
+
+    def _reader(self, sender: str | None) -> tuple[Snapshot, str | None]:
+        """Return a look at the mailboxes, and the agent that `sender` means; raises if the agent lives elsewhere."""
+        where = Snapshot.of(self._tree).check()
+        where.part(Homes).check(where.known_agent(self.address))
+        return where, None if sender is None else resolve_writer(where, sender)
+
+    def _fetched(self, sender: str | None) -> list[Waiting]:
+        where, sender = self._reader(sender)
+        with lock_inbox(where, self.address):
+            return fetch.fetch(where, self.address, where.settings(), sender)

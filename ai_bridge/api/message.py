@@ -1,0 +1,109 @@
+"""Messages, as Python programs see them: those that were sent, and those that are read."""
+
+from __future__ import annotations
+
+from ai_bridge import settings
+from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes import compose
+from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import Waiting
+from ai_bridge.message import message
+from ai_bridge.sending.await_read import await_read
+
+
+class Sent:
+    """A message that was sent: its `id`, its `recipients`, and the `paths` of its copies, in the same order.
+
+    Example:
+        >>> sent = claude.send("gemini", "hello")
+        >>> len(sent.paths)
+        1
+    """
+
+    def __init__(self, tree: Tree, sender: str, sent: compose.Sent) -> None:
+        self._tree = tree
+        self._sender = sender
+        self._sent = sent
+        self.id = sent.id
+        self.recipients = sent.recipients
+        self.paths = sent.paths
+
+    def wait_read(self, timeout_s: float) -> list[Place]:
+        """Wait until every copy is read or malformed.
+
+        Args:
+            timeout_s: The longest wait, in seconds.
+
+        Returns:
+            Where each copy is then, in the order of `recipients`; see `Mailboxes.trace`.
+
+        Raises:
+            BridgeError: The mailboxes are gone.
+            OSError: The disk refused.
+
+        Example:
+            >>> [place.state for place in sent.wait_read(timeout_s=60)]
+            ['read']
+        """
+        loaded = settings.load(self._tree.path)
+        return await_read(self._tree, [self._sent], self._sender, timeout_s, loaded)
+
+
+class Message:
+    """A message as it was read: the texts of its headers and its body.
+
+    `sender` is the agent that sent it, `recipients` are the agents it is for, and `id` names it. `thread` is the ID
+    of the first message of its thread, `reply_to` the ID of the one it answers; None if there is none. `headers`
+    are all headers by their names. `path` is where its file was found.
+
+    Example:
+        >>> message.sender, message.subject, message.body
+        ('claude', 'review', 'please review')
+    """
+
+    def __init__(self, content: message.Message, path: str, waiting: Waiting | None = None) -> None:
+        self.id = content.id
+        self.sender = content.sender
+        self.recipients = content.recipients
+        self.subject = content.subject
+        self.thread = content.thread
+        self.reply_to = content.get("In-Reply-To")
+        self.body = content.body
+        self.headers = dict(content.headers)
+        self.path = path
+        self._waiting = waiting
+
+    def __repr__(self) -> str:
+        return f"<Message {self.id} from {self.sender}: {self.subject!r}>"
+
+    def acknowledge(self) -> bool:
+        """Mark the message as read.
+
+        Returns:
+            True if it was unread until now.
+
+        Raises:
+            OSError: The disk refused, and the message stays unread.
+
+        Example:
+            >>> message.acknowledge()
+            True
+        """
+        return self._waiting is not None and self._waiting.acknowledge()
+
+
+def unread(waiting: Waiting) -> Message | None:
+    """Return an unread message; None if it is gone, or its file cannot be read."""
+    try:
+        return Message(waiting.load(), waiting.path, waiting)
+    except (BridgeError, OSError):
+        return None
+
+
+def past(place: Place) -> Message | None:
+    """Return the message at a place; None if it is gone, or its file cannot be read."""
+    try:
+        return Message(place.load(), place.path)
+    except (BridgeError, OSError):
+        return None
