@@ -23,6 +23,7 @@ class PipeClient:
         assert process.stdin is not None
         assert process.stdout is not None
         self._to, self._from = process.stdin, process.stdout
+        self.pid = process.pid
         self._last_id = 0
 
     def initialize(self) -> None:
