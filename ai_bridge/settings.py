@@ -42,9 +42,10 @@ class Setting:
 
     `choices` are all words allowed, if it is a word. If the default is a tuple, it is a list of folders. A `guard`
     protects this user from what others put into the mailboxes: the shared file may make it stricter, never looser.
+    The environment variable `variable` sets it, too.
     """
 
-    __slots__ = ("choices", "default", "guard", "meaning", "minimum", "name")
+    __slots__ = ("choices", "default", "guard", "meaning", "minimum", "name", "variable")
 
     def __init__(
         self,
@@ -61,11 +62,7 @@ class Setting:
         self.meaning = meaning
         self.choices = choices
         self.guard = guard
-
-    @property
-    def variable(self) -> str:
-        """The environment variable that sets it."""
-        return f"AI_BRIDGE_{self.name.upper()}"
+        self.variable = f"AI_BRIDGE_{name.upper()}"
 
     @property
     def wanted(self) -> str:
@@ -202,7 +199,8 @@ class Settings:
         self.origins: dict[str, str] = {}
         self.ignored: list[str] = []
         for setting in _TABLE:
-            self.put(setting.name, setting.default, "default")
+            setattr(self, setting.name, setting.default)
+            self.origins[setting.name] = "default"
 
     def put(self, name: str, value: object, origin: str, shared: bool = False) -> None:
         """Set one value; raises `UnknownSetting`, `BadSetting`, or `NotForShared` if a `shared` file may not."""

@@ -22,12 +22,13 @@ class Snapshot(Tree):
     """
 
     is_snapshot = True
-    __slots__ = ("_entries", "_is_checked", "_parts", "_settings")
+    __slots__ = ("_entries", "_is_checked", "_parts", "_settings", "_state")
 
     def __init__(self, path: str, real: str = "") -> None:
         """`real` is the path without symbolic links, if the caller knows it."""
         super().__init__(path)
         self._real = real
+        self._state = ""
         self._parts: dict[object, object] = {}
         self.renew()
 
@@ -72,6 +73,11 @@ class Snapshot(Tree):
     def has_outbox(self, name: str) -> bool:
         """Tell whether an agent of that address had an outbox at the first look at the tree."""
         return self.entries().get(name + SUFFIX) == DIRECTORY
+
+    def state_directory(self) -> str:
+        """Return what `Tree.state_directory` returned at the first call."""
+        self._state = self._state or super().state_directory()
+        return self._state
 
     def settings(self) -> "Settings":
         """Return the settings in force, as `settings.load` does at the first call."""
