@@ -3,16 +3,16 @@
 import os
 
 from ai_bridge.errors import BridgeError, Malformed, disk_error
-from ai_bridge.mailboxes import adoption, share
+from ai_bridge.mailboxes import adoption, marker, share
+from ai_bridge.mailboxes.marker import README
 from ai_bridge.mailboxes.outbox import SUFFIX, Outbox
 from ai_bridge.message import address
 from ai_bridge.system import durable, untrusted
 from ai_bridge.system.directories import memory_of, state_base
 from ai_bridge.text import hint
 
-README = "README.md"
 # Files of a tree that no program obeys: a project may commit these.
-HARMLESS = (README, ".gitignore")
+HARMLESS = (README, ".gitignore", marker.NAME)
 AGENTS = "agents"
 # Directories of the tree that are written to, besides the outboxes: a link there would lead the writing elsewhere.
 _OWN = (AGENTS, "allowed", "presence")
@@ -61,11 +61,13 @@ class Tree:
 
         An unmounted share looks like an empty directory, or shows what was there before the share was first mounted.
         So an empty directory is never believed, and mailboxes that were once on a share are believed only there. Also
-        raises `ShareIsGone`, `DiskError`, and `LinkInside` if a directory of the tree is a symbolic link.
+        raises `ShareIsGone`, `DiskError`, `NewerFormat`, and `LinkInside` if a directory of the tree is a symbolic
+        link.
         """
         share.check_mounted(self.path, self._share)
-        if not is_mailboxes(self.path):
+        if not (names := _names(self.path)):
             self._refuse()
+        marker.check(self.path, names)
         self._refuse_links(*_OWN)
         return self
 
@@ -74,6 +76,10 @@ class Tree:
         for name in names:
             if os.path.islink(path := os.path.join(self.path, name)):
                 raise adoption.LinkInside(path=path)
+
+    def refuse_newer(self) -> None:
+        """Raise `NewerFormat` if a newer program made this tree; lists the root, which need not exist."""
+        marker.check(self.path, untrusted.listed(self.path))
 
     def _refuse(self) -> None:
         """Raise `DiskError` if the directory cannot be listed (a server does not answer), else `NotMailboxes`."""
@@ -102,8 +108,9 @@ class Tree:
     def make(self, addresses: "list[str]") -> list[str]:
         """Create what is missing of the tree and of the agents' outboxes, durably; returns the agents that are new.
 
-        Raises `BadAddress`, `ReservedAddress`, `LinkInside` or OSError.
+        Raises `BadAddress`, `ReservedAddress`, `NewerFormat`, `LinkInside` or OSError.
         """
+        self.refuse_newer()
         for name in addresses:
             if address.checked(name) == address.POSTMASTER:
                 raise ReservedAddress(address=name)
@@ -111,30 +118,34 @@ class Tree:
         durable.make_directory(os.path.join(self.path, AGENTS))
         readme = os.path.join(self.path, README)
         if not os.path.lexists(readme):
-            self._keep_from_git()
-            with open(os.path.join(os.path.dirname(__file__), "readme.md"), "rb") as text:
-                durable.write_new(readme, text.read())
+            self._write_new(".gitignore", b"*\n")  # a project's mail stays out of its commits, and of clients' lists
+            self._write_new(marker.NAME, b"")
+            durable.write_new(readme, marker.readme())
             durable.flush_directory(self.path)
         return [name for name in addresses if self.outbox(name).make()]
 
-    def _keep_from_git(self) -> None:
-        """Keep a project's mail out of its commits, and out of the lists of files that clients make."""
-        path = os.path.join(self.path, ".gitignore")
+    def _write_new(self, name: str, content: bytes) -> None:
+        path = os.path.join(self.path, name)
         if not os.path.lexists(path):
-            durable.write_new(path, b"*\n")
+            durable.write_new(path, content)
 
     def outbox(self, owner: str) -> Outbox:
         """Return the outbox of an agent, whether it exists or not."""
         return Outbox(os.path.join(self.path, owner + SUFFIX), owner)
 
     def outboxes(self) -> list[Outbox]:
-        """Return every outbox, sorted by its owner's address; raises `NotMailboxes` if the tree is gone."""
+        """Return every outbox, sorted by its owner's address.
+
+        Raises `NotMailboxes` if the tree is gone, and `NewerFormat`.
+        """
         try:
             with os.scandir(self.path) as entries:
-                found = [entry for entry in entries if entry.name.endswith(SUFFIX)]
-                names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+                found = list(entries)
+                boxes = [entry for entry in found if entry.name.endswith(SUFFIX)]
+                names = [entry.name for entry in boxes if entry.is_dir(follow_symlinks=False)]
         except (FileNotFoundError, NotADirectoryError):
             raise NotMailboxes(path=self.path) from None
+        marker.check(self.path, [entry.name for entry in found])
         if not names:
             self.check()  # a share that was unmounted leaves an empty directory
         owners = [name.removesuffix(SUFFIX) for name in sorted(names)]
@@ -199,11 +210,17 @@ def _unique_name(path: str) -> str:
 
 
 def is_mailboxes(path: str) -> bool:
-    """Tell whether there is a mailboxes tree at `path`: one with our README, or with an outbox (the older layout)."""
+    """Tell whether there is a mailboxes tree at `path`: with our README, an outbox, or the mark of a newer format."""
+    return bool(_names(path))
+
+
+def _names(path: str) -> list[str]:
+    """Return the names in the root of the mailboxes tree at `path`; none if there is no tree."""
     try:
-        if any(name.endswith(SUFFIX) for name in os.listdir(path)):
-            return True
+        names = os.listdir(path)
+        if any(name.endswith(SUFFIX) for name in names) or marker.number(names) > marker.FORMAT:
+            return names
         start = untrusted.read_start(os.path.join(path, README), _TITLE_BYTES)
     except (OSError, Malformed):
-        return False
-    return start.split(b"\n")[0].strip() == _TITLE
+        return []
+    return names if start.split(b"\n")[0].strip() == _TITLE else []

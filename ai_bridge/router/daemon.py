@@ -9,6 +9,7 @@ from ai_bridge.agents import presence
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.clocks import Clocks
 from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes.marker import NewerFormat
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
@@ -54,7 +55,8 @@ class Daemon:
     def run(self) -> None:
         """Serve until `stop` is called; takes the router locks, and releases them at the end.
 
-        Raises `RouterRunning` if other routers already serve every agent that this one would serve.
+        Raises `RouterRunning` if other routers already serve every agent that this one would serve, and
+        `NewerFormat`, also once a newer program has changed the mailboxes.
         """
         self._begin()
         nudge.begin()
@@ -140,7 +142,10 @@ class Daemon:
         return hints
 
     def _guarded_pass(self, hints: list[Outbox] | None) -> None:
-        """Make a pass over all outboxes, or those a wake hints at; logs every error, so that the router goes on."""
+        """Make a pass over all outboxes, or those a wake hints at; logs errors, so that the router goes on.
+
+        Raises only `NewerFormat`, which ends the router.
+        """
         if hints is None:
             self._sweep_at = time.monotonic() + self.settings.sweep_s
             nudge.forget()
@@ -148,6 +153,8 @@ class Daemon:
             if hints is None:
                 self._look_around()
             self._pass(hints)
+        except NewerFormat:  # nothing of it is understood here, and a newer router needs the locks
+            raise
         except BridgeError as refusal:  # the mailboxes are gone: a share may come back
             LOGGER.error("%s", refusal)
         except OSError as error:

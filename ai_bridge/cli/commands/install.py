@@ -18,6 +18,7 @@ from ai_bridge.install.plan import Change, NotPlain, Piece, agree, carry_out, pl
 from ai_bridge.install.plugin import plugin_pieces
 from ai_bridge.install.trust import trust_pieces
 from ai_bridge.mailboxes import adoption, find, tree
+from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.text import printable
 
 _CLIENTS = [client.name for client in clients.registrable()]
@@ -88,9 +89,12 @@ def _asking(client: str | None) -> list[str]:
 def _adopt(named: str | None, dry_run: bool) -> None:
     """Adopt the mailboxes that are written into the clients' files, because a client alone cannot adopt them.
 
-    Raises `ForPersons` if a client started this shell.
+    Raises `ForPersons` if a client started this shell, and `NewerFormat`.
     """
-    if named is None or dry_run or not tree.is_mailboxes(named) or find.is_adopted(named):
+    if named is None or not tree.is_mailboxes(named):
+        return
+    Tree(named).refuse_newer()
+    if dry_run or find.is_adopted(named):
         return
     person.refuse_clients(f"adopting {named}")
     adoption.adopt(named)
