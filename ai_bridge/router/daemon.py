@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from ai_bridge.agents import presence
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.clocks import Clocks
+from ai_bridge.machines.installed import Installed
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.marker import NewerFormat
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox
@@ -22,11 +23,15 @@ from ai_bridge.router.route import Router
 from ai_bridge.router.served import RouterLocks
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
-from ai_bridge.system import filesystems
+from ai_bridge.system import filesystems, processes, signals
 
 _AGAIN = ("leave", "retry")
 # How long the router rests after the disk refused a move.
 _RETRY_S = 0.25
+# What a router never uses. A companion loads what it uses itself.
+_WITHOUT = ("cli", "server", "health", "install", "inbox", "reach", "link")
+# How long after a new version did not start it is tried again.
+_TRY_AGAIN_S = 60.0
 
 
 class Daemon:
@@ -44,11 +49,14 @@ class Daemon:
         self._locks = RouterLocks(mailboxes, only)
         self._router = Router(mailboxes, set(), settings)
         self._clocks = Clocks(mailboxes)
-        self._stopping = False
+        self._stopping = self._is_told = False
         self._wake: Wake | None = None
         self._left: set[tuple[str, str]] = set()
         self._sweep_at = 0.0
         self._companions = companions
+        self._installed = Installed()
+        self._try_at = 0.0
+        self._gives_way = False
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -69,6 +77,8 @@ class Daemon:
                 hints: list[Outbox] | None = None
                 while not self._stopping:
                     self._guarded_pass(hints)
+                    if hints is None:
+                        self._give_way()
                     hints = self._rest(rescan=hints is None)
         finally:
             for companion in self._companions:
@@ -119,14 +129,37 @@ class Daemon:
 
     def stop(self, *_: object) -> None:
         """Stop after the message in hand; safe to use as a signal handler."""
-        self._stopping = True
+        self._stopping = self._is_told = True
         if self._wake is not None:
             self._wake.set()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it stopped only because another version was installed: the caller then starts that one."""
+        return self._gives_way and not self._is_told
 
     def stop_on_signals(self) -> None:
         """Stop on SIGTERM and SIGINT."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
+        signals.unblock()
+
+    def _give_way(self) -> None:
+        """Stop between two passes once another version was installed and starts.
+
+        At the first call it loads all modules that may be needed until then.
+        """
+        if not self._installed.is_whole:
+            self._installed.load(*_WITHOUT)
+        version = self._installed.settled_successor()
+        if version is None or time.monotonic() < self._try_at:
+            return
+        if trouble := processes.trial("router", "--help"):
+            LOGGER.error("ai-bridge %s is installed, but does not start (%s): this router goes on", version, trouble)
+            self._try_at = time.monotonic() + _TRY_AGAIN_S
+            return
+        LOGGER.info("ai-bridge %s was installed: the router starts again with it", version)
+        self._stopping = self._gives_way = True
 
     # --- one turn ---------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -22,12 +23,13 @@ from ai_bridge.server.client_session import Session
 from ai_bridge.server.instructions import INSTRUCTIONS
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.tool_calls import Context, caller
+from ai_bridge.server.update import Update
 
 # How long the client has to read the last reply after its input has ended.
 _LAST_REPLY_S = 1.0
 
 
-def build(session: Session, reaching: Reaching) -> Server[Any]:
+def build(session: Session, reaching: Reaching, update: Update) -> Server[Any]:
     """Return the SDK's server with our tools, resources and instructions."""
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -41,7 +43,8 @@ def build(session: Session, reaching: Reaching) -> Server[Any]:
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         reaching.begin(context.session, caller(context))
-        return await tool_calls.call(session, context, params.name, params.arguments or {})
+        call = partial(tool_calls.call, session, context, params.name, params.arguments or {})
+        return await update.answer(params.name, call)
 
     async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
         """Leave the messages of a cancelled request unread: its reply is never sent."""
@@ -86,20 +89,23 @@ def _fit(offered: dict[str, Any], client: Client) -> None:
 def main(where: str | None, agent: str | None) -> None:
     """Serve one client over standard input and output until it leaves or a signal comes.
 
-    `where` and `agent` are the options --mailboxes and --agent; None if not given.
+    `where` and `agent` are the options --mailboxes and --agent; None if not given. Raises `NotWhole`.
     """
+    update = Update(loads=True)
     nudge.begin()
-    anyio.run(_serve, Session(where, agent))
+    anyio.run(_serve, Session(where, agent), update)
+    update.check()
 
 
-async def _serve(session: Session) -> None:
+async def _serve(session: Session, update: Update) -> None:
     reaching = Reaching(session)
-    server = build(session, reaching)
+    server = build(session, reaching, update)
     options = server.create_initialization_options(NotificationOptions(tools_changed=True))
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, session, reaching, group.cancel_scope)
             group.start_soon(_announce, session)
+            group.start_soon(_load, update, group.cancel_scope)
             async with stdio.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
                 await server.run(incoming, outgoing, options)
                 group.cancel_scope.deadline = anyio.current_time() + _LAST_REPLY_S
@@ -109,6 +115,11 @@ async def _serve(session: Session) -> None:
     finally:
         reaching.end()
         session.close()
+
+
+async def _load(update: Update, scope: anyio.CancelScope) -> None:
+    if not await update.load():
+        scope.cancel()
 
 
 async def _announce(session: Session) -> None:
