@@ -123,7 +123,7 @@ check_format() {
         number=${number%%[!0-9]*}
         case $number in
             '' | 0 | 1) ;;
-            *) refuse "$mailboxes has format $number, and this send.sh understands format 1: nothing there was touched; update ai-bridge, then try again" ;;
+            *) refuse "$mailboxes has format $number, and only format 1 is understood here: nothing there was touched; update ai-bridge, then try again" ;;
         esac
     done
     set -f

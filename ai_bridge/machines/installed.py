@@ -9,33 +9,34 @@ import time
 from contextlib import suppress
 
 from ai_bridge import __version__
+from ai_bridge.errors import BridgeError
 
 # Seconds after which an installation is taken to be done.
 _QUIET_S = 2.0
 _FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
+class NotWhole(BridgeError):
+    sentence = "{change} while this process started: start it again"
+
+
 class Installed:
     """The package in `folder` as it was when this was made; every installation writes its `__init__.py` again.
 
-    Edits of other files, as in a checkout, count for nothing. `is_whole` says whether `load` has loaded everything
-    before the package was replaced.
+    Edits of other files, as in a checkout, count for nothing.
     """
 
     def __init__(self, folder: str = _FOLDER) -> None:
         self._file = os.path.join(folder, "__init__.py")
         self._begun = self._last = _mark(self._file)
         self._last_s = 0.0
-        self.is_whole = False
 
     def load(self, *without: str) -> None:
         """Load every module of the package, so that none is loaded later; leaves out the subpackages `without`.
 
-        A module that cannot be loaded is left out, too: most belong to an extra that is not installed. Does nothing
-        if the package was replaced already.
+        A module that cannot be loaded is left out, too: most belong to an extra that is not installed. Raises
+        `NotWhole` if the package was replaced before the end, for then modules of two versions may be loaded.
         """
-        if _mark(self._file) != self._begun:
-            return
         import importlib
         import pkgutil
 
@@ -46,7 +47,8 @@ class Installed:
             if not f"{found.name}.".startswith(unwanted):
                 with suppress(Exception):
                     importlib.import_module(found.name)
-        self.is_whole = _mark(self._file) == self._begun
+        if change := self.change():
+            raise NotWhole(change=change)
 
     def successor(self) -> str | None:
         """Return the version that was installed in the place of this one, '' if there is none now; None if none was.

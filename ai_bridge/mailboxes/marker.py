@@ -18,11 +18,11 @@ _read: "list[bytes]" = []
 
 class NewerFormat(BridgeError):
     sentence = (
-        "{path} has format {number}, and this ai-bridge understands format {known}: nothing there was touched; "
+        "{path} has format {number}, and only format {known} is understood here: nothing there was touched; "
         "update ai-bridge, then try again"
     )
     for_model = (
-        "{path} has format {number}, and this ai-bridge understands format {known}: nothing there was touched; "
+        "{path} has format {number}, and only format {known} is understood here: nothing there was touched; "
         "tell your user to update ai-bridge and to restart this session"
     )
 

@@ -14,7 +14,6 @@ from ai_bridge.mailboxes.marker import NewerFormat
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
-from ai_bridge.message import message
 from ai_bridge.router import strays
 from ai_bridge.router.companions import Companion
 from ai_bridge.router.log import LOGGER, log_step
@@ -64,14 +63,14 @@ class Daemon:
         """Serve until `stop` is called; takes the router locks, and releases them at the end.
 
         Raises `RouterRunning` if other routers already serve every agent that this one would serve, and
-        `NewerFormat`, also once a newer program has changed the mailboxes.
+        `NewerFormat`, also once a newer program has changed the mailboxes. Raises `NotWhole` as `Installed.load`.
         """
         self._begin()
         nudge.begin()
         try:
             with Wake.over(self.mailboxes, self.settings, self._directories) as self._wake:
                 LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
-                message.load_parser()
+                self._installed.load(*_WITHOUT)
                 self._locks.mark_ready()
                 self._tend_companions()
                 hints: list[Outbox] | None = None
@@ -145,12 +144,7 @@ class Daemon:
         signals.unblock()
 
     def _give_way(self) -> None:
-        """Stop between two passes once another version was installed and starts.
-
-        At the first call it loads all modules that may be needed until then.
-        """
-        if not self._installed.is_whole:
-            self._installed.load(*_WITHOUT)
+        """Stop between two passes once another version was installed and starts."""
         version = self._installed.settled_successor()
         if version is None or time.monotonic() < self._try_at:
             return

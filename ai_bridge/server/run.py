@@ -16,6 +16,7 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from ai_bridge import __version__, clients
 from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
+from ai_bridge.machines.installed import NotWhole
 from ai_bridge.machines.presence_pages import HEARTBEAT_S
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.server import resources, stdio, tool_calls, tools
@@ -91,21 +92,22 @@ def main(where: str | None, agent: str | None) -> None:
 
     `where` and `agent` are the options --mailboxes and --agent; None if not given. Raises `NotWhole`.
     """
-    update = Update(loads=True)
     nudge.begin()
-    anyio.run(_serve, Session(where, agent), update)
-    update.check()
+    for refusal in anyio.run(_serve, Session(where, agent)):
+        raise refusal
 
 
-async def _serve(session: Session, update: Update) -> None:
-    reaching = Reaching(session)
+async def _serve(session: Session) -> list[NotWhole]:
+    """Serve until the client leaves; returns why the server ended on its own, if it did."""
+    refusals: list[NotWhole] = []
+    reaching, update = Reaching(session), Update(loads=True)
     server = build(session, reaching, update)
     options = server.create_initialization_options(NotificationOptions(tools_changed=True))
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, session, reaching, group.cancel_scope)
             group.start_soon(_announce, session)
-            group.start_soon(_load, update, group.cancel_scope)
+            group.start_soon(_load, update, refusals, group.cancel_scope)
             async with stdio.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
                 await server.run(incoming, outgoing, options)
                 group.cancel_scope.deadline = anyio.current_time() + _LAST_REPLY_S
@@ -115,10 +117,14 @@ async def _serve(session: Session, update: Update) -> None:
     finally:
         reaching.end()
         session.close()
+    return refusals
 
 
-async def _load(update: Update, scope: anyio.CancelScope) -> None:
-    if not await update.load():
+async def _load(update: Update, refusals: list[NotWhole], scope: anyio.CancelScope) -> None:
+    try:
+        await update.load()
+    except NotWhole as refusal:
+        refusals.append(refusal)
         scope.cancel()
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import anyio
 import anyio.to_thread
 import mcp_types as types
 
-from ai_bridge.errors import BridgeError
 from ai_bridge.machines.installed import Installed
 from ai_bridge.mailboxes import marker
 from ai_bridge.reach.ways import MARK
@@ -19,10 +19,6 @@ from ai_bridge.reach.ways import MARK
 _WITHOUT = ("cli", "install", "link")
 # A tool whose answers are for a program, and the tool that reports how things stand.
 _FOR_PROGRAMS, _REPORT = "check_mail", "peer_status"
-
-
-class NotWhole(BridgeError):
-    sentence = "{change} while this server started: restart the session that uses it"
 
 
 class Update:
@@ -35,22 +31,19 @@ class Update:
             self._loaded.set()
         self._told: set[str] = set()
 
-    async def load(self) -> bool:
-        """Load in a thread everything that the server may need later; False if the package was replaced before."""
+    async def load(self) -> None:
+        """Load in a thread everything that the server may need later, so that the package may be replaced.
+
+        Raises `NotWhole` if it was replaced before the end; calls then wait for good.
+        """
         await anyio.to_thread.run_sync(self._load)
-        if self._installed.is_whole:
-            self._loaded.set()
-        return self._installed.is_whole
+        self._loaded.set()
 
     def _load(self) -> None:
-        importlib.import_module("jsonschema")  # else the first call of a tool would load it
+        with suppress(OSError, ImportError):  # the package is being replaced: `load` says so
+            importlib.import_module("jsonschema")  # else the first call of a tool would load it
+            marker.readme()
         self._installed.load(*_WITHOUT)
-        marker.readme()
-
-    def check(self) -> None:
-        """Raise `NotWhole` if the package was replaced before everything was loaded."""
-        if not self._installed.is_whole and (change := self._installed.change()):
-            raise NotWhole(change=change)
 
     async def answer(self, tool: str, call: Callable[[], Awaitable[types.CallToolResult]]) -> types.CallToolResult:
         """Return what `call` returns for the tool, with a note if the package was replaced.

@@ -30,7 +30,7 @@ from tests.support.presence import tell
 from tests.support.wait import until
 from tests.support.wire import Wire
 
-SENTENCE = "has format 2, and this ai-bridge understands format 1: nothing there was touched; "
+SENTENCE = "has format 2, and only format 1 is understood here: nothing there was touched; "
 Contents = dict[str, tuple[int, int, bytes]]
 
 
