@@ -22,7 +22,7 @@ _FOR_PROGRAMS, _REPORT = "check_mail", "peer_status"
 
 
 class Update:
-    """What one server does about another package in the place of its own; if it `loads`, calls wait for that."""
+    """Tells one server's session of another package in the place of its own; if it `loads`, calls wait for that."""
 
     def __init__(self, loads: bool = False) -> None:
         self._installed = Installed()
