@@ -1,7 +1,7 @@
 """The package of this program as it is installed on this machine, and whether another one took its place.
 
-A server or a router lives on while `pip install` replaces its package. A module that it loads after that would be of
-another version. So it loads all that it may need at its start, and looks at the package from time to time.
+A server, a router or a wait lives on while `pip install` replaces its package. A module that is loaded after that
+belongs to another version. So such a process loads all that it may need before, and looks at the package later.
 """
 
 import os
@@ -30,13 +30,17 @@ class Installed:
         self._file = os.path.join(folder, "__init__.py")
         self._begun = self._last = _mark(self._file)
         self._last_s = 0.0
+        self._is_loaded = False
 
     def load(self, *without: str) -> None:
         """Load every module of the package, so that none is loaded later; leaves out the subpackages `without`.
 
-        A module that cannot be loaded is left out, too: most belong to an extra that is not installed. Raises
-        `NotWhole` if the package was replaced before the end, for then modules of two versions may be loaded.
+        A module that cannot be loaded is left out, too: most belong to an extra that is not installed. Does nothing
+        the second time. Raises `NotWhole` if the package was replaced before the end, for then modules of two
+        versions may be loaded.
         """
+        if self._is_loaded:
+            return
         import importlib
         import pkgutil
 
@@ -49,6 +53,7 @@ class Installed:
                     importlib.import_module(found.name)
         if change := self.change():
             raise NotWhole(change=change)
+        self._is_loaded = True
 
     def successor(self) -> str | None:
         """Return the version that was installed in the place of this one, '' if there is none now; None if none was.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,34 @@ def test_a_router_whose_package_was_removed_goes_on_until_it_is_ended(package: P
     assert router.ends()
     assert not router.said("Traceback")
     assert not router.said("ERROR")
+
+
+# --- a wait -----------------------------------------------------------------------------------------------
+
+
+def is_asleep(package: Package, pid: int) -> bool:
+    """Tell whether a process has loaded the last modules, and sleeps."""
+    last = [package.folder / "sending/__pycache__", package.folder / "system/__pycache__"]
+    names = [one.name.partition(".")[0] for folder in last for one in folder.glob("*.pyc")]
+    states = []
+    for _ in range(5):
+        states.append(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0])
+        time.sleep(0.005)
+    return {"await_read", "yaml_handler"} <= set(names) and states == ["S"] * 5
+
+
+@pytest.mark.real_start
+@pytest.mark.parametrize("options", [[], ["--new"]])
+def test_a_wait_that_has_slept_while_the_package_was_replaced_reports_its_mail(
+    package: Package, where: Tree, processes: list[subprocess.Popen[bytes]], options: list[str]
+) -> None:
+    words = [*package.words, "wait", "--agent", "gemini", "--mailboxes", where.path, *options]
+    environment = package.environment(PYTHONDONTWRITEBYTECODE="")
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+    processes.append(process)
+    until(lambda: is_asleep(package, process.pid))
+    package.install_other()
+    post(where, "hello")
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, b"")
+    assert b"claude" in output
