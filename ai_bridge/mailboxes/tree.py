@@ -65,7 +65,7 @@ class Tree:
         link.
         """
         share.check_mounted(self.path, self._share)
-        if not (names := _names(self.path)):
+        if (names := _names(self.path)) is None:
             self._refuse()
         marker.check(self.path, names)
         self._refuse_links(*_OWN)
@@ -211,16 +211,16 @@ def _unique_name(path: str) -> str:
 
 def is_mailboxes(path: str) -> bool:
     """Tell whether there is a mailboxes tree at `path`: with our README, an outbox, or the mark of a newer format."""
-    return bool(_names(path))
+    return _names(path) is not None
 
 
-def _names(path: str) -> list[str]:
-    """Return the names in the root of the mailboxes tree at `path`; none if there is no tree."""
+def _names(path: str) -> "list[str] | None":
+    """Return the names in the root of the mailboxes tree at `path`; None if there is no tree."""
     try:
         names = os.listdir(path)
         if any(name.endswith(SUFFIX) for name in names) or marker.number(names) > marker.FORMAT:
             return names
         start = untrusted.read_start(os.path.join(path, README), _TITLE_BYTES)
     except (OSError, Malformed):
-        return []
-    return names if start.split(b"\n")[0].strip() == _TITLE else []
+        return None
+    return names if start.split(b"\n")[0].strip() == _TITLE else None
