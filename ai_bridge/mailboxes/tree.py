@@ -67,7 +67,7 @@ class Tree:
         share.check_mounted(self.path, self._share)
         if (names := _names(self.path)) is None:
             self._refuse()
-        marker.check(self.path, names)
+        marker.check(self.path, names or [])
         self._refuse_links(*_OWN)
         return self
 
