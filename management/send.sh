@@ -115,6 +115,20 @@ find_mailboxes() {
     is_adopted || refuse_unadopted
 }
 
+# The digits behind `.format-` in the name of a file give the tree's format; without one it is 1.
+check_format() {
+    set +f
+    for one in "$mailboxes"/.format-*; do
+        number=${one##*/.format-}
+        number=${number%%[!0-9]*}
+        case $number in
+            '' | 0 | 1) ;;
+            *) refuse "$mailboxes has format $number, and only format 1 is understood here: nothing there was touched; update ai-bridge, then try again" ;;
+        esac
+    done
+    set -f
+}
+
 refuse_unadopted() {
     refuse "$mailboxes is not adopted: mailboxes that came with a repository could move your files or bring you somebody's mail; if you trust them, run \`ai-bridge init --mailboxes $mailboxes\` in a terminal of your own"
 }
@@ -369,6 +383,7 @@ publish() {
 
 read_words "$@"
 find_mailboxes
+check_format
 [ -n "$from" ] || refuse "it is not known which agent you are: give --from ADDRESS or set AI_BRIDGE_AGENT (known: $known)"
 check_agent "$from"
 check_recipients

@@ -117,14 +117,16 @@ def _elsewhere(mailboxes: Tree) -> dict[str, Presence]:
 
 
 def announce(mailboxes: Tree, is_up: bool = False) -> bool:
-    """Write this machine's page if it is due; True if it was written. Takes the page's lock; raises OSError.
+    """Write this machine's page if it is due; True if it was written. Takes the page's lock.
 
     The page is due when a session came or went, or when the list of agents that this machine asks for has changed.
     It is also due every `HEARTBEAT_S` seconds while there is a session, or if a router asks (`is_up`). No page is
-    written if no other machine has a page or is an agent's home: nobody would read it.
+    written if no other machine has a page or is an agent's home: nobody would read it. Raises `NewerFormat` or
+    OSError.
     """
     if not _has_others(mailboxes):
         return False
+    mailboxes.refuse_newer()
     lock = Lock(mailboxes.lock_file("presence", "page"))
     if not lock.acquire("presence", patience_s=0.0):
         return False

@@ -28,6 +28,7 @@ from ai_bridge.install.registered import Registration, registered
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.adoption import NotAdopted
 from ai_bridge.mailboxes.find import find_mailboxes
+from ai_bridge.mailboxes.marker import NewerFormat
 
 _PATIENCE_S = 20.0
 
@@ -74,12 +75,12 @@ def _scopes(client: str) -> list[str]:
 def around(chosen: str | None) -> Iterator[Finding]:
     """Yield the findings about the mailboxes and what surrounds them.
 
-    Without mailboxes there is one finding if `chosen` names them, else none.
+    Without mailboxes there is one finding if `chosen` names them, else none. A newer format is one finding, too.
     """
     try:
         where = find_mailboxes(chosen, only_to_look=True)
     except BridgeError as refusal:
-        if chosen is not None:
+        if chosen is not None or isinstance(refusal, NewerFormat):
             yield Finding("mailboxes", WRONG, str(refusal))
         return
     if not (find.named(chosen) or find.is_adopted(where)):

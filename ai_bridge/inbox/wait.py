@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 
 from ai_bridge.inbox.fetch import Reader, is_anything
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
-from ai_bridge.mailboxes.shared_watch import SharedWatch
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.mailboxes.wake import Wake
+from ai_bridge.mailboxes.wake import SharedWatch, Wake
 from ai_bridge.settings import Settings
 
 # After `_MANY_WAKES` wakes in a row without mail, a waiting reader rests after each look, `_REST_LOOKS` times as long

@@ -9,7 +9,8 @@ elsewhere. Each adoption has a file of its own, so that no sync tool ever finds 
 import os
 
 from ai_bridge.errors import BridgeError
-from ai_bridge.system import durable
+from ai_bridge.mailboxes import marker
+from ai_bridge.system import durable, untrusted
 from ai_bridge.system.directories import config_base
 from ai_bridge.system.paths import is_within, upwards
 
@@ -45,9 +46,10 @@ def is_adopted(real: str) -> bool:
 def adopt(path: str) -> bool:
     """Adopt the mailboxes at `path`, durably; False if they were adopted before.
 
-    Raises `LinkInside` or OSError.
+    Raises `NewerFormat`, `LinkInside` or OSError.
     """
     real = os.path.realpath(path)
+    marker.check(real, untrusted.listed(real))
     if is_adopted(real):
         return False
     folder, id_ = os.path.join(real, FOLDER), os.urandom(_ID_BYTES).hex()

@@ -31,8 +31,8 @@ def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_cli
 
     This process trusts mailboxes that are named. Those that are found must be adopted, unless the caller wants
     `only_to_look`. If a client started the process (`by_client`; None: the environment tells), the name may come from
-    the project itself: then mailboxes in the project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes` or
-    `NotAdopted`.
+    the project itself: then mailboxes in the project must be adopted, too. Raises `NotMailboxes`, `NoMailboxes`,
+    `NotAdopted` or `NewerFormat`.
     """
     if chosen == "":
         raise BridgeError(what="--mailboxes names nothing: give the directory's path")

@@ -3,7 +3,8 @@
 import os
 
 from ai_bridge.errors import BridgeError, Malformed, disk_error
-from ai_bridge.mailboxes import adoption, share
+from ai_bridge.mailboxes import adoption, marker, share
+from ai_bridge.mailboxes.marker import README
 from ai_bridge.mailboxes.outbox import SUFFIX, Outbox
 from ai_bridge.message import address
 from ai_bridge.system import durable, untrusted
@@ -17,9 +18,8 @@ if TYPE_CHECKING:
 
     Part = TypeVar("Part")
 
-README = "README.md"
 # Files of a tree that no program obeys: a project may commit these.
-HARMLESS = (README, ".gitignore")
+HARMLESS = (README, ".gitignore", marker.NAME)
 AGENTS = "agents"
 # Directories of the tree that are written to, besides the outboxes: a link there would lead the writing elsewhere.
 _OWN = (AGENTS, "allowed", "presence")
@@ -75,15 +75,17 @@ class Tree:
 
         An unmounted share looks like an empty directory, or shows what was there before the share was first mounted.
         So an empty directory is never believed, and mailboxes that were once on a share are believed only there. Also
-        raises `ShareIsGone`, `DiskError`, and `LinkInside` if a directory of the tree is a symbolic link.
+        raises `ShareIsGone`, `DiskError`, `NewerFormat`, and `LinkInside` if a directory of the tree is a symbolic
+        link.
         """
         share.check_mounted(self.path, self.memory(SHARES))
         try:
             entries = self.entries()
         except OSError as error:  # a server does not answer
             raise disk_error(self.path, error) from None
-        if not (_has_outbox(entries) or _has_readme(self.path)):
+        if not _are_of_tree(self.path, entries):
             raise NotMailboxes(path=self.path)
+        marker.check(self.path, entries)
         for name in _OWN:
             if entries.get(name) == LINK:
                 raise adoption.LinkInside(path=os.path.join(self.path, name))
@@ -122,6 +124,10 @@ class Tree:
             if os.path.islink(path := os.path.join(self.path, name)):
                 raise adoption.LinkInside(path=path)
 
+    def refuse_newer(self) -> None:
+        """Raise `NewerFormat` if a newer program made this tree; lists the root, which need not exist."""
+        marker.check(self.path, untrusted.listed(self.path))
+
     def check_and_remember(self) -> "Self":
         """Check the tree, and note on the disk which share holds it, for the next check; returns self."""
         self.check()
@@ -134,8 +140,9 @@ class Tree:
     def make(self, addresses: "list[str]") -> list[str]:
         """Create what is missing of the tree and of the agents' outboxes, durably; returns the agents that are new.
 
-        Raises `BadAddress`, `ReservedAddress`, `LinkInside` or OSError.
+        Raises `BadAddress`, `ReservedAddress`, `NewerFormat`, `LinkInside` or OSError.
         """
+        self.refuse_newer()
         for name in addresses:
             if address.checked(name) == address.POSTMASTER:
                 raise ReservedAddress(address=name)
@@ -143,25 +150,29 @@ class Tree:
         durable.make_directory(os.path.join(self.path, AGENTS))
         readme = os.path.join(self.path, README)
         if not os.path.lexists(readme):
-            self._keep_from_git()
-            with open(os.path.join(os.path.dirname(__file__), "readme.md"), "rb") as text:
-                durable.write_new(readme, text.read())
+            self._write_new(".gitignore", b"*\n")  # a project's mail stays out of its commits, and of clients' lists
+            self._write_new(marker.NAME, b"")
+            durable.write_new(readme, marker.readme())
             durable.flush_directory(self.path)
         return [name for name in addresses if self.outbox(name).make()]
 
-    def _keep_from_git(self) -> None:
-        """Keep a project's mail out of its commits, and out of the lists of files that clients make."""
-        path = os.path.join(self.path, ".gitignore")
+    def _write_new(self, name: str, content: bytes) -> None:
+        path = os.path.join(self.path, name)
         if not os.path.lexists(path):
-            durable.write_new(path, b"*\n")
+            durable.write_new(path, content)
 
     def outbox(self, owner: str) -> Outbox:
         """Return the outbox of an agent, whether it exists or not."""
         return Outbox(os.path.join(self.path, owner + SUFFIX), owner)
 
     def outboxes(self) -> list[Outbox]:
-        """Return every outbox, sorted by its owner's address; raises `NotMailboxes` if the tree is gone."""
-        names = [name for name, kind in self.entries().items() if kind == DIRECTORY and name.endswith(SUFFIX)]
+        """Return every outbox, sorted by its owner's address.
+
+        Raises `NotMailboxes` if the tree is gone, and `NewerFormat`.
+        """
+        entries = self.entries()
+        marker.check(self.path, entries)
+        names = [name for name, kind in entries.items() if kind == DIRECTORY and name.endswith(SUFFIX)]
         if not names:
             self.check()  # a share that was unmounted leaves an empty directory
         owners = [name.removesuffix(SUFFIX) for name in sorted(names)]
@@ -230,18 +241,17 @@ def _unique_name(path: str) -> str:
 
 
 def is_mailboxes(path: str) -> bool:
-    """Tell whether there is a mailboxes tree at `path`: one with our README, or with an outbox (the older layout)."""
+    """Tell whether there is a mailboxes tree at `path`: with our README, an outbox, or the mark of a newer format."""
     try:
-        return _has_outbox(os.listdir(path)) or _has_readme(path)
+        return _are_of_tree(path, os.listdir(path))
     except OSError:
         return False
 
 
-def _has_outbox(names: "Iterable[str]") -> bool:
-    return any(name.endswith(SUFFIX) for name in names)
-
-
-def _has_readme(path: str) -> bool:
+def _are_of_tree(path: str, names: "Iterable[str]") -> bool:
+    """Tell whether these are the names in a tree's directory: an outbox, a newer program's marker, or our README."""
+    if any(name.endswith(SUFFIX) for name in names) or marker.number(names) > marker.FORMAT:
+        return True
     try:
         start = untrusted.read_start(os.path.join(path, README), _TITLE_BYTES)
     except (OSError, Malformed):

@@ -5,15 +5,15 @@ queue overflows, a directory is deleted and made again, a share sends none) and 
 thread also scans everything at an interval.
 """
 
+import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from queue import Empty, SimpleQueue
 
 from ai_bridge.mailboxes.outbox import Outbox
-from ai_bridge.mailboxes.shared_watch import SharedWatch
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
-from ai_bridge.system.directory_events import make_watch
+from ai_bridge.system.directory_events import Notify, Watch, make_watch
 from ai_bridge.system.filesystems import file_system
 from ai_bridge.system.signals import signals_blocked
 
@@ -34,7 +34,7 @@ class Wake:
         poll: bool = False,
         poll_s: float = 1.0,
         is_network: bool = False,
-        shared: SharedWatch | None = None,
+        shared: "SharedWatch | None" = None,
     ) -> None:
         """`shared` is the watch of the process that this wake joins; without one it has a watch of its own."""
         self._directories = directories
@@ -56,7 +56,7 @@ class Wake:
         mailboxes: Tree,
         settings: Settings,
         directories: Callable[[], Iterable[str]],
-        shared: SharedWatch | None = None,
+        shared: "SharedWatch | None" = None,
     ) -> "Wake":
         """Return a wake for directories of these mailboxes, by the means their file system needs."""
         return cls(directories, settings.poll, settings.poll_s, file_system(mailboxes.path).is_network, shared)
@@ -111,3 +111,71 @@ def hinted(mailboxes: Tree, wake: Wake) -> list[Outbox]:
 def parts(outboxes: list[Outbox]) -> list[list[Outbox]]:
     """Return the outboxes of a scan in parts, between which an outbox with a hint can come first."""
     return [outboxes[start : start + _PART] for start in range(0, len(outboxes), _PART)]
+
+
+# --- one watch for several wakes ---------------------------------------------------------------------------
+
+
+class SharedWatch:
+    """A watch that begins when the first thread joins, and ends when the last one leaves."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watch: Watch | None = None
+        # By member: the directories that it asked for. Never changed but replaced, because any thread reads it.
+        self._members: dict[_Member, frozenset[str]] = {}
+
+    def join(self, notify: Notify, make: Callable[[Notify], Watch]) -> Watch:
+        """Return the caller's part of the watch, which calls `notify`; `make` starts a watch if there is none."""
+        member = _Member(self, notify)
+        with self._lock:
+            if self._watch is None:
+                self._watch = make(self._report)
+            self._members = self._members | {member: frozenset()}
+        return member
+
+    def _report(self, directory: str | None) -> None:
+        for member, wanted in self._members.items():
+            if directory is None or directory in wanted:
+                member.notify(directory)
+
+    def refresh(self, member: "_Member", directories: Iterable[str]) -> bool:
+        """Watch these directories for a member; True if it did not watch one of them before."""
+        with self._lock:
+            if self._watch is None or member not in self._members:
+                return False
+            before, wanted = self._members[member], frozenset(directories)
+            self._members = self._members | {member: wanted}
+            is_new = self._watch.refresh(frozenset().union(*self._members.values()))
+        if is_new:  # a directory may have come back, and what arrived there meanwhile was reported to nobody
+            for other in self._members.keys() - {member}:
+                other.notify(None)
+        return is_new or not wanted <= before
+
+    def leave(self, member: "_Member") -> None:
+        """Report nothing more to the member."""
+        with self._lock:
+            self._members = {one: wanted for one, wanted in self._members.items() if one is not member}
+            if self._watch is None:
+                return
+            if not self._members:
+                self._watch.close()
+                self._watch = None
+            else:
+                self._watch.refresh(frozenset().union(*self._members.values()))
+
+
+class _Member:
+    """One thread's part of a shared watch."""
+
+    def __init__(self, shared: SharedWatch, notify: Notify) -> None:
+        self._shared = shared
+        self.notify = notify
+
+    def refresh(self, directories: Iterable[str]) -> bool:
+        """Watch exactly these directories from now on; True if one of them was not watched before."""
+        return self._shared.refresh(self, directories)
+
+    def close(self) -> None:
+        """Stop watching."""
+        self._shared.leave(self)

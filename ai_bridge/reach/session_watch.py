@@ -10,10 +10,9 @@ from collections.abc import Callable
 
 from ai_bridge import settings
 from ai_bridge.inbox.wait import open_wake, wait_for_mail
-from ai_bridge.mailboxes.shared_watch import SharedWatch
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.mailboxes.wake import Wake
+from ai_bridge.mailboxes.wake import SharedWatch, Wake
 from ai_bridge.reach.activity import Activity
 from ai_bridge.reach.notice import notice
 from ai_bridge.reach.rings import Ring, Rings

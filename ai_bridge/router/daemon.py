@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from ai_bridge.agents import presence
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.clocks import Clocks
+from ai_bridge.machines.installed import Installed
 from ai_bridge.machines.syncthing import nudge
+from ai_bridge.mailboxes.marker import NewerFormat
 from ai_bridge.mailboxes.outbox import DROPPED, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
@@ -20,11 +22,15 @@ from ai_bridge.router.route import Router
 from ai_bridge.router.served import RouterLocks
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
-from ai_bridge.system import filesystems
+from ai_bridge.system import filesystems, processes, signals
 
 _AGAIN = ("leave", "retry")
 # How long the router rests after the disk refused a move.
 _RETRY_S = 0.25
+# What a router never uses. A companion loads what it uses itself.
+_WITHOUT = ("cli", "server", "health", "install", "inbox", "reach", "link")
+# How long after a new version did not start it is tried again.
+_TRY_AGAIN_S = 60.0
 
 
 class Daemon:
@@ -42,29 +48,36 @@ class Daemon:
         self._locks = RouterLocks(mailboxes, only)
         self._router = Router(mailboxes, set(), settings)
         self._clocks = Clocks(mailboxes)
-        self._stopping = False
+        self._stopping = self._is_told = False
         self._wake: Wake | None = None
         self._left: set[tuple[str, str]] = set()
         self._sweep_at = 0.0
         self._companions = companions
+        self._installed = Installed()
+        self._try_at = 0.0
+        self._gives_way = False
 
     # --- life -------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Serve until `stop` is called; takes the router locks, and releases them at the end.
 
-        Raises `RouterRunning` if other routers already serve every agent that this one would serve.
+        Raises `RouterRunning` if other routers already serve every agent that this one would serve, and
+        `NewerFormat`, also once a newer program has changed the mailboxes. Raises `NotWhole` as `Installed.load`.
         """
         self._begin()
         nudge.begin()
         try:
             with Wake.over(self.mailboxes, self.settings, self._directories) as self._wake:
                 LOGGER.info("router of %s started, pid %d", self._names(), os.getpid())
+                self._installed.load(*_WITHOUT)
                 self._locks.mark_ready()
                 self._tend_companions()
                 hints: list[Outbox] | None = None
                 while not self._stopping:
                     self._guarded_pass(hints)
+                    if hints is None:
+                        self._give_way()
                     hints = self._rest(rescan=hints is None)
         finally:
             for companion in self._companions:
@@ -115,14 +128,32 @@ class Daemon:
 
     def stop(self, *_: object) -> None:
         """Stop after the message in hand; safe to use as a signal handler."""
-        self._stopping = True
+        self._stopping = self._is_told = True
         if self._wake is not None:
             self._wake.set()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether it stopped only because another version was installed: the caller then starts that one."""
+        return self._gives_way and not self._is_told
 
     def stop_on_signals(self) -> None:
         """Stop on SIGTERM and SIGINT."""
         signal.signal(signal.SIGTERM, self.stop)
         signal.signal(signal.SIGINT, self.stop)
+        signals.unblock()
+
+    def _give_way(self) -> None:
+        """Stop between two passes once another version was installed and starts."""
+        version = self._installed.settled_successor()
+        if version is None or time.monotonic() < self._try_at:
+            return
+        if trouble := processes.trial("router", "--help"):
+            LOGGER.error("ai-bridge %s is installed, but does not start (%s): this router goes on", version, trouble)
+            self._try_at = time.monotonic() + _TRY_AGAIN_S
+            return
+        LOGGER.info("ai-bridge %s was installed: the router starts again with it", version)
+        self._stopping = self._gives_way = True
 
     # --- one turn ---------------------------------------------------------------------------------------
 
@@ -138,7 +169,10 @@ class Daemon:
         return hints
 
     def _guarded_pass(self, hints: list[Outbox] | None) -> None:
-        """Make a pass over all outboxes, or those a wake hints at; logs every error, so that the router goes on."""
+        """Make a pass over all outboxes, or those a wake hints at; logs errors, so that the router goes on.
+
+        Raises only `NewerFormat`, which ends the router.
+        """
         if hints is None:
             self._sweep_at = time.monotonic() + self.settings.sweep_s
             nudge.forget()
@@ -146,6 +180,8 @@ class Daemon:
             if hints is None:
                 self._look_around()
             self._pass(hints)
+        except NewerFormat:  # nothing of it is understood here, and a newer router needs the locks
+            raise
         except BridgeError as refusal:  # the mailboxes are gone: a share may come back
             LOGGER.error("%s", refusal)
         except OSError as error:

@@ -14,10 +14,10 @@ from ai_bridge.agents import session_keys
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.inbox import fetch, framing
 from ai_bridge.inbox.reply_in_flight import ReplyInFlight
-from ai_bridge.mailboxes.shared_watch import SharedWatch
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting, lock_inbox
+from ai_bridge.mailboxes.wake import SharedWatch
 from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.activity import Activity

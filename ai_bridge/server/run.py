@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -15,6 +16,7 @@ from mcp.server.lowlevel import NotificationOptions, Server
 from ai_bridge import __version__, clients
 from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
+from ai_bridge.machines.installed import NotWhole
 from ai_bridge.machines.presence_pages import HEARTBEAT_S
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.server import resources, stdio, tool_calls, tools
@@ -22,12 +24,13 @@ from ai_bridge.server.client_session import Session
 from ai_bridge.server.instructions import INSTRUCTIONS
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.tool_calls import Context, caller
+from ai_bridge.server.update import Update
 
 # How long the client has to read the last reply after its input has ended.
 _LAST_REPLY_S = 1.0
 
 
-def build(session: Session, reaching: Reaching) -> Server[Any]:
+def build(session: Session, reaching: Reaching, update: Update) -> Server[Any]:
     """Return the SDK's server with our tools, resources and instructions."""
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
@@ -41,7 +44,8 @@ def build(session: Session, reaching: Reaching) -> Server[Any]:
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         reaching.begin(context.session, caller(context))
-        return await tool_calls.call(session, context, params.name, params.arguments or {})
+        call = partial(tool_calls.call, session, context, params.name, params.arguments or {})
+        return await update.answer(params.name, call)
 
     async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
         """Leave the messages of a cancelled request unread: its reply is never sent."""
@@ -86,20 +90,24 @@ def _fit(offered: dict[str, Any], client: Client) -> None:
 def main(where: str | None, agent: str | None) -> None:
     """Serve one client over standard input and output until it leaves or a signal comes.
 
-    `where` and `agent` are the options --mailboxes and --agent; None if not given.
+    `where` and `agent` are the options --mailboxes and --agent; None if not given. Raises `NotWhole`.
     """
     nudge.begin()
-    anyio.run(_serve, Session(where, agent))
+    for refusal in anyio.run(_serve, Session(where, agent)):
+        raise refusal
 
 
-async def _serve(session: Session) -> None:
-    reaching = Reaching(session)
-    server = build(session, reaching)
+async def _serve(session: Session) -> list[NotWhole]:
+    """Serve until the client leaves; returns why the server ended on its own, if it did."""
+    refusals: list[NotWhole] = []
+    reaching, update = Reaching(session), Update(loads=True)
+    server = build(session, reaching, update)
     options = server.create_initialization_options(NotificationOptions(tools_changed=True))
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_end_on_signal, session, reaching, group.cancel_scope)
             group.start_soon(_announce, session)
+            group.start_soon(_load, update, refusals, group.cancel_scope)
             async with stdio.streams(session, group.cancel_scope.cancel) as (incoming, outgoing):
                 await server.run(incoming, outgoing, options)
                 group.cancel_scope.deadline = anyio.current_time() + _LAST_REPLY_S
@@ -109,6 +117,15 @@ async def _serve(session: Session) -> None:
     finally:
         reaching.end()
         session.close()
+    return refusals
+
+
+async def _load(update: Update, refusals: list[NotWhole], scope: anyio.CancelScope) -> None:
+    try:
+        await update.load()
+    except NotWhole as refusal:
+        refusals.append(refusal)
+        scope.cancel()
 
 
 async def _announce(session: Session) -> None:

@@ -3,8 +3,14 @@
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # The words that make an interpreter run this program.
 MODULE = ["-P", "-m", "ai_bridge"]
+# How long a trial may take.
+_TRIAL_S = 60.0
 
 
 def program() -> list[str]:
@@ -38,6 +44,37 @@ def _requirement(distribution: str) -> str:
         declared = []
     wanted = (line.partition(";")[0].strip() for line in declared)
     return next((one for one in wanted if re.split(r"[^\w.-]", one)[0] == distribution), distribution)
+
+
+def trial(*words: str) -> str:
+    """Run the program that is installed now, in the way this process was started, with other words.
+
+    Returns its last words if it fails, '' if all is well.
+    """
+    import subprocess
+
+    own = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
+    try:
+        done = subprocess.run([sys.executable, *own, *words], capture_output=True, timeout=_TRIAL_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as trouble:
+        return str(trouble)
+    said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return "" if done.returncode == 0 else said[-1] if said else f"exit code {done.returncode}"
+
+
+def start_again(is_wanted: "Callable[[], bool]") -> None:
+    """Put the program that is installed now in the place of this process, with the same words and files.
+
+    Signals to end wait until the new program takes them (`signals.unblock`), so none is lost. Returns if this is not
+    wanted any more, and on Windows, where no process can do it. Raises OSError.
+    """
+    from ai_bridge.system.signals import signals_blocked
+
+    if os.name != "posix":
+        return
+    with signals_blocked():
+        if is_wanted():
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def parent_key() -> str:

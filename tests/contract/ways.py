@@ -25,6 +25,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.run import build
+from ai_bridge.server.update import Update
 from tests.support.checkout import ROOT
 from tests.support.command import command
 from tests.support.mail import LIMIT, route, send
@@ -87,7 +88,7 @@ class McpWay(WayIn):
         session = Session(where.path, sender)
         reaching = Reaching(session)
         try:
-            async with Client(build(session, reaching)) as client:
+            async with Client(build(session, reaching, Update())) as client:
                 result = await client.call_tool("peer_send", words)
         finally:
             reaching.end()

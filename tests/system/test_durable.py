@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -197,12 +198,18 @@ def test_an_own_file_is_flushed_before_it_replaces_and_its_name_after_but_not_a_
 ) -> None:
     seen = _recorded(monkeypatch)
     durable.replace_own(str(tmp_path / "a"), b"answered")
-    # First what a thread of the same number left that died here is removed.
-    assert seen.calls == ["unlink", "open", "write", "fsync", "close", "replace", "open", "fsync", "close"]
+    assert seen.calls == ["open", "write", "fsync", "close", "replace", "open", "fsync", "close"]
     seen.calls.clear()
     durable.replace_own(str(tmp_path / "a"), b"cached", flush=False)
-    assert seen.calls == ["unlink", "open", "write", "close", "replace"]
+    assert seen.calls == ["open", "write", "close", "replace"]
     assert (tmp_path / "a").read_bytes() == b"cached"
+
+
+def test_what_a_thread_of_the_same_number_left_that_died_is_removed(tmp_path: Path) -> None:
+    left = tmp_path / f"a.{os.getpid()}-{threading.get_ident()}.new"
+    left.write_bytes(b"half")
+    durable.replace_own(str(tmp_path / "a"), b"whole")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"whole")]
 
 
 def test_what_is_removed_for_good_has_its_name_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,7 +171,7 @@ def test_a_mark_that_leads_nowhere_is_one(tmp_path: Path) -> None:
 def share(where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
     """Tree that a command met on a share."""
     table(tmp_path, monkeypatch, mounted("nfs4", where.path))
-    return find_mailboxes(where.path)
+    return find_mailboxes(where.path).tree()
 
 
 def test_what_lies_where_a_share_was_is_not_believed(
@@ -252,7 +252,7 @@ def test_one_shares_memory_is_not_anothers(tmp_path: Path) -> None:
 
 def test_a_memory_is_found_by_every_spelling_of_a_path(where: Tree, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
-    assert memory_of("synced", str(tmp_path / "link" / "mailboxes")) == memory_of("synced", where.path)
+    assert Tree(str(tmp_path / "link" / "mailboxes")).memory("synced") == where.memory("synced")
 
 
 def test_where_a_share_is_agents_without_a_home_are_nobodys(share: Tree) -> None:

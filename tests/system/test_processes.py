@@ -111,3 +111,56 @@ def test_without_metadata_the_bare_name_has_to_do() -> None:
     words = [sys.executable, "-S", "-P", "-c", script + "print(processes.pip_command('nats-py'))"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout.endswith("-m pip install nats-py\n")
+
+
+AGAIN = """\
+import os, signal, sys
+from pathlib import Path
+from ai_bridge.system import processes, signals
+
+def note(*_):
+    with open(sys.argv[1], "a") as file:
+        file.write(f"{os.getpid()} ended in turn {turn}\\n")
+    sys.exit(0)
+
+mark = Path(sys.argv[1] + ".turn")
+turn = 2 if mark.exists() else 1
+mark.touch()
+if turn == 1:
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    wanted = sys.argv[2] == "wanted"
+    processes.start_again(lambda: (os.kill(os.getpid(), signal.SIGTERM), wanted)[1])
+    print("it went on")
+else:
+    signal.signal(signal.SIGTERM, note)
+    signals.unblock()
+    print("the signal was lost")
+"""
+
+
+def test_a_signal_that_comes_while_the_program_starts_again_ends_the_new_one(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = subprocess.Popen([sys.executable, "-c", AGAIN, str(log), "wanted"], cwd=ROOT, stdout=subprocess.PIPE)
+    output, _ = process.communicate(timeout=20)
+    assert (process.returncode, output) == (0, b"")
+    assert log.read_text() == f"{process.pid} ended in turn 2\n"
+
+
+def test_a_program_that_is_told_to_end_does_not_start_again(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", AGAIN, str(tmp_path / "log"), "not wanted"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout == b"it went on\n"
+
+
+@pytest.mark.parametrize(("words", "said"), [(["--version"], ""), (["nothing"], "No such command")])
+def test_a_trial_runs_the_program_in_the_same_way_with_other_words(words: list[str], said: str) -> None:
+    script = (
+        "import sys\n"
+        "sys.orig_argv = [sys.executable, '-P', '-m', 'ai_bridge', 'router', '--poll']\n"
+        "sys.argv = ['ai_bridge', 'router', '--poll']\n"
+        "from ai_bridge.system.processes import trial\n"
+        f"print(trial(*{words!r}))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)
+    assert said in done.stdout
+    assert bool(done.stdout.strip()) is bool(said)

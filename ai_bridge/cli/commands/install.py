@@ -89,9 +89,12 @@ def _asking(client: str | None) -> list[str]:
 def _adopt(named: str | None, dry_run: bool) -> None:
     """Adopt the mailboxes that are written into the clients' files, because a client alone cannot adopt them.
 
-    Raises `ForPersons` if a client started this shell.
+    Raises `ForPersons` if a client started this shell, and `NewerFormat`.
     """
-    if named is None or dry_run or not tree.is_mailboxes(named) or find.is_adopted(Tree(named)):
+    if named is None or not tree.is_mailboxes(named):
+        return
+    Tree(named).refuse_newer()
+    if dry_run or find.is_adopted(Tree(named)):
         return
     person.refuse_clients(f"adopting {named}")
     adoption.adopt(named)

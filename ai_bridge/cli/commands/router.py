@@ -15,7 +15,7 @@ from ai_bridge.health.finding import HEALTH_WORDS, Finding
 from ai_bridge.health.mail import examine, worst_level
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control, log_tail
-from ai_bridge.system import times
+from ai_bridge.system import processes, times
 from ai_bridge.text import printable
 
 _operator = common("Only this agent's router (default: all agents').")
@@ -42,8 +42,10 @@ def router(
     daemon.stop_on_signals()
     if once:
         daemon.run_once()
-    else:
-        daemon.run()
+        return
+    daemon.run()
+    if daemon.is_outdated:
+        processes.start_again(lambda: daemon.is_outdated)
 
 
 @click.command()

@@ -13,6 +13,7 @@ from ai_bridge.cli.common import check_number, common, complete_agents
 from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox.wait import wait_for_mail
+from ai_bridge.machines.installed import Installed
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
@@ -21,6 +22,8 @@ from ai_bridge.mailboxes.unread import Waiting
 _NOTHING_CAME = 3
 # How long a line may stay unread in a pipe; meanwhile nothing else tells the session of mail.
 _TOLD_S = 5.0
+# What a wait never uses, besides what this module has imported.
+_WITHOUT = ("cli", "server", "health", "install", "link")
 
 
 class NotTold(BridgeError):
@@ -48,7 +51,13 @@ def wait(where: Tree, agent: str | None, timeout: float | None, sender: str | No
     sender = sender_meant(where, sender)
     if new:
         return _wait_for_news(where, me, loaded, timeout, sender, as_json)
-    found = wait_for_mail(where, me, loaded, timeout, sender)
+    installed = Installed()
+
+    def goes_on() -> bool:
+        installed.load(*_WITHOUT)  # called before the first sleep: then the package may be replaced
+        return True
+
+    found = wait_for_mail(where, me, loaded, timeout, sender, each_sweep=goes_on)
     if not found:
         tell_delay(where, me, sender)
         raise click.exceptions.Exit(_NOTHING_CAME)
@@ -66,6 +75,7 @@ def _wait_for_news(
     from ai_bridge.reach.notice import notice
 
     check_output()
+    Installed().load(*_WITHOUT)
     claim = background_wait.await_news(where, me, loaded, timeout, sender)
     if claim is None:
         tell_delay(where, me, sender)

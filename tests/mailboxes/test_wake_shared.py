@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from ai_bridge.mailboxes.shared_watch import SharedWatch
+from ai_bridge.mailboxes.wake import SharedWatch
 from ai_bridge.system.directory_events import Notify, Watch
 
 
