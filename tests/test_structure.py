@@ -19,6 +19,8 @@ from tests.support.checkout import ROOT
 
 PACKAGE = ROOT / "ai_bridge"
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_MODULES = 280, 40, 18
+# Lines of a command, or of a tool of the server, without its docstring.
+MOST_LINES_OF_A_FACE = 10
 # Each third-party package is met in these places only.
 MET_IN = {
     "mcp": {"server", "cli.commands.demo"},
@@ -61,7 +63,7 @@ TESTED_ELSEWHERE = [
         "tests/cli/commands",
         "it only prints; the tests of the commands run it as a process and look at what is printed",
         "__main__ agents/peers cli/commands/demo cli/commands/wait cli/common cli/editor cli/entry "
-        "cli/main cli/output cli/reader cli/receipts router/log_tail router/systemd",
+        "cli/health_output cli/main cli/output cli/reader cli/receipts router/log_tail router/systemd",
     ),
     (
         "tests/cli/test_sending.py",
@@ -190,6 +192,9 @@ TESTED_ELSEWHERE = [
 ]
 
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
 @cache
 def parsed(path: Path) -> ast.Module:
     """Return what a file says, read once for all tests."""
@@ -243,6 +248,69 @@ def test_modules_and_functions_stay_small() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 too_large += [f"{module}.{node.name}"] if lines_of(node) > MOST_LINES_OF_A_FUNCTION else []
     assert too_large == []
+
+
+def body_lines(function: Function) -> int:
+    """Return the lines from a function's first statement, not counting its docstring, to its last."""
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def is_command(function: Function) -> bool:
+    """Tell whether a decorator such as `@click.command()` makes the function a command."""
+    called = [one.func if isinstance(one, ast.Call) else one for one in function.decorator_list]
+    return any(isinstance(one, ast.Attribute) and one.attr == "command" for one in called)
+
+
+def functions_of(module: str) -> dict[str, Function]:
+    """Return the functions of a module by their names, without those inside of others."""
+    parts = parsed(modules()[module]).body
+    return {part.name: part for part in parts if isinstance(part, Function)}
+
+
+def faces() -> dict[str, Function]:
+    """Return the functions of all commands, and of all tools of the server, by module and name."""
+    from ai_bridge.server.plain_tools import PLAIN
+    from ai_bridge.server.tool_calls import AWAITED
+
+    found = {}
+    for module in modules():
+        if module.startswith("cli.commands."):
+            functions = functions_of(module)
+            found |= {f"{module}:{name}": functions[name] for name in functions if is_command(functions[name])}
+    for module, tools in (("server.plain_tools", PLAIN), ("server.tool_calls", AWAITED)):
+        functions = functions_of(module)
+        found |= {f"{module}:{tool.__name__}": functions[tool.__name__] for tool in tools.values()}
+    return found
+
+
+def test_a_face_parses_makes_one_core_call_and_formats() -> None:
+    too_long = {name: lines for name, face in faces().items() if (lines := body_lines(face)) > MOST_LINES_OF_A_FACE}
+    assert too_long == {}
+
+
+def test_no_command_and_no_tool_escapes_that_limit() -> None:
+    from ai_bridge.cli.main import _BRIDGE, _COLLAB
+    from ai_bridge.server import tools
+
+    measured = faces()
+    commands = {place.removeprefix("ai_bridge.") for place, _ in [*_BRIDGE.values(), *_COLLAB.values()]}
+    assert {name for name in measured if name.startswith("cli.")} == commands
+    assert len(measured) - len(commands) == len(tools.tools([]))
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("def f():\n    'what it does'", 0),
+        ("def f():\n    '''what\n    it does'''\n    return 1", 1),
+        ("async def f():\n    # why\n    a = 1\n\n    def g():\n        return a\n    return g", 5),
+    ],
+)
+def test_a_docstring_does_not_count_and_a_nested_function_does(text: str, lines: int) -> None:
+    (function,) = ast.parse(text).body
+    assert isinstance(function, Function)
+    assert body_lines(function) == lines
 
 
 def test_no_folder_holds_more_modules_than_a_reader_can_take_in() -> None:

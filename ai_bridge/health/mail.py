@@ -8,6 +8,7 @@ from ai_bridge.health.agent_health import AgentHealth
 from ai_bridge.health.finding import NOTE, OK, WRONG, worst
 from ai_bridge.link.state import whereabouts
 from ai_bridge.machines.homes import Homes
+from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
@@ -15,6 +16,7 @@ from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import inboxes
 from ai_bridge.message import address
+from ai_bridge.message.reference import View
 from ai_bridge.router.at_work import router_of
 from ai_bridge.router.delay import delay_of, delays, idle_s
 from ai_bridge.settings import Settings
@@ -46,6 +48,14 @@ def why(mailboxes: Tree, place: Place) -> str | None:
     if there := _machine_of(mailboxes.part(Homes), agent):
         return f"{agent} lives on {there}, and is delivered there"
     return f"no router runs for {agent}: it is delivered when {agent} reads, or by `ai-bridge start`"
+
+
+def explain(mailboxes: Tree, text: str, view: View | None = None) -> list[tuple[Place, str | None]]:
+    """Return every place of one message, each with what `why` returns for it; reads the disk and takes no lock.
+
+    `text` and `view` name the message as they do for `trace.find`, and it raises what that does.
+    """
+    return [(place, why(mailboxes, place)) for place in trace.find(mailboxes, text, view)]
 
 
 def examine(mailboxes: Tree, settings: Settings, agents: list[str]) -> list[AgentHealth]:

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from heapq import heappop, heappush
 from typing import TypeVar
 
+from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.errors import Malformed
 from ai_bridge.history.database import Cache, Database
 from ai_bridge.history.entry import Row, key, locate, parts_of_name, slot
@@ -87,6 +88,20 @@ def find(mailboxes: Tree, query: Query) -> Found:
     Raises `NotMailboxes`, or `NoSuchMessage` if `before` names no message.
     """
     return _ask(mailboxes, lambda index: _find(index, query))
+
+
+def find_as_asked(mailboxes: Tree, query: Query) -> Found:
+    """Return what `find` does, for a query as somebody wrote it: refuses names that mean nothing.
+
+    Replaces `query.peer`, which may be any name of an agent, by the agent's address. Raises what `resolve_writer` and
+    `find` do, and `NoSuchMessage` if `query.thread` is no message.
+    """
+    if query.peer is not None:
+        query.peer = resolve_writer(mailboxes, query.peer)
+    found = find(mailboxes, query)
+    if query.thread is not None and not found.places:
+        trace.find(mailboxes, query.thread)  # raises if there is no such message
+    return found
 
 
 def thread(mailboxes: Tree, id_: str) -> tuple[list[Place], bool]:

@@ -7,29 +7,25 @@ from typing import Any
 
 from ai_bridge.agents import policy
 from ai_bridge.agents.peers import all_peers
-from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.decisions import tally
 from ai_bridge.errors import EmptyBody
 from ai_bridge.health import mail
 from ai_bridge.history import search
 from ai_bridge.history.search import Query
 from ai_bridge.inbox import framing
-from ai_bridge.mailboxes import trace, unread
+from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.snapshot import Snapshot
-from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.send import Wanted, send
 from ai_bridge.server import rendering
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.membership import Caller
-from ai_bridge.text import abridge, printable, shorten
+from ai_bridge.text import printable, shorten
 
 Words = dict[str, Any]
 _DEFAULT_LIMIT = 20
 # Arguments of a send that have the same names in `Wanted`.
 _ASKED_OF_SEND = ("subject", "reply_to", "decide", "voters")
-# Characters of a query that its answer repeats.
-_ASKED = 200
 
 
 # --- write ----------------------------------------------------------------------------------------------
@@ -85,36 +81,28 @@ def _list(session: Session, caller: Caller, words: Words) -> str:
 
 def _history(session: Session, caller: Caller, words: Words) -> str:
     where, name = session.begin(caller)
-    peer, thread, text = words.get("peer"), words.get("thread"), words.get("query", "")
-    if peer is not None:
-        peer = resolve_writer(where, peer)
-    everybodys = thread is not None or "query" in words
-    query = Query(
-        agent=None if everybodys else name.address,
-        peer=peer,
-        thread=thread,
-        words=text,
-        limit=int(words.get("limit", _DEFAULT_LIMIT)),
-        before=words.get("before"),
-    )
-    found = search.find(where, query)
-    if thread is not None and not found.places:
-        trace.find(where, thread)  # raises if there is no such message
-    text, shown = rendering.history(found, _asked(words, peer), _budget(where, caller))
+    query = _query(name.address, words)
+    found = search.find_as_asked(where, query)
+    text, shown = rendering.history(found, rendering.asked(words, query.peer), _budget(where, caller))
     session.shown.add(shown)
     return text
 
 
+def _query(me: str, words: Words) -> Query:
+    """Return the question to past mail: of all agents if it names a thread or words to find, else of mine."""
+    is_everybodys = words.get("thread") is not None or "query" in words
+    return Query(
+        agent=None if is_everybodys else me,
+        peer=words.get("peer"),
+        thread=words.get("thread"),
+        words=words.get("query", ""),
+        limit=int(words.get("limit", _DEFAULT_LIMIT)),
+        before=words.get("before"),
+    )
+
+
 def _budget(where: Snapshot, caller: Caller) -> int:
     return framing.Budget(where.settings().max_chars, caller.client).chars
-
-
-def _asked(words: Words, peer: str | None) -> str:
-    """Describe in words which messages the caller asked for."""
-    parts = [f"from or to {peer}" if peer else ""]
-    parts += [f"in the thread {printable(words['thread'])}" if "thread" in words else ""]
-    parts += [f"with {abridge(printable(words['query']), _ASKED)}" if "query" in words else ""]
-    return " ".join(part for part in parts if part) or "from or to you"
 
 
 def _status(session: Session, caller: Caller, words: Words) -> str:
@@ -122,23 +110,9 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
     if "thread" in words:
         return rendering.tally(tally.tally(where, words["thread"]))
     if "id" in words:
-        places = trace.find(where, words["id"], session.view(caller))
-        return "\n".join(_place_line(where, place) for place in places)
+        return rendering.places(mail.explain(where, words["id"], session.view(caller)))
     where, me = session.begin(caller)
-    report = mail.examine(where, where.settings(), [me.address])[0]
-    late = f" {report.delay}." if report.delay else ""
-    return (
-        f"You are {me.address} ({me.why}).\nMailboxes: {printable(where.path)}\n"
-        f"Router: {report.router or 'none running; your reads deliver your mail'}\n"
-        f"Unread for you: {report.unread.count}.{late} Sent by you: {report.dropped.count} waiting for delivery, "
-        f"{report.malformed.count} malformed, {report.held.count} held for a person's approval."
-    )
-
-
-def _place_line(where: Tree, place: trace.Place) -> str:
-    why = mail.why(where, place)
-    reason = f": {printable(why)}" if why else ""
-    return f"{printable(place.name)} to {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
+    return rendering.status(where.path, me, mail.examine(where, where.settings(), [me.address])[0])
 
 
 PLAIN = {

@@ -65,7 +65,7 @@ def _check(uri: str) -> None:
 
 async def _unread(session: Session, context: Context) -> str:
     try:
-        return await tool_calls.read(session, context, None, {"peek": True})
+        return await tool_calls.read(session, context, {"peek": True})
     except BridgeError as refusal:
         raise MCPError(types.INTERNAL_ERROR, refusal.to_model()) from None
     except OSError as error:

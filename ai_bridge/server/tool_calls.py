@@ -5,32 +5,27 @@ A mistake that the model can fix becomes a tool error.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import anyio
-import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 
 from ai_bridge import clients
-from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.errors import BridgeError, disk_error
-from ai_bridge.inbox.wait import open_wake, wait_for_mail
-from ai_bridge.mailboxes import unread
 from ai_bridge.server import tools
-from ai_bridge.server.client_session import Session, late_text
+from ai_bridge.server.client_session import Session
 from ai_bridge.server.membership import Caller
 from ai_bridge.server.plain_tools import PLAIN, Words
-from ai_bridge.text import abridge, counted
+from ai_bridge.server.waiting import Wait
+from ai_bridge.text import abridge
 
 Context = ServerRequestContext[Any, Any]
 
-_DEFAULT_WAIT_S = 240.0
 _SETTLE_PATIENCE_S, _LOOK_S = 2.0, 0.0002
 # Arguments that hold IDs of messages that the session was shown.
 _IDS = ("ids", "id", "reply_to")
@@ -71,16 +66,12 @@ async def _answerer(session: Session, context: Context, tool: str) -> Callable[[
     """Return the function that answers calls of the tool; raises `NoSuchTool`."""
     if tool in PLAIN:
         return partial(_plain, tool, session, caller(context))
-    if tool == "peer_wait":
-        return partial(_wait, session, context)
-    if tool == "peer_read":
-        return partial(read, session, context, None)
-    if tool == "check_mail":
-        return partial(_check_mail, session, context)
+    if tool in AWAITED:
+        return partial(AWAITED[tool], session, context)
     sender = tools.agent_of(tool, await anyio.to_thread.run_sync(session.peers, caller(context)))
     if sender is None:
         raise NoSuchTool(tool=tool)
-    return partial(read, session, context, sender)
+    return partial(read, session, context, sender=sender)
 
 
 def _text(text: str, is_error: bool = False) -> types.CallToolResult:
@@ -100,8 +91,8 @@ def _check(tool: str, words: Words) -> None:
 # --- read and wait --------------------------------------------------------------------------------------
 
 
-async def read(session: Session, context: Context, sender: str | None, words: Words) -> str:
-    """Return the reply to a read of all unread mail, or of that from `sender` if it is given.
+async def read(session: Session, context: Context, words: Words, sender: str | None = None) -> str:
+    """Return the reply to a read of all unread mail, or of that from `sender` if it, or `words`, names one.
 
     First it waits until earlier replies are settled; simultaneous reads are answered one after the other. If the
     reply marks mail as read, the session keeps the agent's reader lock until the client has taken the reply.
@@ -113,7 +104,8 @@ async def read(session: Session, context: Context, sender: str | None, words: Wo
         return await _given(session, context, lambda request, who: session.read(request, who, sender, words))
 
 
-async def _check_mail(session: Session, context: Context, words: Words) -> str:
+async def check_mail(session: Session, context: Context, words: Words) -> str:
+    """Return the answer to a client's hook, as `Session.check` does."""
     await _settled(session)
     return await _given(session, context, lambda request, who: session.check(request, who, words["event"]))
 
@@ -138,49 +130,23 @@ async def _settled(session: Session) -> None:
             await anyio.sleep(_LOOK_S)
 
 
-async def _wait(session: Session, context: Context, words: Words) -> str:
+async def wait(session: Session, context: Context, words: Words) -> str:
+    """Return the reply to a wait for unread mail, which it acknowledges not; raises `BridgeError` or OSError."""
     await _settled(session)
-    snapshot, name = await anyio.to_thread.run_sync(session.begin, caller(context))
-    me, where, loaded = name.address, snapshot.tree(), snapshot.settings()
-    timeout_s, sender = float(words.get("timeout_s", _DEFAULT_WAIT_S)), words.get("sender")
-    if sender is not None:
-        sender = await anyio.to_thread.run_sync(resolve_writer, where, sender)
-    stop = threading.Event()
-    wake = open_wake(where, loaded, session.watch)
-    started = anyio.current_time()
-
-    async def report() -> None:
-        elapsed = min(anyio.current_time() - started, timeout_s)
-        await context.session.report_progress(elapsed, timeout_s, "waiting for mail")
-
-    def each_sweep() -> bool:
-        if not stop.is_set():
-            anyio.from_thread.run(report)
-        return not stop.is_set()
-
-    waiting = partial(wait_for_mail, where, me, loaded, timeout_s, sender, wake, each_sweep)
-    try:
-        # It has a limiter of its own, so that calls that wait take no thread from the other tools.
-        found = await anyio.to_thread.run_sync(waiting, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
-    finally:
-        stop.set()
-        wake.set()
-
-    def tell(request: str | int, who: Caller) -> str:
-        session.show(request, session.rings(snapshot, me, who), found)
-        return _found_text(me, found, timeout_s, "" if found else late_text(where, me, sender))
-
-    return await _given(session, context, tell)
-
-
-def _found_text(me: str, found: list[unread.Waiting], timeout_s: float, late: str) -> str:
-    if not found:
-        return f"No mail for {me} in {timeout_s:g} s.{late} Go on with other work, or wait again."
-    senders = ", ".join(sorted({one.sender for one in found}))
-    return f"{counted(len(found), 'message')} unread for {me}, from {senders}. Read with peer_read()."
+    one = await anyio.to_thread.run_sync(Wait, session, caller(context), words)
+    found = await one.until_mail(context.session.report_progress)
+    return await _given(session, context, partial(one.answer, found))
 
 
 async def _plain(tool: str, session: Session, who: Caller, words: Words) -> str:
     if any(word in words for word in _IDS):
         await _settled(session)
     return await anyio.to_thread.run_sync(PLAIN[tool], session, who, words)
+
+
+# These await something: mail, or that earlier replies are settled.
+AWAITED: dict[str, Callable[[Session, Context, Words], Awaitable[str]]] = {
+    "peer_read": read,
+    "peer_wait": wait,
+    "check_mail": check_mail,
+}

@@ -22,6 +22,7 @@ from tests.support.wait import until
 from tests.support.wire import PATIENCE_S, Wire
 
 LONG = {"timeout_s": 3600}
+NEEDS_PROC = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="/proc shows what a process has open")
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +133,44 @@ async def give_up_when(client: Client, event: anyio.Event, note: ProgressFnT) ->
         group.cancel_scope.cancel()
 
 
+# --- it has no watch of its own --------------------------------------------------------------------------
+
+
+def inotify_instances(server: Wire) -> int:
+    """Return how many watches of the kernel the server's process has."""
+    return [_kind(path) for path in server.open_files()].count("inotify")
+
+
+def until_session_is_watched(server: Wire, where: Tree) -> None:
+    """Have an agent made, and wait until the server reports it: the session's own watch learned of it."""
+    server.tools()
+    where.make(["codex"])
+    until(lambda: bool(server.noticed("notifications/tools/list_changed")))
+
+
+@NEEDS_PROC
+def test_a_wait_shares_the_watch_that_the_session_has(serve: Serve, where: Tree) -> None:
+    server = serve()
+    until_session_is_watched(server, where)
+    assert inotify_instances(server) == 1
+    waiting = begin_to_wait(server)
+    assert inotify_instances(server) == 1
+    post(where, "hello", to="claude", sender="codex")
+    assert "from codex" in server.answer(waiting).text
+
+
+@NEEDS_PROC
+def test_the_session_shares_the_watch_that_a_wait_began(serve: Serve, where: Tree) -> None:
+    server = serve()
+    assert inotify_instances(server) == 0
+    waiting = begin_to_wait(server)
+    assert inotify_instances(server) == 1
+    until_session_is_watched(server, where)
+    assert inotify_instances(server) == 1
+    post(where, "hello", to="claude", sender="codex")
+    assert "from codex" in server.answer(waiting).text
+
+
 # --- it is ended ----------------------------------------------------------------------------------------
 
 
@@ -163,7 +202,7 @@ def test_a_cancelled_wait_closes_all_it_had_opened(claude_of_era: Wire) -> None:
     server = claude_of_era
     before = at_rest(server)
     waits = [begin_to_wait(server) for _ in range(5)]
-    assert server.descriptors() > before
+    assert inotify_instances(server) == 1
     for request in waits:
         server.cancel(request)
     until(lambda: server.descriptors() <= before)

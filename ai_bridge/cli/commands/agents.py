@@ -75,6 +75,20 @@ def card(
     accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in your editor.
     `card move-home` makes this machine the one where the agent's mail is moved and read.
     """
+    verb, changes, named = _parse(words)
+    if verb != "move-home" and (to is not None or force):
+        raise click.UsageError("--to and --force go with `card move-home`")
+    who = _agent(where, agent, named)
+    if verb == "edit":
+        editor.edit(where, who)
+    elif verb == "move-home":
+        click.echo(f"{who} lives on {handover.move(where, who, to or '', force, timeout)}", err=as_json)
+    found = cards.change(where, who, changes) if verb == "set" else cards.load(where, who)
+    _show(where, found, as_json)
+
+
+def _parse(words: tuple[str, ...]) -> tuple[str, dict[str, str], str | None]:
+    """Return the verb, the changes by field, and the address if the words name one; raises `UsageError`."""
     verb, rest = (words[0], words[1:]) if words[:1] and words[0] in _VERBS else ("show", words)
     changes = [word for word in rest if "=" in word] if verb == "set" else []
     named = [word for word in rest if word not in changes]
@@ -83,17 +97,7 @@ def card(
             "say `card show [ADDRESS]`, `card edit [ADDRESS]`, `card set FIELD=VALUE... [ADDRESS]` "
             "or `card move-home [ADDRESS]`"
         )
-    if verb != "move-home" and (to is not None or force):
-        raise click.UsageError("--to and --force go with `card move-home`")
-    who = _agent(where, agent, named[0] if named else None)
-    if verb == "edit":
-        editor.edit(where, who)
-    if verb == "move-home":
-        click.echo(f"{who} lives on {handover.move(where, who, to or '', force, timeout)}", err=as_json)
-    found = (
-        cards.change(where, who, dict(_split(change) for change in changes)) if changes else cards.load(where, who)
-    )
-    _show(where, found, as_json)
+    return verb, dict(_split(change) for change in changes), named[0] if named else None
 
 
 def _agent(where: Tree, agent: str | None, named: str | None) -> str:

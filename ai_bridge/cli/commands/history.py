@@ -5,13 +5,11 @@ from __future__ import annotations
 import click
 
 from ai_bridge.agents import identity
-from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.cli import output
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.decisions import tally
 from ai_bridge.decisions.decision import Decision
-from ai_bridge.history.search import Found, Query, find
-from ai_bridge.mailboxes import trace
+from ai_bridge.history.search import Found, Query, find_as_asked
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.votes import APPROVE, OBJECT
 from ai_bridge.text import printable, shorten
@@ -39,12 +37,8 @@ def history(
 ) -> None:
     """Show past messages from and to me, newest last; with ADDRESS, those between that agent and me."""
     me = None if thread else where.known_agent(identity.who(where, agent).address)
-    if peer is not None:
-        peer = resolve_writer(where, peer)
-    found = find(where, Query(agent=me, peer=peer, thread=thread, limit=limit, before=before))
-    if thread is not None and not found.places:
-        trace.find(where, thread)  # raises if there is no such message
-    _print(found, as_json)
+    query = Query(agent=me, peer=peer, thread=thread, limit=limit, before=before)
+    _print(find_as_asked(where, query), as_json)
 
 
 @click.command()
@@ -68,10 +62,8 @@ def search(
 
     A word that ends in * stands for all words that begin with it. Words quoted together are a phrase.
     """
-    if peer is not None:
-        peer = resolve_writer(where, peer)
     text = " ".join(f'"{word}"' if any(map(str.isspace, word)) else word for word in words)
-    _print(find(where, Query(peer=peer, words=text, limit=limit, before=before)), as_json)
+    _print(find_as_asked(where, Query(peer=peer, words=text, limit=limit, before=before)), as_json)
 
 
 def _print(found: Found, as_json: bool) -> None:

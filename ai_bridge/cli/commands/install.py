@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ai_bridge import clients
-from ai_bridge.agents import person
+from ai_bridge.agents import setup
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.install.changes import plan_changes
 from ai_bridge.install.entries import Choice
@@ -17,8 +17,7 @@ from ai_bridge.install.places import SCOPES, is_there
 from ai_bridge.install.plan import Change, NotPlain, Piece, agree, carry_out, planned
 from ai_bridge.install.plugin import plugin_pieces
 from ai_bridge.install.trust import trust_pieces
-from ai_bridge.mailboxes import adoption, find, tree
-from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes import find
 from ai_bridge.text import printable
 
 _CLIENTS = [client.name for client in clients.registrable()]
@@ -58,14 +57,12 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
     If an entry there differs from ours, it is replaced only if you agree. --mailboxes (or AI_BRIDGE_MAILBOXES) and
     --agent are written into the files. Without them the server uses the mailboxes nearest to the project.
     """
-    if (client is None) == (plugin is None):
-        raise click.UsageError("name a CLIENT, or a directory with --plugin.")
+    _check(client, plugin, trust_hooks)
     pieces = None if plugin is None else plugin_pieces(plugin, _choice(options))
-    if trust_hooks and not _asking(client):
-        names = " or ".join(one.name for one in _ASKING)
-        only = "the only client that asks" if len(_ASKING) == 1 else "the only clients that ask"
-        raise click.UsageError(f"--trust-hooks goes with {names}, {only}.")
-    _adopt(find.named(options["where"]), options["dry_run"])
+    if named := find.named(options["where"]):
+        setup.adopt_existing(
+            named, options["dry_run"]
+        )  # because a client alone cannot adopt what is written into its files
     _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
     for name in _asking(client) if trust_hooks else ():
         _run("install", name, pieces=trust_pieces(name, options["scope"], _choice(options)), **options)
@@ -81,23 +78,19 @@ def uninstall(client: str, **options: Any) -> None:
     _run("uninstall", client, first=[piece for piece in trust if _is_there(piece)], **options)
 
 
+def _check(client: str | None, plugin: str | None, trust_hooks: bool) -> None:
+    """Raise `UsageError` if the arguments of install do not go together."""
+    if (client is None) == (plugin is None):
+        raise click.UsageError("name a CLIENT, or a directory with --plugin.")
+    if trust_hooks and not _asking(client):
+        names = " or ".join(one.name for one in _ASKING)
+        only = "the only client that asks" if len(_ASKING) == 1 else "the only clients that ask"
+        raise click.UsageError(f"--trust-hooks goes with {names}, {only}.")
+
+
 def _asking(client: str | None) -> list[str]:
     """Return the clients, among those named, that ask before they run hooks."""
     return [one.name for one in _ASKING if client in (one.name, "all")]
-
-
-def _adopt(named: str | None, dry_run: bool) -> None:
-    """Adopt the mailboxes that are written into the clients' files, because a client alone cannot adopt them.
-
-    Raises `ForPersons` if a client started this shell, and `NewerFormat`.
-    """
-    if named is None or not tree.is_mailboxes(named):
-        return
-    Tree(named).refuse_newer()
-    if dry_run or find.is_adopted(Tree(named)):
-        return
-    person.refuse_clients(f"adopting {named}")
-    adoption.adopt(named)
 
 
 def _choice(options: dict[str, Any]) -> Choice:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import click
 
-from ai_bridge.cli.common import common, echo_json
+from ai_bridge.cli.common import Command, common, echo_json
 from ai_bridge.link import joining, state
 from ai_bridge.link.broker.permissions import block
 from ai_bridge.link.config import Link
@@ -19,11 +20,20 @@ from ai_bridge.text import printable
 _UNSEEN = "nobody can see from here whether the server flushes each message to its disk (`sync_interval: always`)"
 
 
+def _file(name: str, about: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds an option with a file; the command gets its absolute path, '' for none."""
+
+    def absolute(_: click.Context, __: click.Parameter, path: str) -> str:
+        return os.path.abspath(path) if path else ""
+
+    return click.option(name, metavar="FILE", default="", callback=absolute, help=about)
+
+
 @click.command()
 @click.argument("url", required=False)
 @click.option("--as", "team", metavar="TEAM", help="The name by which other teams know this one.")
-@click.option("--creds", metavar="FILE", default="", help="A file of NATS credentials, readable by you alone.")
-@click.option("--tls-ca", metavar="FILE", default="", help="The authority that signed the server's certificate.")
+@_file("--creds", "A file of NATS credentials, readable by you alone.")
+@_file("--tls-ca", "The authority that signed the server's certificate.")
 @click.option("--take-over", is_flag=True, help="Take the team's name from mailboxes that no longer exist.")
 @click.option("--remove", is_flag=True, help="End the link.")
 @click.option(
@@ -47,19 +57,16 @@ def link(
     replicas: int,
 ) -> None:
     """Join the mailboxes of other teams through the NATS server at URL; without URL, show how the link stands."""
-    files = [os.path.abspath(file) if file else "" for file in (creds, tls_ca)]
     if permissions is not None:
         click.echo(block(permissions))
     elif make_streams is not None:
-        _make_streams(url, split_list(make_streams), files, replicas)
+        _make_streams(url, split_list(make_streams), [creds, tls_ca], replicas)
     elif remove:
         _remove(find_mailboxes(where).tree())
     elif url is None:
         _show(state.state(find_mailboxes(where)), as_json)
-    elif team is None:
-        raise click.UsageError("name your team: `ai-bridge link URL --as TEAM`")
     else:
-        _make(find_mailboxes(where).tree(), Link(team, url, *files), take_over)
+        _make(where, url, team, [creds, tls_ca], take_over)
 
 
 def _make_streams(url: str | None, teams: list[str], files: list[str], replicas: int) -> None:
@@ -72,8 +79,11 @@ def _make_streams(url: str | None, teams: list[str], files: list[str], replicas:
         click.echo(note, err=True)
 
 
-def _make(where: Tree, link: Link, take_over: bool) -> None:
-    trouble = joining.make(where, link, take_over)
+def _make(where: str | None, url: str, team: str | None, files: list[str], take_over: bool) -> None:
+    if team is None:
+        raise click.UsageError("name your team: `ai-bridge link URL --as TEAM`")
+    mailboxes, link = find_mailboxes(where).tree(), Link(team, url, *files)
+    trouble = joining.make(mailboxes, link, take_over)
     click.echo(f"linked to {link.shown_url} as {link.team}; `ai-bridge start` carries it")
     if trouble:
         click.echo(f"not reached yet, the router goes on trying: {trouble}", err=True)

@@ -75,12 +75,9 @@ def read(where: Tree, agent: str | None, sender: str | None, limit: int | None, 
     check_output()
     me, loaded = who_reads(where, agent)
     sender = sender_meant(where, sender)
-    lock = unread.lock_inbox(where, me)
-    try:
+    with unread.lock_inbox(where, me):
         waiting = fetch.fetch(where, me, loaded, sender)[:limit]
         is_whole = _print_all(waiting, peek, as_json)
-    finally:
-        lock.release()
     tell_delay(where, me, sender)
     if not is_whole:
         raise click.exceptions.Exit(1)

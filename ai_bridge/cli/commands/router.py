@@ -8,15 +8,18 @@ import sys
 import click
 
 from ai_bridge import settings
+from ai_bridge.cli import health_output
 from ai_bridge.cli.common import common, echo_json
-from ai_bridge.health import surroundings
-from ai_bridge.health.agent_health import AgentHealth, Waits
-from ai_bridge.health.finding import HEALTH_WORDS, Finding
-from ai_bridge.health.mail import examine, worst_level
+from ai_bridge.health import mail, report
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control, log_tail
-from ai_bridge.system import processes, times
+from ai_bridge.settings import Settings
+from ai_bridge.system import processes
 from ai_bridge.text import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ai_bridge.router.daemon import Daemon
 
 _operator = common("Only this agent's router (default: all agents').")
 
@@ -31,14 +34,11 @@ def router(
     where: Tree, agent: str | None, as_json: bool, once: bool, poll: bool, log: str | None, verbose: bool
 ) -> None:
     """Run the router in the foreground until SIGTERM or Ctrl-C; --json logs JSON Lines."""
-    from ai_bridge.link.keeper import Keeper
-    from ai_bridge.router.daemon import Daemon
     from ai_bridge.router.log import open_log
 
     loaded = settings.load(where.path, {"poll": True} if poll else None)
     open_log(log, as_json, loaded.log_bytes, verbose)
-    only = where.known_agent(agent) if agent else None
-    daemon = Daemon(where, loaded, only, [] if only else [Keeper(where, loaded)])
+    daemon = _daemon(where, agent, loaded)
     daemon.stop_on_signals()
     if once:
         daemon.run_once()
@@ -46,6 +46,15 @@ def router(
     daemon.run()
     if daemon.is_outdated:
         processes.start_again(lambda: daemon.is_outdated)
+
+
+def _daemon(where: Tree, agent: str | None, loaded: Settings) -> Daemon:
+    """Return the router of one agent, or that of all, beside which the links to other teams are kept."""
+    from ai_bridge.link.keeper import Keeper
+    from ai_bridge.router.daemon import Daemon
+
+    only = where.known_agent(agent) if agent else None
+    return Daemon(where, loaded, only, [] if only else [Keeper(where, loaded)])
 
 
 @click.command()
@@ -93,68 +102,29 @@ def restart(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
 @_operator
 def status(where: Tree, agent: str | None, as_json: bool) -> None:
     """Show which routers run, and how much mail waits for each agent."""
-    reports = _reports(where, agent)
+    found = mail.examine(where, settings.load(where.path), _agents(where, agent))
     if as_json:
-        echo_json(report.as_json() for report in reports)
+        echo_json(one.as_json() for one in found)
         return
-    for report in reports:
-        router = f"{report.router}" if report.router else "no router"
-        click.echo(
-            f"{report.agent}: {router}; {report.unread.count} unread, {report.dropped.count} waiting in the outbox"
-        )
+    for one in found:
+        router = f"{one.router}" if one.router else "no router"
+        click.echo(f"{one.agent}: {router}; {one.unread.count} unread, {one.dropped.count} waiting in the outbox")
 
 
 @click.command()
 @_operator
 def health(where: Tree, agent: str | None, as_json: bool) -> None:
     """Report how the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
-    reports = _reports(where, agent)
-    around = surroundings.examine(where, settings.load(where.path))
-    level = max(worst_level(reports), surroundings.level(around))
+    found = report.examine(where, settings.load(where.path), _agents(where, agent))
     if as_json:
-        found: list[dict[str, object]] = [{"around": one.where, "found": one.what, "fix": one.fix} for one in around]
-        echo_json([*(report.as_json() for report in reports), *found, {"level": HEALTH_WORDS[level]}])
+        echo_json(found.as_json())
     else:
-        click.echo(f"mailboxes {printable(where.path)}")
-        for report in reports:
-            _print_health(report)
-        for finding in around:
-            _print_around(finding)
-        if not reports:
-            click.echo("no agents yet: run `ai-bridge init`")
-        click.echo(_level(level, bold=True))
-    raise click.exceptions.Exit(level)
+        health_output.print_report(found, where.path)
+    raise click.exceptions.Exit(found.level)
 
 
-def _level(level: int, bold: bool | None = None) -> str:
-    return click.style(HEALTH_WORDS[level], fg=("green", "yellow", "red")[level], bold=bold)
-
-
-def _print_around(finding: Finding) -> None:
-    fix = f"; `{finding.fix}`" if finding.fix else ""
-    click.echo(f"{click.style(finding.where, bold=True)}: {printable(finding.what)}{fix}")
-
-
-def _print_health(report: AgentHealth) -> None:
-    click.echo(click.style(report.agent, bold=True))
-    click.echo(f"  inbox        {_shown(report.unread, 'unread')}")
-    click.echo(f"  outbox       {_shown(report.dropped, 'waiting')}")
-    click.echo(f"  .processing  {_shown(report.processing, 'claimed')}")
-    if report.held.count:
-        click.echo(f"  .held        {_shown(report.held, 'held')}")
-    click.echo(f"  .malformed   {_shown(report.malformed, 'malformed')}")
-    click.echo(f"  router       {report.router or (f'on {report.home}' if report.home else 'not running')}")
-    for finding in report.findings:
-        click.echo(f"  {_level(finding.level)}: {finding.sentence}")
-
-
-def _shown(waits: Waits, word: str) -> str:
-    return f"{waits.count} {word}, oldest {times.age(waits.oldest_s)}" if waits.count else "clear"
-
-
-def _reports(where: Tree, agent: str | None) -> list[AgentHealth]:
-    agents = [where.known_agent(agent)] if agent else where.agents()
-    return examine(where, settings.load(where.path), agents)
+def _agents(where: Tree, agent: str | None) -> list[str]:
+    return [where.known_agent(agent)] if agent else where.agents()
 
 
 @click.command()

@@ -14,12 +14,12 @@ from ai_bridge.cli.common import common, echo_json, view
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
 from ai_bridge.mailboxes import attachments, trace
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD, Outbox
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.message import context
-from ai_bridge.message.message import Message
+from ai_bridge.message.reference import View
 from ai_bridge.system import untrusted
 from ai_bridge.text import counted, printable
 
@@ -43,41 +43,46 @@ def list_(where: Tree, agent: str | None, as_json: bool) -> None:
 @common()
 def show(where: Tree, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
     """Show one message in any state, by ID, SENDER/ID or file name; or an attachment's bytes, by its hash."""
-    try:
-        place = trace.find(where, id_, view(where, agent))[0]
-    except NoSuchMessage:
-        if not _is_attachment_shown(where, id_, as_json):
-            raise
-        return
-    if raw:
+    place = _place(where, id_, view(where, agent))
+    if place is None:
+        _show_attachment(where, id_, as_json)
+    elif raw:
         sys.stdout.buffer.write(place.raw())
     elif as_json:
         echo_json([output.as_json(place.load(), place.state, place.path)])
     else:
-        message = place.load()
-        click.echo(output.text(message), nl=False)
-        _tell_attachments(place.outbox, message)
+        _print_message(place)
 
 
-def _tell_attachments(outbox: Outbox, message: Message) -> None:
+def _place(where: Tree, id_: str, view: View) -> Place | None:
+    """Return a place of the message; None if there is no such message, but `id_` is a hash, as attachments have.
 
-    for path in attachments.paths_of(outbox, message):
+    Raises `NoSuchMessage` and what else `trace.find` does.
+    """
+    try:
+        return trace.find(where, id_, view)[0]
+    except NoSuchMessage:
+        if not context.is_hash(id_):
+            raise
+        return None
+
+
+def _print_message(place: Place) -> None:
+    """Print a message as text, and the paths of what is attached to it."""
+    message = place.load()
+    click.echo(output.text(message), nl=False)
+    for path in attachments.paths_of(place.outbox, message):
         click.echo(f"attached: {printable(path)}")
 
 
-def _is_attachment_shown(where: Tree, text: str, as_json: bool) -> bool:
-    """Print the attachment with that hash; False if the text is no hash."""
-    from ai_bridge.mailboxes import attachments
-
-    if not context.is_hash(text):
-        return False
-    path = attachments.find(where, text)
+def _show_attachment(where: Tree, sha256: str, as_json: bool) -> None:
+    """Print the attachment with that hash."""
+    path = attachments.find(where, sha256)
     raw = untrusted.read_file(path, attachments.LARGEST_BYTES)
     if as_json:
         echo_json([{"sha256": context.digest(raw), "path": path, "bytes": len(raw)}])
     else:
         sys.stdout.buffer.write(raw)
-    return True
 
 
 @click.command()
@@ -88,20 +93,22 @@ def status(where: Tree, agent: str | None, id_: str | None, as_json: bool) -> No
     if id_ is None:
         _own_status(where, agent, as_json)
         return
-    places = trace.find(where, id_, view(where, agent))
+    explained = mail.explain(where, id_, view(where, agent))
     if as_json:
-        echo_json(place_status(where, place) for place in places)
+        echo_json(_place_object(place, why) for place, why in explained)
         return
-    for place in places:
-        told = mail.why(where, place)
-        reason = f"  {printable(told)}" if told else ""
-        click.echo(f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}")
+    for place, why in explained:
+        click.echo(_place_line(id_, place, why))
 
 
-def place_status(where: Tree, place: Place) -> dict[str, object]:
-    """Return where one recipient's copy of a message is, as the JSON object for programs."""
-    reason = mail.why(where, place)
-    return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at(), "reason": reason}
+def _place_object(place: Place, why: str | None) -> dict[str, object]:
+    """Return where one recipient's copy of a message is, and why, as the JSON object for programs."""
+    return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at(), "reason": why}
+
+
+def _place_line(id_: str, place: Place, why: str | None) -> str:
+    reason = f"  {printable(why)}" if why else ""
+    return f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
 
 
 def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:
