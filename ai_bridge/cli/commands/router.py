@@ -38,7 +38,11 @@ def router(
 
     loaded = settings.load(where.path, {"poll": True} if poll else None)
     open_log(log, as_json, loaded.log_bytes, verbose)
-    daemon = _daemon(where, agent, loaded)
+    _run(_daemon(where, agent, loaded), once)
+
+
+def _run(daemon: Daemon, once: bool) -> None:
+    """Run the router, and put the new program in its place if it ended because its package was replaced."""
     daemon.stop_on_signals()
     if once:
         daemon.run_once()

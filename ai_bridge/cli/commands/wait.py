@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 
 import click
 
@@ -51,17 +52,17 @@ def wait(where: Tree, agent: str | None, timeout: float | None, sender: str | No
     sender = sender_meant(where, sender)
     if new:
         return _wait_for_news(where, me, loaded, timeout, sender, as_json)
-    installed = Installed()
-
-    def goes_on() -> bool:
-        installed.load(*_WITHOUT)  # called before the first sleep: then the package may be replaced
-        return True
-
-    found = wait_for_mail(where, me, loaded, timeout, sender, each_sweep=goes_on)
+    found = wait_for_mail(where, me, loaded, timeout, sender, each_sweep=partial(_is_whole, Installed()))
     if not found:
         tell_delay(where, me, sender)
         raise click.exceptions.Exit(_NOTHING_CAME)
     output.print_places([_place(one, me) for one in found], as_json, with_body=False)
+
+
+def _is_whole(installed: Installed) -> bool:
+    """Load the whole program before the first sleep, for its package may be replaced later; returns True."""
+    installed.load(*_WITHOUT)
+    return True
 
 
 def _wait_for_news(
