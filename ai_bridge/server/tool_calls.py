@@ -131,7 +131,7 @@ async def _settled(session: Session) -> None:
 
 
 async def wait(session: Session, context: Context, words: Words) -> str:
-    """Return the reply to a wait for unread mail, which it acknowledges not; raises `BridgeError` or OSError."""
+    """Return the reply to a wait for unread mail; it acknowledges nothing. Raises `BridgeError` or OSError."""
     await _settled(session)
     one = await anyio.to_thread.run_sync(Wait, session, caller(context), words)
     found = await one.until_mail(context.session.report_progress)

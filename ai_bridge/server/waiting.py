@@ -45,7 +45,7 @@ class Wait:
     async def until_mail(self, report: Report) -> list[Waiting]:
         """Return the unread mail as soon as there is some, [] after the time; calls `report` at each sweep.
 
-        If the call is cancelled, its thread ends by itself soon after. Raises what `wait_for_mail` does.
+        If the call is cancelled, its thread stops at its next wake. Raises what `wait_for_mail` does.
         """
         started = anyio.current_time()
 
