@@ -6,7 +6,7 @@ from ai_bridge import settings
 from ai_bridge.agents.peers import Peer, all_peers
 from ai_bridge.api.agent import Agent
 from ai_bridge.api.message import Message, past
-from ai_bridge.health import mail, surroundings
+from ai_bridge.health import report
 from ai_bridge.health.finding import OK, Finding
 from ai_bridge.history import search
 from ai_bridge.history.search import Query
@@ -132,13 +132,13 @@ class Mailboxes:
             The newest messages that match all that is given. A file that cannot be read is left out.
 
         Raises:
-            BridgeError: `before` names no message.
+            BridgeError: `before` or `thread` names no message, or `peer` no agent.
 
         Example:
             >>> [message.subject for message in mail.search("parser index*")]
             ['review']
         """
-        found = search.find(self._tree, Query(agent, peer, thread, words, limit, before))
+        found = search.find_as_asked(self._tree, Query(agent, peer, thread, words, limit, before))
         return [message for place in found.places if (message := past(place)) is not None]
 
     def trace(self, id: str) -> list[Place]:
@@ -188,6 +188,6 @@ class Mailboxes:
             ['ai-collab start --agent claude', 'ai-collab start --agent gemini']
         """
         where = Snapshot.of(self._tree)
-        reports = mail.examine(where, where.settings(), where.agents())
-        found = [finding for report in reports for finding in report.findings]
-        return [one for one in [*found, *surroundings.examine(where, where.settings())] if one.level > OK]
+        found = report.examine(where, where.settings(), where.agents())
+        every = [*(one for agent in found.agents for one in agent.findings), *found.around]
+        return [one for one in every if one.level > OK]

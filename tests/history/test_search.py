@@ -593,8 +593,9 @@ def test_each_file_is_opened_once_and_a_quiet_directory_listed_once(
     assert sorted(opened) == sorted([*written, *written])  # those written just now, once more when they had settled
     find(where)
     listed: list[str] = []
-    real = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: (listed.append(path), real(path))[1])
+    for name in ("listdir", "scandir"):
+        real = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda path, real=real: (listed.append(path), real(path))[1])
     opened.clear()
     find(where)
     assert (opened, listed) == ([], [where.path])

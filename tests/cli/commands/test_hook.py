@@ -317,7 +317,7 @@ def test_not_even_where_it_is_told_that_name_from_outside(start: Start, where: T
     first, second = start(**named), None
     until(lambda: session(where, "gemini"))
     second = start(**named)
-    until(lambda: session(where, "gemini-2"))
+    until(lambda: session(where, "gemini-2") and where.has_outbox("gemini-2"))
     post(where)
     assert second.answer("AfterTool", [*HOOK, *words]) == {}
     post(where, to="gemini-2")
