@@ -19,6 +19,7 @@ from ai_bridge.history.database import Cache, Database
 from ai_bridge.history.entry import Row, key, locate, parts_of_name, slot
 from ai_bridge.history.indexer import COLUMNS, SCHEMA, VERSION, Index
 from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 
@@ -123,7 +124,8 @@ def _ask(mailboxes: Tree, question: Callable[[Index], Answer]) -> Answer:
         index.refresh()
         return question(index)
 
-    path, lock = mailboxes.check().state_file(_FILE), mailboxes.state_file("locks", "index.lock")
+    mailboxes = Snapshot.of(mailboxes).check()
+    path, lock = mailboxes.state_file(_FILE), mailboxes.state_file("locks", "index.lock")
     return Cache(path, lock, SCHEMA, VERSION).ask(asked)
 
 
