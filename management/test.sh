@@ -1,7 +1,8 @@
 #!/bin/sh
 # Sets the checkout up and runs the tests. All other words go to pytest.
-# usage: management/test.sh [--sweeps|--faults|--cuts|--clients|--machines|--machines-full] [pytest words]
+# usage: management/test.sh [--sweeps|--package|--faults|--cuts|--clients|--machines|--machines-full] [pytest words]
 #   --sweeps         a fault at every single call that changes or looks at the disk: a minute or two
+#   --package        the wheel, installed into an empty environment: less than a minute
 #   --faults         the long runs that kill processes: some minutes
 #   --clients        the real clients, installed first: some minutes
 #   --cuts           power cuts of a guest, whose software is installed first if root runs this: some minutes
@@ -18,6 +19,10 @@ case "${1:-}" in
         chosen="sweeps and not faults"
         shift
         set -- -n "$workers" --dist worksteal "$@"
+        ;;
+    --package)
+        chosen="package"
+        shift
         ;;
     --faults)
         chosen="faults"
@@ -42,7 +47,7 @@ case "${1:-}" in
         set -- -s "$@"
         ;;
     *)
-        chosen="not sweeps and not faults and not cuts and not clients and not machines"
+        chosen="not sweeps and not package and not faults and not cuts and not clients and not machines"
         .venv/bin/ruff check .
         .venv/bin/ruff format --check .
         .venv/bin/mypy

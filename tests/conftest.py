@@ -21,7 +21,7 @@ from tests.support.session_ends import Queue, SessionSocket
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The long runs, in which every process is started, and every file flushed, for real.
-LONG = ("faults", "clients", "cuts", "machines")
+LONG = ("faults", "clients", "cuts", "machines", "package")
 
 
 @pytest.fixture(autouse=True)

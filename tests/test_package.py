@@ -134,6 +134,7 @@ def _check_sdist(sdist: Path) -> None:
 # --- what is installed ------------------------------------------------------------------------------------
 
 
+@pytest.mark.package
 @pytest.mark.timeout(600)
 def test_the_wheel_works_in_an_empty_environment_and_says_how_to_add_an_extra(tmp_path: Path) -> None:
     python = tmp_path / "environment" / "bin" / "python"
