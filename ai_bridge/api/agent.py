@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from functools import partial
 
 import anyio
@@ -11,15 +10,19 @@ import anyio.to_thread
 
 from ai_bridge import clients
 from ai_bridge.agents.resolve import resolve_writer
-from ai_bridge.api.message import Message, Sent, unread
+from ai_bridge.api.message import Message, Sent, is_readable, unread
 from ai_bridge.inbox import fetch
-from ai_bridge.inbox.wait import open_wake, wait_for_mail
+from ai_bridge.inbox.wait import StoppableWait, wait_for_mail
 from ai_bridge.machines.homes import Homes
+from ai_bridge.machines.syncthing.nudge import PassedOn
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import Waiting, lock_inbox
+from ai_bridge.mailboxes.unread import ReaderBusy, Waiting, lock_inbox
 from ai_bridge.message.reference import View
 from ai_bridge.sending import send
+
+# How long `messages` lets another session read in peace before it asks again, in seconds.
+_BUSY_S = 0.2
 
 
 class Agent:
@@ -55,7 +58,8 @@ class Agent:
             body: The text.
             subject: One line; "message" if it is not given.
             reply_to: The ID of the message that this one answers.
-            context: Files to send along, each as `PATH` or `PATH:FIRST-LAST` (lines).
+            context: Files to send along, each as `PATH` or `PATH:FIRST-LAST` (lines). A program that a client
+                started may send files of the project only.
             decide: `majority` or `unanimous`: the message opens a decision.
             voters: The agents that vote, if these are not the recipients.
             allow_empty: Send even an empty body.
@@ -82,17 +86,34 @@ class Agent:
             None if voters is None else list(voters),
             allow_empty,
         )
-        where, by_model = Snapshot.of(self._tree), bool(clients.variable_set())
-        (sent,) = send.send(where, self.address, [wanted], by_model=by_model, view=View(self.address))
+        where, by_model = Snapshot.of(self._tree).check(), bool(clients.variable_set())
+        with PassedOn():
+            (sent,) = send.send(where, self.address, [wanted], by_model=by_model, view=View(self.address))
         return Sent(self._tree, self.address, sent)
 
-    async def asend(self, to: str | Sequence[str], body: str, **words: object) -> Sent:
+    async def asend(
+        self,
+        to: str | Sequence[str],
+        body: str,
+        *,
+        subject: str | None = None,
+        reply_to: str | None = None,
+        context: Sequence[str] = (),
+        decide: str | None = None,
+        voters: Sequence[str] | None = None,
+        allow_empty: bool = False,
+    ) -> Sent:
         """Send a message as `send` does, without blocking the event loop (of asyncio or trio).
 
         Args:
-            to: As for `send`.
-            body: As for `send`.
-            words: The other arguments of `send`.
+            to: As for `send`, and so are all others.
+            body: The text.
+            subject: One line.
+            reply_to: The ID of the message that this one answers.
+            context: Files to send along.
+            decide: `majority` or `unanimous`.
+            voters: The agents that vote.
+            allow_empty: Send even an empty body.
 
         Returns:
             The message as it was sent.
@@ -103,7 +124,17 @@ class Agent:
         Example:
             >>> sent = await claude.asend("gemini", "please review")
         """
-        return await anyio.to_thread.run_sync(partial(self.send, to, body, **words))  # type: ignore[arg-type]
+        call = partial(
+            self.send,
+            *(to, body),
+            subject=subject,
+            reply_to=reply_to,
+            context=context,
+            decide=decide,
+            voters=voters,
+            allow_empty=allow_empty,
+        )
+        return await anyio.to_thread.run_sync(call)
 
     def read(self, sender: str | None = None) -> Iterator[Message]:
         """Yield the unread mail, the oldest first, and acknowledge each message once the loop is done with it.
@@ -130,7 +161,7 @@ class Agent:
             claude review please review
         """
         for waiting in self._fetched(sender):
-            message = unread(waiting)
+            message = unread(waiting, self._acknowledge)
             if message is not None:
                 yield message
                 message.acknowledge()
@@ -143,7 +174,8 @@ class Agent:
             sender: Only mail from this agent.
 
         Returns:
-            The unread messages, the oldest first; none if the time is over.
+            The unread messages, the oldest first; none if the time is over. A file that cannot be read counts for
+            nothing.
 
         Raises:
             BridgeError: The mailboxes are gone, or the agent lives on another machine.
@@ -154,10 +186,11 @@ class Agent:
             []
         """
         where, sender = self._reader(sender)
-        found = wait_for_mail(self._tree, self.address, where.settings(), timeout_s, sender)
-        return [message for one in found if (message := unread(one)) is not None]
+        about = (self._tree, self.address, where.settings(), timeout_s, sender)
+        found = wait_for_mail(*about, is_wanted=is_readable)
+        return [message for one in found if (message := unread(one, self._acknowledge)) is not None]
 
-    async def messages(self, sender: str | None = None) -> AsyncIterator[Message]:
+    async def messages(self, sender: str | None = None) -> AsyncGenerator[Message, None]:
         """Yield unread mail without end: what is there, and then what comes.
 
         Messages are acknowledged as by `read`, and no lock is held while the loop works on one. It works with
@@ -170,34 +203,46 @@ class Agent:
             The messages, the oldest first.
 
         Raises:
-            BridgeError: As `read`.
+            BridgeError: As `read`. While another session reads the agent's mail, it waits instead.
 
         Example:
             >>> async for message in gemini.messages():
             ...     await gemini.asend(message.sender, "done", reply_to=message.id)
         """
         while True:
-            for waiting in await anyio.to_thread.run_sync(self._fetched, sender):
-                message = await anyio.to_thread.run_sync(unread, waiting)
+            for waiting in await self._fetched_patiently(sender):
+                message = await anyio.to_thread.run_sync(unread, waiting, self._acknowledge)
                 if message is not None:
                     yield message
                     await anyio.to_thread.run_sync(message.acknowledge)
             await self._await_mail(sender)
 
+    async def _fetched_patiently(self, sender: str | None) -> list[Waiting]:
+        while True:
+            try:
+                return await anyio.to_thread.run_sync(self._fetched, sender)
+            except ReaderBusy:  # it waited for some seconds already
+                await anyio.sleep(_BUSY_S)
+
     async def _await_mail(self, sender: str | None) -> None:
         """Wait in a thread until something is unread; if the caller is cancelled, the thread ends at once."""
-        where, sender = await anyio.to_thread.run_sync(self._reader, sender)
-        wake, cancelled = open_wake(self._tree, where.settings()), threading.Event()
-        wait = partial(
-            wait_for_mail,
-            *(self._tree, self.address, where.settings(), None, sender, wake),
-            each_sweep=lambda: not cancelled.is_set(),
-        )
+        wait = StoppableWait()
+
+        def sleep() -> None:
+            where, meant = self._reader(sender)
+            about = (self._tree, self.address, where.settings(), None, meant)
+            wait.until_mail(*about, is_wanted=is_readable)
+
         try:
-            await anyio.to_thread.run_sync(wait, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+            await anyio.to_thread.run_sync(sleep, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
         finally:
-            cancelled.set()
-            wake.set()
+            wait.stop()
+
+    def _acknowledge(self, waiting: Waiting) -> bool:
+        """Acknowledge a message; raises if the agent lives elsewhere by now, or a newer program changed the tree."""
+        self._reader(None)
+        with PassedOn():
+            return waiting.acknowledge()
 
     def _reader(self, sender: str | None) -> tuple[Snapshot, str | None]:
         """Return a look at the mailboxes, and the agent that `sender` means; raises if the agent lives elsewhere."""

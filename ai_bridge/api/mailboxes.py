@@ -6,6 +6,7 @@ from ai_bridge import settings
 from ai_bridge.agents.peers import Peer, all_peers
 from ai_bridge.api.agent import Agent
 from ai_bridge.api.message import Message, past
+from ai_bridge.errors import BridgeError
 from ai_bridge.health import report
 from ai_bridge.health.finding import OK, Finding
 from ai_bridge.history import search
@@ -32,6 +33,8 @@ class Mailboxes:
     """
 
     def __init__(self, path: str) -> None:
+        if not path:
+            raise BridgeError(what="an empty path names no mailboxes: give their directory")
         self._tree = Snapshot(path).check_and_remember().tree()
 
     @classmethod

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from ai_bridge import settings
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import compose
@@ -62,7 +65,7 @@ class Message:
         ('claude', 'review', 'please review')
     """
 
-    def __init__(self, content: message.Message, path: str, waiting: Waiting | None = None) -> None:
+    def __init__(self, content: message.Message, path: str, acknowledge: Callable[[], bool] = lambda: False) -> None:
         self.id = content.id
         self.sender = content.sender
         self.recipients = content.recipients
@@ -72,7 +75,7 @@ class Message:
         self.body = content.body
         self.headers = dict(content.headers)
         self.path = path
-        self._waiting = waiting
+        self._acknowledge = acknowledge
 
     def __repr__(self) -> str:
         return f"<Message {self.id} from {self.sender}: {self.subject!r}>"
@@ -84,21 +87,31 @@ class Message:
             True if it was unread until now.
 
         Raises:
+            BridgeError: The agent lives on another machine by now, or the mailboxes are gone or newer.
             OSError: The disk refused, and the message stays unread.
 
         Example:
             >>> message.acknowledge()
             True
         """
-        return self._waiting is not None and self._waiting.acknowledge()
+        return self._acknowledge()
 
 
-def unread(waiting: Waiting) -> Message | None:
-    """Return an unread message; None if it is gone, or its file cannot be read."""
+def unread(waiting: Waiting, acknowledge: Callable[[Waiting], bool]) -> Message | None:
+    """Return an unread message, which `acknowledge` marks as read; None if it is gone, or cannot be read."""
     try:
-        return Message(waiting.load(), waiting.path, waiting)
+        return Message(waiting.load(), waiting.path, partial(acknowledge, waiting))
     except (BridgeError, OSError):
         return None
+
+
+def is_readable(waiting: Waiting) -> bool:
+    """Tell whether the file of an unread message can be read as a message now."""
+    try:
+        waiting.load()
+    except (BridgeError, OSError):
+        return False
+    return True
 
 
 def past(place: Place) -> Message | None:

@@ -62,6 +62,8 @@ def run(request: Request, out: "TextIO | None") -> int:
     flush = _passing_on(where)
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
     wanted = _wanted(request, where.settings().max_message_bytes)
+    where.renew()  # a person, or the program before the pipe, may have taken a while
+    where.check()
     by_person, by_model = os.isatty(2) and not _by_client(), any(one.context for one in wanted) and _by_client()
     sent = send(where, sender, wanted, by_person, by_model)
     try:

@@ -1,6 +1,7 @@
 """Waits until something is unread."""
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterable
 
@@ -62,3 +63,38 @@ def wait_for_mail(
             if not found and empty > _MANY_WAKES:  # other agents' mail, or a file that comes back again and again
                 time.sleep(min(_REST_LOOKS * (time.monotonic() - started), _REST_S))
         return found
+
+
+class StoppableWait:
+    """A wait in a thread of its own, which another thread may stop at any time."""
+
+    def __init__(self) -> None:
+        self._is_stopped = threading.Event()
+        self._wake: Wake | None = None
+
+    def until_mail(
+        self,
+        mailboxes: Tree,
+        agent: str,
+        settings: Settings,
+        timeout_s: float | None = None,
+        sender: str | None = None,
+        shared: SharedWatch | None = None,
+        each_sweep: Callable[[], object] = lambda: None,
+        is_wanted: Callable[[Waiting], bool] = is_anything,
+    ) -> list[Waiting]:
+        """Return what `wait_for_mail` does; [] once it is stopped. It opens and closes its wake in this thread."""
+
+        def goes_on() -> bool:
+            if not self._is_stopped.is_set():
+                each_sweep()
+            return not self._is_stopped.is_set()
+
+        self._wake = open_wake(mailboxes, settings, shared)
+        return wait_for_mail(mailboxes, agent, settings, timeout_s, sender, self._wake, goes_on, is_wanted)
+
+    def stop(self) -> None:
+        """End the wait at once, also one that has not begun yet."""
+        self._is_stopped.set()
+        if self._wake is not None:
+            self._wake.set()

@@ -29,6 +29,8 @@ class Installed:
     def __init__(self, folder: str = _FOLDER) -> None:
         self._file = os.path.join(folder, "__init__.py")
         self._begun = self._last = _mark(self._file)
+        if self._version() != __version__:  # it was replaced before this was made
+            self._begun = ()
         self._last_s = 0.0
         self._is_loaded = False
 
@@ -47,7 +49,7 @@ class Installed:
         import ai_bridge
 
         unwanted = tuple(f"ai_bridge.{name}." for name in (*without, "__main__"))
-        for found in pkgutil.walk_packages(ai_bridge.__path__, "ai_bridge."):
+        for found in pkgutil.walk_packages(ai_bridge.__path__, "ai_bridge.", onerror=lambda name: None):
             if not f"{found.name}.".startswith(unwanted):
                 with suppress(Exception):
                     importlib.import_module(found.name)
@@ -60,8 +62,9 @@ class Installed:
 
         It is this program's own version if that was installed again. One stat of a file, unless it has changed.
         """
-        if _mark(self._file) == self._begun:
-            return None
+        return None if _mark(self._file) == self._begun else self._version()
+
+    def _version(self) -> str:
         try:
             with open(self._file, encoding="utf-8") as file:
                 lines = [line for line in file if line.startswith("__version__")]

@@ -36,7 +36,7 @@ def number(names: "Iterable[str]") -> int:
 
     Only the digits behind `.format-` count, so that a conflict copy of a sync tool says the same as its original.
     """
-    return max([_number(name) for name in names if name.startswith(_PREFIX)], default=FORMAT)
+    return max([_number(name) for name in names if name.startswith(_PREFIX)], default=1)
 
 
 def _number(name: str) -> int:

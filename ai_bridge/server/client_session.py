@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from functools import partial
 from typing import Any
 
 import anyio
@@ -130,7 +129,13 @@ class Session(Membership):
         where, name = self.begin(caller)
         self.activity.record(event)
         rings, ways = self.rings(where, name.address, caller), ways_of(clients.by_own_name(caller.client))
-        level, look = where.settings().reach, partial(self.unread, where)
+        level = where.settings().reach
+
+        def look() -> list[Waiting]:
+            found = self.unread(where)
+            where.renew()  # the next look, under the lock, must be a look of its own
+            return found
+
         text, hand = hook_answer.answer(where, name.address, level, ways, rings, look, event)
         if hand is not None:
             self._keep_until_taken(request, hand)

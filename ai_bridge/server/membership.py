@@ -87,10 +87,10 @@ class Membership:
         self._give_name_back()
         wanted = identity.who(where, self._agent, caller.client)
         where.make([wanted.address])
+        self._named_in = (where.path, where.real())
         self._name = session_names.take(
             where, wanted, caller.client, caller.key or session_keys.session_key(caller.client)
         )
-        self._named_in = (where.path, where.real())
         try:
             cards.introduce(where, self._name.address, caller.client, identity.project_name())
             presence.announce(where)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import anyio
@@ -11,9 +11,8 @@ import anyio.from_thread
 import anyio.to_thread
 
 from ai_bridge.agents.resolve import resolve_writer
-from ai_bridge.inbox.wait import open_wake, wait_for_mail
+from ai_bridge.inbox.wait import StoppableWait
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.server import rendering
 from ai_bridge.server.client_session import Session, late_text
 from ai_bridge.server.membership import Caller
@@ -39,8 +38,7 @@ class Wait:
         self._timeout_s = float(words.get("timeout_s", _DEFAULT_WAIT_S))
         sender = words.get("sender")
         self._sender = None if sender is None else resolve_writer(self._where, sender)
-        self._stop = threading.Event()
-        self._wake: Wake | None = None
+        self._wait = StoppableWait()
 
     async def until_mail(self, report: Report) -> list[Waiting]:
         """Return the unread mail as soon as there is some, [] after the time; calls `report` at each sweep.
@@ -59,22 +57,12 @@ class Wait:
                 self._sleep, report_time, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1)
             )
         finally:
-            self._stop.set()
-            if self._wake is not None:
-                self._wake.set()
+            self._wait.stop()
 
     def _sleep(self, report_time: Callable[[], Coroutine[Any, Any, None]]) -> list[Waiting]:
-        """Wait in this thread, which opens and closes its part of the session's watch."""
-
-        def goes_on() -> bool:
-            if not self._stop.is_set():
-                anyio.from_thread.run(report_time)
-            return not self._stop.is_set()
-
-        self._wake = open_wake(self._where, self._settings, self._session.watch)
-        return wait_for_mail(
-            self._where, self._me, self._settings, self._timeout_s, self._sender, self._wake, goes_on
-        )
+        watch, report = self._session.watch, partial(anyio.from_thread.run, report_time)
+        about = (self._where, self._me, self._settings, self._timeout_s, self._sender)
+        return self._wait.until_mail(*about, shared=watch, each_sweep=report)
 
     def answer(self, found: list[Waiting], request: str | int, caller: Caller) -> str:
         """Return the text for what was `found`.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 # The words that make an interpreter run this program.
 MODULE = ["-P", "-m", "ai_bridge"]
 # How long a trial may take.
-_TRIAL_S = 60.0
+_TRIAL_S = 10.0
 
 
 def program() -> list[str]:

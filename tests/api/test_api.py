@@ -16,11 +16,16 @@ import pytest
 
 import ai_bridge
 from ai_bridge import Agent, BridgeError, Mailboxes, Message
+from ai_bridge.api import agent
+from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes.find import NoMailboxes
+from ai_bridge.mailboxes.marker import NewerFormat
 from ai_bridge.mailboxes.tree import NotMailboxes, Tree, UnknownAgent
 from ai_bridge.mailboxes.unread import ReaderBusy, lock_inbox
+from ai_bridge.system.locks import Lock
 from tests.support.checkout import ROOT
 from tests.support.mail import make_mailboxes, post
+from tests.support.wait import until
 
 PUBLIC = [
     pytest.param(member, id=f"{name}.{member.__name__}")
@@ -96,6 +101,8 @@ def test_it_finds_the_mailboxes_that_a_command_would_use(tmp_path: Path, monkeyp
 
 
 def test_what_is_no_mailboxes_or_no_agent_is_refused(tmp_path: Path, mail: Mailboxes) -> None:
+    with pytest.raises(BridgeError, match="an empty path"):
+        Mailboxes("")
     with pytest.raises(NotMailboxes):
         Mailboxes(str(tmp_path))
     with pytest.raises(UnknownAgent, match="did you mean gemini"):
@@ -174,6 +181,86 @@ def test_a_message_has_what_its_sender_said(mail: Mailboxes, gemini: Agent) -> N
     assert not mail.search(thread=first.id)[0].acknowledge()
 
 
+def spoil(gemini: Agent) -> str:
+    """Alter the only unread file so that it is no message; returns its path."""
+    (message,) = gemini.wait(timeout_s=0)
+    Path(message.path).write_bytes(b"no headers")
+    return message.path
+
+
+def test_what_cannot_be_read_ends_no_wait(
+    where: Tree, mail: Mailboxes, gemini: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(where, "whole")
+    path = spoil(gemini)
+    looks: list[object] = []
+    real = fetch.Reader.fetch
+    monkeypatch.setattr(fetch.Reader, "fetch", lambda self: (looks.append(self), real(self))[1])
+
+    async def first() -> str:
+        async with aclosing(gemini.messages()) as messages, anyio.create_task_group() as tasks:
+            tasks.start_soon(send_once_it_waits)
+            return (await anext(messages)).body
+
+    async def send_once_it_waits() -> None:
+        while len(looks) < 2:  # to read, and to wait
+            await anyio.sleep(0.001)
+        await anyio.sleep(0.1)
+        assert len(looks) == 2
+        await mail.agent("claude").asend("gemini", "next")
+
+    assert anyio.run(first) == "next"
+    assert os.path.exists(path)
+    assert unread(gemini) == ["next"]
+
+
+def test_what_was_read_is_not_acknowledged_in_a_tree_that_is_newer_by_now(where: Tree, gemini: Agent) -> None:
+    post(where, "body")
+    messages = gemini.read()
+    path = next(messages).path
+    Path(where.path, ".format-2").touch()
+    with pytest.raises(NewerFormat):
+        next(messages)
+    assert os.path.exists(path)
+
+
+def test_messages_waits_while_another_session_reads(where: Tree, gemini: Agent) -> None:
+    lock = lock_inbox(where, "gemini")
+    post(where, "body")
+    tries: list[object] = []
+
+    def refused(*words: object) -> Lock:
+        tries.append(words)
+        if len(tries) == 2:
+            lock.release()
+        return lock_inbox(*words)  # type: ignore[arg-type]
+
+    async def first() -> str:
+        async with aclosing(gemini.messages()) as messages:
+            return (await anext(messages)).body
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(agent, "lock_inbox", refused)
+        assert anyio.run(first) == "body"
+    assert len(tries) == 2
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="/proc shows what a process has open")
+def test_waits_that_are_cancelled_at_any_time_leave_no_watch(gemini: Agent) -> None:
+    async def cancelled(after_s: float) -> None:
+        with anyio.move_on_after(after_s):
+            async with aclosing(gemini.messages()) as messages:
+                await anext(messages)
+
+    def watches() -> int:
+        return sum("inotify" in os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink())
+
+    before = watches()
+    for number in range(30):
+        anyio.run(cancelled, number / 2000)
+    until(lambda: watches() <= before)
+
+
 # --- waiting --------------------------------------------------------------------------------------------------
 
 
@@ -184,7 +271,7 @@ def test_messages_come_as_they_are_sent(where: Tree, mail: Mailboxes, backend: s
     got: list[Message] = []
 
     async def receive() -> None:
-        async with aclosing(gemini.messages()) as messages:  # type: ignore[type-var]
+        async with aclosing(gemini.messages()) as messages:
             async for message in messages:
                 got.append(message)
                 if len(got) == 3:

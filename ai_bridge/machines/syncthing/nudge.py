@@ -103,6 +103,17 @@ def flush(answer: bool = False) -> None:
                 continue
 
 
+class PassedOn:
+    """A block whose changes are passed on at its end: for programs that live long and have no thread for it."""
+
+    def __enter__(self) -> None:
+        attach()
+        forget()
+
+    def __exit__(self, *_: object) -> None:
+        flush()
+
+
 def begin() -> None:
     """Attach, and start a thread that passes changes on, one request at a time: for processes that live long."""
     global _worker
