@@ -30,10 +30,18 @@ class BridgeError(Exception):
         self.facts = facts
         super().__init__(self.sentence.format(**{name: _for_person(name, fact) for name, fact in facts.items()}))
 
+    def __reduce__(self) -> "tuple[object, ...]":
+        return _made_again, (type(self), self.facts)
+
     def to_model(self) -> str:
         """Return the sentence for a model."""
         sentence = self.for_model or self.sentence
         return sentence.format(**{name: _for_model(name, fact) for name, fact in self.facts.items()})
+
+
+def _made_again(kind: "type[BridgeError]", facts: dict[str, object]) -> BridgeError:
+    """Return a refusal that was copied, or that came from another process."""
+    return kind(**facts)
 
 
 def _for_person(name: str, fact: object) -> object:

@@ -42,7 +42,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/api/test_api.py",
         "the Python API is tested as its page shows it, all names together",
-        "api/agent api/mailboxes api/message",
+        "api/agent api/mailboxes api/message api/texts",
     ),
     (
         "tests/clients",

@@ -6,7 +6,6 @@ that cannot be read now decides nothing yet. A card that this program wrote with
 """
 
 from ai_bridge.errors import Malformed
-from ai_bridge.mailboxes import card_files
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import EVERYONE, is_address
@@ -47,7 +46,7 @@ def verdict(rules: "Rules", sender: str) -> str:
 def refuses(mailboxes: Tree, recipient: str, sender: str) -> bool:
     """Tell whether a recipient's card refuses mail from `sender`; False if it is unreadable: a router asks again."""
     try:
-        card = card_files.read(card_files.path_of(mailboxes, recipient))
+        card = mailboxes.part(CardFiles).card_of(recipient)
     except OSError:
         return False
     found = _policy(card) if REFUSE.encode() in card.raw else Policy({})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+import os
+from collections.abc import AsyncGenerator, Generator, Sequence
 from functools import partial
 
 import anyio
@@ -11,6 +12,7 @@ import anyio.to_thread
 from ai_bridge import clients
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.api.message import Message, Sent, is_readable, unread
+from ai_bridge.api.texts import text, texts
 from ai_bridge.inbox import fetch
 from ai_bridge.inbox.wait import StoppableWait, wait_for_mail
 from ai_bridge.machines.homes import Homes
@@ -26,7 +28,7 @@ _BUSY_S = 0.2
 
 
 class Agent:
-    """One agent of some mailboxes; `Mailboxes.agent` makes it.
+    """One agent of some mailboxes, by its `address`; `Mailboxes.agent` makes it.
 
     Example:
         >>> claude = mail.agent("claude")
@@ -39,6 +41,9 @@ class Agent:
         self._tree = tree
         self.address = address
 
+    def __repr__(self) -> str:
+        return f"<Agent {self.address} of {self._tree.path}>"
+
     def send(
         self,
         to: str | Sequence[str],
@@ -46,12 +51,14 @@ class Agent:
         *,
         subject: str | None = None,
         reply_to: str | None = None,
-        context: Sequence[str] = (),
+        context: str | Sequence[str] = (),
         decide: str | None = None,
-        voters: Sequence[str] | None = None,
+        voters: str | Sequence[str] | None = None,
         allow_empty: bool = False,
     ) -> Sent:
         """Send a message. It is safe on the disk once this returns.
+
+        A program counts as an agent, never as a person: the settings `pair_per_hour` and `max_hops` limit it.
 
         Args:
             to: An address, a short name, `*` for all others, or several of these.
@@ -77,13 +84,13 @@ class Agent:
             ['gemini']
         """
         wanted = send.Wanted(
-            [to] if isinstance(to, str) else list(to),
-            body,
-            subject,
-            reply_to,
-            list(context),
-            decide,
-            None if voters is None else list(voters),
+            texts("to", to),
+            text("body", body),
+            text("subject", subject),
+            text("reply_to", reply_to),
+            texts("context", context),
+            text("decide", decide),
+            None if voters is None else texts("voters", voters),
             allow_empty,
         )
         where, by_model = Snapshot.of(self._tree).check(), bool(clients.variable_set())
@@ -98,9 +105,9 @@ class Agent:
         *,
         subject: str | None = None,
         reply_to: str | None = None,
-        context: Sequence[str] = (),
+        context: str | Sequence[str] = (),
         decide: str | None = None,
-        voters: Sequence[str] | None = None,
+        voters: str | Sequence[str] | None = None,
         allow_empty: bool = False,
     ) -> Sent:
         """Send a message as `send` does, without blocking the event loop (of asyncio or trio).
@@ -136,7 +143,7 @@ class Agent:
         )
         return await anyio.to_thread.run_sync(call)
 
-    def read(self, sender: str | None = None) -> Iterator[Message]:
+    def read(self, sender: str | None = None) -> Generator[Message, None, None]:
         """Yield the unread mail, the oldest first, and acknowledge each message once the loop is done with it.
 
         A message is acknowledged if the loop asks for the next one, or ends by itself. It stays unread if the loop
@@ -239,10 +246,13 @@ class Agent:
             wait.stop()
 
     def _acknowledge(self, waiting: Waiting) -> bool:
-        """Acknowledge a message; raises if the agent lives elsewhere by now, or a newer program changed the tree."""
-        self._reader(None)
-        with PassedOn():
-            return waiting.acknowledge()
+        """Acknowledge a message, for one of several readers; False if it is not unread any more.
+
+        Raises if the agent lives elsewhere by now, if a newer program changed the tree, and `ReaderBusy`.
+        """
+        where, _ = self._reader(None)
+        with PassedOn(), lock_inbox(where, self.address):
+            return os.path.lexists(waiting.path) and waiting.acknowledge()
 
     def _reader(self, sender: str | None) -> tuple[Snapshot, str | None]:
         """Return a look at the mailboxes, and the agent that `sender` means; raises if the agent lives elsewhere."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ai_bridge import settings
 from ai_bridge.agents.peers import Peer, all_peers
 from ai_bridge.api.agent import Agent
@@ -32,9 +34,10 @@ class Mailboxes:
         ['claude', 'gemini']
     """
 
-    def __init__(self, path: str) -> None:
-        if not path:
-            raise BridgeError(what="an empty path names no mailboxes: give their directory")
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        path = os.fspath(path)
+        if not path or not isinstance(path, str) or "\0" in path:
+            raise BridgeError(what=f"{path!r} names no mailboxes: give the path of their directory")
         self._tree = Snapshot(path).check_and_remember().tree()
 
     @classmethod
@@ -57,6 +60,9 @@ class Mailboxes:
         found = cls.__new__(cls)
         found._tree = find.find_mailboxes(by_client=None).tree()
         return found
+
+    def __repr__(self) -> str:
+        return f"<Mailboxes {self.path}>"
 
     @property
     def path(self) -> str:
@@ -142,7 +148,8 @@ class Mailboxes:
             ['review']
         """
         found = search.find_as_asked(self._tree, Query(agent, peer, thread, words, limit, before))
-        return [message for place in found.places if (message := past(place)) is not None]
+        copies = trace.by_message(found.places)
+        return [message for of_one in copies if (message := past(of_one)) is not None]
 
     def trace(self, id: str) -> list[Place]:
         """Return where each copy of a message is.

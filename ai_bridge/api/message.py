@@ -16,7 +16,7 @@ from ai_bridge.sending.await_read import await_read
 
 
 class Sent:
-    """A message that was sent: its `id`, its `recipients`, and the `paths` of its copies, in the same order.
+    """A message that was sent: its `id`, its `recipients`, and the `paths` at which its copies were dropped.
 
     Example:
         >>> sent = claude.send("gemini", "hello")
@@ -31,6 +31,9 @@ class Sent:
         self.id = sent.id
         self.recipients = sent.recipients
         self.paths = sent.paths
+
+    def __repr__(self) -> str:
+        return f"<Sent {self.id} to {', '.join(self.recipients)}>"
 
     def wait_read(self, timeout_s: float) -> list[Place]:
         """Wait until every copy is read or malformed.
@@ -56,19 +59,26 @@ class Sent:
 class Message:
     """A message as it was read: the texts of its headers and its body.
 
-    `sender` is the agent that sent it, `recipients` are the agents it is for, and `id` names it. `thread` is the ID
-    of the first message of its thread, `reply_to` the ID of the one it answers; None if there is none. `headers`
-    are all headers by their names. `path` is where its file was found.
+    `sender` is the agent that sent it, and `id` names it; `subject` and `body` are its texts. `recipients` are the
+    agents whose copies were found: of a message that is read only its reader, of one that `search` found all.
+    `thread` is the ID of the first message of its thread, `reply_to` the ID of the one it answers; None if there is
+    none. `headers` are all headers by their names. `path` is where its file was found.
 
     Example:
         >>> message.sender, message.subject, message.body
         ('claude', 'review', 'please review')
     """
 
-    def __init__(self, content: message.Message, path: str, acknowledge: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        content: message.Message,
+        path: str,
+        acknowledge: Callable[[], bool] = lambda: False,
+        recipients: list[str] | None = None,
+    ) -> None:
         self.id = content.id
         self.sender = content.sender
-        self.recipients = content.recipients
+        self.recipients = recipients or content.recipients
         self.subject = content.subject
         self.thread = content.thread
         self.reply_to = content.get("In-Reply-To")
@@ -84,10 +94,11 @@ class Message:
         """Mark the message as read.
 
         Returns:
-            True if it was unread until now.
+            True if it was unread until now: of several readers it is True for one.
 
         Raises:
-            BridgeError: The agent lives on another machine by now, or the mailboxes are gone or newer.
+            BridgeError: Another session is reading just now, the agent lives on another machine by now, or the
+                mailboxes are gone or newer. The message stays unread.
             OSError: The disk refused, and the message stays unread.
 
         Example:
@@ -114,9 +125,10 @@ def is_readable(waiting: Waiting) -> bool:
     return True
 
 
-def past(place: Place) -> Message | None:
-    """Return the message at a place; None if it is gone, or its file cannot be read."""
+def past(copies: list[Place]) -> Message | None:
+    """Return the message of these copies; None if it is gone, or the first copy cannot be read."""
+    place, recipients = copies[0], [copy.recipient for copy in copies if copy.recipient]
     try:
-        return Message(place.load(), place.path)
+        return Message(place.load(), place.path, recipients=recipients)
     except (BridgeError, OSError):
         return None

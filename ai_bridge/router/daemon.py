@@ -79,6 +79,9 @@ class Daemon:
                     if hints is None:
                         self._give_way()
                     hints = self._rest(rescan=hints is None)
+        except NewerFormat as refusal:
+            LOGGER.error("%s", refusal)
+            raise
         finally:
             for companion in self._companions:
                 companion.stop()

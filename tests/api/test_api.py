@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import doctest
 import inspect
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +19,7 @@ import pytest
 import ai_bridge
 from ai_bridge import Agent, BridgeError, Mailboxes, Message
 from ai_bridge.api import agent
+from ai_bridge.api.texts import NotText
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes.find import NoMailboxes
 from ai_bridge.mailboxes.marker import NewerFormat
@@ -101,7 +104,7 @@ def test_it_finds_the_mailboxes_that_a_command_would_use(tmp_path: Path, monkeyp
 
 
 def test_what_is_no_mailboxes_or_no_agent_is_refused(tmp_path: Path, mail: Mailboxes) -> None:
-    with pytest.raises(BridgeError, match="an empty path"):
+    with pytest.raises(BridgeError, match="names no mailboxes"):
         Mailboxes("")
     with pytest.raises(NotMailboxes):
         Mailboxes(str(tmp_path))
@@ -259,6 +262,44 @@ def test_waits_that_are_cancelled_at_any_time_leave_no_watch(gemini: Agent) -> N
     for number in range(30):
         anyio.run(cancelled, number / 2000)
     until(lambda: watches() <= before)
+
+
+def test_a_message_is_acknowledged_for_one_reader_only(where: Tree, gemini: Agent) -> None:
+    post(where, "body")
+    (one,), (other,) = gemini.wait(timeout_s=0), gemini.wait(timeout_s=0)
+    assert [one.acknowledge(), one.acknowledge(), other.acknowledge()] == [True, False, False]
+
+
+def test_a_message_for_several_is_found_once(mail: Mailboxes, where: Tree) -> None:
+    where.make(["codex"])
+    sent = [mail.agent("claude").send(["gemini", "codex"], "word") for _ in range(2)]
+    (found,) = mail.search("word", limit=1)
+    assert (found.id, sorted(found.recipients)) == (sent[1].id, ["codex", "gemini"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("body", b"x"), ("body", 5), ("to", 5), ("to", [5]), ("reply_to", object()), ("context", 5), ("voters", [None])],
+)
+def test_what_is_no_text_is_refused_by_its_name(mail: Mailboxes, name: str, value: object) -> None:
+    words = {"to": "gemini", "body": "x", name: value}
+    with pytest.raises(NotText, match=f"^{name} is "):
+        mail.agent("claude").send(**words)  # type: ignore[arg-type]
+
+
+def test_one_text_stands_for_a_list_of_one(mail: Mailboxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "api.py").write_text("line\n")
+    sent = mail.agent("claude").send("gemini", "x", context="api.py", decide="majority", voters="gemini")
+    (message,) = mail.search(thread=sent.id)
+    assert (message.headers["Context"], message.headers["Voters"]) == ("api.py", "gemini")
+
+
+def test_an_error_survives_a_copy_and_another_process(mail: Mailboxes) -> None:
+    with pytest.raises(UnknownAgent) as caught:
+        mail.agent("gmini")
+    for again in (copy.copy(caught.value), pickle.loads(pickle.dumps(caught.value))):
+        assert (type(again), str(again)) == (UnknownAgent, str(caught.value))
 
 
 # --- waiting --------------------------------------------------------------------------------------------------

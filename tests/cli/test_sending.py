@@ -8,15 +8,17 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ai_bridge.cli import fast_send, receipts
+from ai_bridge.cli import fast_send, receipts, sending
 from ai_bridge.cli.commands import mail
+from ai_bridge.mailboxes.marker import NewerFormat
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.mailboxes.trace import Place
-from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.tree import NotMailboxes, Tree
 from ai_bridge.message import message
 from ai_bridge.settings import Settings
 from tests.support.checkout import ROOT
@@ -508,3 +510,36 @@ def test_what_cannot_be_decided_is_refused_and_nothing_is_sent(
 ) -> None:
     refused(command("send", "gemini", "--from", "claude", *words, body="ok?"), said)
     assert states(where, "claude") == {}
+
+
+# --- what happens while the body is read ------------------------------------------------------------------
+
+
+def sent_after(change: Callable[[], object], recipient: str) -> int:
+    """Send in this process; the change happens while the body is read. Returns the exit code."""
+    read = sending._body
+
+    def body(request: sending.Request, limit: int) -> str:
+        change()
+        return read(request, limit)
+
+    request = fast_send.parse([recipient, "--from", "claude", "--file", __file__])
+    assert request is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sending, "_body", body)
+        return sending.run(request, None)
+
+
+def test_an_agent_that_comes_while_the_body_is_read_gets_the_message(where: Tree) -> None:
+    assert sent_after(lambda: where.make(["late"]), "late") == 0
+    assert states(where, "claude")[DROPPED][0].endswith(".late.txt")
+
+
+def test_nothing_is_sent_into_a_tree_that_is_newer_or_gone_once_the_body_is_read(where: Tree) -> None:
+    marker = Path(where.path, ".format-2")
+    with pytest.raises(NewerFormat):
+        sent_after(marker.touch, "gemini")
+    marker.unlink()
+    assert states(where, "claude") == {}
+    with pytest.raises(NotMailboxes):
+        sent_after(lambda: os.rename(where.path, f"{where.path}-aside"), "gemini")

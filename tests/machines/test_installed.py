@@ -41,6 +41,11 @@ def test_what_was_installed_instead_is_seen(package: Package) -> None:
     assert Installed(str(package.folder)).successor() is None
 
 
+def test_what_was_installed_before_the_first_look_is_seen_by_its_version(package: Package) -> None:
+    package.install(NEW)
+    assert Installed(str(package.folder)).successor() == NEW
+
+
 def test_an_edit_of_another_file_is_no_installation(package: Package) -> None:
     here = Installed(str(package.folder))
     (package.folder / "text.py").write_text("edited\n")

@@ -288,3 +288,11 @@ def test_a_wait_ends_with_the_sentence(where: Tree, processes: list[subprocess.P
     output, errors = process.communicate(timeout=20)
     assert (process.returncode, output) == (1, b"")
     assert SENTENCE in errors.decode()
+
+
+def test_a_tree_without_a_number_is_of_the_first_format_for_programs_to_come(
+    where: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marker, "FORMAT", 2)
+    assert marker.number([]) == 1
+    assert marker.number([".format-2"]) == 2

@@ -9,7 +9,9 @@ import pytest
 
 from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach.ways import MARK
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.membership import Caller, SessionEnded
@@ -189,3 +191,23 @@ def test_after_a_turn_gemini_is_refused_its_end(serve: Serve, where: Tree) -> No
     server = serve(client=GEMINI)
     post(where)
     assert json.loads(server.text("check_mail", event="AfterAgent"))["decision"] == "deny"
+
+
+def test_the_second_look_of_a_hook_is_a_look_of_its_own(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    session_ = Session(where.path, "claude")
+    looks: list[bool] = []
+    real = session_.unread
+
+    def unread(look: Snapshot) -> list[Waiting]:
+        looks.append(look.has_outbox("late"))
+        where.make(["late"])
+        return real(look)
+
+    monkeypatch.setattr(session_, "unread", unread)
+    session_.who(Caller("claude-code", ""))
+    post(where, to="claude", sender="gemini")
+    try:
+        assert "1 new message" in session_.check(1, Caller("claude-code", ""), "PostToolUse")
+    finally:
+        session_.close()
+    assert looks == [False, True]
