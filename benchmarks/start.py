@@ -60,7 +60,7 @@ def _report(
     per_message = [value / _BATCH for value in batch]
     rows = [
         _row("python -c pass", python, "1.00", ""),
-        _row("ai-bridge send", send, _ratio(send, python), "2.00 x python"),
+        _row("ai-bridge send", send, _ratio(send, python), "1.25 x python"),
         _row("ai-bridge send --batch, a message of 100", per_message, _ratio(per_message, python), ""),
         _row("sh -c :", shell, _ratio(shell, python), ""),
         _row("management/send.sh", script, _ratio(script, python), "10 ms"),
