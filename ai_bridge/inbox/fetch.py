@@ -97,6 +97,8 @@ class Reader:
         return [one for one in found if self._is_wanted(one) and not one.drop_if_returned()]
 
     def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:
+        if not self._is_anything_coming(outboxes):
+            return
         locks = self._free_router_locks(outboxes)
         if not locks:
             # No router here serves an agent that lives elsewhere: do not wait for a delivery on another machine.
@@ -112,6 +114,15 @@ class Reader:
                 pass
         finally:
             _release(locks)
+
+    def _is_anything_coming(self, outboxes: list[Outbox]) -> bool:
+        """Tell from the names alone whether anything that is dropped or claimed may be for the agent.
+
+        The states are listed in the order of the moves, so that a file that is moved meanwhile is met in one of them.
+        """
+        self._router.serves = {self.agent}
+        names = (name for outbox in outboxes for state in (DROPPED, PROCESSING) for name in outbox.listed(state))
+        return any(map(self._router.may_be_ours, names))
 
     def _is_claimed(self, outboxes: list[Outbox]) -> bool:
         """Tell whether a dead router claimed a file there that may be ours."""

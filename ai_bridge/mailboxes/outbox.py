@@ -155,6 +155,13 @@ class Outbox:
             except FileExistsError:
                 number += 1
 
+    def listed(self, state: str) -> list[str]:
+        """Return the message files in `state`, in no order; [] if the directory cannot be listed."""
+        try:
+            return self._listed(state, ".txt")
+        except OSError:
+            return []
+
     def visible(self, state: str, recipient: str = "") -> list[str]:
         """Return `names`, or [] if the directory cannot be listed: one bad outbox must not stop the others."""
         try:

@@ -46,7 +46,7 @@ class Session(Membership):
         self.shown = Shown()
         self.activity = Activity()
         self.watch = SharedWatch()
-        self.turn = anyio.Lock()  # simultaneous reads are answered one after the other
+        self.turn = anyio.Lock(fast_acquire=True)  # simultaneous reads are answered one after the other
 
     # --- reading ----------------------------------------------------------------------------------------
 

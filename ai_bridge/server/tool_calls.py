@@ -116,7 +116,7 @@ async def _given(session: Session, context: Context, give: Callable[[str | int, 
     assert request is not None
     try:
         text = await anyio.to_thread.run_sync(give, request, caller(context))
-        await anyio.lowlevel.checkpoint()
+        await anyio.lowlevel.checkpoint_if_cancelled()
     except BaseException:
         session.finish(request, taken=False)
         raise

@@ -50,7 +50,8 @@ class Update:
 
         The session is told once, and by peer_status each time; check_mail answers a program, and never has the note.
         """
-        await self._loaded.wait()
+        if not self._loaded.is_set():
+            await self._loaded.wait()
         return self._noted(tool, await call())
 
     def _noted(self, tool: str, result: types.CallToolResult) -> types.CallToolResult:
