@@ -29,9 +29,10 @@ def is_anything(one: Waiting) -> bool:
 def fetch(mailboxes: Tree, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
     """Return the agent's unread mail, oldest first, including all that was dropped before the call.
 
-    If `sender` is given, only its mail counts. Takes free router locks for a moment, and then recovers and delivers
-    as a router does; else waits up to a second for the router at work. Removes a message that a sync tool brought
-    back after it was read. It takes no reader lock: a caller that acknowledges the mail holds that lock.
+    If `sender` is given, only its mail counts. If anything is dropped or claimed that may be for the agent, it takes
+    free router locks for a moment, and recovers and delivers as a router does; else it waits up to a second for the
+    router at work. Removes a message that a sync tool brought back after it was read. It takes no reader lock: a
+    caller that acknowledges the mail holds that lock.
     Raises `NotMailboxes`, `ShareIsGone`, `LinkInside` or OSError.
     """
     return Reader(mailboxes, agent, settings, sender).fetch()

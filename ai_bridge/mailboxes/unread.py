@@ -60,9 +60,11 @@ class Waiting:
         """Move the message to `.read`; False if it is gone.
 
         If a message of that name was read before, the same one is removed now, and a different one is kept beside it.
+        An outbox that lacks a directory is completed.
         """
         try:
-            return self.outbox.move("acknowledge", self.name)
+            moved = self.outbox.move("acknowledge", self.name)
+            return moved or (self.outbox.complete() and self.outbox.move("acknowledge", self.name))
         except FileExistsError:
             if not self._was_read_before():
                 return bool(self.outbox.move_to_free("acknowledge", self.name))
