@@ -63,8 +63,12 @@ class Waiting:
         An outbox that lacks a directory is completed.
         """
         try:
-            moved = self.outbox.move("acknowledge", self.name)
-            return moved or (self.outbox.complete() and self.outbox.move("acknowledge", self.name))
+            try:
+                return self.outbox.move("acknowledge", self.name)
+            except FileNotFoundError:
+                if not self.outbox.complete():
+                    raise
+                return self.outbox.move("acknowledge", self.name)
         except FileExistsError:
             if not self._was_read_before():
                 return bool(self.outbox.move_to_free("acknowledge", self.name))
