@@ -2,7 +2,7 @@
 # Sets the checkout up and runs the tests. All other words go to pytest.
 # usage: management/test.sh [--sweeps|--package|--faults|--cuts|--clients|--machines|--machines-full] [pytest words]
 #   --sweeps         a fault at every single call that changes or looks at the disk: a minute or two
-#   --package        the wheel, installed into an empty environment: less than a minute
+#   --package        wheel and sdist, and the wheel in an empty environment: a minute
 #   --faults         the long runs that kill processes: some minutes
 #   --clients        the real clients, installed first: some minutes
 #   --cuts           power cuts of a guest, whose software is installed first if root runs this: some minutes

@@ -84,6 +84,7 @@ def _content(wheel: Path) -> dict[str, bytes]:
         return {name: opened.read(name) for name in opened.namelist()}
 
 
+@pytest.mark.package
 def test_wheel_and_sdist_hold_everything_and_nothing_is_left_in_the_checkout(tmp_path: Path) -> None:
     before = {name for name in os.listdir(ROOT) if not name.startswith(".")}
     both, alone = tmp_path / "both", tmp_path / "alone"
