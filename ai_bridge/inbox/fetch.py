@@ -66,7 +66,6 @@ class Reader:
 
     def fetch(self) -> list[Waiting]:
         """Look at all outboxes at once; returns the unread mail."""
-        self.mailboxes.check()
         return self._unread(self.bring_in())
 
     def bring_in(self) -> list[Outbox]:
@@ -80,7 +79,6 @@ class Reader:
 
         It does not wait for mail that a router at work is about to deliver, because that mail wakes the reader.
         """
-        self.mailboxes.check()
         for part in parts(self._router.refresh()):
             if (first := hinted(self.mailboxes, wake)) and (found := self.look_at(first)):
                 return found
@@ -127,7 +125,7 @@ class Reader:
 
     def _is_claimed(self, outboxes: list[Outbox]) -> bool:
         """Tell whether a dead router claimed a file there that may be ours."""
-        return any(self._router.may_be_ours(name) for outbox in outboxes for name in outbox.visible(PROCESSING))
+        return any(self._router.may_be_ours(name) for outbox in outboxes for name in outbox.listed(PROCESSING))
 
     def _free_router_locks(self, outboxes: list[Outbox]) -> dict[str, Lock]:
         """Take the agent's router lock, {} if it is not free, and those of senders whose mail needs their router."""
@@ -136,7 +134,7 @@ class Reader:
             if not self._take(self.agent, locks):
                 return {}
             for outbox in outboxes:
-                dropped = outbox.visible(DROPPED) if outbox.owner != self.agent else []
+                dropped = outbox.listed(DROPPED) if outbox.owner != self.agent else []
                 if any(label(name)[1] != self.agent for name in dropped):
                     self._take(outbox.owner, locks)
         except BaseException:
