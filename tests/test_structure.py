@@ -112,7 +112,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/history/test_search.py",
         "the index is a cache; its tests hold it to a plain walk over the files",
-        "history/database history/entry history/indexer",
+        "history/database history/entry history/indexer history/query",
     ),
     (
         "tests/server/test_reading.py",
@@ -163,11 +163,6 @@ TESTED_ELSEWHERE = [
         "tests/agents/test_cards.py",
         "a page is what a card is",
         "system/front_matter system/yaml_handler",
-    ),
-    (
-        "tests/message/test_excerpt.py",
-        "git is asked for excerpts only",
-        "system/git",
     ),
     (
         "tests/mailboxes/test_wake.py",

@@ -6,7 +6,7 @@ The address of a client without a record in the table is made from its own name.
 import os
 
 from ai_bridge.errors import BridgeError
-from ai_bridge.mailboxes.find import user_wide
+from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.text import abridge, printable
@@ -34,11 +34,12 @@ class Identity:
 def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -> Identity:
     """Return the identity of the caller.
 
-    `client` is the name of the connected client; None in a command. Raises `NoIdentity` if nothing tells which agent
+    `option` may be the name of an agent of this project, without the project. `client` is the name of the connected
+    client; None in a command. Raises `NoIdentity` if nothing tells which agent
     it is, and `BadAddress` if the option or variable holds no address.
     """
     if option is not None:
-        return Identity(address.checked(option), "given as an option")
+        return Identity(_own(mailboxes, address.checked(option)), "given as an option")
     for variable in VARIABLES:
         if value := os.environ.get(variable):
             return Identity(address.checked(value), f"from {variable}")
@@ -47,6 +48,14 @@ def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -
     if client and (named := _agent_of(client)) not in ("", address.POSTMASTER):
         return Identity(_in(mailboxes, named), f"from the client's name, {abridge(printable(client), _REPEATED)}")
     raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
+
+
+def _own(mailboxes: Tree, name: str) -> str:
+    """Return the address of this project's agent of that name if there is no agent `name` itself, else `name`."""
+    if "@" in name or mailboxes.has_outbox(name):
+        return name
+    own = _in(mailboxes, name)
+    return own if mailboxes.has_outbox(own) else name
 
 
 def _agent_of(client: str) -> str:
@@ -58,24 +67,12 @@ def _agent_of(client: str) -> str:
 
 def _in(mailboxes: Tree, name: str) -> str:
     """Return the address of a client's agent; in mailboxes of all of a user's projects it has the project's name."""
-    if mailboxes.real() != os.path.realpath(user_wide()):
+    if not find.is_users_own(mailboxes):
         return name
-    named = address.name_from(project_name())
-    return f"{name}@{named}" if named else name
+    from ai_bridge.agents import projects  # a sender that gives its name does not need this
 
-
-def project_name() -> str:
-    """Return the name of the project's folder: the one that the client names, else the working directory.
-
-    Returns '' if the working directory was deleted.
-    """
-    from ai_bridge.clients.project import named  # a sender that gives its name does not need this
-
-    try:
-        folder = named() or os.getcwd()
-    except FileNotFoundError:
-        return ""
-    return os.path.basename(os.path.normpath(folder))
+    project = projects.here()
+    return f"{name}@{project}" if project else name
 
 
 # --- which session has which name -----------------------------------------------------------------------
@@ -99,19 +96,12 @@ def _of_shell(mailboxes: Tree) -> str | None:
         if not started_by:
             return None
         name = _in(mailboxes, started_by[0])
-        if session(mailboxes, numbered(name, 2)) is not None:
+        if session(mailboxes, address.numbered(name, 2)) is not None:
             return None  # this shell may belong to either session
     found = session(mailboxes, name)
     if found is not None and session_keys.digest(key) not in (found.serves.partition(" ")[0], ""):
         return None  # by now another session has that name
     return name
-
-
-def numbered(wanted: str, number: int) -> str:
-    """Return the address of the session with that number: `claude-2`, `claude-2@project`."""
-    name, at, of_project = wanted.partition("@")
-    ending = f"-{number}"
-    return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
 
 
 def local(wanted: str, label: str) -> str:

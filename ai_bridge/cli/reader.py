@@ -25,9 +25,9 @@ def who_reads(where: Tree, agent: str | None) -> tuple[str, settings.Settings]:
     return Homes(where).check(me), settings.load(where.path)
 
 
-def sender_meant(where: Tree, sender: str | None) -> str | None:
-    """Return the agent that --from means, None if it is not given; raises what `resolve_writer` does."""
-    return None if sender is None else resolve_writer(where, sender)
+def sender_meant(where: Tree, me: str, sender: str | None) -> str | None:
+    """Return the agent that --from means to `me`, None if it is not given; raises what `resolve_writer` does."""
+    return None if sender is None else resolve_writer(where, sender, me)
 
 
 def tell_delay(where: Tree, me: str, sender: str | None) -> None:

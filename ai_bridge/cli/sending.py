@@ -4,6 +4,7 @@ import os
 import sys
 
 from ai_bridge.agents import identity
+from ai_bridge.agents.resolve import leaving
 from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.find import find_mailboxes
@@ -68,6 +69,7 @@ def run(request: Request, out: "TextIO | None") -> int:
     sent = send(where, sender, wanted, by_person, by_model)
     try:
         _tell(out, sent, bool(request.json))
+        _say_who_is_outside(where, sender, sent)
         flush()
         return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read)
     except KeyboardInterrupt:  # what was sent stays sent
@@ -100,6 +102,13 @@ def _tell(out: "TextIO | None", sent: "list[Sent]", as_json: bool) -> None:
     except OSError as error:
         ids = ", ".join(one.id for one in sent)
         raise BridgeError(what=f"sent as {ids}, but standard output took nothing: {error.strerror}") from None
+
+
+def _say_who_is_outside(where: "Snapshot", sender: str, sent: "list[Sent]") -> None:
+    """Say on standard error which recipients are outside the sender's project."""
+    recipients = list(dict.fromkeys(recipient for one in sent for recipient in one.recipients))
+    if (away := leaving(where, sender, recipients)) and sys.stderr is not None:
+        sys.stderr.write(f"note: {', '.join(away)} {'is' if len(away) == 1 else 'are'} outside your project\n")
 
 
 def _line(sent: "Sent", as_json: bool) -> str:

@@ -18,7 +18,7 @@ from ai_bridge import clients, settings
 from ai_bridge.clients.files import SERVER, USER
 from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
-from ai_bridge.health import surroundings
+from ai_bridge.health import belonging, surroundings
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.registration import registration
 from ai_bridge.health.server_start import started
@@ -86,6 +86,7 @@ def around(chosen: str | None) -> Iterator[Finding]:
     if not (find.named(chosen) or find.is_adopted(where)):
         command = f"ai-bridge init --mailboxes {shlex.quote(where.path)}"
         yield Finding("adopted", WRONG, str(NotAdopted(path=where.path)), command)
+    yield from belonging.examine(where)
     yield from surroundings.examine(where, settings.load(where.path))
 
 

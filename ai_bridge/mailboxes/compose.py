@@ -23,10 +23,10 @@ class Draft:
     """A message before it has an ID and a date; `extra` are further headers.
 
     `hops` is how many answers deep it is since a person last wrote or approved: 0 for a person's own message, None if
-    it answers nothing.
+    it answers nothing. `project` is the project that short names of recipients mean; None stands for the sender's.
     """
 
-    __slots__ = ("allow_empty", "body", "extra", "hops", "in_reply_to", "recipients", "subject", "thread")
+    __slots__ = ("allow_empty", "body", "extra", "hops", "in_reply_to", "project", "recipients", "subject", "thread")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Draft:
         allow_empty: bool = False,
         extra: "dict[str, str] | None" = None,
         hops: int | None = None,
+        project: str | None = None,
     ) -> None:
         self.recipients = recipients
         self.body = body
@@ -47,6 +48,7 @@ class Draft:
         self.allow_empty = allow_empty
         self.extra = extra or {}
         self.hops = hops
+        self.project = project
 
 
 class Sent:

@@ -140,7 +140,7 @@ class Router:
             return Step("leave", outbox, name, "it is still being written")
         try:
             parsed = message.parse(untrusted.read_all(fd, found.st_size, self.settings.max_message_bytes))
-            to = self.recipients(outbox, parsed)
+            to = self.recipients(outbox, name, parsed)
             check_opening(parsed, self.agents)
         except Malformed as refusal:
             return self._reject_when_settled(outbox, name, found, refusal)
@@ -183,11 +183,11 @@ class Router:
 
     # --- check ------------------------------------------------------------------------------------------
 
-    def recipients(self, outbox: Outbox, parsed: Message) -> list[str]:
+    def recipients(self, outbox: Outbox, name: str, parsed: Message) -> list[str]:
         """Return the known agents the message is for; raises `ForgedSender`, `Undeliverable` or a `BridgeError`."""
         if parsed.sender != outbox.owner:
             raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
-        if self.agents.issuperset(parsed.recipients):
+        if recipients.are_final(self.agents, outbox.owner, name, parsed.recipients):
             return parsed.recipients
         self.mailboxes.renew()  # an agent may have come since the pass began
         self.refresh()

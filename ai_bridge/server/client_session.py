@@ -59,7 +59,7 @@ class Session(Membership):
         where, name = self.begin(caller)
         me, loaded = name.address, where.settings()
         if sender is not None:
-            sender = resolve_writer(where, sender)
+            sender = resolve_writer(where, sender, me)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
         lock = lock_inbox(where, me)
         try:

@@ -133,10 +133,10 @@ def places(explained: list[tuple[Place, str | None]]) -> str:
 
 
 def status(mailboxes: str, me: Name, report: AgentHealth) -> str:
-    """Return who the session is, the path of its mailboxes, and how its mail stands."""
+    """Return who the session is, which `mailboxes` it uses, and how its mail stands."""
     late = f" {report.delay}." if report.delay else ""
     return (
-        f"You are {me.address} ({me.why}).\nMailboxes: {printable(mailboxes)}\n"
+        f"You are {me.address} ({me.why}).\nMailboxes: {mailboxes}\n"
         f"Router: {report.router or 'none running; your reads deliver your mail'}\n"
         f"Unread for you: {report.unread.count}.{late} Sent by you: {report.dropped.count} waiting for delivery, "
         f"{report.malformed.count} malformed, {report.held.count} held for a person's approval."

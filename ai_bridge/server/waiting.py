@@ -37,7 +37,7 @@ class Wait:
         self._me, self._where, self._settings = name.address, self._look.tree(), self._look.settings()
         self._timeout_s = float(words.get("timeout_s", _DEFAULT_WAIT_S))
         sender = words.get("sender")
-        self._sender = None if sender is None else resolve_writer(self._where, sender)
+        self._sender = None if sender is None else resolve_writer(self._where, sender, self._me)
         self._wait = StoppableWait()
 
     async def until_mail(self, report: Report) -> list[Waiting]:

@@ -90,7 +90,7 @@ def test_what_is_no_address_is_refused_wherever_it_comes_from(
         ("Web Shop", "claude@web-shop"),
         ("2nd_site", "claude@nd_site"),
         ("shop2", "claude@shop2"),
-        ("123", "claude"),
+        ("123", "claude@project"),
     ],
 )
 def test_in_the_users_own_mailboxes_the_project_is_part_of_the_address(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
@@ -126,7 +126,7 @@ def test_what_was_there_is_still_there(tmp_path: Path, name: str, original: byte
 
 @pytest.mark.parametrize("name", JSON)
 @given(before=OBJECTS, layout=st.sampled_from(LAYOUTS))
-@hypothesis(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@hypothesis(max_examples=40)
 def test_any_object_comes_back_and_keeps_all_it_had_meanwhile(
     name: str, before: dict[str, Any], layout: dict[str, Any]
 ) -> None:

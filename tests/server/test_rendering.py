@@ -34,7 +34,7 @@ def test_without_an_id_the_status_says_who_i_am_and_how_the_mail_stands(claude_o
     post(where, "an answer", to="gemini", sender="claude")
     assert claude_of_era.text("peer_status").splitlines() == [
         "You are claude (from the client's name, claude-code).",
-        f"Mailboxes: {where.path}",
+        f"Mailboxes: {where.path} (named by AI_BRIDGE_MAILBOXES)",
         "Router: none running; your reads deliver your mail",
         "Unread for you: 2. Sent by you: 1 waiting for delivery, 1 malformed, 0 held for a person's approval.",
     ]

@@ -115,4 +115,4 @@ def test_a_reply_is_text_alone_and_never_structured(claude_of_era: Wire, where: 
     assert [answer.is_error for answer in answers] == [False] * len(calls) + [True]
     for answer in answers:
         assert "structuredContent" not in answer.result
-        assert [part["type"] for part in answer.result["content"]] == ["text"]
+        assert {part["type"] for part in answer.result["content"]} == {"text"}

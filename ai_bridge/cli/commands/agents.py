@@ -10,7 +10,7 @@ import click
 from ai_bridge.agents import cards, handover, identity
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.peers import Peer, all_peers, when
-from ai_bridge.agents.resolve import resolve_agent
+from ai_bridge.agents.resolve import project_for, resolve_agent
 from ai_bridge.cli import editor
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.machines.syncthing import status
@@ -101,7 +101,9 @@ def _parse(words: tuple[str, ...]) -> tuple[str, dict[str, str], str | None]:
 
 
 def _agent(where: Tree, agent: str | None, named: str | None) -> str:
-    return resolve_agent(where, identity.who(where, agent).address if named is None else named)
+    if named is None:
+        return resolve_agent(where, identity.who(where, agent).address)
+    return resolve_agent(where, named, project_for(where, ""))
 
 
 def _split(change: str) -> tuple[str, str]:

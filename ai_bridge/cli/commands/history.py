@@ -9,7 +9,8 @@ from ai_bridge.cli import output
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.decisions import tally
 from ai_bridge.decisions.decision import Decision
-from ai_bridge.history.search import Found, Query, find_as_asked
+from ai_bridge.history.query import Query
+from ai_bridge.history.search import Found, find_as_asked
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.votes import APPROVE, OBJECT
 from ai_bridge.text import printable, shorten

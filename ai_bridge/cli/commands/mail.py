@@ -74,7 +74,7 @@ def read(where: Tree, agent: str | None, sender: str | None, limit: int | None, 
     """Print my unread mail; each message is acknowledged once the file, terminal or pipe's reader has taken it."""
     check_output()
     me, loaded = who_reads(where, agent)
-    sender = sender_meant(where, sender)
+    sender = sender_meant(where, me, sender)
     with unread.lock_inbox(where, me):
         waiting = fetch.fetch(where, me, loaded, sender)[:limit]
         is_whole = _print_all(waiting, peek, as_json)

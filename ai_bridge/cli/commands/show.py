@@ -13,7 +13,7 @@ from ai_bridge.cli import output
 from ai_bridge.cli.common import common, echo_json, view
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
-from ai_bridge.mailboxes import attachments, trace
+from ai_bridge.mailboxes import attachments, find, trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
@@ -116,7 +116,9 @@ def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:
     try:
         me = identity.who(where, agent)
     except NoIdentity as unknown:
-        click.echo(f"mailboxes: {printable(where.path)}\nI am: not known ({unknown})", err=as_json)
+        click.echo(
+            f"mailboxes: {printable(where.path)} ({find.why(where)})\nI am: not known ({unknown})", err=as_json
+        )
         return
     report = mail.examine(where, loaded, [where.known_agent(me.address)])[0]
     waiting = sum(len(box.visible(HELD, me.address)) for box in where.outboxes())
@@ -124,7 +126,7 @@ def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:
         echo_json([{"mailboxes": where.path, "why": me.why, **report.as_json(), "held_for_me": waiting}])
         return
     router = f"{report.router}" if report.router else "none; a reader makes the pass itself"
-    click.echo(f"mailboxes: {printable(where.path)}")
+    click.echo(f"mailboxes: {printable(where.path)} ({find.why(where)})")
     click.echo(f"I am: {me.address} ({me.why})")
     click.echo(f"router: {router}")
     more = f", {waiting} held for a person's approval (`ai-bridge list`)" if waiting else ""

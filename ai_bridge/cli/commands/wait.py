@@ -49,7 +49,7 @@ class NotTold(BridgeError):
 def wait(where: Tree, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool) -> None:
     """Wait until I have unread mail, and print one line per message; this acknowledges nothing."""
     me, loaded = who_reads(where, agent)
-    sender = sender_meant(where, sender)
+    sender = sender_meant(where, me, sender)
     if new:
         return _wait_for_news(where, me, loaded, timeout, sender, as_json)
     found = wait_for_mail(where, me, loaded, timeout, sender, each_sweep=partial(_is_whole, Installed()))

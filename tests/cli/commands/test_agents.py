@@ -81,8 +81,12 @@ def test_fields_are_set_and_shown(where: Tree) -> None:
     }
 
 
-def test_a_short_name_means_the_only_one(where: Tree) -> None:
-    where.make(["mini@web"])
+def test_a_short_name_means_the_one_of_the_project(
+    where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where.make(["mini@api", "mini@web"])
+    (tmp_path / "web").mkdir()
+    monkeypatch.chdir(tmp_path / "web")
     command("card", "set", "description=small", "mini")
     assert cards.load(where, "mini@web").get("description") == "small"
 

@@ -51,7 +51,7 @@ def test_init_again_adds_what_is_missing_and_keeps_the_rest(where: Tree) -> None
     os.rmdir(where.outbox("gemini").temporary)
     before = _tree(Path(where.path))
     assert _told("init", "--mailboxes", where.path) == [
-        {"mailboxes": where.path, "agents": ["claude", "gemini"], "new": []}
+        {"mailboxes": where.path, "agents": ["claude", "gemini"], "new": [], "taken_over": 0}
     ]
     made = [name for name in _tree(Path(where.path)) if not name.startswith(".adopted")]
     assert made == sorted([*before, "agents/claude.md", "agents/gemini.md", "gemini-outbox/.tmp"])

@@ -135,7 +135,7 @@ def test_status_without_an_id_tells_who_i_am_and_what_waits(where: Tree, setting
     route(where, settings)
     post(where, "y", to="claude", sender="gemini")
     assert command("status", AI_BRIDGE_AGENT="gemini").stdout.splitlines() == [
-        f"mailboxes: {where.path}",
+        f"mailboxes: {where.path} (named by AI_BRIDGE_MAILBOXES)",
         "I am: gemini (from AI_BRIDGE_AGENT)",
         "router: none; a reader makes the pass itself",
         "inbox: 1 message unread",
@@ -146,7 +146,7 @@ def test_status_without_an_id_tells_who_i_am_and_what_waits(where: Tree, setting
     assert (told["why"], told["agent"], told["router"]) == ("given as an option", "gemini", None)
     unknown = command("status")
     assert unknown.returncode == 0
-    assert f"mailboxes: {where.path}\nI am: not known (" in unknown.stdout
+    assert f"mailboxes: {where.path} (named by AI_BRIDGE_MAILBOXES)\nI am: not known (" in unknown.stdout
 
 
 # --- a mistyped address -----------------------------------------------------------------------------------
