@@ -28,7 +28,7 @@ from ai_bridge.text import counted
 
 
 class Waits:
-    """What waits elsewhere for agents of a project: the `messages` to bring here, and those that stay there."""
+    """The mail that waits for agents of a project: the `messages` to bring here, and those that stay."""
 
     def __init__(self, source: Tree, target: Tree) -> None:
         self.messages: dict[str, list[Waiting]] = {}

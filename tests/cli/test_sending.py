@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,8 @@ from ai_bridge.message import message
 from ai_bridge.settings import Settings
 from tests.support.checkout import ROOT
 from tests.support.command import BY_CLICK, BY_ENTRY, command, refused, without_output
-from tests.support.mail import post, route, states
+from tests.support.mail import make_mailboxes, post, route, states
+from tests.support.project import commit, git
 
 OWN_ID = re.compile(r"(claude|gemini)-\d{8}-\d{6}-\d{6}-\w{4}")
 
@@ -543,3 +545,68 @@ def test_nothing_is_sent_into_a_tree_that_is_newer_or_gone_once_the_body_is_read
     assert states(where, "claude") == {}
     with pytest.raises(NotMailboxes):
         sent_after(lambda: os.rename(where.path, f"{where.path}-aside"), "gemini")
+
+
+# --- between projects -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    """Mailboxes with agents of the projects shop and web, and a person; this process works in the folder shop."""
+    where.make(["me", "codex@shop", "codex@web", "claude@shop"])
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path / "shop")
+    return where
+
+
+@pytest.mark.parametrize("way", [BY_ENTRY, BY_CLICK])
+def test_a_person_writes_in_the_project_of_the_folder(shop: Tree, way: tuple[str, ...]) -> None:
+    words = ("send", "codex", "--from", "me")
+    done = subprocess.run([*way, *words], input=b"x", capture_output=True, timeout=60, check=True)
+    assert done.stderr == b""
+    (name,) = states(shop, "me")[DROPPED]
+    assert name.endswith(".codex@shop.txt")
+
+
+@pytest.mark.parametrize(("sender", "to"), [("me", "codex@web"), ("claude@shop", "codex@web, codex@shop")])
+def test_the_receipt_says_who_is_outside_the_project(shop: Tree, sender: str, to: str) -> None:
+    done = command("send", to, "--from", sender, body="x")
+    assert (done.returncode, done.stderr) == (0, "note: codex@web is outside your project\n")
+    assert re.fullmatch(rf"{sender}-[\d-]+-\w+\n", done.stdout)
+
+
+@pytest.mark.usefixtures("shop")
+def test_without_a_standard_error_the_receipt_is_whole_all_the_same() -> None:
+    script = '"$@" 2>&-'
+    words = ["sh", "-c", script, "sh", *BY_ENTRY, "send", "codex@web", "--from", "claude@shop"]
+    done = subprocess.run(words, input=b"x", capture_output=True, timeout=60, check=True)
+    assert done.stdout.startswith(b"claude@shop-")
+
+
+@pytest.mark.parametrize("place", ["beside", "inside"])
+def test_a_worktree_uses_the_mailboxes_of_the_main_one(
+    where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    shutil.rmtree(where.path)
+    shop = tmp_path / "code" / "shop"
+    shop.mkdir(parents=True)
+    (shop / "a").write_text("a")
+    commit(shop)
+    fix = tmp_path / "code" / "fix" if place == "beside" else shop / "fix"
+    git(shop, "worktree", "add", "-q", str(fix))
+    make_mailboxes(shop / "mailboxes", "claude", "gemini")
+    (fix / "deep").mkdir()
+    monkeypatch.chdir(fix / "deep")
+    monkeypatch.delenv("AI_BRIDGE_MAILBOXES")
+    sent = [command("send", "gemini", "--from", "claude", body="cli")]
+    sent.append(
+        subprocess.run(
+            [ROOT / "management" / "send.sh", "gemini", "--from", "claude"],
+            input=b"sh",
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    )
+    assert [(done.returncode, done.stderr) for done in sent] == [(0, ""), (0, b"")]
+    assert len(states(Tree(str(shop / "mailboxes")), "claude")[DROPPED]) == 2
