@@ -34,10 +34,12 @@ def router(
     where: Tree, agent: str | None, as_json: bool, once: bool, poll: bool, log: str | None, verbose: bool
 ) -> None:
     """Run the router in the foreground until SIGTERM or Ctrl-C; --json logs JSON Lines."""
-    from ai_bridge.router.log import open_log
+    from ai_bridge.router.log import LOGGER, open_log
 
     loaded = settings.load(where.path, {"poll": True} if poll else None)
     open_log(log, as_json, loaded.log_bytes, verbose)
+    for sentence in loaded.ignored:
+        LOGGER.warning("%s", sentence)
     _run(_daemon(where, agent, loaded), once)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge import settings
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control
@@ -138,11 +137,18 @@ def test_a_state_directory_named_from_here_is_the_routers_too(
     assert _collab("stop").stdout.startswith("router of claude, gemini stopped")
 
 
-def test_a_router_that_does_not_start_leaves_its_last_words(where: Tree) -> None:
-    own = Path(settings.user_file())
-    own.parent.mkdir(parents=True)
-    own.write_text("sweep_s = 0")
+def test_a_router_that_does_not_start_leaves_its_last_words(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_BRIDGE_SWEEP_S", "0")
     refused(_collab("start"), "the router did not start: setting sweep_s in ", control.log_file(where, None))
+
+
+def test_a_router_starts_in_spite_of_a_mistake_in_a_settings_file_and_logs_it(where: Tree) -> None:
+    Path(where.path, "settings.toml").write_text("pair_per_hours = 5\n")
+    assert _collab("start").returncode == 0
+    said = (
+        f"WARNING there is no setting pair_per_hours (in {where.path}/settings.toml:1) (did you mean pair_per_hour?)"
+    )
+    assert said in _collab("logs").stdout
 
 
 # --- status and health ------------------------------------------------------------------------------------
