@@ -12,6 +12,7 @@ from ai_bridge import settings
 from ai_bridge.cli import health_output
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.health import mail, report
+from ai_bridge.health.set_aside import MOST
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control, log_tail
 from ai_bridge.settings import Settings
@@ -153,15 +154,18 @@ def status(where: Tree, agent: str | None, as_json: bool) -> None:
         echo_json(one.as_json() for one in found)
         return
     for one in found:
-        router = f"{one.router}" if one.router else "no router"
-        click.echo(f"{one.agent}: {router}; {one.unread.count} unread, {one.dropped.count} waiting in the outbox")
+        router = f"{one.router or (f'on {one.home}' if one.home else 'no router')}"
+        unread = f"{one.unread.count} unread{one.on_its_way}"
+        click.echo(f"{one.agent}: {router}; {unread}; {one.dropped.count} waiting in the outbox")
 
 
 @click.command()
+@click.option("--all", "every", is_flag=True, help="Show each malformed and each held file, not just the first five.")
 @_operator
-def health(where: Tree, agent: str | None, as_json: bool) -> None:
+def health(where: Tree, agent: str | None, as_json: bool, every: bool) -> None:
     """Report how the mail stands: inboxes, outboxes, stuck and malformed messages, routers."""
-    found = report.examine(where, settings.load(where.path), _agents(where, agent))
+    most = sys.maxsize if every else MOST
+    found = report.examine(where, settings.load(where.path), _agents(where, agent), most)
     if as_json:
         echo_json(found.as_json())
     else:

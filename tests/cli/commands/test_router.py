@@ -16,6 +16,7 @@ import pytest
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control
+from ai_bridge.system.locks import Lock
 from tests.support.command import BY_ENTRY, command, refused
 from tests.support.machine import TOWER
 from tests.support.mail import post, states
@@ -218,11 +219,11 @@ def test_status_tells_the_routers_and_what_waits(where: Tree) -> None:
     _collab("start", "--agent", "gemini")
     ((pid, _),) = _running(where)
     claude, gemini = _collab("status").stdout.splitlines()
-    assert claude == "claude: no router; 0 unread, 0 waiting in the outbox"
-    assert re.fullmatch(rf"gemini: router, pid {pid}, since \S+; 0 unread, 1 waiting in the outbox", gemini)
+    assert claude == "claude: no router; 0 unread, 1 on its way; 0 waiting in the outbox"
+    assert re.fullmatch(rf"gemini: router, pid {pid}, since \S+; 0 unread; 1 waiting in the outbox", gemini)
     told = _told("status", "--agent", "gemini")
     assert [list(one) for one in told] == [
-        ["agent", "router", "dropped", "processing", "held", "malformed", "unread", "level", "findings"]
+        ["agent", "router", "dropped", "processing", "held", "malformed", "unread", "coming", "level", "findings"]
     ]
     assert (told[0]["router"], told[0]["level"], told[0]["findings"]) == (pid, "healthy", [])
 
@@ -230,23 +231,34 @@ def test_status_tells_the_routers_and_what_waits(where: Tree) -> None:
 def test_health_is_zero_with_routers_and_one_without(where: Tree) -> None:
     without = _collab("health")
     assert (without.returncode, without.stderr) == (1, "")
-    assert without.stdout.count("warning: no router: mail moves only when someone reads; `ai-collab start") == 2
+    assert without.stdout.count("no router runs") == 1
+    assert re.search(r"^router: no router runs: mail is delivered .*; `ai-bridge start`$", without.stdout, re.M)
     _collab("start")
     healthy = _collab("health")
     assert (healthy.returncode, healthy.stdout.splitlines()[-1]) == (0, "healthy")
     assert "\x1b" not in healthy.stdout
     assert _told("health")[-1] == {"level": "healthy"}
-    assert [one["agent"] for one in _told("health")[:-1]] == ["claude", "gemini"]
+    assert [one["agent"] for one in _told("health")[:-1] if "agent" in one] == ["claude", "gemini"]
 
 
-def test_health_is_two_once_mail_is_stuck(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_health_is_one_while_readers_deliver_and_two_once_a_router_does_not(
+    where: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AI_BRIDGE_STUCK_S", "1")
     post(where, "stuck")
-    until(lambda: _collab("health").returncode == 2)
-    shown = _collab("health", "--agent", "claude").stdout
-    assert re.search(r"critical: 1 not picked up for \d+ s; start the recipients' routers: `ai-collab start`", shown)
-    assert _collab("health", "--agent", "gemini").returncode == 1
-    assert _told("health")[-1] == {"level": "critical"}
+    until(lambda: "not picked up" in _collab("health").stdout)
+    shown = _collab("health", "--agent", "claude")
+    assert shown.returncode == 1
+    assert re.search(
+        r"warning: 1 not picked up for \d+ s, because no router runs .*: `ai-bridge start`", shown.stdout
+    )
+    assert _told("health")[-1] == {"level": "warning"}
+    with Lock(where.lock_file("router", "gemini")) as lock:
+        assert lock.acquire("router", "gemini")  # it does nothing
+        shown = _collab("health", "--agent", "claude")
+        assert shown.returncode == 2
+        assert re.search(r"critical: 1 not picked up for \d+ s although .*: `ai-bridge restart`", shown.stdout)
+        assert _told("health")[-1] == {"level": "critical"}
 
 
 def test_mailboxes_without_agents_are_not_well(tmp_path: Path) -> None:
