@@ -180,6 +180,11 @@ TESTED_ELSEWHERE = [
         "system/directories system/paths",
     ),
     (
+        "tests/test_settings.py",
+        "it is a part of reading the settings",
+        "settings/setting settings/toml_text",
+    ),
+    (
         "tests/server/test_wording.py",
         "it has only refusals; a test walks over all of them",
         "errors",
@@ -318,7 +323,7 @@ def test_no_folder_holds_more_modules_than_a_reader_can_take_in() -> None:
 
 def test_the_root_has_what_all_share_and_nothing_else() -> None:
     at_root = {path.name for path in PACKAGE.glob("*.py")}
-    assert at_root == {"__init__.py", "__main__.py", "errors.py", "settings.py", "text.py"}
+    assert at_root == {"__init__.py", "__main__.py", "errors.py", "text.py"}
 
 
 def test_nothing_of_the_package_is_imported_under_another_name() -> None:

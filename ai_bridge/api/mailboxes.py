@@ -195,7 +195,7 @@ class Mailboxes:
 
         Example:
             >>> [finding.fix for finding in mail.health()]
-            ['ai-collab start --agent claude', 'ai-collab start --agent gemini']
+            ['ai-bridge start']
         """
         where = Snapshot.of(self._tree)
         found = report.examine(where, where.settings(), where.agents())

@@ -135,10 +135,14 @@ def places(explained: list[tuple[Place, str | None]]) -> str:
 def status(mailboxes: str, me: Name, report: AgentHealth) -> str:
     """Return who the session is, which `mailboxes` it uses, and how its mail stands."""
     late = f" {report.delay}." if report.delay else ""
+    nobody = (
+        f"none here: {report.home} moves your mail" if report.home else "none running; your reads deliver your mail"
+    )
     return (
         f"You are {me.address} ({me.why}).\nMailboxes: {mailboxes}\n"
-        f"Router: {report.router or 'none running; your reads deliver your mail'}\n"
-        f"Unread for you: {report.unread.count}.{late} Sent by you: {report.dropped.count} waiting for delivery, "
+        f"Router: {report.router or nobody}\n"
+        f"Unread for you: {report.unread.count}{report.on_its_way}.{late} "
+        f"Sent by you: {report.dropped.count} waiting for delivery, "
         f"{report.malformed.count} malformed, {report.held.count} held for a person's approval."
     )
 
@@ -163,7 +167,7 @@ def agents(peers: list[Peer], me: str, max_chars: int) -> str:
 def _line(peer: Peer, me: str) -> str:
     name = f"{peer.address} (you)" if peer.address == me else peer.address
     facts = [when(peer), peer.client, f"project {project}" if (project := peer.card.get("project")) else ""]
-    facts += [f"home {peer.home}" if peer.home else "", f"{peer.unread} unread", peer.card.get("description")]
+    facts += [f"home {peer.home}" if peer.home else "", peer.waiting, peer.card.get("description")]
     return printable(f"{name}: {'; '.join(fact for fact in facts if fact)}")
 
 

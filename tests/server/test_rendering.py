@@ -14,6 +14,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
+from ai_bridge.system.locks import Lock
 from tests.support.mail import post, route, states
 from tests.support.shown import bodies, hand_drop, settle
 from tests.support.wait import until
@@ -38,6 +39,15 @@ def test_without_an_id_the_status_says_who_i_am_and_how_the_mail_stands(claude_o
         "Router: none running; your reads deliver your mail",
         "Unread for you: 2. Sent by you: 1 waiting for delivery, 1 malformed, 0 held for a person's approval.",
     ]
+
+
+def test_the_status_counts_mail_that_is_not_delivered_yet(claude: Wire, where: Tree) -> None:
+    claude.text("peer_status")
+    with Lock(where.lock_file("router", "claude")) as lock:
+        assert lock.acquire("reader", "claude")  # so that nobody delivers it meanwhile
+        post(where, "a question", to="claude", sender="gemini")
+        assert "Unread for you: 0, 1 on its way." in claude.text("peer_status")
+        assert "0 unread, 1 on its way" in claude.text("peer_list")
 
 
 # --- where a message is ---------------------------------------------------------------------------------

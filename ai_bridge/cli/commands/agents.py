@@ -36,7 +36,7 @@ def peers(where: Tree, agent: str | None, as_json: bool) -> None:
 
 
 def _line(peer: Peer) -> str:
-    facts = [peer.card.display, when(peer), peer.client, peer.home, f"{peer.unread} unread"]
+    facts = [peer.card.display, when(peer), peer.client, peer.home, peer.waiting]
     about = shorten(peer.card.get("description"), 80)
     return click.style(peer.address, bold=peer.is_online) + printable(
         "  " + "; ".join(fact for fact in facts if fact) + (f"  {about}" if about else "")

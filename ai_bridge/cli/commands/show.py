@@ -125,12 +125,13 @@ def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:
     if as_json:
         echo_json([{"mailboxes": where.path, "why": me.why, **report.as_json(), "held_for_me": waiting}])
         return
-    router = f"{report.router}" if report.router else "none; a reader makes the pass itself"
+    nobody = f"none here: {report.home} moves this mail" if report.home else "none; a reader makes the pass itself"
+    router = f"{report.router or nobody}"
     click.echo(f"mailboxes: {printable(where.path)} ({find.why(where)})")
     click.echo(f"I am: {me.address} ({me.why})")
     click.echo(f"router: {router}")
     more = f", {waiting} held for a person's approval (`ai-bridge list`)" if waiting else ""
     late = f"; {report.delay}" if report.delay else ""
-    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{more}{late}")
+    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{report.on_its_way}{more}{late}")
     held = f", {report.held.count} held" if report.held.count else ""
     click.echo(f"outbox: {report.dropped.count} waiting, {report.malformed.count} malformed{held}")

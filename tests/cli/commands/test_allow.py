@@ -95,7 +95,7 @@ def test_held_mail_is_seen_everywhere(where: Tree, held: str) -> None:
     assert ", 1 held" in command("status", "--agent", "claude").stdout
     health = command("health", "--agent", "claude").stdout
     assert ".held        1 held" in health
-    assert "healthy: 1 held for a person's approval, each with its reason beside it in .held" in health
+    assert f"note: held: {held}.gemini.txt: " in health
     assert "`ai-bridge allow claude`" in health
     assert command("show", held).stdout.endswith("let me in\n")
 

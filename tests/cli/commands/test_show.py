@@ -19,6 +19,7 @@ from ai_bridge.message import context
 from ai_bridge.settings import Settings
 from tests.cli.commands.lines import KEYS
 from tests.support.command import BY_ENTRY, command, refused, without_output
+from tests.support.machine import LAPTOP, TOWER, On, settle_on
 from tests.support.mail import LIMIT, post, route, send
 
 RISKY = "a \x1b[31m\x07\x9b\x7f \u202eb\u200b \u2028\U000e0041\tc\n"
@@ -217,6 +218,24 @@ def test_colour_is_for_terminals_only(where: Tree, processes: list[subprocess.Po
     assert os.read(terminal, 4096).startswith(b"\x1b[1mdropped")
     os.close(theirs)
     os.close(terminal)
+
+
+def test_the_status_counts_mail_that_is_not_delivered_yet(where: Tree, settings: Settings) -> None:
+    post(where, "read me")
+    route(where, settings)
+    post(where, "x")
+    assert "inbox: 1 message unread, 1 on its way\n" in command("status", "--agent", "gemini").stdout
+    (told,) = map(json.loads, command("status", "--agent", "gemini", "--json").stdout.splitlines())
+    assert (told["unread"]["count"], told["coming"]["count"]) == (1, 1)
+    assert "inbox: 0 messages unread\n" in command("status", "--agent", "claude").stdout
+
+
+def test_the_status_elsewhere_says_where_the_mail_is_moved(where: Tree, on: On) -> None:
+    on(LAPTOP)
+    settle_on(where, TOWER, "claude")
+    shown = command("status", "--agent", "claude").stdout
+    assert f"router: none here: {TOWER} moves this mail\n" in shown
+    assert "makes the pass" not in shown
 
 
 def test_a_look_changes_nothing(where: Tree, settings: Settings) -> None:
