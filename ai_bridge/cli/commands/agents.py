@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ai_bridge.agents import cards, handover, identity
+from ai_bridge.agents import cards, handover, identity, policy
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.peers import Peer, all_peers, when
 from ai_bridge.agents.resolve import resolve_agent
@@ -85,6 +85,8 @@ def card(
         click.echo(f"{who} lives on {handover.move(where, who, to or '', force, timeout)}", err=as_json)
     found = cards.change(where, who, changes) if verb == "set" else cards.load(where, who)
     _show(where, found, as_json)
+    for doubt in policy.doubts(found.fields | found.rest, where.agents()):
+        click.echo(f"note: {printable(doubt)}", err=True)
 
 
 def _parse(words: tuple[str, ...]) -> tuple[str, dict[str, str], str | None]:
