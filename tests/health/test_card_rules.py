@@ -49,7 +49,7 @@ def test_rules_that_name_agents_are_no_finding(where: Tree, line: str) -> None:
         ("accept: zzz", ["accept names zzz; there is no agent zzz yet"]),
         ("hold: a b", [f"hold names {name}; there is no agent {name} yet" for name in "ab"]),
         ("refuse: Claude", ["refuse names addresses, or * for everybody, and 'Claude' is neither"]),
-        ("refuse: 5", ["refuse names addresses, or * for everybody, and 5 is neither"]),
+        ("refuse: 5", ["refuse names addresses, or * for everybody, and '5' is neither"]),
         ("refuse: {claude: x}", ["refuse names addresses, or * for everybody, and {'claude': 'x'} is neither"]),
     ],
 )
@@ -88,7 +88,7 @@ def test_card_set_says_which_agents_are_not_there_yet_and_refuses_what_can_be_no
 
 @pytest.mark.parametrize(
     ("value", "code", "says"),
-    [("cluade", 0, f"note: {TYPO}"), ("Nobody!", 1, "'Nobody!' is neither"), ("[claude, 7]", 1, "7 is neither")],
+    [("cluade", 0, f"note: {TYPO}"), ("Nobody!", 1, "'Nobody!' is neither"), ("[claude, 7]", 1, "'7' is neither")],
 )
 def test_card_edit_checks_the_rules_too(where: Tree, tmp_path: Path, value: str, code: int, says: str) -> None:
     _write(where, "hold: claude")

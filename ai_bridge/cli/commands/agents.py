@@ -85,8 +85,6 @@ def card(
         click.echo(f"{who} lives on {handover.move(where, who, to or '', force, timeout)}", err=as_json)
     found = cards.change(where, who, changes) if verb == "set" else cards.load(where, who)
     _show(where, found, as_json)
-    for doubt in policy.doubts(found.fields | found.rest, where.agents()):
-        click.echo(f"note: {printable(doubt)}", err=True)
 
 
 def _parse(words: tuple[str, ...]) -> tuple[str, dict[str, str], str | None]:
@@ -112,6 +110,8 @@ def _split(change: str) -> tuple[str, str]:
 
 
 def _show(where: Tree, found: Card, as_json: bool) -> None:
+    for doubt in policy.doubts(found.fields | found.rest, where.agents()):
+        click.echo(f"note: {printable(doubt)}", err=True)
     if as_json:
         path = cards.card_path(where, found.address)
         echo_json([{"address": found.address, "path": path, "fields": found.fields, "text": found.text}])
