@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any
 
 from ai_bridge.agents import policy
-from ai_bridge.agents.policy import entries, is_entry
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines import home_lines, homes, this_machine
 from ai_bridge.mailboxes import card_files, changes
@@ -129,6 +128,7 @@ def replace(mailboxes: Tree, address: str, text: str) -> None:
     _check_home(mailboxes, address)
     try:
         metadata, said = front_matter.parse(text.encode("utf-8", "surrogateescape"))
+        _check_rules(metadata)
         with _held(mailboxes, address):
             card = _card(address, metadata, said)
             card.fields = (
@@ -139,6 +139,12 @@ def replace(mailboxes: Tree, address: str, text: str) -> None:
         kept = mailboxes.state_file("rejected", address + card_files.ENDING)
         state_files.remember(kept, text.encode("utf-8", "surrogateescape"))
         raise BadField(why=f"{trouble}; nothing was changed, what you wrote is in {kept}") from None
+
+
+def _check_rules(fields: dict[str, Any]) -> None:
+    """Raise `BadField` if a rule of a card names what can be nobody: it would guard against nobody."""
+    if wrong := policy.wrong_entries(fields):
+        raise BadField(why=wrong[0])
 
 
 def _card(address: str, metadata: dict[str, Any], text: str) -> Card:
@@ -240,8 +246,7 @@ def _save(mailboxes: Tree, card: Card) -> None:
 def _check_field(name: str, value: str) -> None:
     if code := headers.control_character(value):
         raise BadField(why=f"{name} is one line of text, and was given the control character {code}")
-    if name in policy.FIELDS and (wrong := [entry for entry in entries(value) if not is_entry(entry)]):
-        raise BadField(why=f"{name} names addresses, or * for everybody, and {wrong[0]!r} is neither")
+    _check_rules({name: value})
     if len(value) > _FIELD_LENGTH:
         raise BadField(
             why=f"{name} has {len(value)} characters, over the limit of {_FIELD_LENGTH}: use {TEXT} for more"

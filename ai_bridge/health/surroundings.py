@@ -6,7 +6,7 @@ import os
 import shlex
 
 from ai_bridge.agents import presence
-from ai_bridge.health import intrusions, storage
+from ai_bridge.health import card_rules, intrusions, storage
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, worst
 from ai_bridge.link.state import state
 from ai_bridge.machines import clocks, presence_pages, this_machine
@@ -23,7 +23,14 @@ def examine(where: Tree, settings: Settings) -> list[Finding]:
     ignored = [Finding("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
     stored = storage.examine(where, settings, _existing(state_base()))
     around = [*stored, *_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
-    return [*intrusions.examine(where), *ignored, *_events(settings), *around, *_links(where)]
+    return [
+        *intrusions.examine(where),
+        *ignored,
+        *card_rules.examine(where),
+        *_events(settings),
+        *around,
+        *_links(where),
+    ]
 
 
 def level(found: list[Finding]) -> int:

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from ai_bridge.agents import cards, handover, identity
+from ai_bridge.agents import cards, handover, identity, policy
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.peers import Peer, all_peers, when
 from ai_bridge.agents.resolve import project_for, resolve_agent
@@ -112,6 +112,8 @@ def _split(change: str) -> tuple[str, str]:
 
 
 def _show(where: Tree, found: Card, as_json: bool) -> None:
+    for doubt in policy.doubts(found.fields | found.rest, where.agents()):
+        click.echo(f"note: {printable(doubt)}", err=True)
     if as_json:
         path = cards.card_path(where, found.address)
         echo_json([{"address": found.address, "path": path, "fields": found.fields, "text": found.text}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -19,6 +20,7 @@ from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import reference
+from ai_bridge.router import recheck
 from ai_bridge.text import counted, printable
 
 # How long the reader of a pipe may read nothing at all: it may give each line to a model, and wait for the answer.
@@ -142,10 +144,11 @@ def acknowledge(where: Tree, agent: str | None, ids: tuple[str, ...], as_json: b
 
 @click.command()
 @click.argument("id_", metavar="ID")
+@click.option("--force", is_flag=True, help="Also a malformed file that has not changed: the router decides again.")
 @common()
-def restore(where: Tree, agent: str | None, id_: str, as_json: bool) -> None:
+def restore(where: Tree, agent: str | None, id_: str, force: bool, as_json: bool) -> None:
     """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
-    places = put_back(where, id_, view(where, agent))
+    places = put_back(where, id_, view(where, agent), None if force else partial(recheck.check, where))
     if as_json:
         id_ = reference.split(id_)[1]
         echo_json([{"id": id_, "state": place.state, "path": place.path} for place in places])
