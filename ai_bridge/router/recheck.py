@@ -50,7 +50,7 @@ def _judge(mailboxes: Tree, place: Place) -> None:
     router = Router(mailboxes, set(), loaded)
     router.refresh()
     parsed = message.parse(untrusted.read_file(place.path, loaded.max_message_bytes))
-    recipients = router.recipients(place.outbox, parsed)
+    recipients = router.recipients(place.outbox, place.name, parsed)
     check_opening(parsed, router.agents)
     for recipient in recipients:
         if policy.refuses(mailboxes, recipient, parsed.sender):
