@@ -88,7 +88,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/install",
         "installing is all or nothing; the tests install and uninstall with all pieces",
-        "cli/commands/install install/changes install/content install/json_file install/pieces "
+        "cli/commands/install install/content install/json_file install/pieces "
         "install/places install/plan install/trust system/config_files",
     ),
     (

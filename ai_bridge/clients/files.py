@@ -32,28 +32,31 @@ class Folder:
 class Server:
     """Our server's entry in a client's file, and the environment of its process.
 
-    `extra`: keys of this client's entry besides command, arguments and environment. `told`: variables whose values
+    `extra`: keys of this client's entry besides command, arguments and environment. `retired`: keys that an older
+    install wrote with these values, which install removes. `told`: variables whose values
     the entry gives the server. `given`: the only variables of its own that the client gives a server; None for all.
     `notes`: keys under which the client keeps notes of its own in our entry.
     """
 
-    __slots__ = ("extra", "given", "notes", "told")
+    __slots__ = ("extra", "given", "notes", "retired", "told")
 
     def __init__(
         self,
         extra: "dict[str, object] | None" = None,
+        retired: "dict[str, object] | None" = None,
         told: Keys = (),
         given: "Keys | None" = None,
         notes: Keys = (),
     ) -> None:
         self.extra = extra or {}
+        self.retired = retired or {}
         self.told = told
         self.given = given
         self.notes = notes
 
 
 class ConfigFile:
-    """A file of a client into which install puts the entry of the server, the hooks, or both.
+    """A file of a client into which install puts the entry of the server, the hooks, both, or only settings.
 
     `name` is the file's name, `in_project` its name in a project ('': the same). `is_beside`: the file is in the
     directory that holds the client's folder, not in the folder. `private`: the scopes in which only the owner may
@@ -100,8 +103,8 @@ class ConfigFile:
 
     @property
     def what(self) -> str:
-        """The parts of ai-bridge in the file, in words: server, hooks, or both."""
-        return " and ".join(["server"] * self.has_server + ["hooks"] * self.has_hooks)
+        """The parts of ai-bridge in the file, in words: server, hooks, both, or the permission to use them."""
+        return " and ".join(["server"] * self.has_server + ["hooks"] * self.has_hooks) or "permission"
 
 
 class Switch:
@@ -158,38 +161,39 @@ class Plugin:
     """A folder that holds our part for a client, in the client's own form; `kind` is the client's word for it.
 
     `manifest`: the path, in that folder, of the file that registers the server. `extra`: more keys of the manifest.
-    `server_name`: the client's name for the server of a plugin. `withheld`: keys of the server's entry that the
-    client refuses there.
-    `context_key`: the key in the manifest that names a file of context; '' if it reads none.
+    `withheld`: keys of the server's entry that the client refuses there. `context_key`: the key in the manifest that
+    names a file of context; '' if it reads none. `place`: where, below the client's folder, the client looks for such
+    a folder by itself, so that install puts server, hooks and skill there; () if it does not.
     """
 
-    __slots__ = ("context_key", "extra", "kind", "manifest", "server_name", "withheld")
+    __slots__ = ("context_key", "extra", "kind", "manifest", "place", "withheld")
 
     def __init__(
         self,
         kind: str,
         manifest: Keys,
         extra: "dict[str, object] | None" = None,
-        server_name: str = SERVER,
         withheld: Keys = (),
         context_key: str = "",
+        place: Keys = (),
     ) -> None:
         self.kind = kind
         self.manifest = manifest
         self.extra = extra or {}
-        self.server_name = server_name
         self.withheld = withheld
         self.context_key = context_key
+        self.place = place
 
 
 class Files:
     """A client's files, as install and the doctor know them.
 
     `config`: the files that install changes, in the order of the changes. `plugin` is None if the client reads no
-    such folder.
+    such folder. `former`: the files into which an older install put the server and hooks that call its tool, and the
+    folder with the older skill; install takes both out. None if there was no other way.
     """
 
-    __slots__ = ("checks", "config", "folder", "plugin", "server")
+    __slots__ = ("checks", "config", "folder", "former", "plugin", "server")
 
     def __init__(
         self,
@@ -198,9 +202,11 @@ class Files:
         server: "Server | None" = None,
         checks: "Checks | None" = None,
         plugin: "Plugin | None" = None,
+        former: "Files | None" = None,
     ) -> None:
         self.folder = folder
         self.config = config
         self.server = server or Server()
         self.checks = checks or Checks()
         self.plugin = plugin
+        self.former = former

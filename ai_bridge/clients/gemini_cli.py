@@ -57,6 +57,7 @@ GEMINI_CLI = Client(
         turn_end="AfterAgent",
         refusal="deny",
         are_commands=True,
+        have_names=True,
         units_per_s=1000,
         every_tool=".*",
     ),

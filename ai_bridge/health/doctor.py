@@ -23,6 +23,7 @@ from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.registration import registration
 from ai_bridge.health.server_start import started
 from ai_bridge.health.switches import at, read, switches
+from ai_bridge.install.pieces import config_path
 from ai_bridge.install.places import SCOPES, folder
 from ai_bridge.install.registered import Registration, registered
 from ai_bridge.mailboxes import find
@@ -151,8 +152,9 @@ def _reach(client: Client, program: str | None, known: list[Registration], hooke
 
 def _cannot_reach(client: Client, program: str | None, known: list[Registration]) -> str:
     """Return why sessions cannot be reached, as far as files and the program show; '' if nothing prevents it."""
-    for number, file in enumerate(client.files.config, 1):  # before them is the skill
-        if not any(_has_all(read(one.files[number].path), file.defaults) for one in known):
+    for file in client.files.config:
+        paths = [config_path(client, file, one.scope) for one in known]
+        if not any(_has_all(read(path), file.defaults) for path in paths):
             return file.without
     checks = client.files.checks
     if checks.probe and program is not None and not _runs(client, [program, *checks.probe]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 
 from ai_bridge import clients
@@ -17,8 +18,8 @@ def registration(one: Registration) -> Iterator[Finding]:
     """Yield the findings about one registration: its program, its approval, its hooks and its skill."""
     assert one.server is not None
     fix = install_command(one.client, one.scope)
-    if not os.access(one.server.command, os.X_OK):
-        yield Finding("registered", WRONG, f"{one.server.command} is not there any more", fix)
+    if shutil.which(one.server.command) is None:
+        yield _missing(one.server.command, fix)
     else:
         yield Finding("registered", OK, f"for the {one.scope}: {one.server.command}")
     yield from _approval(one)
@@ -28,6 +29,14 @@ def registration(one: Registration) -> Iterator[Finding]:
         yield _trust(one)
     if one.skill == "absent":
         yield Finding("skill", NOTE, "the advisor skill is not there", fix)
+
+
+def _missing(command: str, fix: str) -> Finding:
+    """Return the finding about a program that is not there: a path, or a word that is not on the PATH."""
+    if os.path.dirname(command):
+        return Finding("registered", WRONG, f"{command} is not there any more", fix)
+    said = f"the command {command} is not on the PATH, so the client cannot start it"
+    return Finding("registered", WRONG, said, "pipx ensurepath")
 
 
 def _trust(one: Registration) -> Finding:

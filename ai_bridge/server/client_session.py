@@ -118,6 +118,11 @@ class Session(Membership):
             self._rings = Rings(where, me, key)
         return self._rings
 
+    def follow_hooks(self, where: Snapshot, caller: Caller) -> None:
+        """Also count the hooks that this session's client runs as processes of their own."""
+        if clients.by_own_name(caller.client).hooks.are_commands:
+            self.activity.follow(where, self._key(caller))
+
     def _key(self, caller: Caller) -> str:
         return caller.key or session_keys.session_key(caller.client) or processes.own_key()
 

@@ -16,6 +16,8 @@ from ai_bridge.install.changes import plan_changes
 from ai_bridge.install.plan import carry_out
 from tests.support.command import command
 
+MANIFEST = ".claude/skills/ai-bridge/.claude-plugin/plugin.json"
+HOOKS = ".claude/skills/ai-bridge/hooks/hooks.json"
 CLIENTS = [client.name for client in clients.registrable()]
 
 
@@ -113,7 +115,7 @@ def test_hooks_that_codex_was_not_told_to_trust_are_named(tmp_path: Path) -> Non
 
 def test_a_program_that_was_moved_is_named(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude.json"
+    path = tmp_path / "home" / MANIFEST
     entry = json.loads(path.read_text())
     entry["mcpServers"]["ai-bridge"]["command"] = str(tmp_path / "gone" / "ai-bridge")
     path.write_text(json.dumps(entry))
@@ -125,7 +127,7 @@ def test_a_program_that_was_moved_is_named(tmp_path: Path) -> None:
 
 def test_hooks_a_person_took_out_are_missed(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude" / "settings.json"
+    path = tmp_path / "home" / HOOKS
     entry = json.loads(path.read_text())
     del entry["hooks"]["Stop"]
     path.write_text(json.dumps(entry))
@@ -144,7 +146,7 @@ def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude.json"
+    path = tmp_path / "home" / MANIFEST
     entry = json.loads(path.read_text())
     entry["mcpServers"]["ai-bridge"]["args"] = ["mcp", "--nonsense"]
     path.write_text(json.dumps(entry))
@@ -179,7 +181,7 @@ def test_what_a_project_registers_has_to_be_approved_once(tmp_path: Path) -> Non
     for client in ("claude", "gemini"):
         assert (found(client)["approved"].level, found(client)["approved"].fix.split()[-1]) == (NOTE, client)
     project = str(tmp_path / "project")
-    own = {"projects": {project: {"enabledMcpjsonServers": ["ai-bridge"]}}}
+    own = {"projects": {project: {"enabledMcpjsonServers": ["plugin:ai-bridge:ai-bridge"]}}}
     (tmp_path / "home" / ".claude.json").write_text(json.dumps(own))
     (tmp_path / "home" / ".gemini").mkdir()
     (tmp_path / "home" / ".gemini" / "trustedFolders.json").write_text(json.dumps({str(tmp_path): "TRUST_FOLDER"}))
@@ -209,7 +211,8 @@ def change(path: Path, *keys: str, value: object) -> None:
     ("client", "file", "keys", "value"),
     [
         ("claude", ".claude/settings.json", ("disableAllHooks",), True),
-        ("claude", ".claude/settings.json", ("permissions", "deny"), ["mcp__ai-bridge"]),
+        ("claude", ".claude/settings.json", ("permissions", "deny"), ["mcp__plugin_ai-bridge_ai-bridge"]),
+        ("claude", ".claude/settings.json", ("enabledPlugins", "ai-bridge@skills-dir"), False),
         ("gemini", ".gemini/settings.json", ("hooksConfig", "enabled"), False),
         ("gemini", ".gemini/settings.json", ("mcp", "excluded"), ["ai-bridge"]),
         ("gemini", ".gemini/settings.json", ("mcpServers", "ai-bridge", "excludeTools"), ["peer_read"]),
@@ -222,7 +225,7 @@ def test_what_is_switched_off_is_no_success(
     change(tmp_path / "home" / file, *keys, value=value)
     switch = found(client)["switch"]
     assert switch.level == WRONG
-    assert keys[-1] in switch.what
+    assert keys[-1].partition("@")[0] in switch.what
     assert found(client)["reach"].level == NOTE
 
 
@@ -237,14 +240,14 @@ def test_what_is_switched_off_in_codex_is_no_success(tmp_path: Path, line: str) 
 
 def test_hooks_that_were_altered_are_told_of(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude" / "settings.json"
+    path = tmp_path / "home" / HOOKS
     path.write_text(path.read_text().replace('"matcher": "*"', '"matcher": "NoSuchTool"'))
     assert "--dry-run" in found("claude")["current"].what
 
 
 def test_a_server_that_is_led_to_nowhere_is_wrong(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude.json"
+    path = tmp_path / "home" / MANIFEST
     change(path, "mcpServers", "ai-bridge", "env", value={"AI_BRIDGE_MAILBOXES": str(tmp_path / "gone")})
     assert found("claude")["mailboxes"].fix == f"ai-bridge init --mailboxes {tmp_path / 'gone'}"
     change(path, "mcpServers", "ai-bridge", "env", value={"AI_BRIDGE_AGENT": "NO ADDRESS"})
@@ -260,7 +263,7 @@ def test_a_server_that_says_odd_things_is_wrong(tmp_path: Path, says: str) -> No
     server.write_text(f"#!/bin/sh\nread line\necho '{says}'\n")
     server.chmod(0o755)
     entry = {"command": str(server), "args": []}
-    change(tmp_path / "home" / ".claude.json", "mcpServers", "ai-bridge", value=entry)
+    change(tmp_path / "home" / MANIFEST, "mcpServers", "ai-bridge", value=entry)
     assert found("claude")["server"].level == WRONG
 
 
