@@ -18,6 +18,7 @@ from ai_bridge.system import untrusted
 
 class StillMalformed(BridgeError):
     sentence = "{name} has not been repaired, and would be malformed again: {why}; repair {path}, or use --force"
+    for_model = "{name} has not been repaired, and would be malformed again: {why}; repair {path}"
 
 
 def check(mailboxes: Tree, place: Place) -> None:
