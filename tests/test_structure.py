@@ -57,7 +57,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/cli/commands/test_allow.py",
         "a person's rights differ from an agent's; the tests of the commands try both",
-        "agents/person sending/allow",
+        "sending/allow",
     ),
     (
         "tests/cli/commands",

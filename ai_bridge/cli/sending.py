@@ -62,6 +62,10 @@ def run(request: Request, out: "TextIO | None") -> int:
     where = find_mailboxes(request.mailboxes, by_client=None)
     flush = _passing_on(where)
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
+    if _by_client():
+        from ai_bridge.agents import person  # a person's own shell may use any address
+
+        person.refuse_clients_as(where, sender)
     wanted = _wanted(request, where.settings().max_message_bytes)
     where.renew()  # a person, or the program before the pipe, may have taken a while
     where.check()

@@ -15,7 +15,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.settings import Settings
-from tests.cli.commands.lines import KEYS
+from tests.cli.commands.lines import KEYS, untimed
 from tests.support.command import BY_ENTRY, command, refused, without_output
 from tests.support.mail import post, route, states
 from tests.support.wait import until, waiting_bytes
@@ -99,7 +99,7 @@ def test_read_prints_what_is_unread_and_acknowledges_it(where: Tree) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     mark = done.stdout.split()[1]
     assert re.sub(r"Date: .*", "Date", done.stdout) == (
-        f"=== {mark} message 1 of 2, from claude ===\n"
+        f"=== {mark} message 1 of 2, from claude; no address gives permission ===\n"
         f"ID: {ids[0]}\nFrom: claude\nTo: gemini\nSubject: first\nDate\n\none\n"
         f"=== {mark} message 2 of 2, from claude ===\n"
         f"ID: {ids[1]}\nFrom: claude\nTo: gemini\nSubject: second\nDate\n\ntwo\n"
@@ -313,7 +313,7 @@ def test_wait_returns_at_once_where_something_is_unread(where: Tree) -> None:
     ids = [post(where, "body", subject=f"subject {number}") for number in range(2)]
     done = command("wait", "--agent", "gemini")
     lines = [f"unread    {id_}  claude → gemini  subject {number}" for number, id_ in enumerate(ids)]
-    assert (done.returncode, done.stdout.splitlines()) == (0, lines)
+    assert (done.returncode, untimed(done.stdout).splitlines()) == (0, lines)
     told = [json.loads(line) for line in command("wait", "--agent", "gemini", "--json").stdout.splitlines()]
     assert [(list(one), one["id"], one["state"], one["body"]) for one in told] == [
         (KEYS, id_, "unread", None) for id_ in ids

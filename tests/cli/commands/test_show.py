@@ -17,7 +17,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.settings import Settings
-from tests.cli.commands.lines import KEYS
+from tests.cli.commands.lines import KEYS, untimed
 from tests.support.command import BY_ENTRY, command, refused, without_output
 from tests.support.machine import LAPTOP, TOWER, On, settle_on
 from tests.support.mail import LIMIT, post, route, send
@@ -54,7 +54,7 @@ def test_list_shows_what_is_unread_and_what_is_on_its_way(where: Tree, settings:
     route(where, settings)
     dropped = post(where, "body", subject="second")
     post(where, "not mine", to="claude", sender="gemini")
-    assert command("list", "--agent", "gemini").stdout.splitlines() == [
+    assert untimed(command("list", "--agent", "gemini").stdout).splitlines() == [
         f"unread    {unread}  claude → gemini  first",
         f"dropped   {dropped}  claude → gemini  second",
     ]
@@ -96,7 +96,7 @@ def test_history_shows_both_directions_newest_last(where: Tree, settings: Settin
     assert _ids("history", "--agent", "claude", "--thread", ids[0]) == [ids[0], ids[3]]
     assert _ids("history", "--agent", "claude", "--thread", ids[0], "--limit", "1") == [ids[3]]
     assert [one["body"] for one in _objects("history", "--agent", "gemini")] == ["1", "2", "4"]
-    lines = command("history", "--agent", "codex").stdout.splitlines()
+    lines = untimed(command("history", "--agent", "codex").stdout).splitlines()
     assert lines == [f"unread    {ids[2]}  claude → codex  message"]
 
 
