@@ -66,6 +66,11 @@ TESTED_ELSEWHERE = [
         "cli/health_output cli/main cli/output cli/reader cli/receipts router/log_tail router/systemd",
     ),
     (
+        "tests/cli/test_bad_input.py",
+        "a wrong line is answered by the whole program; its tests type the answer",
+        "cli/usage",
+    ),
+    (
         "tests/cli/test_sending.py",
         "the fast way and the slow way to send are one command; its tests take both",
         "cli/fast_send",

@@ -18,7 +18,10 @@ VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 
 class NoIdentity(BridgeError):
     sentence = "it is not known which agent you are: give --agent ADDRESS or set AI_BRIDGE_AGENT (known: {known})"
-    for_model = "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT (known: {known})"
+    for_model = (
+        "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT "
+        "in the environment (env) of this client's MCP entry (known: {known})"
+    )
 
 
 class Identity:

@@ -20,8 +20,8 @@ def make(named: str | None, asked: list[str], usual: list[str], tell: Tell) -> t
 
     `named` is the path of the mailboxes. If it is None, they are the nearest from the working directory upwards, else
     `mailboxes` in it. If `asked` is empty, new mailboxes get the agents `usual`. The card of `me` says that it is a
-    person's address. Returns the mailboxes, and the new agents. `tell` gets a sentence about an adoption, or about one
-    that is not possible, at once.
+    person's address. Returns the mailboxes, and the new agents. `tell` gets a sentence about an adoption, or about
+    one that is not possible, at once.
 
     Writes durably, and takes the locks of cards. In a client's shell it adopts only mailboxes that it makes. Raises
     `ForPersons` there for others that were found or are in the project. Raises `BridgeError` if the directory holds

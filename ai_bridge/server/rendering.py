@@ -159,7 +159,7 @@ def agents(peers: list[Peer], me: str, max_chars: int) -> str:
         line = shorten(_line(peer, me), _LINE)
         room -= len(line) + 1
         if room < 0:
-            lines.append(f"{len(peers) - number} more that do not fit here: `ai-bridge peers` lists all.")
+            lines.append(f"{len(peers) - number} more that do not fit here: your user sees all by `ai-bridge peers`.")
             break
         lines.append(line)
     return "\n".join(lines)

@@ -54,11 +54,13 @@ def test_a_batch_is_sent_in_its_order(where: Tree) -> None:
         ('{"body": "x", "form": "y"}', "'form'"),
         ('{"body": "x", "subject": 1}', "'subject'"),
         ('{"body": "\\ud800"}', "line 2"),
-        ('{"body": "x", "to": "gmini"}', "did you mean gemini?"),
-        ('{"body": "x", "reply_to": "none"}', "no message none"),
-        ('{"body": ""}', "empty"),
+        ('{"body": "x", "to": "gmini"}', "line 2 of the batch: there is no agent gmini (did you mean gemini?)"),
+        ('{"body": "x", "reply_to": "none"}', "line 2 of the batch: there is no message none"),
+        ('{"body": ""}', "line 2 of the batch: the body is empty"),
+        ('{"body": "x", "subject": "a\\nb"}', "line 2 of the batch: the subject holds a line break"),
+        ('\n\n{"body": ""}', "line 4 of the batch: the body is empty"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_nothing_of_a_batch_with_a_bad_line_is_sent(where: Tree, line: str, says: str) -> None:
     body = f'{{"body": "good"}}\n{line}\n'
@@ -80,7 +82,7 @@ def test_what_is_sent_takes_the_memory_that_it_needs_and_no_more(
     for given in (words, [*words, "--file", str(body)]):
         done = subprocess.run(
             ["sh", "-c", script, "sh", *BY_ENTRY, *given],
-            input=b'{"body": "x"}',
+            input=b"" if "--file" in given else b'{"body": "x"}',
             capture_output=True,
             timeout=60,
             env={**os.environ, **largest},
@@ -304,6 +306,15 @@ def test_what_a_terminal_showed_is_read(where: Tree) -> None:
     os.close(ours)
     assert done.returncode == 0
     assert set(states(where, "claude")) == {READ}
+
+
+def test_a_limit_says_how_many_more_are_unread(where: Tree) -> None:
+    for number in range(11):
+        post(where, str(number))
+    done = command("read", "--agent", "gemini", "--limit", "1")
+    assert (done.returncode, done.stderr) == (0, "10 more unread for gemini\n")
+    done = command("read", "--agent", "gemini", "--limit", "10", "--json")
+    assert (len(done.stdout.splitlines()), done.stderr) == (10, "")
 
 
 # --- wait -------------------------------------------------------------------------------------------------

@@ -314,3 +314,49 @@ def test_a_header_that_tells_junk_changes_nothing(where: Tree, settings: Setting
     id_ = send(where, "claude", Draft(["gemini"], "b", extra={"Context": "; sha256:x ../../a;; %"}), LIMIT).id
     route(where, settings)
     assert command("show", id_).stdout.endswith("\n\nb\n")
+
+
+# --- a message to several ---------------------------------------------------------------------------------
+
+
+def test_of_a_message_to_all_each_is_shown_the_own_copy_and_its_sender_all_recipients(where: Tree) -> None:
+    where.make(["codex"])
+    id_ = send(where, "claude", Draft(["*"], "hello"), LIMIT).id
+    for agent in ("codex", "gemini"):
+        shown = command("show", id_, "--agent", agent).stdout
+        assert f"\nTo: {agent}\n" in shown
+        assert "sent to" not in shown
+        assert [one["to"] for one in _objects("show", id_, "--agent", agent)] == [agent]
+    shown = command("show", id_, "--agent", "claude").stdout
+    assert shown.endswith("\nhello\nsent to: codex (dropped), gemini (dropped)\n")
+    assert [one["to"] for one in _objects("show", id_, "--agent", "claude")] == ["codex", "gemini"]
+
+
+# --- nothing to show --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        (["read"], "nothing unread for gemini", 0),
+        (["list"], "nothing awaits gemini", 0),
+        (["history"], "no past messages found", 0),
+        (["search", "*"], "no past messages found", 0),
+        (["decisions"], "no decisions yet", 0),
+        (["wait", "--timeout", "0"], "no mail for gemini in 0 s", 3),
+    ],
+    ids=lambda one: one[0] if isinstance(one, list) else "",
+)
+def test_a_person_at_a_terminal_is_told_that_there_is_nothing(
+    where: Tree, words: list[str], says: str, code: int
+) -> None:
+    quiet = command(*words, "--agent", "gemini")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (code, "", "")
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [*BY_ENTRY, *words, "--agent", "gemini"], stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=False
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert os.read(ours, 1000).decode().strip() == says
+    os.close(ours)
