@@ -35,7 +35,17 @@ refuse() {
     exit "${2:-1}"
 }
 
-usage() { refuse "$1; usage: send.sh [options] RECIPIENT [SUBJECT], the options stand at the head of the script" 2; }
+usage() { refuse "$1; usage: send.sh [options] RECIPIENT [SUBJECT], send.sh --help lists the options" 2; }
+
+show_help() {
+    while IFS= read -r line; do
+        case $line in
+            '#!'*) ;;
+            '#'*) line=${line#'#'} && printf '%s\n' "${line# }" || exit 1 ;;
+            *) exit 0 ;;
+        esac
+    done <"$0"
+}
 
 # --- read the command line ------------------------------------------------------------------------------
 
@@ -49,6 +59,7 @@ read_words() {
                 ;;
             --*=*) take_value "${1%%=*}" "${1#*=}" ;;
             --allow-empty) allow_empty=yes ;;
+            -h | --help) show_help ;;
             -?*) usage "there is no option $1" ;;
             *) take_plain "$1" ;;
         esac

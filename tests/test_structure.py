@@ -57,13 +57,18 @@ TESTED_ELSEWHERE = [
     (
         "tests/cli/commands/test_allow.py",
         "a person's rights differ from an agent's; the tests of the commands try both",
-        "agents/person sending/allow",
+        "sending/allow",
     ),
     (
         "tests/cli/commands",
         "it only prints; the tests of the commands run it as a process and look at what is printed",
         "__main__ agents/peers cli/commands/demo cli/commands/wait cli/common cli/editor cli/entry "
         "cli/health_output cli/main cli/output cli/reader cli/receipts router/log_tail router/systemd",
+    ),
+    (
+        "tests/cli/test_bad_input.py",
+        "a wrong line is answered by the whole program; its tests type the answer",
+        "cli/usage",
     ),
     (
         "tests/cli/test_sending.py",

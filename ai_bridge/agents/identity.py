@@ -18,7 +18,10 @@ VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 
 class NoIdentity(BridgeError):
     sentence = "it is not known which agent you are: give --agent ADDRESS or set AI_BRIDGE_AGENT (known: {known})"
-    for_model = "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT (known: {known})"
+    for_model = (
+        "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT "
+        "in the environment (env) of this client's MCP entry (known: {known})"
+    )
 
 
 class Identity:
@@ -35,18 +38,21 @@ def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -
     """Return the identity of the caller.
 
     `option` may be the name of an agent of this project, without the project. `client` is the name of the connected
-    client; None in a command. Raises `NoIdentity` if nothing tells which agent
-    it is, and `BadAddress` if the option or variable holds no address.
+    client; None in a command. Raises `NoIdentity` if nothing tells which agent it is, and `BadAddress` if the option
+    or variable holds no address. No session gets a person's address: an option that names one raises
+    `PersonsAddress`, and a variable, which the session may have got from the person's own shell, is passed over.
     """
     if option is not None:
-        return Identity(_own(mailboxes, address.checked(option)), "given as an option")
+        own = _no_persons(mailboxes, _own(mailboxes, address.checked(option)), client)
+        return Identity(own, "given as an option")
     for variable in VARIABLES:
-        if value := os.environ.get(variable):
-            return Identity(address.checked(value), f"from {variable}")
+        if (value := os.environ.get(variable)) and not _is_inherited(mailboxes, address.checked(value), client):
+            return Identity(value, f"from {variable}")
     if client is None and (name := _of_shell(mailboxes)) is not None:
         return Identity(name, "from the session this shell belongs to")
     if client and (named := _agent_of(client)) not in ("", address.POSTMASTER):
-        return Identity(_in(mailboxes, named), f"from the client's name, {abridge(printable(client), _REPEATED)}")
+        own = _no_persons(mailboxes, _in(mailboxes, named), client)
+        return Identity(own, f"from the client's name, {abridge(printable(client), _REPEATED)}")
     raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
 
 
@@ -56,6 +62,23 @@ def _own(mailboxes: Tree, name: str) -> str:
         return name
     own = _in(mailboxes, name)
     return own if mailboxes.has_outbox(own) else name
+
+
+def _no_persons(mailboxes: Tree, agent: str, client: str | None) -> str:
+    """Return the address; raises `PersonsAddress` if a client would get it and it is a person's."""
+    if client is not None:
+        from ai_bridge.agents import person  # a command may have any address
+
+        if person.is_persons(mailboxes, agent):
+            raise person.PersonsAddress(address=agent)
+    return agent
+
+
+def _is_inherited(mailboxes: Tree, agent: str, client: str | None) -> bool:
+    """Tell whether a client, or a shell that one started, has got a person's address from its environment."""
+    from ai_bridge.agents import person  # a sender that gives its name does not need this
+
+    return (client is not None or person.client_variable() != "") and person.is_persons(mailboxes, agent)
 
 
 def _agent_of(client: str) -> str:

@@ -6,6 +6,7 @@ from ai_bridge.agents import address_book, presence
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.other_teams import GONE
 from ai_bridge.agents.presence import Presence
+from ai_bridge.agents.work import work_of
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import coming, inboxes
 from ai_bridge.system import times
@@ -57,6 +58,7 @@ class Peer:
             "project": self.card.get("project") or None,
             "home": self.home or None,
             "description": self.card.get("description") or None,
+            "working_on": work_of(self.card) or None,
             "online": self.is_online,
             "since": times.format_utc(here.since) if here and here.online and here.since else None,
             "last_seen": times.format_utc(here.seen) if here and here.seen else None,

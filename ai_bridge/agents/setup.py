@@ -6,6 +6,7 @@ from collections.abc import Callable
 from ai_bridge import clients
 from ai_bridge.agents import cards, person, projects
 from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import filesystems
@@ -18,8 +19,9 @@ def make(named: str | None, asked: list[str], usual: list[str], tell: Tell) -> t
     """Make mailboxes with the agents `asked` for and their cards, or add what is missing, and adopt them.
 
     `named` is the path of the mailboxes. If it is None, they are the nearest from the working directory upwards, else
-    `mailboxes` in it. If `asked` is empty, new mailboxes get the agents `usual`. Returns the mailboxes, and the new
-    agents. `tell` gets a sentence about an adoption, or about one that is not possible, at once.
+    `mailboxes` in it. If `asked` is empty, new mailboxes get the agents `usual`. The card of `me` says that it is a
+    person's address. Returns the mailboxes, and the new agents. `tell` gets a sentence about an adoption, or about
+    one that is not possible, at once.
 
     Writes durably, and takes the locks of cards. In a client's shell it adopts only mailboxes that it makes. Raises
     `ForPersons` there for others that were found or are in the project. Raises `BridgeError` if the directory holds
@@ -30,12 +32,18 @@ def make(named: str | None, asked: list[str], usual: list[str], tell: Tell) -> t
     is_named, is_new = named is not None, _is_new(chosen.path)
     may_adopt = _may_adopt(chosen, is_named, is_new, tell)
     agents = asked or _usual_agents(chosen, usual)
+    persons = [name for name in agents if name.partition("@")[0] == person.OWN_NAME]
+    if persons:
+        person.refuse_clients(f"to make {persons[0]}, a person's address,")
     new = chosen.make(agents)
     if may_adopt:
         _adopt(chosen, is_named, is_new, tell)
     projects.register()
     for name in agents:
-        cards.introduce(chosen, name, project=projects.folder_name())
+        cards.introduce(chosen, name, project="" if name in persons else projects.folder_name())
+    for name in persons:
+        if not chosen.part(Homes).is_elsewhere(name):
+            cards.put(chosen, name, {person.FIELD: person.YES})
     return chosen, new
 
 

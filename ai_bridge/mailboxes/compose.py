@@ -80,6 +80,11 @@ def compose_and_drop(mailboxes: Tree, sender: str, drafts: list[Draft], limit: i
     ]
 
 
+def check(mailboxes: Tree, sender: str, draft: Draft, limit: int) -> None:
+    """Raise what `compose_and_drop` would raise for what the draft says; drops nothing."""
+    _compose(sender, draft, limit, ids.Issue(os.path.join(mailboxes.memory(ISSUED), sender), sender))
+
+
 # --- compose --------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ The command line, the MCP tools and the Python API call `send`.
 
 from ai_bridge.agents.resolve import project_for
 from ai_bridge.errors import BridgeError
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check, check_subject, compose_and_drop
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.sending import limits
 
@@ -71,6 +71,13 @@ def send(
     if any(one.context for one in wanted):
         _take_excerpts(mailboxes, sender, drafts, wanted, by_model)
     return compose_and_drop(mailboxes, sender, drafts, mailboxes.settings().max_message_bytes)
+
+
+def check_alone(mailboxes: Snapshot, sender: str, wanted: Wanted, by_person: bool = False) -> None:
+    """Raise what `send` raises for this message alone, except for what its files hold; sends nothing."""
+    draft = _draft(mailboxes, sender, wanted, None, project_for(mailboxes, sender))
+    limits.check(mailboxes, sender, [draft], mailboxes.settings(), by_person)
+    check(mailboxes, sender, draft, mailboxes.settings().max_message_bytes)
 
 
 def _draft(mailboxes: Snapshot, sender: str, wanted: Wanted, view: "View | None", project: str) -> Draft:

@@ -65,7 +65,7 @@ class Session(Membership):
         try:
             waiting = fetch.fetch(where, me, loaded, sender)
             budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)
-            reply = framing.reply(me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
+            reply = framing.reply(where, me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
         except BaseException:
             lock.release()
             raise

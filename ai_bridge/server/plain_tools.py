@@ -7,6 +7,7 @@ from typing import Any
 
 from ai_bridge.agents import policy, resolve
 from ai_bridge.agents.peers import all_peers
+from ai_bridge.agents.work import set_work
 from ai_bridge.decisions import tally
 from ai_bridge.errors import EmptyBody
 from ai_bridge.health import mail
@@ -121,6 +122,8 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
     if "id" in words:
         return rendering.places(mail.explain(where, words["id"], session.view(caller)))
     where, me = session.begin(caller)
+    if "working_on" in words:
+        return rendering.work(set_work(where, me.address, words["working_on"]))
     return rendering.status(session.place(where), me, mail.examine(where, where.settings(), [me.address])[0])
 
 

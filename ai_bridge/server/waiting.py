@@ -62,7 +62,11 @@ class Wait:
     def _sleep(self, report_time: Callable[[], Coroutine[Any, Any, None]]) -> list[Waiting]:
         watch, report = self._session.watch, partial(anyio.from_thread.run, report_time)
         about = (self._where, self._me, self._settings, self._timeout_s, self._sender)
-        return self._wait.until_mail(*about, shared=watch, each_sweep=report)
+        return self._wait.until_mail(*about, shared=watch, each_sweep=report, is_wanted=self._is_wanted)
+
+    def _is_wanted(self, one: Waiting) -> bool:
+        """Tell whether the message ends the wait: the session's own mail to itself does only if it is asked for."""
+        return one.sender != self._me or self._sender == self._me
 
     def answer(self, found: list[Waiting], request: str | int, caller: Caller) -> str:
         """Return the text for what was `found`.

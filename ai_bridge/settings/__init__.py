@@ -62,7 +62,7 @@ _TABLE = (
     Setting("poll", False, 0, "look at directory times instead of waiting for events"),
     Setting("poll_s", 1.0, 0.01, "seconds between two looks when polling"),
     Setting("settle_s", 1.0, 0, "seconds a file must be unchanged before it is refused"),
-    Setting("stuck_s", 60.0, 1, "seconds after which waiting mail is a health warning"),
+    Setting("stuck_s", 60.0, 1, "seconds after which waiting mail is critical to `health`"),
     Setting("log_bytes", 1_000_000, 10_000, "size at which the router's log rotates"),
     Setting(
         "reach",

@@ -67,7 +67,7 @@ def test_send_in_json_tells_id_recipients_and_paths(where: Tree) -> None:
 def test_the_body_comes_from_a_file_or_a_fifo(where: Tree, tmp_path: Path) -> None:
     (tmp_path / "body").write_text("from a file")
     words = ("send", "gemini", "--from", "claude", "--file")
-    assert command(*words, str(tmp_path / "body"), body="not this").returncode == 0
+    assert command(*words, str(tmp_path / "body")).returncode == 0
     assert command(*words, "-", body="from standard input").returncode == 0
     script = '"$0" -m ai_bridge "$@" <(printf "from a %s" process)'
     subprocess.run(["bash", "-c", script, sys.executable, *words], check=True, capture_output=True, timeout=60)
@@ -610,3 +610,55 @@ def test_a_worktree_uses_the_mailboxes_of_the_main_one(
     )
     assert [(done.returncode, done.stderr) for done in sent] == [(0, ""), (0, b"")]
     assert len(states(Tree(str(shop / "mailboxes")), "claude")[DROPPED]) == 2
+
+
+# --- a body from a file, and another from standard input ------------------------------------------------
+
+
+def _with_input(
+    where: Tree, body: Path, stdin: int, way: tuple[str, ...] = BY_ENTRY
+) -> subprocess.CompletedProcess[str]:
+    words = [*way, "send", "gemini", "--from", "claude", "--mailboxes", where.path, "--file", str(body)]
+    done = subprocess.run(words, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.CompletedProcess(words, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pipe still open", "file"])
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="nothing says what the parent has open")
+def test_a_second_body_on_standard_input_is_refused_and_not_dropped(where: Tree, tmp_path: Path, kind: str) -> None:
+    body, other = tmp_path / "body", tmp_path / "other"
+    body.write_text("from the file")
+    other.write_text("from standard input")
+    stdin, ours = os.pipe()
+    os.write(ours, b"from standard input")
+    if kind == "pipe":
+        os.close(ours)
+    if kind == "file":
+        os.close(stdin)
+        stdin = os.open(other, os.O_RDONLY)
+    refused(_with_input(where, body, stdin), f"{body} holds the body, and standard input holds another")
+    os.lseek(stdin, 0, os.SEEK_END) if kind == "file" else os.read(stdin, 100)
+    assert _with_input(where, body, stdin).returncode == 0  # nothing is left there
+    os.close(stdin)
+    if kind != "pipe":
+        os.close(ours)
+    assert len(states(where, "claude")[DROPPED]) == 1
+
+
+def test_an_input_that_the_shell_passed_on_is_left_alone(where: Tree, tmp_path: Path) -> None:
+    """The loop's own input, which the loop goes on to read, is nobody's second body."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(name)
+    loop = 'while read name; do "$@" send gemini --from claude --file "$name" || exit; done; printf "%s\\n" rest'
+    done = subprocess.run(
+        ["sh", "-c", loop, "sh", *BY_ENTRY],
+        input="one\ntwo\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "AI_BRIDGE_MAILBOXES": where.path},
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "rest")
+    assert len(states(where, "claude")[DROPPED]) == 2

@@ -109,7 +109,7 @@ def test_no_reply_is_longer_than_it_shows(where: Tree, settings: Settings) -> No
     for own_name in ("parrot-mcp", "another"):
         waiting = fetch(where, "gemini", settings)
         budget = framing.Budget(20_000, own_name)
-        lengths[own_name] = len(framing.reply("gemini", waiting, 100, budget, framing.AUTO).text)
+        lengths[own_name] = len(framing.reply(where, "gemini", waiting, 100, budget, framing.AUTO).text)
     assert 2_000 < lengths["parrot-mcp"] <= 5_000 < lengths["another"]
 
 

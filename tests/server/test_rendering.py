@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system.locks import Lock
+from tests.support.command import command
 from tests.support.mail import post, route, states
 from tests.support.shown import bodies, hand_drop, settle
 from tests.support.wait import until
@@ -126,3 +128,29 @@ def test_looking_shows_nothing_that_could_act_on_a_terminal(claude: Wire, where:
     os.rename(path, path.with_name("\x1b[2Jevil.txt"))
     text = claude.text("peer_status", id="claude-1")
     assert text.startswith("\\x1b[2Jevil.txt to gemini: dropped")
+
+
+# --- what everybody works on ----------------------------------------------------------------------------
+
+
+def test_the_others_see_what_a_session_works_on(claude: Wire, gemini: Wire, where: Tree) -> None:
+    said = claude.text("peer_status", working_on="the API\nof v2")
+    assert said == "peer_list() shows the others: works on: the API of v2"
+    (line,) = [line for line in gemini.text("peer_list").splitlines() if line.startswith("claude:")]
+    assert line.endswith("; works on: the API of v2")
+    assert "works on: the API of v2" in command("peers", "--mailboxes", where.path).stdout
+    objects = [json.loads(line) for line in command("peers", "--mailboxes", where.path, "--json").stdout.splitlines()]
+    assert {one["address"]: one["working_on"] for one in objects} == {"claude": "the API of v2", "gemini": None}
+    assert claude.text("peer_status", working_on="") == "peer_list() shows no work of yours now."
+    assert "works on" not in gemini.text("peer_list")
+
+
+def test_past_mail_says_when_each_message_was_written(claude: Wire, where: Tree) -> None:
+    post(where, "one", to="claude", sender="gemini")
+    post(where, "two", to="gemini", sender="claude")
+    text = claude.text("peer_history")
+    assert len(re.findall(r"^Date: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", text, re.MULTILINE)) == 2
+    for words in (["list", "--agent", "claude"], ["history", "--agent", "claude"]):
+        lines = command(*words, "--mailboxes", where.path).stdout.splitlines()
+        assert lines
+        assert all(re.match(r"\w+ +\S+  \d{4}-\d\d-\d\d \d\d:\d\dZ  ", line) for line in lines)

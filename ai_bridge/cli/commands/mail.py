@@ -9,14 +9,16 @@ from typing import Any
 
 import click
 
+from ai_bridge.agents.senders import NO_PERMISSION, described
 from ai_bridge.cli import output
 from ai_bridge.cli.common import check_number, common, complete_agents, echo_json, view
-from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, tell_rest, who_reads
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.restore import put_back
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import reference
@@ -78,22 +80,24 @@ def read(where: Tree, agent: str | None, sender: str | None, limit: int | None, 
     me, loaded = who_reads(where, agent)
     sender = sender_meant(where, me, sender)
     with unread.lock_inbox(where, me):
-        waiting = fetch.fetch(where, me, loaded, sender)[:limit]
-        is_whole = _print_all(waiting, peek, as_json)
+        waiting = fetch.fetch(where, me, loaded, sender)
+        is_whole = _print_all(where, waiting[:limit], peek, as_json)
+    tell_rest(me, len(waiting), limit)
     tell_delay(where, me, sender)
     if not is_whole:
         raise click.exceptions.Exit(1)
 
 
-def _print_all(waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
+def _print_all(where: Tree, waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
     """Print the messages one after the other, and acknowledge them unless `peek`; raises `NotRead`.
 
-    Returns False if any message cannot be read. The lines between messages hold a random word that no body can
-    know, so that one message cannot pass for two.
+    Returns False if any message cannot be read. The lines between messages say who wrote each, and hold a random word
+    that no body can know, so that one message cannot pass for two.
     """
-    is_whole, mark, last = True, secrets.token_hex(4), len(waiting)
+    is_whole, mark, last, seen = True, secrets.token_hex(4), len(waiting), Snapshot.of(where)
     for number, one in enumerate(waiting, 1):
-        head = f"=== {mark} message {number} of {last}, from {one.sender} ===\n"
+        who = f"{one.sender}{described(seen, one.sender)}{f'; {NO_PERMISSION}' if number == 1 else ''}"
+        head = f"=== {mark} message {number} of {last}, from {who} ===\n"
         foot = f"=== {mark} end ===\n" if number == last else ""
         try:
             is_whole &= _print_one(one, *(("", "") if as_json else (head, foot)), peek, as_json)

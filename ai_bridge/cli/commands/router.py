@@ -148,7 +148,10 @@ def restart(where: Tree, agent: str | None, as_json: bool, poll: bool) -> None:
 @click.command()
 @_operator
 def status(where: Tree, agent: str | None, as_json: bool) -> None:
-    """Show which routers run, and how much mail waits for each agent."""
+    """Show which routers run, and how much mail waits for each agent.
+
+    `ai-bridge status` is another command: it says where a message is, or who you are.
+    """
     found = mail.examine(where, settings.load(where.path), _agents(where, agent))
     if as_json:
         echo_json(one.as_json() for one in found)

@@ -97,8 +97,19 @@ def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
     main(where, agent)
 
 
+def _with_hook(_: click.Context, __: click.Parameter, client: str) -> str:
+    """Refuse a client whose hooks run no command; for click's `callback`."""
+    known = [one.name for one in clients.with_hook_commands()]
+    if client in known:
+        return client
+    calls = client in [one.name for one in clients.registrable()]
+    why = "hooks call our running server, and need no command" if calls else "is no client whose hooks run a command"
+    whose = f"{client}'s" if calls else client
+    raise click.BadParameter(f"{whose} {why}; `ai-bridge hook {known[0]}` is one that does")
+
+
 @click.command()
-@click.argument("client", type=click.Choice([one.name for one in clients.with_hook_commands()]))
+@click.argument("client", callback=_with_hook)
 @common()
 def hook(where: str | None, agent: str | None, client: str, as_json: bool) -> None:
     """Answer a hook of CLIENT: read its event from standard input, and write new mail to standard output."""

@@ -61,7 +61,7 @@ def test_peers_shows_who_is_online_and_what_is_unread(where: Tree, settings: Set
         ("gemini", False, 1),
     ]
     assert list(told[0]) == [
-        *("address", "display", "client", "project", "home", "description"),
+        *("address", "display", "client", "project", "home", "description", "working_on"),
         *("online", "since", "last_seen", "unread", "coming"),
     ]
 

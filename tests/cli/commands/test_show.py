@@ -17,7 +17,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.settings import Settings
-from tests.cli.commands.lines import KEYS
+from tests.cli.commands.lines import KEYS, untimed
 from tests.support.command import BY_ENTRY, command, refused, without_output
 from tests.support.machine import LAPTOP, TOWER, On, settle_on
 from tests.support.mail import LIMIT, post, route, send
@@ -54,7 +54,7 @@ def test_list_shows_what_is_unread_and_what_is_on_its_way(where: Tree, settings:
     route(where, settings)
     dropped = post(where, "body", subject="second")
     post(where, "not mine", to="claude", sender="gemini")
-    assert command("list", "--agent", "gemini").stdout.splitlines() == [
+    assert untimed(command("list", "--agent", "gemini").stdout).splitlines() == [
         f"unread    {unread}  claude → gemini  first",
         f"dropped   {dropped}  claude → gemini  second",
     ]
@@ -96,7 +96,7 @@ def test_history_shows_both_directions_newest_last(where: Tree, settings: Settin
     assert _ids("history", "--agent", "claude", "--thread", ids[0]) == [ids[0], ids[3]]
     assert _ids("history", "--agent", "claude", "--thread", ids[0], "--limit", "1") == [ids[3]]
     assert [one["body"] for one in _objects("history", "--agent", "gemini")] == ["1", "2", "4"]
-    lines = command("history", "--agent", "codex").stdout.splitlines()
+    lines = untimed(command("history", "--agent", "codex").stdout).splitlines()
     assert lines == [f"unread    {ids[2]}  claude → codex  message"]
 
 
@@ -314,3 +314,49 @@ def test_a_header_that_tells_junk_changes_nothing(where: Tree, settings: Setting
     id_ = send(where, "claude", Draft(["gemini"], "b", extra={"Context": "; sha256:x ../../a;; %"}), LIMIT).id
     route(where, settings)
     assert command("show", id_).stdout.endswith("\n\nb\n")
+
+
+# --- a message to several ---------------------------------------------------------------------------------
+
+
+def test_of_a_message_to_all_each_is_shown_the_own_copy_and_its_sender_all_recipients(where: Tree) -> None:
+    where.make(["codex"])
+    id_ = send(where, "claude", Draft(["*"], "hello"), LIMIT).id
+    for agent in ("codex", "gemini"):
+        shown = command("show", id_, "--agent", agent).stdout
+        assert f"\nTo: {agent}\n" in shown
+        assert "sent to" not in shown
+        assert [one["to"] for one in _objects("show", id_, "--agent", agent)] == [agent]
+    shown = command("show", id_, "--agent", "claude").stdout
+    assert shown.endswith("\nhello\nsent to: codex (dropped), gemini (dropped)\n")
+    assert [one["to"] for one in _objects("show", id_, "--agent", "claude")] == ["codex", "gemini"]
+
+
+# --- nothing to show --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        (["read"], "nothing unread for gemini", 0),
+        (["list"], "nothing awaits gemini", 0),
+        (["history"], "no past messages found", 0),
+        (["search", "*"], "no past messages found", 0),
+        (["decisions"], "no decisions yet", 0),
+        (["wait", "--timeout", "0"], "no mail for gemini in 0 s", 3),
+    ],
+    ids=lambda one: one[0] if isinstance(one, list) else "",
+)
+def test_a_person_at_a_terminal_is_told_that_there_is_nothing(
+    where: Tree, words: list[str], says: str, code: int
+) -> None:
+    quiet = command(*words, "--agent", "gemini")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (code, "", "")
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [*BY_ENTRY, *words, "--agent", "gemini"], stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=False
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert os.read(ours, 1000).decode().strip() == says
+    os.close(ours)
