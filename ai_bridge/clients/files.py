@@ -127,14 +127,25 @@ class Checks:
     """The things that the doctor looks at besides the registration.
 
     `switches` may be in any of the client's files. `approval`: the module whose `is_approved(project)` tells whether
-    the user let the client use what the project registers; '' if the client does not ask. `probe`: arguments with
-    which the program fails if its version is too old to be reached; `probe_trouble` says so in words. `quiet`:
-    variables that keep the program from calling its vendor. `litters`: the program writes into its folder even if it
-    only prints its version. `extensions`: the name of the folder of extensions in the client's folder. `unseen`: a
-    sentence about registrations that the doctor cannot see.
+    the user let the client use what the project registers; '' if the client does not ask. `asks_for_all`: without
+    this approval it does not use what is registered for the user either. `probe`: arguments with which the program
+    fails if its version is too old to be reached; `probe_trouble` says so in words. `quiet`: variables that keep the
+    program from calling its vendor. `litters`: the program writes into its folder even if it only prints its version.
+    `extensions`: the name of the folder of extensions in the client's folder. `unseen`: a sentence about
+    registrations that the doctor cannot see.
     """
 
-    __slots__ = ("approval", "extensions", "litters", "probe", "probe_trouble", "quiet", "switches", "unseen")
+    __slots__ = (
+        "approval",
+        "asks_for_all",
+        "extensions",
+        "litters",
+        "probe",
+        "probe_trouble",
+        "quiet",
+        "switches",
+        "unseen",
+    )
 
     def __init__(
         self,
@@ -146,6 +157,7 @@ class Checks:
         litters: bool = False,
         extensions: str = "",
         unseen: str = "",
+        asks_for_all: bool = False,
     ) -> None:
         self.switches = switches
         self.approval = approval
@@ -155,6 +167,7 @@ class Checks:
         self.litters = litters
         self.extensions = extensions
         self.unseen = unseen
+        self.asks_for_all = asks_for_all
 
 
 class Plugin:

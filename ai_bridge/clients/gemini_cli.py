@@ -34,6 +34,8 @@ def _files() -> "Files":
                 Switch(("mcpServers", SERVER, "excludeTools"), "excludeTools leaves tools out"),
             ),
             approval="ai_bridge.health.gemini",
+            # Source: Gemini CLI 0.61: "User-level servers are also suppressed in untrusted folders".
+            asks_for_all=True,
             quiet={"GEMINI_TELEMETRY_ENABLED": "false"},
             litters=True,
             extensions="extensions",

@@ -18,7 +18,7 @@ from ai_bridge import clients, settings
 from ai_bridge.clients.files import SERVER, USER
 from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
-from ai_bridge.health import belonging, surroundings
+from ai_bridge.health import belonging, leftovers, surroundings
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.registration import registration
 from ai_bridge.health.server_start import started
@@ -38,6 +38,7 @@ def examine(name: str) -> Iterator[Finding]:
     """Yield the findings about the client of that name; raises `CannotChange` if the working directory is gone."""
     client = clients.by_name(name)
     program = shutil.which(client.program)
+    yield from leftovers.examine(name)
     known = [registered(name, scope) for scope in _scopes(name)]
     ours = [one for one in known if one.server is not None]
     if program is None and not ours:
@@ -78,6 +79,7 @@ def around(chosen: str | None) -> Iterator[Finding]:
 
     Without mailboxes there is one finding if `chosen` names them, else none. A newer format is one finding, too.
     """
+    yield from leftovers.around()
     try:
         where = find_mailboxes(chosen, only_to_look=True)
     except BridgeError as refusal:
@@ -138,7 +140,8 @@ def _files(known: list[Registration]) -> Iterator[Finding]:
     for one in known:
         for file in one.files:
             if file.trouble is not None:
-                yield Finding("files", WRONG, f"{file.path}: {file.trouble}", install_command(one.client, one.scope))
+                said = f"{file.path}: {file.trouble}; fix it by hand, for install changes no file that it cannot read"
+                yield Finding("files", WRONG, said, f"$EDITOR {shlex.quote(file.path)}")
 
 
 def _reach(client: Client, program: str | None, known: list[Registration], hooked: bool) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 
@@ -54,11 +55,15 @@ def _trust(one: Registration) -> Finding:
 def _approval(one: Registration) -> Iterator[Finding]:
     """Yield a finding that says whether the user approved what a project registers, if the client asks."""
     client = clients.by_name(one.client)
-    if one.scope != PROJECT or not client.files.checks.approval:
+    checks = client.files.checks
+    if not checks.approval or (one.scope != PROJECT and not checks.asks_for_all):
         return
     project, _ = folder(client.name, PROJECT)
-    if clients.code(client.files.checks.approval).is_approved(project):
+    if clients.code(checks.approval).is_approved(project):
         yield Finding("approved", OK, project)
+    elif checks.asks_for_all:
+        found = f"{client.title} does not trust {project}, so it starts no server there: trust it when it asks"
+        yield Finding("trusted", WRONG, found, f"cd {shlex.quote(project)} && {client.program}")
     else:
         found = f"{client.name} asks once, in {project}, whether it may use what the project registers"
         yield Finding("approved", NOTE, found, f"cd {project} && {client.program}")

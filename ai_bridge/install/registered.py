@@ -75,6 +75,12 @@ def registered(client: str, scope: str) -> Registration:
     return Registration(client, scope, tuple(files), server, tuple(hooks), tuple(wanted), skill, current)
 
 
+def has_part(piece: Piece) -> bool:
+    """Tell whether the piece's file holds any part of ours; False if it cannot be understood."""
+    present, trouble = _read(piece)
+    return trouble is None and present is not None and piece.content.holds(present)
+
+
 def _choice(server: Server | None) -> Choice:
     """Return the choice that was made when the server was registered."""
     env = server.env if server else {}

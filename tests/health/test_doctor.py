@@ -72,8 +72,9 @@ def test_after_install_all_is_well_but_what_only_a_person_can_do(client: str, tm
     register(client)
     looked = found(client)
     wrong = {check for check, finding in looked.items() if finding.level != OK}
-    assert wrong == ({"hooks", "reach"} if client == "codex" else set())
-    assert set(looked) == {"installed", "registered", "hooks", "server", "reach"}
+    by_person = {"codex": {"hooks", "reach"}, "gemini": {"trusted"}}
+    assert wrong == by_person.get(client, set())
+    assert set(looked) - {"trusted"} == {"installed", "registered", "hooks", "server", "reach"}
     assert "tools after" in looked["server"].what
 
 
@@ -84,7 +85,7 @@ def test_in_the_home_directory_the_persons_files_are_no_projects(
     register("gemini")
     monkeypatch.chdir(tmp_path / "home")
     checks = [finding.where for finding in doctor.examine("gemini")]
-    assert checks == ["installed", "registered", "hooks", "server", "reach"]
+    assert checks == ["installed", "registered", "trusted", "hooks", "server", "reach"]
 
 
 def test_looking_changes_nothing(tmp_path: Path) -> None:
@@ -141,7 +142,8 @@ def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
     path.write_text("{,}")
     looked = found("gemini")
     assert looked["files"].level == WRONG
-    assert str(path) in looked["files"].what
+    assert f"{path}: line 1, column 2" in looked["files"].what
+    assert looked["files"].fix == f"$EDITOR {path}", "install would refuse the file"
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
@@ -178,8 +180,8 @@ def test_what_a_project_registers_has_to_be_approved_once(tmp_path: Path) -> Non
     (tmp_path / "project" / ".git").mkdir()
     register("claude", "project")
     register("gemini", "project")
-    for client in ("claude", "gemini"):
-        assert (found(client)["approved"].level, found(client)["approved"].fix.split()[-1]) == (NOTE, client)
+    for client, check, level in (("claude", "approved", NOTE), ("gemini", "trusted", WRONG)):
+        assert (found(client)[check].level, found(client)[check].fix.split()[-1]) == (level, client)
     project = str(tmp_path / "project")
     own = {"projects": {project: {"enabledMcpjsonServers": ["plugin:ai-bridge:ai-bridge"]}}}
     (tmp_path / "home" / ".claude.json").write_text(json.dumps(own))
@@ -271,3 +273,15 @@ def test_an_extension_is_a_registration(tmp_path: Path) -> None:
     put(tmp_path, "gemini")
     (tmp_path / "home" / ".gemini" / "extensions" / "ai-bridge").mkdir(parents=True)
     assert found("gemini")["registered"].level == OK
+
+
+def test_what_is_registered_for_the_user_needs_a_trusted_folder_in_gemini(tmp_path: Path) -> None:
+    register("gemini")
+    trusted = found("gemini")["trusted"]
+    assert (trusted.level, str(tmp_path / "project") in trusted.what) == (WRONG, True)
+    trust = tmp_path / "home/.gemini/trustedFolders.json"
+    trust.write_text(json.dumps({str(tmp_path / "project"): "TRUST_FOLDER"}))
+    assert found("gemini")["approved"].level == OK
+    trust.unlink()
+    change(tmp_path / "home/.gemini/settings.json", "security", "folderTrust", "enabled", value=False)
+    assert found("gemini")["approved"].level == OK
