@@ -7,7 +7,7 @@ import os
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import find
-from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.tree import NotMailboxes, Tree
 from ai_bridge.message import address
 from ai_bridge.text import abridge, printable
 
@@ -37,17 +37,17 @@ class Identity:
 def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -> Identity:
     """Return the identity of the caller.
 
-    `option` may be the name of an agent of this project, without the project. `client` is the name of the connected
-    client; None in a command. Raises `NoIdentity` if nothing tells which agent it is, and `BadAddress` if the option
-    or variable holds no address. No session gets a person's address: an option that names one raises
+    `option` or a variable may name an agent of this project without the project. `client` is the name of the
+    connected client; None in a command. Raises `NoIdentity` if nothing tells which agent it is, and `BadAddress` if
+    the option or variable holds no address. No session gets a person's address: an option that names one raises
     `PersonsAddress`, and a variable, which the session may have got from the person's own shell, is passed over.
     """
     if option is not None:
-        own = _no_persons(mailboxes, _own(mailboxes, address.checked(option)), client)
+        own = _no_persons(mailboxes, _own(mailboxes, address.checked(option), client), client)
         return Identity(own, "given as an option")
     for variable in VARIABLES:
         if (value := os.environ.get(variable)) and not _is_inherited(mailboxes, address.checked(value), client):
-            return Identity(value, f"from {variable}")
+            return Identity(_own(mailboxes, value, client), f"from {variable}")
     if client is None and (name := _of_shell(mailboxes)) is not None:
         return Identity(name, "from the session this shell belongs to")
     if client and (named := _agent_of(client)) not in ("", address.POSTMASTER):
@@ -56,12 +56,23 @@ def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -
     raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
 
 
-def _own(mailboxes: Tree, name: str) -> str:
-    """Return the address of this project's agent of that name if there is no agent `name` itself, else `name`."""
-    if "@" in name or mailboxes.has_outbox(name):
+def _own(mailboxes: Tree, name: str, client: str | None) -> str:
+    """Return the address of this project's agent of that name if there is no agent `name` itself, else `name`.
+
+    A session gets the project's address in any case, because its settings may hold in all projects.
+    """
+    if "@" in name or _is_agent(mailboxes, name):
         return name
     own = _in(mailboxes, name)
-    return own if mailboxes.has_outbox(own) else name
+    return own if client is not None or _is_agent(mailboxes, own) else name
+
+
+def _is_agent(mailboxes: Tree, name: str) -> bool:
+    """Tell whether there is an agent of that address; False if there are no mailboxes yet."""
+    try:
+        return mailboxes.has_outbox(name)
+    except NotMailboxes:
+        return False
 
 
 def _no_persons(mailboxes: Tree, agent: str, client: str | None) -> str:

@@ -85,7 +85,9 @@ def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
 
 def _list(session: Session, caller: Caller, words: Words) -> str:
     where, name = session.begin(caller)
-    return rendering.agents(all_peers(where), name.address, _budget(where, caller))
+    near = {"", project_of(name.address)}
+    peers = sorted(all_peers(where), key=lambda peer: project_of(peer.address) not in near)
+    return rendering.agents(peers, name.address, _budget(where, caller))
 
 
 def _history(session: Session, caller: Caller, words: Words) -> str:

@@ -121,3 +121,24 @@ def test_the_first_reply_says_who_and_where_the_session_is_and_why(projects: Pro
     )
     assert len(second) == 1
     assert f"Mailboxes: {projects.own.path} (your own; this project has none)\n" in a.text("peer_status")
+
+
+def test_an_agent_that_the_users_settings_name_is_another_one_in_each_project(
+    projects: Projects, base: Path, ground: Ground
+) -> None:
+    found = []
+    for name in ("a", "b"):
+        (base / name).mkdir(parents=True)
+        variables = {"AI_BRIDGE_MAILBOXES": "", "AI_BRIDGE_AGENT": "reviewer"}
+        opened = ground.start(server(), CLAUDE, cwd=base / name, **variables)
+        opened.open()
+        found.append(_address(opened))
+        opened.end()
+    assert found == ["reviewer@a", "reviewer@b"]
+
+
+def test_agents_of_the_project_are_listed_first(projects: Projects, base: Path) -> None:
+    own, other = projects.session(base / "z"), projects.session(base / "b", CODEX)
+    _address(other)
+    listed = own.text("peer_list").splitlines()[1:]
+    assert [line.split()[0].rstrip(":") for line in listed] == ["claude@z", "codex@b"]
