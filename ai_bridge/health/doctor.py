@@ -75,9 +75,9 @@ def _scopes(client: str) -> list[str]:
 
 
 def around(chosen: str | None) -> Iterator[Finding]:
-    """Yield the findings about the mailboxes and what surrounds them.
+    """Yield the findings about the mailboxes and what surrounds them, and about the service of an older program.
 
-    Without mailboxes there is one finding if `chosen` names them, else none. A newer format is one finding, too.
+    Without mailboxes there is one finding of them if `chosen` names them, else none. A newer format is one, too.
     """
     yield from leftovers.around()
     try:
