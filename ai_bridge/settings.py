@@ -152,7 +152,7 @@ _TABLE = (
         "pair_per_hour",
         60,
         0,
-        "messages per hour between two agents, not counting a person's; 0: any number",
+        "messages per hour between two agents that could be a loop; 0: any number",
         guard=True,
     ),
     Setting("team_agents", 200, 1, "agents that another team may have here, over a link", guard=True),

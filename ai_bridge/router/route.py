@@ -55,8 +55,8 @@ class Router:
         self.agents: set[str] = set()
         self._claims = Claims()
         cards = CardFiles(mailboxes)
-        self._gate = Gate(mailboxes, settings, cards)
         self._homes = Homes(mailboxes, cards)
+        self._gate = Gate(mailboxes, settings, cards, self._homes)
         self._coming = Coming(mailboxes)
         # On a network file system the kernel knows only its own writers, and grants no leases.
         self.is_network = file_system(mailboxes.path).is_network
