@@ -30,13 +30,13 @@ class AgentHealth:
     """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
 
     `home` is the machine the agent lives on, '' if that is this one. `abroad` counts, for each other machine, the
-    messages in the outbox for agents there. `delay` describes mail that has not reached the agent although a router
-    is at work, None if there is none. Making one lists the outbox, and adds a finding for each directory of it that
-    cannot be listed.
+    messages in the outbox for agents there; `full` those for each agent that has too much unread mail. `delay`
+    describes mail that has not reached the agent although a router is at work, None if there is none. Making one
+    lists the outbox, and adds a finding for each directory of it that cannot be listed.
     """
 
     __slots__ = (
-        *("abroad", "agent", "delay", "dropped", "findings", "held", "home"),
+        *("abroad", "agent", "delay", "dropped", "findings", "full", "held", "home"),
         *("malformed", "processing", "router", "unread"),
     )
 
@@ -45,6 +45,7 @@ class AgentHealth:
         self.router = router
         self.home = ""
         self.abroad: dict[str, int] = {}
+        self.full: dict[str, int] = {}
         self.delay: Delay | None = None
         self.dropped = _waits(outbox, DROPPED, now)
         self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))

@@ -16,7 +16,7 @@ from ai_bridge.mailboxes.outbox import PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.message.message import Message
-from ai_bridge.sending import limits, pairs, traffic
+from ai_bridge.sending import limits, pairs, room, traffic
 from ai_bridge.sending.limits import HeldByCard, HeldByDamage, ThreadTooLong
 from ai_bridge.sending.pairs import PairTooBusy
 from ai_bridge.settings import Settings
@@ -25,13 +25,17 @@ from ai_bridge.settings import Settings
 class Gate:
     """The checks of one pass of a router before each delivery; `save` ends the pass."""
 
-    __slots__ = ("_allowed", "_homes", "_lately", "_mailboxes", "_policies", "_settings", "_traffic")
+    __slots__ = (
+        *("_allowed", "_homes", "_lately", "_mailboxes", "_policies", "_room", "_settings", "_told", "_traffic"),
+    )
 
     def __init__(self, mailboxes: Tree, settings: Settings, cards: CardFiles, homes: Homes) -> None:
         self._mailboxes = mailboxes
         self._settings = settings
         self._homes = homes
         self._lately: dict[tuple[str, str], bool] = {}
+        self._room = room.Room(mailboxes, settings.max_unread)
+        self._told: set[str] = set()
         self._allowed: dict[str, str] = {}
         self._policies = policy.Policies(cards)
         limit = settings.pair_per_hour
@@ -80,6 +84,7 @@ class Gate:
 
         Mail composed before a person allowed the pair does not count.
         """
+        self._room.take(recipient)
         if not self._traffic or sender == address.POSTMASTER or threads.is_persons(delivered):
             return
         until = max(self._allowed_until(sender), self._allowed_until(recipient))
@@ -122,11 +127,24 @@ class Gate:
                 self._allowed[agent] = pairs.allowed_until(self._mailboxes, agent)
         return self._allowed[agent]
 
+    def is_full(self, recipient: str) -> bool:
+        """Tell whether the recipient has as much unread mail as `max_unread` allows; may list all outboxes."""
+        return self._room.is_full(recipient)
+
+    def says_full(self, recipient: str) -> str:
+        """Return that the recipient's inbox is full, '' if this pass has said so before."""
+        if recipient in self._told:
+            return ""
+        self._told.add(recipient)
+        return room.sentence(recipient, self._settings.max_unread)
+
     def save(self) -> None:
-        """Write the counts to the disk, and read the cards again from now on."""
+        """Write the counts to the disk, and read the cards and count the full inboxes again from now on."""
         self._policies.look_again()
         self._allowed.clear()
         self._lately.clear()
+        self._room.look_again()
+        self._told.clear()
         if self._traffic:
             self._traffic.save()
 

@@ -22,7 +22,7 @@ _BYTES = 16 * _MOST
 
 
 class Deliveries:
-    """What was delivered in one direction within the last hour, in seconds since the epoch.
+    """The deliveries in one direction within the last hour; all times are in seconds since the epoch.
 
     `counted` are the times of the messages that count, the oldest first. `free` is the time of the last message that
     does not count, 0 if there is none.
