@@ -21,16 +21,32 @@ from ai_bridge.sending.limits import HeldByCard, HeldByDamage, ThreadTooLong
 from ai_bridge.sending.pairs import PairTooBusy
 from ai_bridge.settings import Settings
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Gate:
-    """The checks of one pass of a router before each delivery; `save` ends the pass."""
+    """The checks of one pass of a router before each delivery; `save` ends the pass.
+
+    `serves` tells whether the router serves an agent, which then lives on this machine.
+    """
 
     __slots__ = (
-        *("_allowed", "_homes", "_lately", "_mailboxes", "_policies", "_room", "_settings", "_told", "_traffic"),
+        *("_allowed", "_homes", "_lately", "_mailboxes", "_policies", "_room", "_serves", "_settings"),
+        *("_told", "_traffic"),
     )
 
-    def __init__(self, mailboxes: Tree, settings: Settings, cards: CardFiles, homes: Homes) -> None:
+    def __init__(
+        self,
+        mailboxes: Tree,
+        settings: Settings,
+        cards: CardFiles,
+        homes: Homes,
+        serves: "Callable[[str], bool]",
+    ) -> None:
         self._mailboxes = mailboxes
+        self._serves = serves
         self._settings = settings
         self._homes = homes
         self._lately: dict[tuple[str, str], bool] = {}
@@ -116,7 +132,7 @@ class Gate:
 
     def _lives_elsewhere(self, agent: str) -> bool:
         try:
-            return self._homes.is_elsewhere(agent)
+            return not self._serves(agent) and self._homes.is_elsewhere(agent)
         except BridgeError:
             return False
 

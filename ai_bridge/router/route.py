@@ -54,7 +54,7 @@ class Router:
         self._claims = Claims()
         cards = CardFiles(mailboxes)
         self._homes = Homes(mailboxes, cards)
-        self._gate = Gate(mailboxes, settings, cards, self._homes)
+        self._gate = Gate(mailboxes, settings, cards, self._homes, lambda agent: agent in self.serves)
         self._coming = Coming(mailboxes)
         # On a network file system the kernel knows only its own writers, and grants no leases.
         self.is_network = file_system(mailboxes.path).is_network
