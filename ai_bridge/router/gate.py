@@ -16,6 +16,7 @@ from ai_bridge.mailboxes.outbox import PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.message.message import Message
+from ai_bridge.message.votes import vote_of
 from ai_bridge.sending import limits, pairs, room, traffic
 from ai_bridge.sending.limits import HeldByCard, HeldByDamage, ThreadTooLong
 from ai_bridge.sending.pairs import PairTooBusy
@@ -199,3 +200,12 @@ class Gate:
         composed = allowances.composed(self._mailboxes, outbox, PROCESSING, name)
         found = (thread, allowances.of_agent(self._mailboxes, outbox.owner))
         return any(one is not None and composed <= one.until for one in found)
+
+
+def see_to_judgement(mailboxes: Tree, voter: str, parsed: Message, recipient: str, settings: Settings) -> str:
+    """Ask a judge if this vote leaves a decision split; returns a sentence for the log, '' if there is none."""
+    if parsed.thread is None or vote_of(parsed.body) is None:
+        return ""
+    from ai_bridge.decisions import judge
+
+    return judge.see_to(mailboxes, voter, parsed, recipient, settings.max_message_bytes)

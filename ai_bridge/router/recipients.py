@@ -1,7 +1,7 @@
 """Finds the recipients of a message whose `To` names other things than known agents: `*`, short names, strangers."""
 
 from ai_bridge.agents.resolve import AmbiguousAgent, NobodyElse, resolve_recipients
-from ai_bridge.errors import Undeliverable
+from ai_bridge.errors import Malformed, Undeliverable
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.tree import NoAgents, ReservedAddress, Tree, UnknownAgent
@@ -10,6 +10,16 @@ from ai_bridge.message.message import Message
 
 # These say that the message itself is wrong. Any other refusal may pass, and the message waits.
 _FAULTS = (BadAddress, ReservedAddress, NoAgents, UnknownAgent, NobodyElse, AmbiguousAgent)
+
+
+class ForgedSender(Malformed):
+    sentence = "From is {sender}, but the file lies in the outbox of {owner}: only {owner} sends from there"
+
+
+def check_sender(outbox: Outbox, parsed: Message) -> None:
+    """Raise `ForgedSender` unless the outbox is that of the sender."""
+    if parsed.sender != outbox.owner:
+        raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
 
 
 def meant(mailboxes: Tree, outbox: Outbox, parsed: Message, agents: set[str]) -> list[str]:

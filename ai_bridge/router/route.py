@@ -19,10 +19,10 @@ from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, message
 from ai_bridge.message.message import Message
-from ai_bridge.message.votes import check_opening, vote_of
-from ai_bridge.router import recipients
+from ai_bridge.message.votes import check_opening
+from ai_bridge.router import complete, recipients
 from ai_bridge.router.claims import Claims, Writers
-from ai_bridge.router.gate import Gate
+from ai_bridge.router.gate import Gate, see_to_judgement
 from ai_bridge.router.set_aside import hold_back, reject
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
@@ -34,15 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class ForgedSender(Malformed):
-    sentence = "From is {sender}, but the file lies in the outbox of {owner}: only {owner} sends from there"
-
-
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
     __slots__ = (
-        *("_claims", "_coming", "_gate", "_homes", "_writers"),
+        *("_claims", "_coming", "_completion", "_gate", "_homes", "_writers"),
         *("agents", "is_network", "mailboxes", "serves", "settings"),
     )
 
@@ -59,6 +55,7 @@ class Router:
         # On a network file system the kernel knows only its own writers, and grants no leases.
         self.is_network = file_system(mailboxes.path).is_network
         self._writers = Writers(settings.settle_s, self.is_network)
+        self._completion = complete.Completion(mailboxes, settings, self._writers, self._claims)
 
     # --- the pass ---------------------------------------------------------------------------------------
 
@@ -140,13 +137,23 @@ class Router:
         if not self._writers.are_done(outbox, name, fd, found):
             return Step("leave", outbox, name, "it is still being written")
         try:
-            parsed = message.parse(untrusted.read_all(fd, found.st_size, self.settings.max_message_bytes))
+            raw = untrusted.read_all(fd, found.st_size, self.settings.max_message_bytes)
+            parsed, is_whole = complete.understood(outbox, name, raw, self.agents)
             to = self.recipients(outbox, parsed)
             check_opening(parsed, self.agents)
+            if not is_whole:
+                is_mover = self.serves_mover(outbox, name, [])
+                return self._completion.complete(outbox, name, found, parsed, self.agents) if is_mover else None
         except Malformed as refusal:
             return self._reject_when_settled(outbox, name, found, refusal)
-        if not self.serves_mover(outbox, name, parsed.recipients):
-            return None
+        return (
+            self._move(outbox, name, found, parsed, to)
+            if self.serves_mover(outbox, name, parsed.recipients)
+            else None
+        )
+
+    def _move(self, outbox: Outbox, name: str, found: os.stat_result, parsed: Message, to: list[str]) -> Step | None:
+        """Claim a message that was read and checked, and deliver it or fan it out."""
         if why := self._gate.doubt(outbox.owner, to):
             return Step("leave", outbox, name, why)
         if len(to) == 1 and self.is_full(to[0]):
@@ -183,8 +190,7 @@ class Router:
 
     def recipients(self, outbox: Outbox, parsed: Message) -> list[str]:
         """Return the known agents the message is for; raises `ForgedSender`, `Undeliverable` or a `BridgeError`."""
-        if parsed.sender != outbox.owner:
-            raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
+        recipients.check_sender(outbox, parsed)
         if self.agents.issuperset(parsed.recipients):
             return parsed.recipients
         self.mailboxes.renew()  # an agent may have come since the pass began
@@ -199,7 +205,7 @@ class Router:
             return self._collapse(outbox, name, parsed.id, recipient, READ)
         if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
             return self._keep_back(outbox, name, final, objection)
-        why = self._see_to_judgement(outbox.owner, parsed, recipient)
+        why = see_to_judgement(self.mailboxes, outbox.owner, parsed, recipient, self.settings)
         try:
             outbox.move("deliver", name, final)
         except FileExistsError:
@@ -213,14 +219,6 @@ class Router:
             return self.reject(outbox, name, objection)
         kept, why = hold_back(self.mailboxes, outbox, name, final, objection)
         return Step("hold", outbox, kept, why)
-
-    def _see_to_judgement(self, voter: str, parsed: Message, recipient: str) -> str:
-        """Ask a judge if this vote leaves a decision split; returns a sentence for the log, '' if there is none."""
-        if parsed.thread is None or vote_of(parsed.body) is None:
-            return ""
-        from ai_bridge.decisions import judge
-
-        return judge.see_to(self.mailboxes, voter, parsed, recipient, self.settings.max_message_bytes)
 
     def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
         """Remove the claimed file if the earlier file with its ID has the same content; else reject it."""

@@ -278,7 +278,7 @@ class TestWhoMoves:
     def test_a_malformed_file_named_for_an_agent_is_that_agents_routers(
         self, where: Tree, settings: Settings
     ) -> None:
-        Path(where.outbox("claude").file(DROPPED, "a1.gemini.txt")).write_text("bad")
+        Path(where.outbox("claude").file(DROPPED, "a1.gemini.txt")).write_text("Subject: bad")
         assert run(where, settings, {"claude"}) == []
         assert run(where, settings, {"gemini"})[0].verb == "reject"
 
