@@ -1,6 +1,7 @@
 #!/bin/sh
 # Sends a message without Python, for containers, hooks and cron. The drop and the refusals are those of
-# `ai-bridge send`, in four small processes (date, dd, mv, sync) and one more dd per further recipient.
+# `ai-bridge send`, in four small processes (date, dd, mv, sync) and one more dd per further recipient. The limits
+# (max_hops, pair_per_hour) are kept by the router: a message beyond one is held, and its sender gets a notice.
 #
 # usage: management/send.sh [options] RECIPIENT[,...]|'*' [SUBJECT]       the body is read from standard input
 #   --from ADDRESS, --agent ADDRESS   the sender (else AI_BRIDGE_AGENT, AI_CONNECT_PEER_NAME)
@@ -342,6 +343,11 @@ compose() {
     temporary=$outbox/.tmp/$id
     tail="Subject: $subject${newline}Date: $3.${micro}Z"
     [ -z "$reply_to" ] || tail="$tail${newline}In-Reply-To: $reply_to${newline}Thread: $thread"
+    if is_in_clients_shell; then
+        tail="$tail${newline}Composed-By: model"
+    elif [ -t 2 ]; then # a person's own message
+        tail="$tail${newline}Hops: 0"
+    fi
 }
 
 # Begins the file of recipient $1 with its headers, and leaves it open as 4. If a neighbour puts another file in its

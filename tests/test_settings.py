@@ -45,6 +45,7 @@ def test_without_a_file_all_is_default(where: Tree, monkeypatch: pytest.MonkeyPa
         "reach": "notice",
         "max_hops": 20,
         "pair_per_hour": 60,
+        "max_unread": 10_000,
         "team_agents": 200,
         "team_set_aside": 500,
         "team_refused_bytes": 10_485_760,

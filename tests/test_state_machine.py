@@ -14,10 +14,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes import trace, unread
 from ai_bridge.mailboxes.compose import Draft
+from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD
 from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.router import route
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.system import durable, libc
@@ -104,7 +104,7 @@ class Mail(RuleBasedStateMachine):
             for state in STATES:
                 for name in outbox.names(state):
                     inode = os.lstat(outbox.file(state, name)).st_ino
-                    found[route.label(name)] += inode not in links
+                    found[label(name)] += inode not in links
                     links.add(inode)
         assert +found == self.expected
 

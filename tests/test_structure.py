@@ -135,6 +135,11 @@ TESTED_ELSEWHERE = [
         "reach/claude reach/codex reach/gemini",
     ),
     (
+        "tests/sending/test_limits.py",
+        "the budget of a pair is one of the limits; its tests let pairs talk until they are stopped",
+        "sending/pairs",
+    ),
+    (
         "tests/contract/test_ways_in.py",
         "composing and dropping are one send; every way to send is held to the same contract",
         "mailboxes/compose mailboxes/drop sending/send",

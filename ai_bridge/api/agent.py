@@ -58,7 +58,8 @@ class Agent:
     ) -> Sent:
         """Send a message. It is safe on the disk once this returns.
 
-        A program counts as an agent, never as a person: the settings `pair_per_hour` and `max_hops` limit it.
+        A program counts as an agent, never as a person: the setting `max_hops` limits it. So does `pair_per_hour`,
+        if the recipient answers, or if a client started the program.
 
         Args:
             to: An address, a short name, `*` for all others, or several of these.

@@ -79,7 +79,8 @@ def run(request: Request, out: "TextIO | None") -> int:
     numbers, wanted = _wanted(request, where.settings().max_message_bytes)
     where.renew()  # a person, or the program before the pipe, may have taken a while
     where.check()
-    by_person, by_model = os.isatty(2) and not _by_client(), any(one.context for one in wanted) and _by_client()
+    by_model = _by_client()
+    by_person = os.isatty(2) and not by_model
     try:
         sent = send(where, sender, wanted, by_person, by_model)
     except BridgeError as refusal:
@@ -110,7 +111,7 @@ def _with_line(
 
 
 def _by_client() -> bool:
-    from ai_bridge import clients  # it matters only at a terminal, and for files that are sent along
+    from ai_bridge import clients
 
     return bool(clients.variable_set())
 

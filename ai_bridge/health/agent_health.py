@@ -30,14 +30,14 @@ class AgentHealth:
     """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
 
     `home` is the machine the agent lives on, '' if that is this one. `abroad` counts, for each other machine, the
-    messages in the outbox for agents there, `unrouted` those that no router at work here is to move. `coming` is the
-    mail for the agent that is not delivered yet, in all outboxes. `delay` describes mail that has not reached it
-    although a router is at work, None if there is none. Making one lists the outbox, and adds a finding for each
-    directory of it that cannot be listed.
+    messages in the outbox for agents there, `full` those for each agent that has too much unread mail, and `unrouted`
+    those that no router at work here is to move. `coming` is the mail for the agent that is not delivered yet, in all
+    outboxes. `delay` describes mail that has not reached it although a router is at work, None if there is none.
+    Making one lists the outbox, and adds a finding for each directory of it that cannot be listed.
     """
 
     __slots__ = (
-        *("abroad", "agent", "coming", "delay", "dropped", "findings", "held", "home"),
+        *("abroad", "agent", "coming", "delay", "dropped", "findings", "full", "held", "home"),
         *("malformed", "processing", "router", "unread", "unrouted"),
     )
 
@@ -46,6 +46,7 @@ class AgentHealth:
         self.router = router
         self.home = ""
         self.abroad: dict[str, int] = {}
+        self.full: dict[str, int] = {}
         self.unrouted = 0
         self.coming = Waits([], now)
         self.delay: Delay | None = None

@@ -15,13 +15,15 @@ from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import coming, inboxes
+from ai_bridge.mailboxes.unread import coming, inboxes, unread_for
 from ai_bridge.message import address
 from ai_bridge.message.reference import View
 from ai_bridge.router.at_work import router_of
 from ai_bridge.router.delay import delay_of, delays, idle_s
-from ai_bridge.settings import Settings
+from ai_bridge.sending import room
+from ai_bridge.settings import Settings, load
 from ai_bridge.system import times
+from ai_bridge.text import counted
 
 # A router at work looks at everything once per sweep, and at new mail at once. A router is stalled if mail waits and
 # it has moved nothing for so many sweeps and so many seconds.
@@ -41,6 +43,8 @@ def why(mailboxes: Tree, place: Place) -> str | None:
         return place.reason()
     if place.state == DROPPED and (trouble := _card_trouble(Policies(mailboxes.part(CardFiles)), agent)):
         return f"it waits, for {trouble}"
+    if place.state == DROPPED and (full := _fullness(mailboxes, agent)):
+        return full
     if (router := router_of(mailboxes, agent)) is not None:
         late = delay_of(place.path, router)
         return late.unmoved if late else place.reason()
@@ -70,6 +74,11 @@ def examine(mailboxes: Tree, settings: Settings, agents: list[str], most: int = 
     homes, policies = Homes(mailboxes, cards), Policies(cards)
     late = delays(mailboxes)
     unmoved_s = idle_s(mailboxes) if late else 0.0
+    waiting_for_full = {
+        agent: room.waiting_for(mailboxes, agent)
+        for agent, unread in waiting.items()
+        if 0 < settings.max_unread <= len(unread)
+    }
     for agent in agents:
         router = router_of(mailboxes, agent)
         report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
@@ -78,6 +87,9 @@ def examine(mailboxes: Tree, settings: Settings, agents: list[str], most: int = 
         report.delay = late.get(agent)
         _note_abroad(report, mailboxes.outbox(agent), homes)
         _note_unrouted(report, mailboxes)
+        report.full = {full: waits[agent] for full, waits in waiting_for_full.items() if agent in waits}
+        if agent in waiting_for_full:
+            _judge_full(report, sum(waiting_for_full[agent].values()))
         _judge(report, settings)
         _judge_delay(report, unmoved_s, settings)
         _judge_card(report, policies, homes)
@@ -144,6 +156,21 @@ def _note_unrouted(report: AgentHealth, mailboxes: Tree) -> None:
     report.unrouted = sum(not routed[mover] for mover in movers)
 
 
+def _fullness(mailboxes: Tree, agent: str) -> str:
+    """Return that the agent has too much unread mail for more to be delivered, '' if it has not."""
+    limit = load(mailboxes.path).max_unread
+    unread = len(unread_for(mailboxes, agent)) if limit else 0
+    return room.sentence(agent, unread) if unread and unread >= limit else ""
+
+
+def _judge_full(report: AgentHealth, count: int) -> None:
+    """Add a finding about mail that waits because the agent has too much unread; it is not late then."""
+    report.delay = None
+    fix = f"ai-bridge read --agent {report.agent}"
+    what = f"{report.unread.count} unread, the most that is set (max_unread), and {counted(count, 'message')} waiting"
+    report.add("inbox", NOTE, f"{what} in the outboxes until it reads: `{fix}`, or set more", fix)
+
+
 def _judge(report: AgentHealth, settings: Settings) -> None:
     """Add findings about what waits in each place."""
     _judge_processing(report, settings)
@@ -163,8 +190,10 @@ def _judge_outbox(report: AgentHealth, settings: Settings) -> None:
     if report.abroad:
         waits = ", ".join(f"{count} for {there}" for there, count in sorted(report.abroad.items()))
         report.add("outbox", OK, f"{waits} to take when it is there")
-    here = report.dropped.count - sum(report.abroad.values())
-    if not here or report.dropped.oldest_s <= settings.stuck_s:
+    for full, count in sorted(report.full.items()):
+        report.add("outbox", OK, f"{counted(count, 'message')} waiting until {full} has read its mail (max_unread)")
+    here = report.dropped.count - sum(report.abroad.values()) - sum(report.full.values())
+    if here <= 0 or report.dropped.oldest_s <= settings.stuck_s:
         return
     age, unrouted = times.age(report.dropped.oldest_s), min(here, report.unrouted)
     if here > unrouted:

@@ -16,10 +16,9 @@ from ai_bridge.history.database import Database
 from ai_bridge.history.entry import STATES, Row, Text, locate, nanoseconds, parts_of_name, read, slot
 from ai_bridge.mailboxes.outbox import DIRECTORIES, Outbox
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.system import untrusted
 
 # Raise it with every change to what is written to the database.
-VERSION = 1
+VERSION = 2
 # A row without a name is of a file that went away. Its words cannot be taken out of a table without content, so its
 # number is never given to another file. New words are merged with older ones at the end of a refresh.
 SCHEMA = """
@@ -156,7 +155,7 @@ class Index:
         known = {name for (name,) in self.connection.execute(_NAMES, (outbox.owner,))}
         for state, path in paths.items():
             try:
-                names = os.listdir(untrusted.real_directory(outbox.directory(state)))
+                names = outbox.unordered(state)
             except OSError:
                 seen.pop(path, None)
                 continue

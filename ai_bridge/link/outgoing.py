@@ -163,6 +163,10 @@ class Outgoing(Router):
 
     # --- a router's steps, where they differ -------------------------------------------------------------
 
+    def is_full(self, recipient: str) -> bool:
+        """Return False: the other team's own router keeps its limit."""
+        return False
+
     def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
         final = file_name(parsed.id, recipient)
         if outbox.owner == address.POSTMASTER:  # a receipt says the same, and their postmaster writes

@@ -2,12 +2,13 @@
 
 import os
 
-from ai_bridge.message import ids
+from ai_bridge.errors import Malformed
+from ai_bridge.message import address, ids
 from ai_bridge.system import times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    pass
+    from ai_bridge.message.message import Message
 
 # The most bytes of a stem: `~1`, `.txt`, `.reason` and a temporary ending must fit into the 255 bytes of a name, too.
 _MAX_STEM = 210
@@ -31,6 +32,21 @@ def file_name(id_: str, recipient: str) -> str:
     return f"{id_}.{recipient}.txt"
 
 
+def proper_name(name: str, owner: str, found: "Message") -> str:
+    """Return the present name of a message of the older layout; raises `Malformed` if it is none of that layout.
+
+    `name` is the name of its file, and `owner` the owner of its outbox.
+    """
+    to = found.recipients
+    if f"{found.id}.txt" != name:
+        raise Malformed(what=f"its ID is {found.id}, not what its name says")
+    if found.sender != owner:
+        raise Malformed(what=f"From is {found.sender}, not {owner}")
+    if len(to) != 1 or not address.is_address(to[0]):
+        raise Malformed(what="To names not exactly one agent")
+    return file_name(found.id, to[0])
+
+
 def label(name: str) -> tuple[str, str]:
     """Return the ID and the recipient in a file's name, '' for each that it does not hold."""
     stem = name.removesuffix(".txt")
@@ -38,6 +54,11 @@ def label(name: str) -> tuple[str, str]:
     if not dot:
         id_, recipient = stem, ""
     return (id_, recipient) if ids.is_id(id_) else ("", "")
+
+
+def is_older(name: str) -> bool:
+    """Tell whether a file has the name of the older layout, `<ID>.txt`, which names no recipient."""
+    return name.find(".", 1) == len(name) - len(".txt") and name.endswith(".txt") and ids.is_id(name[: -len(".txt")])
 
 
 def written(path: str) -> str:

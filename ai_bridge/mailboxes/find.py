@@ -7,6 +7,7 @@ import os
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import adoption
+from ai_bridge.mailboxes.outbox import only_show
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree, is_mailboxes
 from ai_bridge.system.directories import user_base
@@ -43,8 +44,10 @@ def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_cli
     given = named(chosen)
     path = given or _found()
     where = Snapshot(path).check_and_remember()
-    if not (only_to_look or adoption.is_adopted(where.real()) or _is_trusted(where, given, by_client)):
-        raise adoption.NotAdopted(path=where.path)
+    if not (adoption.is_adopted(where.real()) or _is_trusted(where, given, by_client)):
+        if not only_to_look:
+            raise adoption.NotAdopted(path=where.path)
+        only_show(where.path)
     return where
 
 

@@ -160,6 +160,8 @@ def _names_in_read(outbox: Outbox, id_: str, recipients: list[str]) -> list[str]
     own_name = [id_] if id_.endswith(".txt") and "/" not in id_ else []
     if not ids.is_id(id_):
         return own_name
+    if not ids.is_own_id(id_) and os.path.lexists(outbox.file(READ, older := f"{id_}.txt")):
+        outbox.take_over(READ, [older])
     if len(recipients) > _MANY and not id_.startswith(f"{outbox.owner}-"):
         return [name for name in untrusted.listed(outbox.directory(READ)) if name.startswith(f"{id_}.")] + own_name
     return [file_name(id_, recipient) for recipient in recipients] + own_name

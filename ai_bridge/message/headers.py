@@ -7,7 +7,8 @@ smuggle in a second `From:`. The grammar is in docs/format.md.
 from ai_bridge.errors import Malformed
 
 REQUIRED = ("ID", "From", "To", "Subject")
-OURS = (*REQUIRED, "Date", "In-Reply-To", "Thread", "Context", "Hops", "Decide", "Voters", "Auto-Submitted")
+OPTIONAL = ("Date", "In-Reply-To", "Thread", "Context", "Hops", "Composed-By", "Decide", "Voters", "Auto-Submitted")
+OURS = (*REQUIRED, *OPTIONAL)
 
 _NAME_CHARACTERS = frozenset(chr(code) for code in range(33, 127) if chr(code) != ":")
 

@@ -24,7 +24,7 @@ from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
 from ai_bridge.system import filesystems, processes, signals
 
-_AGAIN = ("leave", "retry")
+_AGAIN = ("leave", "retry", "wait")
 # How long the router rests after the disk refused a move.
 _RETRY_S = 0.25
 # What a router never uses. A companion loads what it uses itself.

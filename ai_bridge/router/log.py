@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("ai_bridge")
 _BACKUPS = 3
-_LEVELS = dict.fromkeys(("reject", "hold", "release", "retry"), logging.WARNING) | {"leave": logging.DEBUG}
+_LEVELS = dict.fromkeys(("reject", "hold", "release", "retry", "wait"), logging.WARNING) | {"leave": logging.DEBUG}
 _FIELDS = ("verb", "sender", "file", "why")
 
 

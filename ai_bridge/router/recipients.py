@@ -1,7 +1,7 @@
 """Finds the recipients of a message whose `To` names other things than known agents: `*`, short names, strangers."""
 
 from ai_bridge.agents.resolve import NobodyElse, OtherProject, resolve_recipients
-from ai_bridge.errors import Undeliverable
+from ai_bridge.errors import Malformed, Undeliverable
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.tree import NoAgents, ReservedAddress, Tree, UnknownAgent
@@ -23,6 +23,16 @@ def are_final(agents: set[str], sender: str, name: str, entries: list[str]) -> b
     project = address.project_of(sender)
     resolved = label(name)[1]
     return not any(f"{entry}@{project}" in agents for entry in entries if entry != resolved and "@" not in entry)
+
+
+class ForgedSender(Malformed):
+    sentence = "From is {sender}, but the file lies in the outbox of {owner}: only {owner} sends from there"
+
+
+def check_sender(outbox: Outbox, parsed: Message) -> None:
+    """Raise `ForgedSender` unless the outbox is that of the sender."""
+    if parsed.sender != outbox.owner:
+        raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
 
 
 def meant(mailboxes: Tree, outbox: Outbox, parsed: Message, agents: set[str]) -> list[str]:

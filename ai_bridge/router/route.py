@@ -5,7 +5,6 @@ stop the pass: the router keeps a refused file with its reason, and notifies the
 """
 
 import os
-import time
 
 from ai_bridge.agents.policy import RefusedByCard
 from ai_bridge.errors import BridgeError, ConflictCopy, IdReused, Malformed, disk_error
@@ -14,20 +13,20 @@ from ai_bridge.machines.syncthing.on_its_way import Coming
 from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.drop import drop
-from ai_bridge.mailboxes.file_names import file_name, label
+from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.message import address, ids, message
+from ai_bridge.message import address, message
 from ai_bridge.message.message import Message
-from ai_bridge.message.votes import check_opening, vote_of
-from ai_bridge.router import recipients
-from ai_bridge.router.claims import Claims
-from ai_bridge.router.gate import Gate
+from ai_bridge.message.votes import check_opening
+from ai_bridge.router import complete, recipients
+from ai_bridge.router.claims import Claims, Writers
+from ai_bridge.router.gate import Gate, see_to_judgement
 from ai_bridge.router.set_aside import hold_back, reject
 from ai_bridge.router.step import Step
 from ai_bridge.settings import Settings
-from ai_bridge.system import durable, settled, untrusted
+from ai_bridge.system import durable, untrusted
 from ai_bridge.system.filesystems import file_system
 
 TYPE_CHECKING = False
@@ -35,18 +34,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-# How long a reservation, an empty file under a message's name, may wait for its message.
-_RESERVED_S = 60.0
-
-
-class ForgedSender(Malformed):
-    sentence = "From is {sender}, but the file lies in the outbox of {owner}: only {owner} sends from there"
-
-
 class Router:
     """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
 
-    __slots__ = ("_claims", "_coming", "_gate", "_homes", "agents", "is_network", "mailboxes", "serves", "settings")
+    __slots__ = (
+        *("_claims", "_coming", "_completion", "_gate", "_homes", "_writers"),
+        *("agents", "is_network", "mailboxes", "serves", "settings"),
+    )
 
     def __init__(self, mailboxes: Tree, serves: "set[str]", settings: Settings) -> None:
         self.mailboxes = mailboxes
@@ -55,11 +49,13 @@ class Router:
         self.agents: set[str] = set()
         self._claims = Claims()
         cards = CardFiles(mailboxes)
-        self._gate = Gate(mailboxes, settings, cards)
         self._homes = Homes(mailboxes, cards)
+        self._gate = Gate(mailboxes, settings, cards, self._homes, lambda agent: agent in self.serves)
         self._coming = Coming(mailboxes)
         # On a network file system the kernel knows only its own writers, and grants no leases.
         self.is_network = file_system(mailboxes.path).is_network
+        self._writers = Writers(settings.settle_s, self.is_network)
+        self._completion = complete.Completion(mailboxes, settings, self._writers, self._claims)
 
     # --- the pass ---------------------------------------------------------------------------------------
 
@@ -103,6 +99,8 @@ class Router:
         """Route one dropped file; None if another router moves it, or if it is gone."""
         if not self.may_be_ours(name):
             return None
+        if self.is_full(told := conflicts.label(name)[1]):
+            return self._wait(outbox, name, told)
         if self._coming.precede(outbox, name):
             return Step("leave", outbox, name, "an earlier message of its sender is on its way")
         try:
@@ -136,38 +134,36 @@ class Router:
             os.close(fd)
 
     def _route_open(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> Step | None:
-        if not self._is_complete(outbox, name, fd, found):
+        if not self._writers.are_done(outbox, name, fd, found):
             return Step("leave", outbox, name, "it is still being written")
         try:
-            parsed = message.parse(untrusted.read_all(fd, found.st_size, self.settings.max_message_bytes))
+            raw = untrusted.read_all(fd, found.st_size, self.settings.max_message_bytes)
+            parsed, is_whole = complete.understood(outbox, name, raw, self.agents)
             to = self.recipients(outbox, name, parsed)
             check_opening(parsed, self.agents)
+            if not is_whole:
+                is_mover = self.serves_mover(outbox, name, [])
+                return self._completion.complete(outbox, name, found, parsed, self.agents) if is_mover else None
         except Malformed as refusal:
             return self._reject_when_settled(outbox, name, found, refusal)
-        if not self.serves_mover(outbox, name, parsed.recipients):
-            return None
+        return (
+            self._move(outbox, name, found, parsed, to)
+            if self.serves_mover(outbox, name, parsed.recipients)
+            else None
+        )
+
+    def _move(self, outbox: Outbox, name: str, found: os.stat_result, parsed: Message, to: list[str]) -> Step | None:
+        """Claim a message that was read and checked, and deliver it or fan it out."""
         if why := self._gate.doubt(outbox.owner, to):
             return Step("leave", outbox, name, why)
+        if len(to) == 1 and self.is_full(to[0]):
+            return self._wait(outbox, name, to[0])
         if not self._claims.take(outbox, name, found, self.is_network):
             return None
         with self._claims.released_on_trouble(outbox, name):
             if parsed.recipients != to or len(to) > 1:
                 return self._fan_out(outbox, name, parsed, to)
             return self._deliver(outbox, name, parsed, to[0])
-
-    def _is_complete(self, outbox: Outbox, name: str, fd: int, found: os.stat_result) -> bool:
-        """Tell whether the file's writer is done, by the kernel, else by our form of name, else by the file's age."""
-        if found.st_size == 0 and ids.is_own_id(label(name)[0]):  # it reserves the name of a message
-            return self._is_settled(outbox, found, _RESERVED_S)
-        writer = None if self.is_network else settled.has_writer(fd)
-        if writer is not None:
-            return not writer
-        return ids.is_own_id(label(name)[0]) or self._is_settled(outbox, found)
-
-    def _is_settled(self, outbox: Outbox, found: os.stat_result, at_least_s: float = 0.0) -> bool:
-        """Tell whether nobody wrote to the file for a while, by the clock that stamps the files there."""
-        now = settled.clock_of(outbox.temporary) if self.is_network else time.time()
-        return settled.is_settled(found, max(self.settings.settle_s, at_least_s), now)
 
     def serves_mover(self, outbox: Outbox, name: str, to: list[str]) -> bool:
         """Tell whether this router moves the file, given the entries of its `To` (none, if it has none).
@@ -183,10 +179,18 @@ class Router:
 
     # --- check ------------------------------------------------------------------------------------------
 
+    def is_full(self, recipient: str) -> bool:
+        """Tell whether the inbox of an agent served here takes no more in this pass."""
+        return recipient in self.serves and self._gate.is_full(recipient)
+
+    def _wait(self, outbox: Outbox, name: str, recipient: str) -> Step | None:
+        """Leave a file dropped, because its recipient has too much unread mail; None after the first of a pass."""
+        why = self._gate.says_full(recipient)
+        return Step("wait", outbox, name, why) if why else None
+
     def recipients(self, outbox: Outbox, name: str, parsed: Message) -> list[str]:
         """Return the known agents the message is for; raises `ForgedSender`, `Undeliverable` or a `BridgeError`."""
-        if parsed.sender != outbox.owner:
-            raise ForgedSender(sender=parsed.sender, owner=outbox.owner)
+        recipients.check_sender(outbox, parsed)
         if recipients.are_final(self.agents, outbox.owner, name, parsed.recipients):
             return parsed.recipients
         self.mailboxes.renew()  # an agent may have come since the pass began
@@ -201,7 +205,7 @@ class Router:
             return self._collapse(outbox, name, parsed.id, recipient, READ)
         if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
             return self._keep_back(outbox, name, final, objection)
-        why = self._see_to_judgement(outbox.owner, parsed, recipient)
+        why = see_to_judgement(self.mailboxes, outbox.owner, parsed, recipient, self.settings)
         try:
             outbox.move("deliver", name, final)
         except FileExistsError:
@@ -215,14 +219,6 @@ class Router:
             return self.reject(outbox, name, objection)
         kept, why = hold_back(self.mailboxes, outbox, name, final, objection)
         return Step("hold", outbox, kept, why)
-
-    def _see_to_judgement(self, voter: str, parsed: Message, recipient: str) -> str:
-        """Ask a judge if this vote leaves a decision split; returns a sentence for the log, '' if there is none."""
-        if parsed.thread is None or vote_of(parsed.body) is None:
-            return ""
-        from ai_bridge.decisions import judge
-
-        return judge.see_to(self.mailboxes, voter, parsed, recipient, self.settings.max_message_bytes)
 
     def _collapse(self, outbox: Outbox, name: str, id_: str, recipient: str, state: str) -> Step:
         """Remove the claimed file if the earlier file with its ID has the same content; else reject it."""
@@ -263,7 +259,7 @@ class Router:
         """Reject a file, but leave it if it is so new that its writer may still change it."""
         if not self.serves_mover(outbox, name, []):
             return None
-        if not self._is_settled(outbox, found):
+        if not self._writers.have_settled(outbox, found):
             return Step("leave", outbox, name, "it is too new to be refused")
         return self._claim_and_reject(outbox, name, refusal)
 

@@ -61,13 +61,14 @@ def send(
     """Send the messages in their order, with one flush, and return them as accepted; if one is refused, none is sent.
 
     `sender` is the address of an agent with an outbox. If `by_person`, the messages count as a person's own, which
-    have no limits. If `by_model`, only files in the project may be sent along. `view` tells which message an ID in
-    `reply_to` means; None stands for all that the sender can see. Changes the disk. Raises a `BridgeError` or
-    OSError if nothing was sent, and `PartlySent`, which names what was sent, if the disk failed midway.
+    have no limits. If `by_model`, they say that a model composed them, and only files in the project may be sent
+    along. `view` tells which message an ID in `reply_to` means; None stands for all that the sender can see. Changes
+    the disk. Raises a `BridgeError` or OSError if nothing was sent, and `PartlySent`, which names what was sent, if
+    the disk failed midway.
     """
     project = project_for(mailboxes, sender)
     drafts = [_draft(mailboxes, sender, one, view, project) for one in wanted]
-    limits.check(mailboxes, sender, drafts, mailboxes.settings(), by_person)
+    limits.check(mailboxes, sender, drafts, mailboxes.settings(), by_person, by_model)
     if any(one.context for one in wanted):
         _take_excerpts(mailboxes, sender, drafts, wanted, by_model)
     return compose_and_drop(mailboxes, sender, drafts, mailboxes.settings().max_message_bytes)

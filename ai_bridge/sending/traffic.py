@@ -1,7 +1,9 @@
 """Counts the mail between two agents within the last hour: one small file per direction, beside the state folders.
 
-Only the holder of the recipient's router lock writes the file; a sender only reads. A damaged file counts as empty.
-The folder is named after the device and inode of the mailboxes, so that a send finds it without a digest.
+A file holds the times of the messages that count, one per line. The time of the last message that does not count
+stands there with a minus sign. Only the holder of the recipient's router lock writes the file; a sender only reads. A
+damaged file counts as empty. The folder is named after the device and inode of the mailboxes, so that a send finds it
+without a digest.
 """
 
 import os
@@ -19,18 +21,47 @@ _MOST = 100_000
 _BYTES = 16 * _MOST
 
 
-def recent(mailboxes: Tree, sender: str, recipient: str) -> list[int]:
-    """Return when messages were delivered in one direction within the last hour, the oldest first.
+class Deliveries:
+    """The deliveries in one direction within the last hour; all times are in seconds since the epoch.
 
-    The times are seconds since the epoch. A time in the future, left by a clock that jumped back, does not count.
+    `counted` are the times of the messages that count, the oldest first. `free` is the time of the last message that
+    does not count, 0 if there is none.
     """
+
+    __slots__ = ("counted", "free")
+
+    def __init__(self, found: "list[int]") -> None:
+        """`found` are the lines of the file; a time in the future, left by a clock that jumped back, is dropped."""
+        now = int(time.time())
+        recent = [second for second in found if now - SPAN_S < abs(second) <= now]
+        self.counted = sorted(second for second in recent if second > 0)
+        self.free = max((-second for second in recent if second < 0), default=0)
+
+    def __bool__(self) -> bool:
+        """Whether anything was delivered, counted or not."""
+        return bool(self.counted) or bool(self.free)
+
+    def forget_old(self) -> None:
+        """Drop what has become older than an hour."""
+        since = time.time() - SPAN_S
+        while self.counted and self.counted[0] < since:
+            del self.counted[0]
+        if self.free < since:
+            self.free = 0
+
+    def lines(self) -> str:
+        """Return the content of the file."""
+        free = [-self.free] if self.free else []
+        return "".join(f"{second}\n" for second in free + self.counted)
+
+
+def recent(mailboxes: Tree, sender: str, recipient: str) -> Deliveries:
+    """Return what was delivered in one direction within the last hour; nothing if the file is missing or damaged."""
     try:
         path = os.path.join(mailboxes.part(folder), sender, recipient)
-        found = [int(word) for word in untrusted.read_file(path, _BYTES).split()]
+        return Deliveries([int(word) for word in untrusted.read_file(path, _BYTES).split()])
     except (OSError, Malformed, ValueError):
-        return []
-    now = int(time.time())
-    return sorted(second for second in found if now - SPAN_S < second <= now)
+        return Deliveries([])
 
 
 def folder(mailboxes: Tree) -> str:
@@ -42,32 +73,35 @@ def folder(mailboxes: Tree) -> str:
 class Traffic:
     """Counts what one pass of a router delivers. A file is read at first use; `save` writes it back."""
 
-    __slots__ = ("_changed", "_limit", "_mailboxes", "_times", "_where")
+    __slots__ = ("_changed", "_deliveries", "_limit", "_mailboxes", "_where")
 
     def __init__(self, mailboxes: Tree, limit: int) -> None:
         """`limit` is the most messages to remember per direction."""
         self._mailboxes = mailboxes
         self._where = Snapshot.of(mailboxes)
         self._limit = min(limit, _MOST)
-        self._times: dict[tuple[str, str], list[int]] = {}
+        self._deliveries: dict[tuple[str, str], Deliveries] = {}
         self._changed: set[tuple[str, str]] = set()
 
-    def times(self, sender: str, recipient: str) -> list[int]:
-        """Return when messages were delivered in one direction within the last hour, as `recent` does."""
-        found = self._times.get((sender, recipient))
+    def deliveries(self, sender: str, recipient: str) -> Deliveries:
+        """Return what was delivered in one direction within the last hour, as `recent` does."""
+        found = self._deliveries.get((sender, recipient))
         if found is None:
-            found = self._times[sender, recipient] = recent(self._where, sender, recipient)
-        since = time.time() - SPAN_S
-        while found and found[0] < since:
-            del found[0]
+            found = self._deliveries[sender, recipient] = recent(self._where, sender, recipient)
+        found.forget_old()
         return found
 
     def count(self, sender: str, recipient: str) -> None:
         """Count one message that was delivered now; `save` writes it to the disk."""
-        found = self.times(sender, recipient)
-        found.append(int(time.time()))
-        if len(found) > self._limit:
-            del found[0]
+        counted = self.deliveries(sender, recipient).counted
+        counted.append(int(time.time()))
+        if len(counted) > self._limit:
+            del counted[0]
+        self._changed.add((sender, recipient))
+
+    def remember(self, sender: str, recipient: str) -> None:
+        """Remember that a message which does not count was delivered now; `save` writes it to the disk."""
+        self.deliveries(sender, recipient).free = int(time.time())
         self._changed.add((sender, recipient))
 
     def save(self) -> None:
@@ -75,13 +109,12 @@ class Traffic:
 
         An OSError, such as a full disk, loses the counts.
         """
-        changed, times, where = self._changed, self._times, self._where
+        changed, deliveries, where = self._changed, self._deliveries, self._where
         self._where = Snapshot.of(self._mailboxes)
-        self._changed, self._times = set(), {}
+        self._changed, self._deliveries = set(), {}
         for direction in changed:
             try:
                 path = os.path.join(where.part(folder), *direction)
-                raw = "".join(f"{second}\n" for second in times[direction]).encode("ascii")
-                state_files.remember(path, raw, flush=False)
+                state_files.remember(path, deliveries[direction].lines().encode("ascii"), flush=False)
             except OSError:
                 continue

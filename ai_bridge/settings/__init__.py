@@ -73,13 +73,8 @@ _TABLE = (
         guard=True,
     ),
     Setting("max_hops", 20, 0, "answers in a thread since a person wrote or approved; 0: any number", guard=True),
-    Setting(
-        "pair_per_hour",
-        60,
-        0,
-        "messages per hour between two agents, not counting a person's; 0: any number",
-        guard=True,
-    ),
+    Setting("pair_per_hour", 60, 0, "messages per hour of a pair that could be a loop; 0: any number", guard=True),
+    Setting("max_unread", 10_000, 0, "unread messages of one agent, the rest waits; 0: any number", guard=True),
     Setting("team_agents", 200, 1, "agents that another team may have here, over a link", guard=True),
     Setting(
         "team_set_aside",
@@ -116,6 +111,7 @@ class Settings:
     reach: str
     max_hops: int
     pair_per_hour: int
+    max_unread: int
     team_agents: int
     team_set_aside: int
     team_refused_bytes: int

@@ -54,13 +54,15 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def replace_own(path: str, data: bytes, mode: int = _FILE_MODE, flush: bool = True) -> None:
-    """Put `data` under `path`, replacing any file there: for this program's own files, never for a message.
+def replace_own(path: str, data: bytes, mode: int = _FILE_MODE, flush: bool = True, temporary: str = "") -> None:
+    """Put `data` under `path`, replacing any file there: for this program's own files, and never for a message.
+
+    The one exception is a claimed file that the router completes. `temporary`, if given, is the path to write first.
 
     With `flush` it survives a power cut. Only a cache or a hint goes without: `cards.json`, presence pages, `seen/`,
     clocks, traffic counts, names of sessions, the notices that a session got, and the report on a link.
     """
-    temporary = f"{path}.{os.getpid()}-{get_ident()}.new"
+    temporary = temporary or f"{path}.{os.getpid()}-{get_ident()}.new"
     try:
         write_new(temporary, data, flush, mode)
     except FileExistsError:  # left by a thread of the same number that died here

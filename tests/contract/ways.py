@@ -37,7 +37,12 @@ class Refused(Exception):
 
 
 class WayIn(ABC):
-    """Sends from an agent; returns the ID, or raises `Refused` with what the sender was told."""
+    """Sends from an agent; returns the ID, or raises `Refused` with what the sender was told.
+
+    `is_models`: only a model sends this way. `holds`: a message over a limit is sent, and the router holds it.
+    """
+
+    is_models = holds = False
 
     @abstractmethod
     def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str: ...
@@ -58,6 +63,8 @@ class CliWay(WayIn):
 
 
 class ShellWay(WayIn):
+    holds = True
+
     def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
         done = subprocess.run(
             [ROOT / "management" / "send.sh", to, subject, "--from", sender, "--mailboxes", where.path],
@@ -81,6 +88,8 @@ def _checked(done: subprocess.CompletedProcess[str]) -> str:
 
 
 class McpWay(WayIn):
+    is_models = True
+
     def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
         return anyio.run(self._send, where, {"to": to, "body": body, "subject": subject}, sender)
 
@@ -103,6 +112,7 @@ class McpWay(WayIn):
 class HandWay(WayIn):
     """A file written straight into the outbox, as an editor or a script does; refused by the router."""
 
+    holds = True
     number = 0
 
     def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:

@@ -13,7 +13,9 @@ from ai_bridge import settings
 from ai_bridge.agents import cards
 from ai_bridge.history import search
 from ai_bridge.history.query import Query
+from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
 from ai_bridge.mailboxes.restore import CannotRestore, put_back
 from ai_bridge.mailboxes.tree import Tree
@@ -23,7 +25,7 @@ from ai_bridge.sending import allowances, traffic
 from ai_bridge.sending.allow import NothingOfThatName, allow_mail
 from ai_bridge.sending.allowances import Allowance
 from ai_bridge.settings import Settings
-from tests.support.mail import post, route, states
+from tests.support.mail import LIMIT, post, route, send, states
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ def test_a_message_of_the_thread_that_cannot_be_read_any_more_is_passed_over(whe
 def test_more_than_a_pair_may_is_held_and_goes_on_once_the_agent_is_allowed(where: Tree, loaded: Settings) -> None:
     for number in range(8):
         sender, to = ("claude", "gemini") if number % 2 else ("gemini", "claude")
-        _drop(where, f"n{number}", sender, to)
+        _drop(where, f"n{number}", sender, to, Composed_By="model")
     verbs = _verbs(where, loaded)
     assert (verbs.count("deliver"), verbs.count("hold")) == (5 + 3, 3)  # three are notices
     held = sorted(name for owner in ("claude", "gemini") for name in states(where, owner).get(HELD, []))
@@ -146,11 +148,11 @@ def test_more_than_a_pair_may_is_held_and_goes_on_once_the_agent_is_allowed(wher
 
 def test_what_was_held_of_a_thread_goes_on_whatever_the_pair_has_sent(where: Tree, loaded: Settings) -> None:
     for number in range(7):
-        _drop(where, f"n{number}", Thread="t")
+        _drop(where, f"n{number}", Thread="t", Composed_By="model")
     _verbs(where, loaded)
     assert len(allow_mail(where, "t", 3)) == 2
     assert _verbs(where, loaded) == ["deliver", "deliver"]
-    _drop(where, "another", Thread="t")
+    _drop(where, "another", Thread="t", Composed_By="model")
     assert _verbs(where, loaded)[0] == "hold"
 
 
@@ -161,25 +163,68 @@ def test_a_persons_word_and_notices_are_not_counted(where: Tree, loaded: Setting
     for number in range(9):
         _drop(where, f"bad{number}", to="nobody")
     assert _verbs(where, loaded).count("deliver") == 9
-    assert traffic.recent(where, "claude", "gemini") == []
-    assert traffic.recent(where, "postmaster", "claude") == []
+    assert not traffic.recent(where, "claude", "gemini")
+    assert not traffic.recent(where, "postmaster", "claude")
+
+
+def test_what_no_model_composed_and_nobody_answers_is_free(where: Tree, loaded: Settings) -> None:
+    for number in range(9):
+        _drop(where, f"n{number}")
+    assert _verbs(where, loaded) == ["deliver"] * 9
+    assert traffic.recent(where, "claude", "gemini").free
+    _drop(where, "answer", "gemini", "claude")
+    assert _verbs(where, loaded) == ["deliver"]
+    for number in range(5):
+        _drop(where, f"m{number}")
+    verbs = _verbs(where, loaded)
+    assert (verbs.count("deliver"), verbs.count("hold")) == (4 + 1, 1)  # one is a notice
+
+
+def test_a_persons_message_makes_no_answer_count(where: Tree, loaded: Settings) -> None:
+    _drop(where, "asked", "gemini", "claude", Hops="0")
+    for number in range(9):
+        _drop(where, f"n{number}")
+    assert _verbs(where, loaded) == ["deliver"] * 10
+
+
+def test_mail_to_oneself_counts(where: Tree, loaded: Settings) -> None:
+    for number in range(6):
+        _drop(where, f"n{number}", to="claude")
+    assert _verbs(where, loaded).count("hold") == 1
+
+
+def test_what_another_machine_delivered_makes_the_answers_count(where: Tree, loaded: Settings) -> None:
+    """The mail for an agent elsewhere is counted there, so the tree itself has to say that it was written to."""
+    Path(where.path, "agents/claude.md").write_text("---\nname: claude\nhome: elsewhere-0000\n---\n")
+    gemini = Homes(where)
+    assert gemini.is_elsewhere("claude")
+    for number in range(6):
+        _drop(where, f"n{number}")
+    assert [step.verb for step in route(where, loaded, {"gemini"})] == ["deliver"] * 6
+    asked = send(where, "gemini", Draft(["claude"], "x"), LIMIT)
+    outbox = where.outbox("gemini")
+    assert outbox.move("claim", f"{asked.id}.claude.txt")
+    assert outbox.move("deliver", f"{asked.id}.claude.txt")
+    for number in range(6):
+        _drop(where, f"m{number}")
+    assert [step.verb for step in route(where, loaded, {"gemini"})].count("hold") == 1
 
 
 def test_a_pass_that_is_left_early_has_counted(where: Tree, loaded: Settings) -> None:
     for number in range(4):
-        _drop(where, f"n{number}")
+        _drop(where, f"n{number}", Composed_By="model")
     steps = Router(where, {"claude", "gemini"}, loaded).one_pass()
     next(steps)
     next(steps)
     steps.close()
-    assert len(traffic.recent(where, "claude", "gemini")) == 2
+    assert len(traffic.recent(where, "claude", "gemini").counted) == 2
 
 
 def test_the_same_message_again_is_not_counted_again(where: Tree, loaded: Settings) -> None:
     for _ in range(9):
-        _drop(where, "same")
+        _drop(where, "same", Composed_By="Model")
         _verbs(where, loaded)
-    assert len(traffic.recent(where, "claude", "gemini")) == 1
+    assert len(traffic.recent(where, "claude", "gemini").counted) == 1
 
 
 # --- cards ------------------------------------------------------------------------------------------------

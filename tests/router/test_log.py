@@ -113,4 +113,4 @@ def test_a_router_logs_its_steps_in_json(where: Tree) -> None:
         ("WARNING", "reject", "n\x1b.txt"),
     ]
     assert list(entries[1]) == ["time", "level", "message", "verb", "sender", "file", "why"]
-    assert entries[1]["why"].startswith("header line 1")
+    assert entries[1]["why"].startswith("it has no header lines, and its name names no agent")

@@ -18,7 +18,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import route
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
-from ai_bridge.system import durable
+from ai_bridge.system import durable, settled
 from tests.support.disk import FaultyOs
 from tests.support.mail import post, states
 from tests.support.mail import route as run
@@ -175,7 +175,7 @@ class TestWholeFiles:
     def test_where_the_kernel_cannot_say_a_file_must_have_settled(
         self, where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(route.settled, "has_writer", lambda fd: None)
+        monkeypatch.setattr(settled, "has_writer", lambda fd: None)
         hand_drop(where)
         sent = post(where)
         patient = settings_.load(where.path, {"settle_s": 3600.0})
@@ -278,7 +278,7 @@ class TestWhoMoves:
     def test_a_malformed_file_named_for_an_agent_is_that_agents_routers(
         self, where: Tree, settings: Settings
     ) -> None:
-        Path(where.outbox("claude").file(DROPPED, "a1.gemini.txt")).write_text("bad")
+        Path(where.outbox("claude").file(DROPPED, "a1.gemini.txt")).write_text("Subject: bad")
         assert run(where, settings, {"claude"}) == []
         assert run(where, settings, {"gemini"})[0].verb == "reject"
 

@@ -13,12 +13,12 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.history import threads
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft, Sent
-from ai_bridge.mailboxes.outbox import DROPPED, READ
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, READ
 from ai_bridge.mailboxes.tree import Tree, UnknownAgent
 from ai_bridge.router.route import Router
-from ai_bridge.sending import limits, traffic
+from ai_bridge.sending import limits, pairs, traffic
 from ai_bridge.sending.allow import allow_mail
-from ai_bridge.sending.limits import NotSent
+from ai_bridge.sending.limits import NotSent, NotSentByModel
 from ai_bridge.settings import Settings
 from tests.support.mail import LIMIT, post, route, send, send_batch, states
 
@@ -35,8 +35,8 @@ def settings_(where: Tree, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def _say(where: Tree, loaded: Settings, sender: str, draft: Draft, by_person: bool = False) -> Sent:
-    """Send as both faces do."""
-    limits.check(where, sender, [draft], loaded, by_person)
+    """Send as the faces do, for a model unless a person sends."""
+    limits.check(where, sender, [draft], loaded, by_person, by_model=not by_person)
     return send(where, sender, draft, LIMIT)
 
 
@@ -69,8 +69,8 @@ def test_two_eager_agents_end_after_twenty_answers_and_a_person_lets_them_go_on(
     answers, last, refusal = _talk(where, settings_, first, "claude")
     assert answers == 20
     assert refusal == (
-        "this thread has gone on for 20 answers since a person last wrote or approved it (setting max_hops): "
-        f"a person lets it go on with `ai-bridge allow {first}`; nothing was sent: tell your user"
+        "nothing was sent: this thread has gone on for 20 answers since a person last wrote or approved it (setting "
+        f"max_hops): tell your user to run `ai-bridge allow {first}`, if it is to go on"
     )
     assert allow_mail(where, last, settings_.max_hops) == []
     again = _answer(where, settings_, "gemini", last)
@@ -120,8 +120,9 @@ def test_with_new_threads_they_end_after_sixty_messages_and_a_person_lets_them_g
     sent, refusal = _fresh_until_refused(where, settings_)
     assert sent == 60
     assert refusal == (
-        "claude and gemini have exchanged 60 messages within an hour (setting pair_per_hour): this eases in about "
-        "60 min, or a person lets them go on with `ai-bridge allow claude`; nothing was sent: tell your user"
+        "nothing was sent: claude and gemini have exchanged 60 messages within an hour, the most that is set "
+        "(pair_per_hour): this eases in about 60 min; if it cannot wait, tell your user to run "
+        "`ai-bridge allow claude`, or to raise pair_per_hour in settings.toml"
     )
     assert allow_mail(where, "gemini", settings_.max_hops) == []
     _say(where, settings_, "claude", Draft(["gemini"], "on"))
@@ -149,12 +150,62 @@ def test_a_person_is_neither_refused_nor_counted(where: Tree, settings_: Setting
         _say(where, settings_, "claude", Draft(["gemini"], "x"), by_person=True)
     _say(where, settings_, "claude", Draft(["gemini"], "x"))
     assert {step.verb for step in route(where, settings_)} == {"deliver"}
-    assert len(traffic.recent(where, "claude", "gemini")) == 1
+    assert len(traffic.recent(where, "claude", "gemini").counted) == 1
     for _ in range(59):
         _say(where, settings_, "claude", Draft(["gemini"], "x"))
     with pytest.raises(NotSent):
         _say(where, settings_, "claude", Draft(["gemini"], "x"))
     _say(where, settings_, "claude", Draft(["gemini"], "x"), by_person=True)
+
+
+def test_a_person_is_told_the_setting_and_the_command(where: Tree, settings_: Settings) -> None:
+    _fresh_until_refused(where, settings_)
+    with pytest.raises(NotSent) as caught:  # gemini wrote to claude, so a program that answers may go no further
+        limits.check(where, "claude", [Draft(["gemini"], "x")], settings_)
+    assert not isinstance(caught.value, NotSentByModel)
+    assert str(caught.value) == (
+        "claude and gemini have exchanged 60 messages within an hour, the most that is set (`pair_per_hour` in "
+        "settings.toml, or AI_BRIDGE_PAIR_PER_HOUR): this eases in about 60 min, or a person lets them go on with "
+        "`ai-bridge allow claude`; nothing was sent"
+    )
+    assert "tell your user to run `ai-bridge allow claude`" in caught.value.to_model()
+
+
+def _program(where: Tree, loaded: Settings, sender: str) -> None:
+    """Send as a program does that no client started."""
+    limits.check(where, sender, [draft := Draft([OTHER[sender]], "x")], loaded)
+    send(where, sender, draft, LIMIT)
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_a_program_that_nobody_answers_has_no_limit(where: Tree, settings_: Settings, delivered: bool) -> None:
+    for _ in range(100):
+        _program(where, settings_, "claude")
+        if delivered:
+            assert [step.verb for step in route(where, settings_)] == ["deliver"]
+    assert HELD not in states(where, "claude")
+    route(where, settings_)
+    _say(where, settings_, "gemini", Draft(["claude"], "one answer to a hundred lines"))
+    assert [step.verb for step in route(where, settings_)] == ["deliver"]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_two_programs_that_answer_each_other_end_although_no_header_names_a_model(
+    where: Tree, settings_: Settings, delivered: bool
+) -> None:
+    for number in range(60 + delivered):  # a first one that was delivered answers nobody, and is free
+        _program(where, settings_, ("claude", "gemini")[number % 2])
+        if delivered:
+            assert [step.verb for step in route(where, settings_)] == ["deliver"]
+    with pytest.raises(NotSent):
+        _program(where, settings_, "gemini" if delivered else "claude")
+
+
+def test_a_person_who_writes_to_a_program_does_not_limit_it(where: Tree, settings_: Settings) -> None:
+    _say(where, settings_, "gemini", Draft(["claude"], "how far are you?"), by_person=True)
+    for _ in range(70):
+        _program(where, settings_, "claude")
+    assert {step.verb for step in route(where, settings_)} == {"deliver"}
 
 
 def test_other_pairs_and_an_agents_mail_to_itself_have_budgets_of_their_own(where: Tree, settings_: Settings) -> None:
@@ -170,17 +221,17 @@ def test_a_batch_and_a_fan_out_are_refused_whole(where: Tree, settings_: Setting
     where.make(["codex"])
     for drafts in ([Draft(["codex"], "x")] * 61, [Draft(["codex"], "x"), *[Draft(["*"], "x")] * 60]):
         with pytest.raises(NotSent, match="claude and codex have exchanged 60"):
-            limits.check(where, "claude", drafts, settings_)
+            limits.check(where, "claude", drafts, settings_, by_model=True)
     assert states(where, "claude") == {}
 
 
 def test_it_is_told_when_it_eases(where: Tree, settings_: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_795_317_845
     monkeypatch.setattr(traffic.time, "time", lambda: now)
-    refusal = limits.too_busy(where, "claude", "gemini", [now - 3000, now - 10, *[now] * 58], 2, 60)
+    refusal = pairs.too_busy(where, "claude", "gemini", [now - 3000, now - 10, *[now] * 58], 2, 60)
     assert refusal is not None
     assert refusal.facts["minutes"] == 60
-    refusal = limits.too_busy(where, "claude", "gemini", [now - 3000, now - 10, *[now] * 58], 1, 60)
+    refusal = pairs.too_busy(where, "claude", "gemini", [now - 3000, now - 10, *[now] * 58], 1, 60)
     assert refusal is not None
     assert refusal.facts["minutes"] == 10
 
@@ -245,9 +296,9 @@ def test_an_outbox_that_cannot_be_listed_holds_nothing_and_a_file_that_cannot_be
     outbox = where.outbox("gemini")
     Path(outbox.file(DROPPED, "n1.claude.txt")).write_bytes(b"\xff")
     with pytest.raises(NotSent):
-        limits.check(where, "claude", [Draft(["gemini"], "x")] * 60, settings_)
-    limits.check(where, "claude", [Draft(["gemini"], "x")] * 59, settings_)
-    assert list(limits._dropped(where, "nobody", "claude")) == []
+        limits.check(where, "claude", [Draft(["gemini"], "x")] * 60, settings_, by_model=True)
+    limits.check(where, "claude", [Draft(["gemini"], "x")] * 59, settings_, by_model=True)
+    assert pairs.dropped(where, "nobody", "claude") == []
 
 
 def test_a_decision_opened_by_an_answer_is_as_deep_as_one(where: Tree, settings_: Settings) -> None:

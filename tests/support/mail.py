@@ -40,7 +40,7 @@ def route(where: Tree, settings: Settings, serves: set[str] | None = None) -> li
     """Run recovery and passes until nothing moves; returns the steps that did something."""
     router = Router(where, serves or set(where.agents()), settings)
     done = list(recover(router))
-    while steps := [step for step in router.one_pass() if step.verb not in ("leave", "retry")]:
+    while steps := [step for step in router.one_pass() if step.verb not in ("leave", "retry", "wait")]:
         done += steps
     return done
 

@@ -162,14 +162,19 @@ def test_an_answer_by_the_command_line_is_counted_and_refused(where: Tree) -> No
     assert refused.returncode == 1
     assert refused.stderr == (
         "error: this thread has gone on for 1 answers since a person last wrote or approved it (setting max_hops): "
-        f"a person lets it go on with `ai-bridge allow {first}`; nothing was sent: tell your user\n"
+        f"a person lets it go on with `ai-bridge allow {first}`; nothing was sent\n"
+    )
+    refused = command(*words, answer.stdout.strip(), body="x", CLAUDECODE="1", **environment)
+    assert refused.stderr == (
+        "error: nothing was sent: this thread has gone on for 1 answers since a person last wrote or approved it "
+        f"(setting max_hops): tell your user to run `ai-bridge allow {first}`, if it is to go on\n"
     )
 
 
 def test_a_batch_over_the_budget_is_refused_whole(where: Tree) -> None:
     batch = '{"body": "x"}\n' * 6
     environment = {"AI_BRIDGE_MAILBOXES": where.path, "AI_BRIDGE_PAIR_PER_HOUR": "5"}
-    done = command("send", "gemini", "--from", "claude", "--batch", body=batch, **environment)
+    done = command("send", "gemini", "--from", "claude", "--batch", body=batch, GEMINI_CLI="1", **environment)
     assert (done.returncode, done.stdout) == (1, "")
     assert "claude and gemini have exchanged 5 messages within an hour" in done.stderr
     assert states(where, "claude") == {}
