@@ -242,5 +242,5 @@ def test_an_unknown_recipient_is_answered_with_hints_that_work(
 
 
 def test_a_hook_of_a_client_whose_hooks_run_no_command_is_explained() -> None:
-    assert "claude's hooks call our running server" in check_usage(run(["ai-bridge", "hook", "claude"]))
+    assert "codex's hooks call our running server" in check_usage(run(["ai-bridge", "hook", "codex"]))
     assert "nobody is no client whose hooks run a command" in check_usage(run(["ai-bridge", "hook", "nobody"]))
