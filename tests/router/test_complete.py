@@ -65,8 +65,8 @@ def test_the_body_arrives_byte_for_byte(where: Tree, settings: Settings, body: s
 
 
 def test_a_short_name_and_an_agent_of_a_project_are_reached(where: Tree, settings: Settings) -> None:
-    where.make(["mini@web"])
-    _drop(where, "mini.txt")
+    where.make(["claude@web", "mini@web"])
+    _drop(where, "mini.txt", owner="claude@web")
     _drop(where, "x.mini@web.txt")
     route(where, settings)
     assert [message.recipients for message in _arrived(where, "mini@web")] == [["mini@web"]] * 2
