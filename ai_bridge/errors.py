@@ -103,7 +103,7 @@ class NoSuchMessage(BridgeError):
 
 
 class RouterRunning(BridgeError):
-    sentence = "{agent} already has a router: {holder}; stop it with `{stop}`"
+    sentence = "{what} already ({holder}): `{stop}` stops {it}"
 
 
 _REMEDIES = {

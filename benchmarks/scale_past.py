@@ -16,7 +16,7 @@ from ai_bridge.agents.identity import Identity
 from ai_bridge.agents.peers import all_peers
 from ai_bridge.agents.session_names import take
 from ai_bridge.history import search as index
-from ai_bridge.history.search import Query
+from ai_bridge.history.query import Query
 
 _MANY, _FEW = 200, 20
 _TARGET, _NEW_TARGET = "50 ms", "1 s"

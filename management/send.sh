@@ -5,7 +5,8 @@
 #
 # usage: management/send.sh [options] RECIPIENT[,...]|'*' [SUBJECT]       the body is read from standard input
 #   --from ADDRESS, --agent ADDRESS   the sender (else AI_BRIDGE_AGENT, AI_CONNECT_PEER_NAME)
-#   --mailboxes DIR                   the mailboxes (else AI_BRIDGE_MAILBOXES, the nearest upward, the user's own)
+#   --mailboxes DIR                   the mailboxes (else AI_BRIDGE_MAILBOXES, the nearest upward, the main
+#                                     worktree's, the user's own)
 #   --file PATH                       read the body from a file
 #   --reply-to ID                     answer that message, in its thread
 #   --allow-empty                     send even an empty body
@@ -35,7 +36,17 @@ refuse() {
     exit "${2:-1}"
 }
 
-usage() { refuse "$1; usage: send.sh [options] RECIPIENT [SUBJECT], the options stand at the head of the script" 2; }
+usage() { refuse "$1; usage: send.sh [options] RECIPIENT [SUBJECT], send.sh --help lists the options" 2; }
+
+show_help() {
+    while IFS= read -r line; do
+        case $line in
+            '#!'*) ;;
+            '#'*) line=${line#'#'} && printf '%s\n' "${line# }" || exit 1 ;;
+            *) exit 0 ;;
+        esac
+    done <"$0"
+}
 
 # --- read the command line ------------------------------------------------------------------------------
 
@@ -49,6 +60,7 @@ read_words() {
                 ;;
             --*=*) take_value "${1%%=*}" "${1#*=}" ;;
             --allow-empty) allow_empty=yes ;;
+            -h | --help) show_help ;;
             -?*) usage "there is no option $1" ;;
             *) take_plain "$1" ;;
         esac
@@ -104,6 +116,7 @@ find_mailboxes() {
     directory=$PWD
     while ! look_for_agents "$directory/mailboxes" && ! look_for_agents "$directory/.server"; do
         if [ -z "$directory" ]; then
+            ! look_in_main_worktree || break
             mailboxes=${XDG_DATA_HOME:-${HOME:-}/.local/share}/ai-bridge/mailboxes
             look_for_agents "$mailboxes" || refuse "no mailboxes found from $PWD upwards nor in $mailboxes: run \`ai-bridge init\` here, or name them with --mailboxes DIR"
             return
@@ -114,6 +127,21 @@ find_mailboxes() {
     look_for_agents "$mailboxes" || mailboxes=$directory/.server
     look_for_agents "$mailboxes"
     is_adopted || refuse_unadopted
+}
+
+# Succeeds if this is a linked worktree of git whose main worktree holds mailboxes; puts that into `directory`.
+look_in_main_worktree() {
+    folder=$(pwd -P)
+    while [ -n "$folder" ] && [ ! -e "$folder/.git" ]; do
+        folder=${folder%/*}
+    done
+    [ -f "$folder/.git" ] && IFS= read -r inner <"$folder/.git" || return 1
+    inner=$(cd -P -- "$folder" && cd -P -- "${inner#gitdir: }" && pwd) || return 1
+    { IFS= read -r back <"$inner/gitdir" && IFS= read -r common <"$inner/commondir"; } 2>/dev/null || return 1
+    back=$(cd -P -- "$inner" && cd -P -- "${back%/.git}" && pwd) || return 1
+    directory=$(cd -P -- "$inner" && cd -P -- "$common" && pwd) || return 1
+    case ${directory##*/} in .*) directory=${directory%/*} ;; esac
+    [ "$back" = "$folder" ] && { look_for_agents "$directory/mailboxes" || look_for_agents "$directory/.server"; }
 }
 
 # The digits behind `.format-` in the name of a file give the tree's format; without one it is 1.
@@ -193,27 +221,33 @@ check_agent() {
     refuse "there is no agent $1; known: $known (add one with \`ai-bridge init $1\`)"
 }
 
-# If no agent has the name, it stands for the only `name@project` there is. The shell cannot see who is online.
+# A short name means an agent of the sender's project, else the agent that has just this name.
 find_meant() {
     case $one in *[,\ @]*) return ;; esac
-    case ", $known, " in *", $one, "*) return ;; esac
+    case ", $known, " in *", $one$project, "*) [ "$one$project" = "$from" ] || { one=$one$project && return; } ;; *", $one, "*) return ;; esac
+    list_agents "$one" '@*'
+    case $meant in '') return ;; *,*) verb=are ;; *) verb=is ;; esac
+    refuse "$one is no agent ${of_project:-here}, but $meant $verb: give the whole address to write to another project"
+}
+
+# Puts the known agents whose name and @project match the patterns $1 and $2 into `meant`, separated by commas.
+list_agents() {
     left="$known, " meant=''
     while [ -n "$left" ]; do
         other=${left%%, *} left=${left#*, }
-        case $other in "$one@"*) meant=$meant${meant:+, }$other ;; esac
+        case ${other%%@*} in $1) ;; *) continue ;; esac
+        case ${other#"${other%%@*}"} in $2) meant=$meant${meant:+, }$other ;; esac
     done
-    case $meant in
-        '') ;;
-        *,*) refuse "$one may be any of $meant: give the whole address" ;;
-        *) one=$meant ;;
-    esac
 }
 
 # Puts the recipients into `recipients`, separated by spaces: each is known and there once.
 check_recipients() {
     recipients='' rest=$recipient,
+    project=${from#"${from%%@*}"}
+    of_project=${project:+of the project ${project#@}}
     if [ "$recipient" = '*' ]; then
-        rest=$known,
+        list_agents '*' "$project"
+        rest=$meant,
     fi
     while [ -n "$rest" ]; do
         one=${rest%%,*} rest=${rest#*,}
@@ -228,7 +262,7 @@ check_recipients() {
 }
 
 refuse_nobody() {
-    [ "$recipient" = '*' ] && refuse "To: * reaches nobody: $from is the only agent (add one with \`ai-bridge init ADDRESS\`)"
+    [ "$recipient" = '*' ] && refuse "To: * reaches nobody else in the project of $from (add an agent with \`ai-bridge init ADDRESS\`)"
     refuse "'$recipient' is not an address: an address is name or name@project, lower case"
 }
 

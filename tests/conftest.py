@@ -8,14 +8,23 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
+from ai_bridge import clients
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.support import flush, started
 from tests.support.machine import On, state_of
 from tests.support.session_ends import Queue, SessionSocket
+
+# A busy machine makes an example slow, and that is no fault of the program.
+hypothesis.settings.register_profile(
+    "ours", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+hypothesis.settings.load_profile("ours")
 
 # Whoever runs the tests in the background has it ignored, and so would every process a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -25,14 +34,21 @@ LONG = ("faults", "clients", "cuts", "machines", "package")
 
 
 @pytest.fixture(autouse=True)
-def _own_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test its own home and state, and no setting from outside."""
+def _own_environment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test its own home and state, no setting from outside, and none of the clients on this machine."""
+    if not any(request.node.get_closest_marker(name) for name in LONG):
+        folders = os.environ["PATH"].split(os.pathsep)
+        monkeypatch.setenv("PATH", os.pathsep.join(folder for folder in folders if not _has_client(folder)))
     for name in list(os.environ):
         if name.startswith(("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE", "CODEX_", "GEMINI_", "XDG_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("AI_BRIDGE_PAIR_PER_HOUR", "0")  # many tests send more; those of the guard say otherwise
+
+
+def _has_client(folder: str) -> bool:
+    return any(os.path.lexists(os.path.join(folder, client.program)) for client in clients.registrable())
 
 
 @pytest.fixture(scope="session", autouse=True)

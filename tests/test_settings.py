@@ -1,7 +1,8 @@
-"""Settings: each value, its precedence and origin, and a refusal that names the place and the remedy."""
+"""Settings: each value, its precedence and origin, and a sentence for each mistake, which stops nobody."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from ai_bridge import settings as settings_
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.settings import SETTINGS, BadSetting, BadSettingsFile, Settings, UnknownSetting
+from ai_bridge.settings import SETTINGS, BadSetting, Settings, UnknownSetting
 
 
 def _shared(where: Tree, text: str) -> str:
@@ -143,29 +144,89 @@ def test_a_variable_that_gives_none_is_named(
         "[poll]",
     ],
 )
-def test_a_value_of_a_wrong_type_is_refused_by_file_and_key(where: Tree, line: str) -> None:
-    path = _own(line)
+def test_a_value_of_a_wrong_type_is_ignored_and_told_by_file_line_and_key(where: Tree, line: str) -> None:
+    path = _own(f"stuck_s = 7\n{line}")
     name = line.strip("[]").partition(" ")[0]
-    with pytest.raises(BadSetting, match=f"^setting {name} in {path} is .*, but must be {SETTINGS[name].wanted}$"):
-        settings_.load(where.path)
+    loaded = settings_.load(where.path)
+    (said,) = loaded.ignored
+    assert re.fullmatch(f"setting {name} in {path}:2 is .*, but must be {SETTINGS[name].wanted}: it is ignored", said)
+    assert (getattr(loaded, name), loaded.origins[name]) == (SETTINGS[name].default, "default")
+    assert loaded.stuck_s == 7.0
 
 
 @pytest.mark.parametrize(
     ("key", "hint"), [("sweep", " (did you mean sweep_s?)"), ("MAX_CHARS", " (did you mean max_chars?)"), ("zzz", "")]
 )
 def test_an_unknown_setting_is_told_the_nearest_one(where: Tree, key: str, hint: str) -> None:
-    path = _own(f"{key} = 1")
-    with pytest.raises(UnknownSetting) as caught:
-        settings_.load(where.path)
-    assert str(caught.value) == f"there is no setting {key} (in {path}){hint}"
+    path = _own(f"poll_s = 2\n\n{key} = 1\nsettle_s = 3")
+    loaded = settings_.load(where.path)
+    assert loaded.ignored == [f"there is no setting {key} (in {path}:3){hint}: it is ignored"]
+    assert (loaded.poll_s, loaded.settle_s) == (2.0, 3.0)
+    with pytest.raises(UnknownSetting, match=re.escape(f"there is no setting {key} (in option){hint}")):
+        settings_.load(where.path, {key: 1})
 
 
-@pytest.mark.parametrize("raw", [b"sweep_s", b"sweep_s = 1\nsweep_s = 2", b"\xff = 1", b"\x00"])
-def test_a_file_that_is_no_toml_is_named(where: Tree, raw: bytes) -> None:
+def test_of_two_files_the_later_mistake_leaves_the_earlier_value(where: Tree) -> None:
+    shared = _shared(where, "sweep_s = 7")
+    _own("sweep_s = 0")
+    loaded = settings_.load(where.path)
+    assert (loaded.sweep_s, loaded.origins["sweep_s"]) == (7.0, shared)
+
+
+def test_a_thousand_mistakes_are_counted_and_some_are_told(where: Tree) -> None:
+    _own("\n".join(f"nothing_{number} = 1" for number in range(1000)))
+    said = settings_.load(where.path).ignored
+    assert (len(said), said[-1]) == (21, "980 more mistakes in the settings are ignored")
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [('"sweeps"', 1), ("sweeps.a", 1), ("[sweeps]", 1), ("\ufeffsweeps", 1), ("# sweeps = 1\nsweeps", 2)],
+)
+def test_the_line_is_found_however_the_key_is_written(where: Tree, key: str, line: int) -> None:
+    path = _own(f"{key} = 1" if key[0] != "[" else key)
+    (said,) = settings_.load(where.path).ignored
+    assert f"(in {path}:{line})" in said
+
+
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [(b"sweep_s", 1), (b"a = 1\nb = 2\nsweep_s = 1\nsweep_s = 2\n", 4), (b"a = 1\n\xff = 1", 2), (b"\x00", 1)],
+)
+def test_a_file_that_is_no_toml_is_named_and_stops_nobody(where: Tree, raw: bytes, line: int) -> None:
     path = _own("")
     Path(path).write_bytes(raw)
-    with pytest.raises(BadSettingsFile, match=f"^{path} cannot be read as TOML: .+$"):
-        settings_.load(where.path)
+    loaded = settings_.load(where.path)
+    (said,) = loaded.ignored
+    assert said.startswith(f"{path} cannot be read as TOML: ")
+    assert f"at line {line}" in said
+    assert loaded.origins["sweep_s"] == "default"
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_slip_elsewhere_in_a_file_loosens_no_guard(where: Tree, monkeypatch: pytest.MonkeyPatch, own: bool) -> None:
+    monkeypatch.delenv("AI_BRIDGE_PAIR_PER_HOUR")
+    text = 'max_hops = 3\nreach = "off"\nsweep_s = = 7\npair_per_hour = 0\nteam_agents = 999\npoll_s = 9\n'
+    path = _own(text) if own else _shared(where, text)
+    loaded = settings_.load(where.path)
+    assert (loaded.max_hops, loaded.reach, loaded.origins["max_hops"]) == (3, "off", path)
+    assert (loaded.pair_per_hour, loaded.team_agents, loaded.poll_s) == (60, 200, 1.0)
+    assert len(loaded.ignored) == 1
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_file_that_this_user_may_not_read_is_told_and_stops_nobody(
+    where: Tree, monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    path = _own("poll_s = 9") if own else _shared(where, "poll_s = 9")
+
+    def refuse(*_: object, **__: object) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(settings_, "_read_own" if own else "_read_shared", refuse)
+    loaded = settings_.load(where.path)
+    assert loaded.ignored == [f"{path} is ignored: Permission denied"]
+    assert loaded.poll_s == 1.0
 
 
 # --- the file that all share ------------------------------------------------------------------------------
@@ -176,7 +237,7 @@ def test_a_file_that_is_no_toml_is_named(where: Tree, raw: bytes) -> None:
     [
         ("sweep_s", "cannot be read as TOML"),
         ("sweep_s = 0", "setting sweep_s in .* is 0, but must be a number of at least 0.05"),
-        ("sweeps = 1", "there is no setting sweeps"),
+        ("sweeps = 1", r"there is no setting sweeps \(in .*:1\) \(did you mean sweep_s\?\): it is ignored"),
         ('reach = "full"', "would loosen a guard"),
         ("max_hops = 21", "would loosen a guard"),
         ("max_hops = 0", "would loosen a guard"),
@@ -248,8 +309,10 @@ def test_folders_are_taken_from_the_users_own_file_only(where: Tree, monkeypatch
 @pytest.mark.parametrize("value", ['"/srv"', "1", "true", "[1]", '["docs"]', '["~nobody-here/docs"]', '[""]', "[[]]"])
 def test_what_is_no_list_of_folders_is_refused(where: Tree, value: str) -> None:
     own = _own(f"context_folders = {value}")
-    with pytest.raises(BadSetting, match=f"^setting context_folders in {own} is .*, but must be a list of folders"):
-        settings_.load(where.path)
+    loaded = settings_.load(where.path)
+    (said,) = loaded.ignored
+    assert re.match(f"setting context_folders in {own}:1 is .*, but must be a list of folders", said)
+    assert list(loaded.context_folders) == []
 
 
 def test_a_wrong_list_in_a_shared_file_stops_nobody(where: Tree) -> None:

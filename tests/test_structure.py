@@ -57,13 +57,18 @@ TESTED_ELSEWHERE = [
     (
         "tests/cli/commands/test_allow.py",
         "a person's rights differ from an agent's; the tests of the commands try both",
-        "agents/person sending/allow",
+        "sending/allow",
     ),
     (
         "tests/cli/commands",
         "it only prints; the tests of the commands run it as a process and look at what is printed",
         "__main__ agents/peers cli/commands/demo cli/commands/wait cli/common cli/editor cli/entry "
         "cli/health_output cli/main cli/output cli/reader cli/receipts router/log_tail router/systemd",
+    ),
+    (
+        "tests/cli/test_bad_input.py",
+        "a wrong line is answered by the whole program; its tests type the answer",
+        "cli/usage",
     ),
     (
         "tests/cli/test_sending.py",
@@ -88,7 +93,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/install",
         "installing is all or nothing; the tests install and uninstall with all pieces",
-        "cli/commands/install install/changes install/content install/json_file install/pieces "
+        "cli/commands/install install/content install/json_file install/pieces "
         "install/places install/plan install/trust system/config_files",
     ),
     (
@@ -112,7 +117,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/history/test_search.py",
         "the index is a cache; its tests hold it to a plain walk over the files",
-        "history/database history/entry history/indexer",
+        "history/database history/entry history/indexer history/query",
     ),
     (
         "tests/server/test_reading.py",
@@ -170,11 +175,6 @@ TESTED_ELSEWHERE = [
         "system/front_matter system/yaml_handler",
     ),
     (
-        "tests/message/test_excerpt.py",
-        "git is asked for excerpts only",
-        "system/git",
-    ),
-    (
         "tests/mailboxes/test_wake.py",
         "the kernel's events are what a wake waits for",
         "system/directory_events",
@@ -188,6 +188,11 @@ TESTED_ELSEWHERE = [
         "tests/mailboxes/test_adoption.py",
         "the folders are where adopted mailboxes and their state are kept",
         "system/directories system/paths",
+    ),
+    (
+        "tests/test_settings.py",
+        "it is a part of reading the settings",
+        "settings/setting settings/toml_text",
     ),
     (
         "tests/server/test_wording.py",
@@ -328,7 +333,7 @@ def test_no_folder_holds_more_modules_than_a_reader_can_take_in() -> None:
 
 def test_the_root_has_what_all_share_and_nothing_else() -> None:
     at_root = {path.name for path in PACKAGE.glob("*.py")}
-    assert at_root == {"__init__.py", "__main__.py", "errors.py", "settings.py", "text.py"}
+    assert at_root == {"__init__.py", "__main__.py", "errors.py", "text.py"}
 
 
 def test_nothing_of_the_package_is_imported_under_another_name() -> None:

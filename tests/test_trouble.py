@@ -26,8 +26,8 @@ from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
 from tests.support.checkout import ROOT
-from tests.support.command import command
-from tests.support.mail import post, route, states
+from tests.support.command import command, refused
+from tests.support.mail import TEXT, post, route, states
 
 EVERYONE = {"claude", "codex", "gemini"}
 
@@ -218,6 +218,8 @@ def test_the_command_a_notice_gives_works_for_any_name(where: Tree, settings: Se
     (notice,) = [one.load().body for one in unread.unread_for(where, "claude")]
     line = next(line for line in notice.splitlines() if "ai-bridge restore" in line).partition("ai-bridge ")[2]
     done = subprocess.run(["sh", "-c", f"printf '%s\\n' {line}"], capture_output=True, text=True, check=True)
+    refused(command(*done.stdout.splitlines(), AI_BRIDGE_MAILBOXES=where.path), "has not been repaired")
+    Path(where.outbox("claude").file(MALFORMED, "-my 'note' *.txt")).write_text(TEXT.format(id="n1", to="gemini"))
     assert command(*done.stdout.splitlines(), AI_BRIDGE_MAILBOXES=where.path).returncode == 0
     assert states(where, "claude")[DROPPED] == ["-my 'note' *.txt"]
 

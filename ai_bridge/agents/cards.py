@@ -7,8 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge.agents import policy
-from ai_bridge.agents.policy import entries, is_entry
+from ai_bridge.agents import person, policy
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines import home_lines, homes, this_machine
 from ai_bridge.mailboxes import card_files, changes
@@ -20,10 +19,12 @@ from ai_bridge.system.locks import Lock
 
 # The machine that the agent lives on, and how it is reached. Only the program writes these fields.
 WRITTEN = ("home", "epoch", "next", "link", "remote", "gone")
-FIELDS = ("name", "display", *WRITTEN, "client", "project", "description", "since", *policy.FIELDS)
+_SAID = ("client", "project", "description", "working_on", "since")
+FIELDS = ("name", "display", *WRITTEN, *_SAID, person.FIELD, *policy.FIELDS)
 TEXT = "text"
 _FIELD_LENGTH = 400
 _PATIENCE_S = 2.0
+_PERSONS = "to say which addresses are a person's"
 
 
 class BadCard(BridgeError):
@@ -129,8 +130,11 @@ def replace(mailboxes: Tree, address: str, text: str) -> None:
     _check_home(mailboxes, address)
     try:
         metadata, said = front_matter.parse(text.encode("utf-8", "surrogateescape"))
+        _check_rules(metadata)
         with _held(mailboxes, address):
             card = _card(address, metadata, said)
+            if card.get(person.FIELD) != _fields_now(mailboxes, address).get(person.FIELD, ""):
+                person.refuse_clients(_PERSONS)
             card.fields = (
                 {"name": address} | card.fields | home_lines.fields(mailboxes.part(homes.Homes).residence_of(address))
             )
@@ -139,6 +143,20 @@ def replace(mailboxes: Tree, address: str, text: str) -> None:
         kept = mailboxes.state_file("rejected", address + card_files.ENDING)
         state_files.remember(kept, text.encode("utf-8", "surrogateescape"))
         raise BadField(why=f"{trouble}; nothing was changed, what you wrote is in {kept}") from None
+
+
+def _check_rules(fields: dict[str, Any]) -> None:
+    """Raise `BadField` if a rule of a card names what can be nobody: it would guard against nobody."""
+    if wrong := policy.wrong_entries(fields):
+        raise BadField(why=wrong[0])
+
+
+def _fields_now(mailboxes: Tree, address: str) -> dict[str, str]:
+    """Return the fields of an agent's card, {} if it is damaged; raises `DiskError`."""
+    try:
+        return load(mailboxes, address).fields
+    except BadCard:
+        return {}
 
 
 def _card(address: str, metadata: dict[str, Any], text: str) -> Card:
@@ -158,6 +176,8 @@ def change(mailboxes: Tree, address: str, changes: dict[str, str]) -> Card:
             raise BadField(why=f"{name} is not set by hand: `ai-bridge card move-home {address}` moves an agent")
         if name not in settable:
             raise BadField(why=f"there is no field {name}; there are {', '.join(settable)}")
+    if person.FIELD in changes:
+        person.refuse_clients(_PERSONS)
     fields = {name: value for name, value in changes.items() if name != TEXT}
     for name, value in fields.items():
         _check_field(name, value)
@@ -240,8 +260,9 @@ def _save(mailboxes: Tree, card: Card) -> None:
 def _check_field(name: str, value: str) -> None:
     if code := headers.control_character(value):
         raise BadField(why=f"{name} is one line of text, and was given the control character {code}")
-    if name in policy.FIELDS and (wrong := [entry for entry in entries(value) if not is_entry(entry)]):
-        raise BadField(why=f"{name} names addresses, or * for everybody, and {wrong[0]!r} is neither")
+    if name == person.FIELD and value not in ("", person.YES):
+        raise BadField(why=f"{name} is {person.YES}, or empty for an agent that is no person")
+    _check_rules({name: value})
     if len(value) > _FIELD_LENGTH:
         raise BadField(
             why=f"{name} has {len(value)} characters, over the limit of {_FIELD_LENGTH}: use {TEXT} for more"

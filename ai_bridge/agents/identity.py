@@ -6,8 +6,8 @@ The address of a client without a record in the table is made from its own name.
 import os
 
 from ai_bridge.errors import BridgeError
-from ai_bridge.mailboxes.find import user_wide
-from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes import find
+from ai_bridge.mailboxes.tree import NotMailboxes, Tree
 from ai_bridge.message import address
 from ai_bridge.text import abridge, printable
 
@@ -18,7 +18,10 @@ VARIABLES = ("AI_BRIDGE_AGENT", "AI_CONNECT_PEER_NAME")
 
 class NoIdentity(BridgeError):
     sentence = "it is not known which agent you are: give --agent ADDRESS or set AI_BRIDGE_AGENT (known: {known})"
-    for_model = "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT (known: {known})"
+    for_model = (
+        "it is not known which agent you are: tell your user to set AI_BRIDGE_AGENT "
+        "in the environment (env) of this client's MCP entry (known: {known})"
+    )
 
 
 class Identity:
@@ -34,19 +37,59 @@ class Identity:
 def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -> Identity:
     """Return the identity of the caller.
 
-    `client` is the name of the connected client; None in a command. Raises `NoIdentity` if nothing tells which agent
-    it is, and `BadAddress` if the option or variable holds no address.
+    `option` or a variable may name an agent of this project without the project. `client` is the name of the
+    connected client; None in a command. Raises `NoIdentity` if nothing tells which agent it is, and `BadAddress` if
+    the option or variable holds no address. No session gets a person's address: an option that names one raises
+    `PersonsAddress`, and a variable, which the session may have got from the person's own shell, is passed over.
     """
     if option is not None:
-        return Identity(address.checked(option), "given as an option")
+        own = _no_persons(mailboxes, _own(mailboxes, address.checked(option), client), client)
+        return Identity(own, "given as an option")
     for variable in VARIABLES:
-        if value := os.environ.get(variable):
-            return Identity(address.checked(value), f"from {variable}")
+        if (value := os.environ.get(variable)) and not _is_inherited(mailboxes, address.checked(value), client):
+            return Identity(_own(mailboxes, value, client), f"from {variable}")
     if client is None and (name := _of_shell(mailboxes)) is not None:
         return Identity(name, "from the session this shell belongs to")
     if client and (named := _agent_of(client)) not in ("", address.POSTMASTER):
-        return Identity(_in(mailboxes, named), f"from the client's name, {abridge(printable(client), _REPEATED)}")
+        own = _no_persons(mailboxes, _in(mailboxes, named), client)
+        return Identity(own, f"from the client's name, {abridge(printable(client), _REPEATED)}")
     raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
+
+
+def _own(mailboxes: Tree, name: str, client: str | None) -> str:
+    """Return the address of this project's agent of that name if there is no agent `name` itself, else `name`.
+
+    A session gets the project's address in any case, because its settings may hold in all projects.
+    """
+    if "@" in name or _is_agent(mailboxes, name):
+        return name
+    own = _in(mailboxes, name)
+    return own if client is not None or _is_agent(mailboxes, own) else name
+
+
+def _is_agent(mailboxes: Tree, name: str) -> bool:
+    """Tell whether there is an agent of that address; False if there are no mailboxes yet."""
+    try:
+        return mailboxes.has_outbox(name)
+    except NotMailboxes:
+        return False
+
+
+def _no_persons(mailboxes: Tree, agent: str, client: str | None) -> str:
+    """Return the address; raises `PersonsAddress` if a client would get it and it is a person's."""
+    if client is not None:
+        from ai_bridge.agents import person  # a command may have any address
+
+        if person.is_persons(mailboxes, agent):
+            raise person.PersonsAddress(address=agent)
+    return agent
+
+
+def _is_inherited(mailboxes: Tree, agent: str, client: str | None) -> bool:
+    """Tell whether a client, or a shell that one started, has got a person's address from its environment."""
+    from ai_bridge.agents import person  # a sender that gives its name does not need this
+
+    return (client is not None or person.client_variable() != "") and person.is_persons(mailboxes, agent)
 
 
 def _agent_of(client: str) -> str:
@@ -58,24 +101,12 @@ def _agent_of(client: str) -> str:
 
 def _in(mailboxes: Tree, name: str) -> str:
     """Return the address of a client's agent; in mailboxes of all of a user's projects it has the project's name."""
-    if mailboxes.real() != os.path.realpath(user_wide()):
+    if not find.is_users_own(mailboxes):
         return name
-    named = address.name_from(project_name())
-    return f"{name}@{named}" if named else name
+    from ai_bridge.agents import projects  # a sender that gives its name does not need this
 
-
-def project_name() -> str:
-    """Return the name of the project's folder: the one that the client names, else the working directory.
-
-    Returns '' if the working directory was deleted.
-    """
-    from ai_bridge.clients.project import named  # a sender that gives its name does not need this
-
-    try:
-        folder = named() or os.getcwd()
-    except FileNotFoundError:
-        return ""
-    return os.path.basename(os.path.normpath(folder))
+    project = projects.here()
+    return f"{name}@{project}" if project else name
 
 
 # --- which session has which name -----------------------------------------------------------------------
@@ -99,19 +130,12 @@ def _of_shell(mailboxes: Tree) -> str | None:
         if not started_by:
             return None
         name = _in(mailboxes, started_by[0])
-        if session(mailboxes, numbered(name, 2)) is not None:
+        if session(mailboxes, address.numbered(name, 2)) is not None:
             return None  # this shell may belong to either session
     found = session(mailboxes, name)
     if found is not None and session_keys.digest(key) not in (found.serves.partition(" ")[0], ""):
         return None  # by now another session has that name
     return name
-
-
-def numbered(wanted: str, number: int) -> str:
-    """Return the address of the session with that number: `claude-2`, `claude-2@project`."""
-    name, at, of_project = wanted.partition("@")
-    ending = f"-{number}"
-    return f"{name[: address.MAX_PART - len(ending)]}{ending}{at}{of_project}"
 
 
 def local(wanted: str, label: str) -> str:

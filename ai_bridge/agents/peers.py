@@ -6,21 +6,32 @@ from ai_bridge.agents import address_book, presence
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.other_teams import GONE
 from ai_bridge.agents.presence import Presence
+from ai_bridge.agents.work import work_of
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import inboxes
+from ai_bridge.mailboxes.unread import coming, inboxes
 from ai_bridge.system import times
 
 
 class Peer:
-    """One agent: its `card`, its `presence` (None if it never had a session), its number of `unread` messages."""
+    """One agent: its `card`, its `presence` (None if it never had a session), its number of `unread` messages.
 
-    __slots__ = ("address", "card", "presence", "unread")
+    `coming` is the number of messages for it that are not delivered yet.
+    """
 
-    def __init__(self, address: str, card: Card, presence: Presence | None, unread: int) -> None:
+    __slots__ = ("address", "card", "coming", "presence", "unread")
+
+    def __init__(self, address: str, card: Card, presence: Presence | None, unread: int, coming: int) -> None:
         self.address = address
         self.card = card
         self.presence = presence
         self.unread = unread
+        self.coming = coming
+
+    @property
+    def waiting(self) -> str:
+        """Says how much mail awaits it: what is unread, and what is on its way to it."""
+        way = "its way" if self.coming == 1 else "their way"
+        return f"{self.unread} unread" + (f", {self.coming} on {way}" if self.coming else "")
 
     @property
     def is_online(self) -> bool:
@@ -47,10 +58,12 @@ class Peer:
             "project": self.card.get("project") or None,
             "home": self.home or None,
             "description": self.card.get("description") or None,
+            "working_on": work_of(self.card) or None,
             "online": self.is_online,
             "since": times.format_utc(here.since) if here and here.online and here.since else None,
             "last_seen": times.format_utc(here.seen) if here and here.seen else None,
             "unread": self.unread,
+            "coming": self.coming,
         }
 
 
@@ -64,10 +77,18 @@ def when(peer: Peer) -> str:
 
 def all_peers(mailboxes: Tree) -> list[Peer]:
     """Return all known agents: those online first, then those with unread mail, each group by address."""
-    known, here, unread = address_book.load_all(mailboxes), presence.all_presences(mailboxes), inboxes(mailboxes)
+    known, here = address_book.load_all(mailboxes), presence.all_presences(mailboxes)
+    counts = {agent: len(found) for agent, found in inboxes(mailboxes).items()}
+    on_their_way = {agent: len(found) for agent, found in coming(mailboxes).items()}
     found = [
-        Peer(agent, known.get(agent) or Card(agent, {}), here.get(agent), len(unread.get(agent, [])))
+        Peer(
+            agent,
+            known.get(agent) or Card(agent, {}),
+            here.get(agent),
+            counts.get(agent, 0),
+            on_their_way.get(agent, 0),
+        )
         for agent in mailboxes.agents()
         if agent not in known or not known[agent].get(GONE)
     ]
-    return sorted(found, key=lambda peer: (not peer.is_online, not peer.unread, peer.address))
+    return sorted(found, key=lambda peer: (not peer.is_online, not (peer.unread or peer.coming), peer.address))

@@ -9,11 +9,14 @@ from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import EVERYONE, is_address
+from ai_bridge.text import hint
 
 FIELDS = ACCEPT, HOLD, REFUSE = ("accept", "hold", "refuse")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     # The senders that each field names, by field.
     Rules = dict[str, list[str]]
 
@@ -32,6 +35,30 @@ def entries(value: object) -> list[str]:
 def is_entry(text: str) -> bool:
     """Tell whether `text` is a valid entry of a field: an address or `*`."""
     return text == EVERYONE or is_address(text)
+
+
+def wrong_entries(fields: "Mapping[str, object]") -> list[str]:
+    """Return a sentence for each value in the rules of a card that is neither an address nor `*`."""
+    found = []
+    for field in FIELDS:
+        value = fields.get(field)
+        values = value if isinstance(value, list) else [] if value is None else [value]
+        wrong = [one for one in values if not isinstance(one, str)]
+        wrong += [entry for entry in entries(value) if not is_entry(entry)]
+        found += [f"{field} names addresses, or * for everybody, and {one!r} is neither" for one in wrong]
+    return found
+
+
+def doubts(fields: "Mapping[str, object]", agents: "Collection[str]") -> list[str]:
+    """Return a sentence for each entry in the rules of a card that is no address, or not one of the `agents` yet."""
+    unknown = [
+        (field, entry)
+        for field in FIELDS
+        for entry in entries(fields.get(field))
+        if entry != EVERYONE and is_entry(entry) and entry not in agents
+    ]
+    named = [f"{field} names {entry}; there is no agent {entry} yet{hint(entry, agents)}" for field, entry in unknown]
+    return wrong_entries(fields) + named
 
 
 def verdict(rules: "Rules", sender: str) -> str:

@@ -1,4 +1,4 @@
-"""Resolves a name to agents: an address, a short name, or `*` for all others."""
+"""Resolves a name to agents: a short name or `*` means agents of one's own project, an address means that agent."""
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.tree import Tree
@@ -6,60 +6,97 @@ from ai_bridge.message import address
 
 
 class NobodyElse(BridgeError):
-    sentence = "To: * reaches nobody: {sender} is the only agent (add one with `ai-bridge init ADDRESS`)"
-    for_model = "To: * reaches nobody: {sender} is the only agent; tell your user to run `ai-bridge init ADDRESS`"
+    sentence = "To: * reaches nobody else in the project of {sender} (add an agent with `ai-bridge init ADDRESS`)"
+    for_model = "To: * reaches nobody else in the project of {sender}; tell your user to run `ai-bridge init ADDRESS`"
 
 
-class AmbiguousAgent(BridgeError):
-    sentence = "{name} may be any of {agents}{online}: give the whole address"
+class OtherProject(BridgeError):
+    sentence = "{name} is no agent{project}, but {agents} {verb}: give the whole address to write to another project"
 
 
-def resolve_agent(mailboxes: Tree, name: str) -> str:
-    """Return the known agent that `name` means: itself, or for `mini` the only `mini@…`, or the one online.
+def project_for(mailboxes: Tree, sender: str) -> str:
+    """Return the project that short names mean if `sender` writes them in this process.
 
-    Raises `AmbiguousAgent` if there are several, and what `Tree.known_agent` raises if there is none.
+    It is the sender's own; for a sender without one, such as a person, the project that this process works in. It is
+    '' if no agent has a project.
     """
-    if not address.is_address(name) or "@" in name or mailboxes.has_outbox(name):
-        return mailboxes.known_agent(name)
-    meant = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
-    if len(meant) > 1:
-        meant = [_the_one_online(mailboxes, name, meant)]
-    return meant[0] if meant else mailboxes.known_agent(name)
+    own = address.project_of(sender)
+    if own or not any("@" in agent for agent in mailboxes.agents()):
+        return own
+    from ai_bridge.agents import projects  # needed only if agents of a project may be meant
+
+    return projects.here()
 
 
-def _the_one_online(mailboxes: Tree, name: str, meant: list[str]) -> str:
-    from ai_bridge.agents import presence  # needed only if several agents may be meant
+def resolve_agent(mailboxes: Tree, name: str, project: str = "") -> str:
+    """Return the known agent that `name` means: in `project`, `codex` is `codex@project`, else the agent `codex`.
 
-    everywhere = presence.online(mailboxes)
-    awake = [agent for agent in meant if agent in everywhere]
-    if len(awake) != 1:
-        told = f" (online: {', '.join(awake)})" if awake else " (none is online)"
-        raise AmbiguousAgent(name=name, agents=", ".join(meant), online=told)
-    return awake[0]
-
-
-def resolve_writer(mailboxes: Tree, name: str) -> str:
-    """Return the postmaster if `name` is its address, else the agent as `resolve_agent` does."""
-    return name if name == address.POSTMASTER else resolve_agent(mailboxes, name)
+    Raises `OtherProject` if only other projects have agents of that name, and what `Tree.known_agent` raises if there
+    are none.
+    """
+    if address.is_address(name) and "@" not in name:
+        if project and mailboxes.has_outbox(own := f"{name}@{project}"):
+            return own
+        if not mailboxes.has_outbox(name):
+            _refuse_others(mailboxes, name, project)
+    return mailboxes.known_agent(name)
 
 
-def resolve_recipients(mailboxes: Tree, sender: str, wanted: list[str]) -> list[str]:
+def _refuse_others(mailboxes: Tree, name: str, project: str) -> None:
+    others = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
+    if others:
+        verb = "is" if len(others) == 1 else "are"
+        raise OtherProject(name=name, project=_of(project), agents=", ".join(others), verb=verb)
+
+
+def _of(project: str) -> str:
+    return f" of the project {project}" if project else " here"
+
+
+def resolve_writer(mailboxes: Tree, name: str, reader: str = "") -> str:
+    """Return the postmaster if `name` is its address, else the agent that the name means to `reader`."""
+    if name == address.POSTMASTER:
+        return name
+    return resolve_agent(mailboxes, name, project_for(mailboxes, reader))
+
+
+def resolve_recipients(mailboxes: Tree, sender: str, wanted: list[str], project: str | None = None) -> list[str]:
     """Return the known agents that `wanted` names, each once; raises a `BridgeError`.
 
-    Each text of `wanted` is a list as in `To`. `*` stands for all agents of this team except the sender.
+    Each text of `wanted` is a list as in `To`. `*` stands for all agents of this team and `project` except the
+    sender, and for those without a project if the sender has none. `project` is the sender's own if it is None.
     """
+    project = address.project_of(sender) if project is None else project
     entries = list(dict.fromkeys(entry for text in wanted for entry in address.split_list(text)))
     if address.EVERYONE in entries:
-        return _everyone_else(mailboxes, sender)
+        return _everyone_else(mailboxes, sender, project)
     if not entries:
         address.checked("")
-    return list(dict.fromkeys(resolve_agent(mailboxes, entry) for entry in entries))
+    return list(dict.fromkeys(_other_than(sender, mailboxes, entry, project) for entry in entries))
 
 
-def _everyone_else(mailboxes: Tree, sender: str) -> list[str]:
+def _other_than(sender: str, mailboxes: Tree, name: str, project: str) -> str:
+    """Return what `resolve_agent` does; but `claude@web` means the agent `claude` by that name, if there is one."""
+    found = resolve_agent(mailboxes, name, project)
+    return name if found == sender and mailboxes.has_outbox(name) else found
+
+
+def _everyone_else(mailboxes: Tree, sender: str, project: str) -> list[str]:
     from ai_bridge.agents.other_teams import of_own_team
 
-    everyone = of_own_team(mailboxes, [agent for agent in mailboxes.agents() if agent != sender])
+    meant = {project, address.project_of(sender)}
+    near = [agent for agent in mailboxes.agents() if agent != sender and address.project_of(agent) in meant]
+    everyone = of_own_team(mailboxes, near)
     if not everyone:
         raise NobodyElse(sender=sender)
     return everyone
+
+
+def leaving(mailboxes: Tree, sender: str, recipients: list[str]) -> list[str]:
+    """Return those of the recipients that are outside the project that `sender` writes in."""
+    own = address.project_of(sender)
+    away = [one for one in recipients if address.project_of(one) not in ("", own)]
+    if own or not away:
+        return away
+    project = project_for(mailboxes, sender)
+    return [one for one in away if address.project_of(one) != project]

@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 
-from ai_bridge.agents.identity import Identity, local, numbered
+from ai_bridge.agents.identity import Identity, local
 from ai_bridge.agents.presence import SESSION, session
 from ai_bridge.agents.session_keys import digest, remember, remembered
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.address import numbered
 from ai_bridge.system import durable
 from ai_bridge.system.locks import Lock
 

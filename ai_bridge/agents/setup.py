@@ -4,24 +4,24 @@ import os
 from collections.abc import Callable
 
 from ai_bridge import clients
-from ai_bridge.agents import cards, identity, person
+from ai_bridge.agents import cards, person, projects
 from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import filesystems
-
-_DEFAULT_AGENTS = ("claude", "gemini")
 
 # Takes one sentence for the person.
 Tell = Callable[[str], None]
 
 
-def make(named: str | None, asked: list[str], tell: Tell) -> tuple[Tree, list[str]]:
+def make(named: str | None, asked: list[str], usual: list[str], tell: Tell) -> tuple[Tree, list[str]]:
     """Make mailboxes with the agents `asked` for and their cards, or add what is missing, and adopt them.
 
     `named` is the path of the mailboxes. If it is None, they are the nearest from the working directory upwards, else
-    `mailboxes` in it. If `asked` is empty, new mailboxes get the agents claude and gemini. Returns the mailboxes, and
-    the agents that are new. `tell` gets a sentence about an adoption, or about one that is not possible, at once.
+    `mailboxes` in it. If `asked` is empty, new mailboxes get the agents `usual`. The card of `me` says that it is a
+    person's address. Returns the mailboxes, and the new agents. `tell` gets a sentence about an adoption, or about
+    one that is not possible, at once.
 
     Writes durably, and takes the locks of cards. In a client's shell it adopts only mailboxes that it makes. Raises
     `ForPersons` there for others that were found or are in the project. Raises `BridgeError` if the directory holds
@@ -31,12 +31,19 @@ def make(named: str | None, asked: list[str], tell: Tell) -> tuple[Tree, list[st
     chosen = _chosen(named)
     is_named, is_new = named is not None, _is_new(chosen.path)
     may_adopt = _may_adopt(chosen, is_named, is_new, tell)
-    agents = asked or _default_agents(chosen)
+    agents = asked or _usual_agents(chosen, usual)
+    persons = [name for name in agents if name.partition("@")[0] == person.OWN_NAME]
+    if persons:
+        person.refuse_clients(f"to make {persons[0]}, a person's address,")
     new = chosen.make(agents)
     if may_adopt:
         _adopt(chosen, is_named, is_new, tell)
+    projects.register()
     for name in agents:
-        cards.introduce(chosen, name, project=identity.project_name())
+        cards.introduce(chosen, name, project="" if name in persons else projects.folder_name())
+    for name in persons:
+        if not chosen.part(Homes).is_elsewhere(name):
+            cards.put(chosen, name, {person.FIELD: person.YES})
     return chosen, new
 
 
@@ -64,10 +71,10 @@ def _chosen(named: str | None) -> Tree:
     return Tree(named)
 
 
-def _default_agents(chosen: Tree) -> list[str]:
+def _usual_agents(chosen: Tree, usual: list[str]) -> list[str]:
     """Return the agents to make if none is named; mailboxes that already have agents get no new ones."""
     there = chosen.agents() if tree.is_mailboxes(chosen.path) else []
-    return [name for name in _DEFAULT_AGENTS if name in there] if there else list(_DEFAULT_AGENTS)
+    return [name for name in usual if name in there] if there else usual
 
 
 def _may_adopt(chosen: Tree, is_named: bool, is_new: bool, tell: Tell) -> bool:

@@ -259,7 +259,7 @@ class Agent:
         """Return a look at the mailboxes, and the agent that `sender` means; raises if the agent lives elsewhere."""
         where = Snapshot.of(self._tree).check()
         where.part(Homes).check(where.known_agent(self.address))
-        return where, None if sender is None else resolve_writer(where, sender)
+        return where, None if sender is None else resolve_writer(where, sender, self.address)
 
     def _fetched(self, sender: str | None) -> list[Waiting]:
         where, sender = self._reader(sender)

@@ -12,7 +12,7 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.health import report
 from ai_bridge.health.finding import OK, Finding
 from ai_bridge.history import search
-from ai_bridge.history.search import Query
+from ai_bridge.history.query import Query
 from ai_bridge.mailboxes import find, trace
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.trace import Place
@@ -195,7 +195,7 @@ class Mailboxes:
 
         Example:
             >>> [finding.fix for finding in mail.health()]
-            ['ai-collab start --agent claude', 'ai-collab start --agent gemini']
+            ['ai-bridge start']
         """
         where = Snapshot.of(self._tree)
         found = report.examine(where, where.settings(), where.agents())

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 
 from ai_bridge import clients
 from ai_bridge.agents import identity
+from ai_bridge.cli import usage
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import adoption, find
@@ -38,12 +39,20 @@ class LazyGroup(click.Group):
     """A group that knows the module and short help of each command, and imports a command only to run it.
 
     `lazy` maps a command's name to (`module:attribute`, short help). click's own help, completion and did-you-mean
-    would import all commands, so this class answers those three itself.
+    would import all commands, so this class answers those three itself. `meant` maps words that are no commands to
+    what to type instead.
     """
 
-    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        lazy: dict[str, tuple[str, str]] | None = None,
+        meant: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.lazy = lazy or {}
+        self.meant = meant or {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.lazy)
@@ -63,10 +72,17 @@ class LazyGroup(click.Group):
         names = [CompletionItem(name, help=self.lazy[name][1]) for name in self.lazy if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if line := usage.reordered(args):
+            raise click.UsageError(f"options come after the command: `{ctx.info_name} {line}`", ctx)
+        return super().parse_args(ctx, usage.asked(args))
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         try:
             return super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand:
+            if told := self.meant.get(args[0]):
+                raise click.UsageError(f"No such command '{args[0]}': {told}.", ctx) from None
             raise click.exceptions.NoSuchCommand(args[0], possibilities=list(self.lazy), ctx=ctx) from None
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -129,6 +145,8 @@ def common(agent_help: str = "The agent I am (else AI_BRIDGE_AGENT).") -> Callab
 
 def _found(ctx: click.Context, _: click.Parameter, value: str | None) -> Tree | str | None:
     """Turn the option into the mailboxes it names; commands in `_TAKE_THE_WORD` get the text itself."""
+    if value == "":
+        raise BridgeError(what="--mailboxes names nothing: give the directory's path")
     if ctx.resilient_parsing or ctx.command.name in _TAKE_THE_WORD:
         return value
     if ctx.command.name in _ADOPT:

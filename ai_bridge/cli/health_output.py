@@ -10,6 +10,9 @@ from ai_bridge.health.report import Report
 from ai_bridge.system import times
 from ai_bridge.text import printable
 
+# A single finding that is no trouble is worth a note; only the whole is healthy.
+_FINDING_WORDS = ("note", *HEALTH_WORDS[1:])
+
 
 def print_report(report: Report, mailboxes: str) -> None:
     """Print the report on the mailboxes at the path `mailboxes`."""
@@ -25,7 +28,7 @@ def print_report(report: Report, mailboxes: str) -> None:
 
 def _print_agent(report: AgentHealth) -> None:
     click.echo(click.style(report.agent, bold=True))
-    click.echo(f"  inbox        {_shown(report.unread, 'unread')}")
+    click.echo(f"  inbox        {_shown(report.unread, 'unread')}{report.on_its_way}")
     click.echo(f"  outbox       {_shown(report.dropped, 'waiting')}")
     click.echo(f"  .processing  {_shown(report.processing, 'claimed')}")
     if report.held.count:
@@ -33,7 +36,7 @@ def _print_agent(report: AgentHealth) -> None:
     click.echo(f"  .malformed   {_shown(report.malformed, 'malformed')}")
     click.echo(f"  router       {report.router or (f'on {report.home}' if report.home else 'not running')}")
     for finding in report.findings:
-        click.echo(f"  {_level(finding.level)}: {finding.sentence}")
+        click.echo(f"  {_styled(_FINDING_WORDS[finding.level], finding.level)}: {printable(finding.sentence)}")
 
 
 def _shown(waits: Waits, word: str) -> str:
@@ -46,4 +49,8 @@ def _print_around(finding: Finding) -> None:
 
 
 def _level(level: int, bold: bool | None = None) -> str:
-    return click.style(HEALTH_WORDS[level], fg=("green", "yellow", "red")[level], bold=bold)
+    return _styled(HEALTH_WORDS[level], level, bold)
+
+
+def _styled(word: str, level: int, bold: bool | None = None) -> str:
+    return click.style(word, fg=("green", "yellow", "red")[level], bold=bold)

@@ -3,6 +3,7 @@
 import click
 
 from ai_bridge import __version__
+from ai_bridge.cli import usage
 from ai_bridge.cli.common import LazyGroup
 
 _MAIL = "ai_bridge.cli.commands.mail"
@@ -49,18 +50,24 @@ _BRIDGE = {
     "doctor": ("ai_bridge.cli.commands.doctor:doctor", "Whether each client can use the mail and be reached."),
     "demo": (f"{_SETUP}:demo", "Two agents talk on throw-away mailboxes."),
 }
-_COLLAB = {"status": (f"{_OPERATE}:status", "Which routers run, and what waits."), **_OPERATING}
+_COLLAB = {"status": (f"{_OPERATE}:status", "Which routers run, and what waits for each agent."), **_OPERATING}
+_OF_BRIDGE = {name: f"`ai-bridge {name}` is the command" for name in _BRIDGE if name not in _COLLAB}
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(cls=LazyGroup, lazy=_BRIDGE, context_settings=_CONTEXT)
+@click.group(cls=LazyGroup, lazy=_BRIDGE, meant=usage.MEANT, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="ai-bridge")
 def bridge() -> None:
     """Mail between AI coding assistants, as plain text files."""
 
 
-@click.group(cls=LazyGroup, lazy=_COLLAB, context_settings=_CONTEXT)
+@click.group(cls=LazyGroup, lazy=_COLLAB, meant=_OF_BRIDGE, context_settings=_CONTEXT)
 @click.version_option(__version__, prog_name="ai-collab")
 def collab() -> None:
-    """Start, stop and check the routers that move the mail."""
+    """Start, stop and check the routers that move the mail.
+
+    These are the operator's commands of `ai-bridge` under their older name; only `status` differs: it reports on each
+    agent's router and mail, and `ai-bridge status` on a message, or on who you are. Mail is read and sent by
+    `ai-bridge`.
+    """

@@ -6,9 +6,12 @@ import click
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.trace import Place, by_message
+from ai_bridge.message.ids import stamp_of
 from ai_bridge.message.message import Message
+from ai_bridge.system import times
 from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
+_NO_TIME = "-".ljust(17)
 _BODY_KEEPS = "\n\t" + OF_LANGUAGES
 
 
@@ -30,10 +33,13 @@ def as_json(message: Message, state: str, path: str, with_body: bool = True) -> 
 
 
 def line(message: Message, state: str, recipients: list[str]) -> str:
-    """Return a message in one line: state, ID, sender, recipients, subject."""
+    """Return a message in one line: state, ID, time (UTC; else that of its ID), sender, recipients, subject."""
+    stamp = stamp_of(message.id)
+    date = message.get("Date") or (times.stamp_to_date(stamp) if stamp else "")
     to = ", ".join(recipients)
     subject = shorten(printable(message.subject), 60)
-    return f"{click.style(state.ljust(9), bold=True)} {message.id}  {message.sender} → {to}  {subject}"
+    head = f"{click.style(state.ljust(9), bold=True)} {message.id}  {times.to_minute(date) or _NO_TIME}"
+    return f"{head}  {message.sender} → {to}  {subject}"
 
 
 def text(message: Message) -> str:

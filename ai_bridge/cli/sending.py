@@ -4,10 +4,13 @@ import os
 import sys
 
 from ai_bridge.agents import identity
+from ai_bridge.agents.resolve import leaving
 from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import changes
+from ai_bridge.mailboxes.drop import PartlySent
 from ai_bridge.mailboxes.find import find_mailboxes
-from ai_bridge.sending.send import Wanted, send
+from ai_bridge.sending.limits import NotSent
+from ai_bridge.sending.send import Wanted, check_alone, send
 from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
@@ -23,6 +26,14 @@ _INTERRUPTED = 130
 
 class BadBatchLine(BridgeError):
     sentence = "line {number} of the batch {why}; nothing was sent"
+
+
+class BadBatchMessage(BridgeError):
+    sentence = "line {number} of the batch: {why}; nothing was sent"
+
+
+class BodyTwice(BridgeError):
+    sentence = "{path} holds the body, and standard input holds another: leave one of them out"
 
 
 class Request:
@@ -61,17 +72,42 @@ def run(request: Request, out: "TextIO | None") -> int:
     where = find_mailboxes(request.mailboxes, by_client=None)
     flush = _passing_on(where)
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
-    wanted = _wanted(request, where.settings().max_message_bytes)
+    if _by_client():
+        from ai_bridge.agents import person  # a person's own shell may use any address
+
+        person.refuse_clients_as(where, sender)
+    numbers, wanted = _wanted(request, where.settings().max_message_bytes)
     where.renew()  # a person, or the program before the pipe, may have taken a while
     where.check()
     by_model = _by_client()
-    sent = send(where, sender, wanted, by_person=os.isatty(2) and not by_model, by_model=by_model)
+    by_person = os.isatty(2) and not by_model
+    try:
+        sent = send(where, sender, wanted, by_person, by_model)
+    except BridgeError as refusal:
+        raise _with_line(where, sender, numbers, wanted, by_person, refusal) from None
     try:
         _tell(out, sent, bool(request.json))
+        _say_who_is_outside(where, sender, sent)
         flush()
         return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read)
     except KeyboardInterrupt:  # what was sent stays sent
         return _INTERRUPTED
+
+
+def _with_line(
+    where: "Snapshot", sender: str, numbers: list[int], wanted: list[Wanted], by_person: bool, refusal: BridgeError
+) -> BridgeError:
+    """Return the refusal, of a batch with the line that is refused by itself, if there is one."""
+    if isinstance(refusal, (PartlySent, NotSent)):  # these speak of the whole batch
+        return refusal
+    for number, one in zip(numbers, wanted, strict=False):
+        try:
+            check_alone(where, sender, one, by_person)
+        except BridgeError as alone:
+            return BadBatchMessage(number=number, why=alone)
+        except OSError:
+            break
+    return refusal
 
 
 def _by_client() -> bool:
@@ -102,6 +138,13 @@ def _tell(out: "TextIO | None", sent: "list[Sent]", as_json: bool) -> None:
         raise BridgeError(what=f"sent as {ids}, but standard output took nothing: {error.strerror}") from None
 
 
+def _say_who_is_outside(where: "Snapshot", sender: str, sent: "list[Sent]") -> None:
+    """Say on standard error which recipients are outside the sender's project."""
+    recipients = list(dict.fromkeys(recipient for one in sent for recipient in one.recipients))
+    if (away := leaving(where, sender, recipients)) and sys.stderr is not None:
+        sys.stderr.write(f"note: {', '.join(away)} {'is' if len(away) == 1 else 'are'} outside your project\n")
+
+
 def _line(sent: "Sent", as_json: bool) -> str:
     if not as_json:
         return f"{sent.id}\n"
@@ -110,10 +153,17 @@ def _line(sent: "Sent", as_json: bool) -> str:
     return json.dumps({"id": sent.id, "to": sent.recipients, "paths": sent.paths}) + "\n"
 
 
-def _wanted(request: Request, limit: int) -> list[Wanted]:
+def _wanted(request: Request, limit: int) -> tuple[list[int], list[Wanted]]:
+    """Return the messages to send, and the number of the line of each if they are a batch."""
+    if request.file not in (None, "-"):
+        from ai_bridge.system import pipes  # most bodies come from standard input
+
+        if sys.stdin is not None and pipes.is_given(0):
+            raise BodyTwice(path=request.file)
     if request.batch:
-        return [_one(request, found["body"], found) for found in _batch(request)]
-    return [_one(request, _body(request, limit), {})]
+        lines = _batch(request)
+        return [number for number, _ in lines], [_one(request, found["body"], found) for _, found in lines]
+    return [], [_one(request, _body(request, limit), {})]
 
 
 def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
@@ -170,13 +220,16 @@ _BATCH_BYTES = 256 * 1024 * 1024
 _BATCH_TEXTS = ("body", "subject", "to", "reply_to")
 
 
-def _batch(request: Request) -> "list[dict[str, Any]]":
-    """Read JSON Lines: objects with `body` and, optionally, `subject`, `to`, `reply_to` and `context`."""
+def _batch(request: Request) -> "list[tuple[int, dict[str, Any]]]":
+    """Read JSON Lines, and return each object with its line's number.
+
+    An object has a `body` and, optionally, a `subject`, `to`, `reply_to` and `context`.
+    """
     raw = _raw(request.file, _BATCH_BYTES)
     if len(raw) > _BATCH_BYTES:
         raise TooLarge(what="the batch", size=f"more than {_BATCH_BYTES}", limit=_BATCH_BYTES)
     lines = enumerate(_text(raw, request.file).split("\n"), 1)
-    return [_parsed(line, number) for number, line in lines if line.strip()]
+    return [(number, _parsed(line, number)) for number, line in lines if line.strip()]
 
 
 def _parsed(line: str, number: int) -> "dict[str, Any]":

@@ -8,22 +8,24 @@ if TYPE_CHECKING:
 
 
 def _files() -> "Files":
-    from ai_bridge.clients.files import SERVER, USER, Checks, ConfigFile, Files, Folder, Plugin, Switch
+    from ai_bridge.clients.files import SERVER, Checks, ConfigFile, Files, Folder, Plugin, Switch
 
-    rule = f"mcp__{SERVER}"
+    # Source: Claude Code, which calls the server and the tools of a plugin so. The name of a server is a rule for all
+    # its tools. Without the rule it asks before each tool, and a session that nobody watches would get no mail.
+    rule = f"mcp__plugin_{SERVER}_{SERVER}"
+    rule_before = f"mcp__{SERVER}"
     return Files(
         Folder(".claude", variable="CLAUDE_CONFIG_DIR"),
-        config=(
-            # In the home directory this file is beside the folder. If the folder was moved, the file is in it.
-            ConfigFile(".claude.json", has_server=True, in_project=".mcp.json", is_beside=True, private=(USER,)),
-            # Without this rule it asks before each tool, and a session that nobody watches would get no mail.
-            # The name of a server alone is a rule for all its tools.
-            ConfigFile("settings.json", has_hooks=True, members={("permissions", "allow"): rule}),
-        ),
+        config=(ConfigFile("settings.json", members={("permissions", "allow"): rule}),),
         checks=Checks(
             switches=(
                 Switch(("disableAllHooks",), "disableAllHooks switches its hooks off", value=True),
                 Switch(("permissions", "deny"), f"permissions.deny names {rule}", member=rule),
+                Switch(
+                    ("enabledPlugins", f"{SERVER}@skills-dir"),
+                    "enabledPlugins switches the plugin ai-bridge off",
+                    value=False,
+                ),
             ),
             approval="ai_bridge.health.claude",
             quiet={"DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1"},
@@ -33,8 +35,16 @@ def _files() -> "Files":
             "a plugin",
             (".claude-plugin", "plugin.json"),
             extra={"author": {"name": SERVER}},
-            # Source: Claude Code gives the server of a plugin this name, and a hook that names another finds none.
-            server_name=f"plugin:{SERVER}:{SERVER}",
+            # Source: Claude Code 2.1.197 and later load each plugin that they find there, and no other client that
+            # was tried starts anything in it.
+            place=("skills", SERVER),
+        ),
+        former=Files(
+            Folder(".claude", variable="CLAUDE_CONFIG_DIR"),
+            config=(
+                ConfigFile(".claude.json", has_server=True, in_project=".mcp.json", is_beside=True),
+                ConfigFile("settings.json", has_hooks=True, members={("permissions", "allow"): rule_before}),
+            ),
         ),
     )
 
@@ -48,10 +58,10 @@ CLAUDE_CODE = Client(
     project_variable="CLAUDE_PROJECT_DIR",
     ignores_updates=True,
     hooks=Hooks(
-        # Source: Claude Code 2.1 refuses a hook that calls a server's tool on SessionStart, and shows an error at
-        # each start.
         events=("UserPromptSubmit", "PostToolUse", "Stop"),
         turn_end="Stop",
+        # A hook that calls a server's tool is an error in each turn once the server is gone or was declined.
+        are_commands=True,
     ),
     reach=Reach(
         "ai_bridge.reach.claude",

@@ -17,8 +17,10 @@ def _files() -> "Files":
             ConfigFile("hooks.json", has_hooks=True),
         ),
         server=Server(
-            # It waits only for servers that are required, and for a tool only as long as this says.
-            extra={"required": True, "tool_timeout_sec": 3600},
+            # It waits for a tool only as long as this says.
+            extra={"tool_timeout_sec": 3600},
+            # Source: Codex CLI 0.169, which does not start at all if a required server is missing.
+            retired={"required": True},
             given=("HOME", "PATH", "LANG", "SHELL", "TERM"),
             # All other variables that name directories must be in the entry.
             told=("CODEX_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"),

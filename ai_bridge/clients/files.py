@@ -32,28 +32,31 @@ class Folder:
 class Server:
     """Our server's entry in a client's file, and the environment of its process.
 
-    `extra`: keys of this client's entry besides command, arguments and environment. `told`: variables whose values
+    `extra`: keys of this client's entry besides command, arguments and environment. `retired`: keys that an older
+    install wrote with these values, which install removes. `told`: variables whose values
     the entry gives the server. `given`: the only variables of its own that the client gives a server; None for all.
     `notes`: keys under which the client keeps notes of its own in our entry.
     """
 
-    __slots__ = ("extra", "given", "notes", "told")
+    __slots__ = ("extra", "given", "notes", "retired", "told")
 
     def __init__(
         self,
         extra: "dict[str, object] | None" = None,
+        retired: "dict[str, object] | None" = None,
         told: Keys = (),
         given: "Keys | None" = None,
         notes: Keys = (),
     ) -> None:
         self.extra = extra or {}
+        self.retired = retired or {}
         self.told = told
         self.given = given
         self.notes = notes
 
 
 class ConfigFile:
-    """A file of a client into which install puts the entry of the server, the hooks, or both.
+    """A file of a client into which install puts the entry of the server, the hooks, both, or only settings.
 
     `name` is the file's name, `in_project` its name in a project ('': the same). `is_beside`: the file is in the
     directory that holds the client's folder, not in the folder. `private`: the scopes in which only the owner may
@@ -100,8 +103,8 @@ class ConfigFile:
 
     @property
     def what(self) -> str:
-        """The parts of ai-bridge in the file, in words: server, hooks, or both."""
-        return " and ".join(["server"] * self.has_server + ["hooks"] * self.has_hooks)
+        """The parts of ai-bridge in the file, in words: server, hooks, both, or the permission to use them."""
+        return " and ".join(["server"] * self.has_server + ["hooks"] * self.has_hooks) or "permission"
 
 
 class Switch:
@@ -124,14 +127,25 @@ class Checks:
     """The things that the doctor looks at besides the registration.
 
     `switches` may be in any of the client's files. `approval`: the module whose `is_approved(project)` tells whether
-    the user let the client use what the project registers; '' if the client does not ask. `probe`: arguments with
-    which the program fails if its version is too old to be reached; `probe_trouble` says so in words. `quiet`:
-    variables that keep the program from calling its vendor. `litters`: the program writes into its folder even if it
-    only prints its version. `extensions`: the name of the folder of extensions in the client's folder. `unseen`: a
-    sentence about registrations that the doctor cannot see.
+    the user let the client use what the project registers; '' if the client does not ask. `asks_for_all`: without
+    this approval it does not use what is registered for the user either. `probe`: arguments with which the program
+    fails if its version is too old to be reached; `probe_trouble` says so in words. `quiet`: variables that keep the
+    program from calling its vendor. `litters`: the program writes into its folder even if it only prints its version.
+    `extensions`: the name of the folder of extensions in the client's folder. `unseen`: a sentence about
+    registrations that the doctor cannot see.
     """
 
-    __slots__ = ("approval", "extensions", "litters", "probe", "probe_trouble", "quiet", "switches", "unseen")
+    __slots__ = (
+        "approval",
+        "asks_for_all",
+        "extensions",
+        "litters",
+        "probe",
+        "probe_trouble",
+        "quiet",
+        "switches",
+        "unseen",
+    )
 
     def __init__(
         self,
@@ -143,6 +157,7 @@ class Checks:
         litters: bool = False,
         extensions: str = "",
         unseen: str = "",
+        asks_for_all: bool = False,
     ) -> None:
         self.switches = switches
         self.approval = approval
@@ -152,44 +167,46 @@ class Checks:
         self.litters = litters
         self.extensions = extensions
         self.unseen = unseen
+        self.asks_for_all = asks_for_all
 
 
 class Plugin:
     """A folder that holds our part for a client, in the client's own form; `kind` is the client's word for it.
 
     `manifest`: the path, in that folder, of the file that registers the server. `extra`: more keys of the manifest.
-    `server_name`: the client's name for the server of a plugin. `withheld`: keys of the server's entry that the
-    client refuses there.
-    `context_key`: the key in the manifest that names a file of context; '' if it reads none.
+    `withheld`: keys of the server's entry that the client refuses there. `context_key`: the key in the manifest that
+    names a file of context; '' if it reads none. `place`: where, below the client's folder, the client looks for such
+    a folder by itself, so that install puts server, hooks and skill there; () if it does not.
     """
 
-    __slots__ = ("context_key", "extra", "kind", "manifest", "server_name", "withheld")
+    __slots__ = ("context_key", "extra", "kind", "manifest", "place", "withheld")
 
     def __init__(
         self,
         kind: str,
         manifest: Keys,
         extra: "dict[str, object] | None" = None,
-        server_name: str = SERVER,
         withheld: Keys = (),
         context_key: str = "",
+        place: Keys = (),
     ) -> None:
         self.kind = kind
         self.manifest = manifest
         self.extra = extra or {}
-        self.server_name = server_name
         self.withheld = withheld
         self.context_key = context_key
+        self.place = place
 
 
 class Files:
     """A client's files, as install and the doctor know them.
 
     `config`: the files that install changes, in the order of the changes. `plugin` is None if the client reads no
-    such folder.
+    such folder. `former`: the files into which an older install put the server and hooks that call its tool, and the
+    folder with the older skill; install takes both out. None if there was no other way.
     """
 
-    __slots__ = ("checks", "config", "folder", "plugin", "server")
+    __slots__ = ("checks", "config", "folder", "former", "plugin", "server")
 
     def __init__(
         self,
@@ -198,9 +215,11 @@ class Files:
         server: "Server | None" = None,
         checks: "Checks | None" = None,
         plugin: "Plugin | None" = None,
+        former: "Files | None" = None,
     ) -> None:
         self.folder = folder
         self.config = config
         self.server = server or Server()
         self.checks = checks or Checks()
         self.plugin = plugin
+        self.former = former

@@ -34,6 +34,8 @@ def _files() -> "Files":
                 Switch(("mcpServers", SERVER, "excludeTools"), "excludeTools leaves tools out"),
             ),
             approval="ai_bridge.health.gemini",
+            # Source: Gemini CLI 0.61: "User-level servers are also suppressed in untrusted folders".
+            asks_for_all=True,
             quiet={"GEMINI_TELEMETRY_ENABLED": "false"},
             litters=True,
             extensions="extensions",
@@ -57,6 +59,7 @@ GEMINI_CLI = Client(
         turn_end="AfterAgent",
         refusal="deny",
         are_commands=True,
+        have_names=True,
         units_per_s=1000,
         every_tool=".*",
     ),

@@ -1,8 +1,9 @@
-"""The project that a session works on, if its client names the project's folder in the environment."""
+"""The project that a process works on: its root folder, and the folder that a client names in the environment."""
 
 import os
 
 from ai_bridge import clients
+from ai_bridge.system import git
 
 
 def all_named() -> list[str]:
@@ -19,3 +20,15 @@ def named() -> str:
 def folder() -> "str | None":
     """Return the real path of the first folder named that is a directory; None if there is none."""
     return next((os.path.realpath(found) for found in all_named() if os.path.isdir(found)), None)
+
+
+def root() -> str:
+    """Return the real path of the project's root: the main worktree of the repository, else the project's folder.
+
+    The folder is the one that a client names, else the working directory; '' if that was deleted.
+    """
+    try:
+        start = named() or os.getcwd()
+    except FileNotFoundError:
+        return ""
+    return git.main_worktree(start) or os.path.realpath(start)

@@ -20,6 +20,7 @@ class Hooks:
     begins, a turn of it ends, and the session ends. `refusal`: the decision by which a hook on `turn_end` makes the
     model go on; '' if a text is enough. `chars`: how many characters an answer may have.
     `are_commands`: a hook runs `ai-bridge hook`; else the client calls a tool of our running server.
+    `have_names`: the client shows a hook by its name, else by its whole command.
     `units_per_s`: the unit of a hook's timeout, 1000 for milliseconds. `every_tool`: the matcher of all tools.
     `trust`: the module that reads and gives the trust that a client wants before it runs hooks; '' if the client runs
     them at once. `advice` tells the user how to give that trust.
@@ -33,6 +34,7 @@ class Hooks:
         "ends",
         "events",
         "every_tool",
+        "have_names",
         "refusal",
         "trust",
         "turn_end",
@@ -45,6 +47,7 @@ class Hooks:
         turn_end: str = "",
         refusal: str = "",
         are_commands: bool = False,
+        have_names: bool = False,
         units_per_s: int = 1,
         every_tool: str = "*",
         trust: str = "",
@@ -57,6 +60,7 @@ class Hooks:
         self.turn_end = turn_end
         self.refusal = refusal
         self.are_commands = are_commands
+        self.have_names = have_names
         self.units_per_s = units_per_s
         self.every_tool = every_tool
         self.trust = trust

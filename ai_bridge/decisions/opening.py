@@ -55,9 +55,9 @@ def begin(mailboxes: Tree, sender: str, draft: Draft, rule: str, voters: list[st
     """
     if rule not in RULES:
         raise BadRule(rule=rule)
-    recipients = resolve_recipients(mailboxes, sender, draft.recipients)
+    recipients = resolve_recipients(mailboxes, sender, draft.recipients, draft.project)
     if voters is not None:
-        entitled = resolve_recipients(mailboxes, sender, voters)
+        entitled = resolve_recipients(mailboxes, sender, voters, draft.project)
     elif any(EVERYONE in split_list(text) for text in draft.recipients):
         awake = presence.online(mailboxes)
         entitled = [agent for agent in recipients if agent in awake] or recipients

@@ -30,14 +30,15 @@ class AgentHealth:
     """One agent: `router` (its holder, or None), outbox root, stuck claims, held, malformed, and its inbox.
 
     `home` is the machine the agent lives on, '' if that is this one. `abroad` counts, for each other machine, the
-    messages in the outbox for agents there; `full` those for each agent that has too much unread mail. `delay`
-    describes mail that has not reached the agent although a router is at work, None if there is none. Making one
-    lists the outbox, and adds a finding for each directory of it that cannot be listed.
+    messages in the outbox for agents there, `full` those for each agent that has too much unread mail, and `unrouted`
+    those that no router at work here is to move. `coming` is the mail for the agent that is not delivered yet, in all
+    outboxes. `delay` describes mail that has not reached it although a router is at work, None if there is none.
+    Making one lists the outbox, and adds a finding for each directory of it that cannot be listed.
     """
 
     __slots__ = (
-        *("abroad", "agent", "delay", "dropped", "findings", "full", "held", "home"),
-        *("malformed", "processing", "router", "unread"),
+        *("abroad", "agent", "coming", "delay", "dropped", "findings", "full", "held", "home"),
+        *("malformed", "processing", "router", "unread", "unrouted"),
     )
 
     def __init__(self, agent: str, router: Holder | None, outbox: Outbox, inbox: list[Waiting], now: float) -> None:
@@ -46,6 +47,8 @@ class AgentHealth:
         self.home = ""
         self.abroad: dict[str, int] = {}
         self.full: dict[str, int] = {}
+        self.unrouted = 0
+        self.coming = Waits([], now)
         self.delay: Delay | None = None
         self.dropped = _waits(outbox, DROPPED, now)
         self.dropped.oldest_s = max(self.dropped.oldest_s, _oldest_composed(outbox, now))
@@ -55,6 +58,12 @@ class AgentHealth:
         self.unread = Waits([waiting.path for waiting in inbox], now)
         self.findings: list[Finding] = []
         self._add_unlistable(outbox)
+
+    @property
+    def on_its_way(self) -> str:
+        """Says how much mail for the agent is not delivered yet, after a count of the delivered; '' if none is."""
+        way = "its way" if self.coming.count == 1 else "their way"
+        return f", {self.coming.count} on {way}" if self.coming.count and not self.delay else ""
 
     def add(self, where: str, level: int, what: str, fix: str = "") -> None:
         """Add a finding to `findings`; the arguments are those of `Finding`."""
@@ -83,6 +92,7 @@ class AgentHealth:
             "held": self.held.as_json(),
             "malformed": self.malformed.as_json(),
             "unread": self.unread.as_json(),
+            "coming": self.coming.as_json(),
             "level": HEALTH_WORDS[worst(self.findings)],
             "findings": [finding.sentence for finding in self.findings],
             **({"home": self.home} if self.home else {}),

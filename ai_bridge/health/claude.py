@@ -9,11 +9,14 @@ from ai_bridge.clients.files import SERVER, USER
 from ai_bridge.health.switches import read
 from ai_bridge.install.places import folder
 
+_NAME = f"plugin:{SERVER}:{SERVER}"
+
 
 def is_approved(project: str) -> bool:
     """Tell whether our server is approved in that folder.
 
-    Source: Claude Code notes the approval in its own file, or its settings approve all servers.
+    Source: Claude Code notes the approval in the project's settings or in its own file, or its settings approve all
+    servers. It calls the server of a plugin by both names.
     """
     base, _ = folder(CLAUDE_CODE.name, USER)
     own = read(os.path.join(base, ".claude.json")).get("projects")
@@ -22,4 +25,4 @@ def is_approved(project: str) -> bool:
     settings = [read(os.path.join(project, ".claude", name)) for name in ("settings.json", "settings.local.json")]
     told = [named, *(found.get("enabledMcpjsonServers") for found in settings)]
     everything = any(found.get("enableAllProjectMcpServers") is True for found in settings)
-    return everything or any(isinstance(names, list) and SERVER in names for names in told)
+    return everything or any(isinstance(names, list) and _NAME in names for names in told)

@@ -18,11 +18,12 @@ from ai_bridge import clients, settings
 from ai_bridge.clients.files import SERVER, USER
 from ai_bridge.clients.record import Client
 from ai_bridge.errors import BridgeError
-from ai_bridge.health import surroundings
+from ai_bridge.health import belonging, leftovers, surroundings
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.health.registration import registration
 from ai_bridge.health.server_start import started
 from ai_bridge.health.switches import at, read, switches
+from ai_bridge.install.pieces import config_path
 from ai_bridge.install.places import SCOPES, folder
 from ai_bridge.install.registered import Registration, registered
 from ai_bridge.mailboxes import find
@@ -37,6 +38,7 @@ def examine(name: str) -> Iterator[Finding]:
     """Yield the findings about the client of that name; raises `CannotChange` if the working directory is gone."""
     client = clients.by_name(name)
     program = shutil.which(client.program)
+    yield from leftovers.examine(name)
     known = [registered(name, scope) for scope in _scopes(name)]
     ours = [one for one in known if one.server is not None]
     if program is None and not ours:
@@ -73,10 +75,11 @@ def _scopes(client: str) -> list[str]:
 
 
 def around(chosen: str | None) -> Iterator[Finding]:
-    """Yield the findings about the mailboxes and what surrounds them.
+    """Yield the findings about the mailboxes and what surrounds them, and about the service of an older program.
 
-    Without mailboxes there is one finding if `chosen` names them, else none. A newer format is one finding, too.
+    Without mailboxes there is one finding of them if `chosen` names them, else none. A newer format is one, too.
     """
+    yield from leftovers.around()
     try:
         where = find_mailboxes(chosen, only_to_look=True)
     except BridgeError as refusal:
@@ -86,6 +89,7 @@ def around(chosen: str | None) -> Iterator[Finding]:
     if not (find.named(chosen) or find.is_adopted(where)):
         command = f"ai-bridge init --mailboxes {shlex.quote(where.path)}"
         yield Finding("adopted", WRONG, str(NotAdopted(path=where.path)), command)
+    yield from belonging.examine(where)
     yield from surroundings.examine(where, settings.load(where.path))
 
 
@@ -136,7 +140,8 @@ def _files(known: list[Registration]) -> Iterator[Finding]:
     for one in known:
         for file in one.files:
             if file.trouble is not None:
-                yield Finding("files", WRONG, f"{file.path}: {file.trouble}", install_command(one.client, one.scope))
+                said = f"{file.path}: {file.trouble}; fix it by hand, for install changes no file that it cannot read"
+                yield Finding("files", WRONG, said, f"$EDITOR {shlex.quote(file.path)}")
 
 
 def _reach(client: Client, program: str | None, known: list[Registration], hooked: bool) -> Finding:
@@ -150,8 +155,9 @@ def _reach(client: Client, program: str | None, known: list[Registration], hooke
 
 def _cannot_reach(client: Client, program: str | None, known: list[Registration]) -> str:
     """Return why sessions cannot be reached, as far as files and the program show; '' if nothing prevents it."""
-    for number, file in enumerate(client.files.config, 1):  # before them is the skill
-        if not any(_has_all(read(one.files[number].path), file.defaults) for one in known):
+    for file in client.files.config:
+        paths = [config_path(client, file, one.scope) for one in known]
+        if not any(_has_all(read(path), file.defaults) for path in paths):
             return file.without
     checks = client.files.checks
     if checks.probe and program is not None and not _runs(client, [program, *checks.probe]):

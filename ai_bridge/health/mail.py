@@ -4,7 +4,8 @@ import time
 
 from ai_bridge.agents.policy import Policies
 from ai_bridge.errors import DiskError, disk_error
-from ai_bridge.health.agent_health import AgentHealth
+from ai_bridge.health import set_aside
+from ai_bridge.health.agent_health import AgentHealth, Waits
 from ai_bridge.health.finding import NOTE, OK, WRONG, worst
 from ai_bridge.link.state import whereabouts
 from ai_bridge.machines.homes import Homes
@@ -14,7 +15,7 @@ from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import inboxes, unread_for
+from ai_bridge.mailboxes.unread import coming, inboxes, unread_for
 from ai_bridge.message import address
 from ai_bridge.message.reference import View
 from ai_bridge.router.at_work import router_of
@@ -62,11 +63,14 @@ def explain(mailboxes: Tree, text: str, view: View | None = None) -> list[tuple[
     return [(place, why(mailboxes, place)) for place in trace.find(mailboxes, text, view)]
 
 
-def examine(mailboxes: Tree, settings: Settings, agents: list[str]) -> list[AgentHealth]:
-    """Return the health of each agent, with its findings; reads the disk and takes no lock."""
+def examine(mailboxes: Tree, settings: Settings, agents: list[str], most: int = set_aside.MOST) -> list[AgentHealth]:
+    """Return the health of each agent, with its findings; reads the disk and takes no lock.
+
+    At most `most` files are shown one by one of what is malformed, and of what is held, in an outbox.
+    """
     now = time.time()
     reports = []
-    waiting, cards = inboxes(mailboxes), mailboxes.part(CardFiles)
+    waiting, on_its_way, cards = inboxes(mailboxes), coming(mailboxes), mailboxes.part(CardFiles)
     homes, policies = Homes(mailboxes, cards), Policies(cards)
     late = delays(mailboxes)
     unmoved_s = idle_s(mailboxes) if late else 0.0
@@ -78,15 +82,18 @@ def examine(mailboxes: Tree, settings: Settings, agents: list[str]) -> list[Agen
     for agent in agents:
         router = router_of(mailboxes, agent)
         report = AgentHealth(agent, router, mailboxes.outbox(agent), waiting.get(agent, []), now)
+        report.coming = Waits(on_its_way.get(agent, []), now)
         report.home = _machine_of(homes, agent) or _link_of(homes, agent)
         report.delay = late.get(agent)
         _note_abroad(report, mailboxes.outbox(agent), homes)
+        _note_unrouted(report, mailboxes)
         report.full = {full: waits[agent] for full, waits in waiting_for_full.items() if agent in waits}
         if agent in waiting_for_full:
             _judge_full(report, sum(waiting_for_full[agent].values()))
         _judge(report, settings)
         _judge_delay(report, unmoved_s, settings)
         _judge_card(report, policies, homes)
+        report.findings += set_aside.examine(mailboxes.outbox(agent), most)
         reports.append(report)
     return reports
 
@@ -140,6 +147,15 @@ def _note_abroad(report: AgentHealth, outbox: Outbox, homes: Homes) -> None:
             report.abroad[there] = report.abroad.get(there, 0) + 1
 
 
+def _note_unrouted(report: AgentHealth, mailboxes: Tree) -> None:
+    """Count in `report.unrouted` the dropped messages that no router at work here is to move."""
+    names = mailboxes.outbox(report.agent).visible(DROPPED)
+    recipients = [label(name)[1] for name in names]
+    movers = [one if address.is_address(one) else report.agent for one in recipients]
+    routed = {mover: router_of(mailboxes, mover) is not None for mover in set(movers)}
+    report.unrouted = sum(not routed[mover] for mover in movers)
+
+
 def _fullness(mailboxes: Tree, agent: str) -> str:
     """Return that the agent has too much unread mail for more to be delivered, '' if it has not."""
     limit = load(mailboxes.path).max_unread
@@ -156,25 +172,15 @@ def _judge_full(report: AgentHealth, count: int) -> None:
 
 
 def _judge(report: AgentHealth, settings: Settings) -> None:
-    """Add findings about the router, and about what waits in each place."""
-    if report.router is None and not report.home:
-        fix = f"ai-collab start --agent {report.agent}"
-        report.add("router", NOTE, "no router: mail moves only when someone reads", fix)
+    """Add findings about what waits in each place."""
     _judge_processing(report, settings)
     _judge_outbox(report, settings)
-    if report.held.count:
-        fix = f"ai-bridge allow {report.agent}"
-        what = f"{report.held.count} held for a person's approval, each with its reason beside it in .held"
-        report.add(".held", OK, f"{what}; to let all go on: `{fix}`", fix)
-    if report.malformed.count:
-        what = f"{report.malformed.count} malformed; each has its reason beside it in .malformed"
-        report.add(".malformed", NOTE, what)
 
 
 def _judge_processing(report: AgentHealth, settings: Settings) -> None:
     """Add a finding if a claim is stuck."""
     if report.processing.oldest_s > settings.stuck_s:
-        fix = "ai-collab restart"
+        fix = "ai-bridge restart"
         what = f"{report.processing.count} stuck in .processing for {times.age(report.processing.oldest_s)}"
         report.add(".processing", WRONG, f"{what}; a restarted router releases them: `{fix}`", fix)
 
@@ -187,10 +193,17 @@ def _judge_outbox(report: AgentHealth, settings: Settings) -> None:
     for full, count in sorted(report.full.items()):
         report.add("outbox", OK, f"{counted(count, 'message')} waiting until {full} has read its mail (max_unread)")
     here = report.dropped.count - sum(report.abroad.values()) - sum(report.full.values())
-    if here and report.dropped.oldest_s > settings.stuck_s:
-        fix = "ai-collab start"
-        what = f"{here} not picked up for {times.age(report.dropped.oldest_s)}"
-        report.add("outbox", WRONG, f"{what}; start the recipients' routers: `{fix}`", fix)
+    if here <= 0 or report.dropped.oldest_s <= settings.stuck_s:
+        return
+    age, unrouted = times.age(report.dropped.oldest_s), min(here, report.unrouted)
+    if here > unrouted:
+        fix = "ai-bridge restart"
+        what = f"{here - unrouted} not picked up for {age} although a router runs"
+        report.add("outbox", WRONG, f"{what}: `{fix}`", fix)
+    if unrouted:
+        fix = "ai-bridge start"
+        what = f"{unrouted} not picked up for {age}, because no router runs and the recipient has not read"
+        report.add("outbox", NOTE, f"{what}: `{fix}`", fix)
 
 
 def _judge_delay(report: AgentHealth, unmoved_s: float, settings: Settings) -> None:
@@ -199,7 +212,7 @@ def _judge_delay(report: AgentHealth, unmoved_s: float, settings: Settings) -> N
     if report.delay is None:
         return
     if min(report.delay.seconds, unmoved_s) >= patience_s:
-        fix = "ai-collab restart"
+        fix = "ai-bridge restart"
         report.add("router", NOTE, f"{report.delay}; `{fix}` puts another in its place", fix)
     else:
         report.add("router", OK, str(report.delay))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 from collections.abc import Iterator
 
 from ai_bridge import clients
@@ -17,8 +19,8 @@ def registration(one: Registration) -> Iterator[Finding]:
     """Yield the findings about one registration: its program, its approval, its hooks and its skill."""
     assert one.server is not None
     fix = install_command(one.client, one.scope)
-    if not os.access(one.server.command, os.X_OK):
-        yield Finding("registered", WRONG, f"{one.server.command} is not there any more", fix)
+    if shutil.which(one.server.command) is None:
+        yield _missing(one.server.command, fix)
     else:
         yield Finding("registered", OK, f"for the {one.scope}: {one.server.command}")
     yield from _approval(one)
@@ -28,6 +30,14 @@ def registration(one: Registration) -> Iterator[Finding]:
         yield _trust(one)
     if one.skill == "absent":
         yield Finding("skill", NOTE, "the advisor skill is not there", fix)
+
+
+def _missing(command: str, fix: str) -> Finding:
+    """Return the finding about a program that is not there: a path, or a word that is not on the PATH."""
+    if os.path.dirname(command):
+        return Finding("registered", WRONG, f"{command} is not there any more", fix)
+    said = f"the command {command} is not on the PATH, so the client cannot start it"
+    return Finding("registered", WRONG, said, "pipx ensurepath")
 
 
 def _trust(one: Registration) -> Finding:
@@ -45,11 +55,15 @@ def _trust(one: Registration) -> Finding:
 def _approval(one: Registration) -> Iterator[Finding]:
     """Yield a finding that says whether the user approved what a project registers, if the client asks."""
     client = clients.by_name(one.client)
-    if one.scope != PROJECT or not client.files.checks.approval:
+    checks = client.files.checks
+    if not checks.approval or (one.scope != PROJECT and not checks.asks_for_all):
         return
     project, _ = folder(client.name, PROJECT)
-    if clients.code(client.files.checks.approval).is_approved(project):
+    if clients.code(checks.approval).is_approved(project):
         yield Finding("approved", OK, project)
+    elif checks.asks_for_all:
+        found = f"{client.title} does not trust {project}, so it starts no server there: trust it when it asks"
+        yield Finding("trusted", WRONG, found, f"cd {shlex.quote(project)} && {client.program}")
     else:
         found = f"{client.name} asks once, in {project}, whether it may use what the project registers"
         yield Finding("approved", NOTE, found, f"cd {project} && {client.program}")

@@ -6,7 +6,7 @@ import os
 import shlex
 
 from ai_bridge.agents import presence
-from ai_bridge.health import intrusions
+from ai_bridge.health import card_rules, intrusions, storage
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, worst
 from ai_bridge.link.state import state
 from ai_bridge.machines import clocks, presence_pages, this_machine
@@ -21,13 +21,21 @@ from ai_bridge.system.directories import state_base
 def examine(where: Tree, settings: Settings) -> list[Finding]:
     """Return the findings about the surroundings. Mailboxes on a single machine give few or none."""
     ignored = [Finding("settings", NOTE, sentence, "ai-bridge config") for sentence in settings.ignored]
-    around = [*_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
-    return [*intrusions.examine(where), *ignored, *_events(settings), *around, *_links(where)]
+    stored = storage.examine(where, settings, _existing(state_base()))
+    around = [*stored, *_disk(where, settings), *_sync(where), *_machines(where), *_clocks(where), *_copies(where)]
+    return [
+        *intrusions.examine(where),
+        *ignored,
+        *card_rules.examine(where),
+        *_events(settings),
+        *around,
+        *_links(where),
+    ]
 
 
 def level(found: list[Finding]) -> int:
-    """Return the worst level of these findings, but NOTE at most: mail moves in spite of its surroundings."""
-    return min(worst(found), NOTE)
+    """Return the worst level of these findings. It is NOTE at most unless the disk takes nothing: else mail moves."""
+    return max(worst(one for one in found if one.where == storage.WHERE), min(worst(found), NOTE))
 
 
 def _events(settings: Settings) -> list[Finding]:

@@ -18,10 +18,12 @@ from ai_bridge.errors import Malformed
 from ai_bridge.history.database import Cache, Database
 from ai_bridge.history.entry import Row, key, locate, parts_of_name, slot
 from ai_bridge.history.indexer import COLUMNS, SCHEMA, VERSION, Index
+from ai_bridge.history.query import Query
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.address import project_of
 
 _FILE = "index.sqlite3"
 _ALL = f"SELECT {COLUMNS} FROM messages WHERE rowid < ? AND name NOT NULL ORDER BY rowid DESC"
@@ -38,35 +40,6 @@ Answer = TypeVar("Answer")
 Order = tuple[str, str]
 # A message: the owner of its outbox, and its ID.
 Key = tuple[str, str]
-
-
-class Query:
-    """A question to the index; a message must match all that is given.
-
-    `agent`: mail from or to this agent. `peer`: only that mail of the agent's which is from or to this one; without
-    `agent`, all mail from or to it. `thread`: the ID of any message of a thread. `words`: words that subject and body
-    together hold, "phrases", and beginnings of words with a `*` at their end; nothing else has a meaning. A term
-    without a word, like a mark alone, is left out, and a query of such terms only finds nothing. `limit`: the most
-    messages, the newest. `before`: only messages older than the one with this ID, or than the file of this name.
-    """
-
-    __slots__ = ("agent", "before", "limit", "peer", "thread", "words")
-
-    def __init__(
-        self,
-        agent: str | None = None,
-        peer: str | None = None,
-        thread: str | None = None,
-        words: str = "",
-        limit: int = 20,
-        before: str | None = None,
-    ) -> None:
-        self.agent = agent
-        self.peer = peer
-        self.thread = thread
-        self.words = words
-        self.limit = limit
-        self.before = before
 
 
 class Found:
@@ -98,7 +71,7 @@ def find_as_asked(mailboxes: Tree, query: Query) -> Found:
     `find` do, and `NoSuchMessage` if `query.thread` is no message.
     """
     if query.peer is not None:
-        query.peer = resolve_writer(mailboxes, query.peer)
+        query.peer = resolve_writer(mailboxes, query.peer, query.agent or "")
     found = find(mailboxes, query)
     if query.thread is not None and not found.places:
         trace.find(mailboxes, query.thread)  # raises if there is no such message
@@ -132,7 +105,7 @@ def _ask(mailboxes: Tree, question: Callable[[Index], Answer]) -> Answer:
 def _find(index: Index, query: Query) -> Found:
     expression = _expression(index, query)
     older_than = None if query.before is None else (_order_of(index, query.before), query.before)
-    walk = _walk(index, expression, max(0, query.limit), older_than)
+    walk = _walk(index, expression, max(0, query.limit), older_than, query.project)
     return Found(walk.places(), walk.has_more, index.complete)
 
 
@@ -188,11 +161,15 @@ class _Walk:
     the number of a file's time, no newer file can follow.
     """
 
-    __slots__ = ("_ahead", "_found", "_limit", "_messages", "_settled", "altered")
+    __slots__ = ("_ahead", "_found", "_limit", "_messages", "_project", "_settled", "altered")
 
-    def __init__(self, limit: int | None) -> None:
-        """`limit` counts messages: all files of a message (one per recipient) are taken, or none of them."""
+    def __init__(self, limit: int | None, project: str) -> None:
+        """`limit` counts messages: all files of a message (one per recipient) are taken, or none of them.
+
+        If a `project` is given, only files from or to its agents are met.
+        """
         self._limit = limit
+        self._project = project
         self._found: list[tuple[Order, str, Place]] = []
         self._messages: set[Key] = set()
         self._ahead: list[tuple[int, Key]] = []
@@ -202,6 +179,8 @@ class _Walk:
     def meet(self, mailboxes: Tree, row: Row, older_than: tuple[Order, str] | None) -> None:
         """Look for the file of a row, and take it if it is older than the message of that order and ID."""
         outbox, (id_, recipient) = mailboxes.outbox(row.outbox), parts_of_name(row.name)
+        if self._project and self._project not in (project_of(row.outbox), project_of(recipient)):
+            return
         found = locate(outbox, row.name)
         if found is None or not row.is_of(found[1]):
             self.altered.append(row)
@@ -234,11 +213,15 @@ class _Walk:
 
 
 def _walk(
-    index: Index, expression: str | None, limit: int | None = None, older_than: tuple[Order, str] | None = None
+    index: Index,
+    expression: str | None,
+    limit: int | None = None,
+    older_than: tuple[Order, str] | None = None,
+    project: str = "",
 ) -> _Walk:
     """Walk until the newest `limit` messages are known, or all; walk again if files had to be read again."""
     for _ in range(_ROUNDS):
-        walk = _Walk(limit)
+        walk = _Walk(limit, project)
         below = _NEWEST if older_than is None else index.free(slot(older_than[0][0]))
         with _rows(index, expression, below) as rows:
             for row in rows:

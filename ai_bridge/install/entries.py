@@ -23,19 +23,27 @@ Entry = dict[str, Any]
 # The keys of a server that install writes for every client. A client's record, or a person, adds the others.
 _OURS = ("command", "args", "env")
 _HIDDEN = "…"
+# The name of this program's command.
+COMMAND = "ai-bridge"
 
 TOOL = "check_mail"
 # A check of mail reads a few directories. If it takes longer than this, waiting on is useless.
 HOOK_SECONDS = 10
+# A hook's line of shell: the program's name follows the first part, the command follows the second.
+_TEST, _ELSE_NOTHING, _OR_NOTHING = "command -v ", " >/dev/null 2>&1 || exit 0; ", " 2>/dev/null || exit 0"
 CHOSEN = ("AI_BRIDGE_MAILBOXES", "AI_BRIDGE_AGENT", "AI_BRIDGE_STATE")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The mailboxes and the address that the person chose for the server; None: the server finds it itself."""
+    """The mailboxes and the address that the person chose for the server; None: the server finds it itself.
+
+    `is_shared`: others read these files too, on machines of their own, so they name no path of this machine.
+    """
 
     mailboxes: str | None = None
     agent: str | None = None
+    is_shared: bool = False
 
     @classmethod
     def from_options(cls, mailboxes: str | None, agent: str | None) -> Choice:
@@ -48,7 +56,7 @@ class Choice:
     @property
     def environment(self) -> dict[str, str]:
         """Return the variables with which a server finds the same mailboxes, agent and state as this command."""
-        state = os.environ.get("AI_BRIDGE_STATE")
+        state = None if self.is_shared else os.environ.get("AI_BRIDGE_STATE")
         values = (self.mailboxes, self.agent, os.path.abspath(state) if state else None)
         return {name: value for name, value in zip(CHOSEN, values, strict=True) if value}
 
@@ -58,19 +66,32 @@ class Choice:
         given = (("--mailboxes", self.mailboxes), ("--agent", self.agent))
         return [word for option, value in given if value for word in (option, value)]
 
+    @property
+    def program(self) -> list[str]:
+        """Return the command of this program: its path here, or the word that each machine finds on its PATH."""
+        return [COMMAND] if self.is_shared else program()
+
+    def for_all(self) -> Choice:
+        """Return the choice for files that others read too: what was chosen, without paths of this machine."""
+        return Choice(None, self.agent, is_shared=True)
+
 
 # --- what is written --------------------------------------------------------------------------------------
 
 
-def server(environment: dict[str, str]) -> Entry:
-    """Return the server's entry with `environment` as its variables, in the form that all clients understand."""
-    command, *words = program()
-    return {"command": command, "args": [*words, "mcp"], **({"env": environment} if environment else {})}
+def server(environment: dict[str, str], command: list[str] | None = None) -> Entry:
+    """Return the server's entry with `environment` as its variables, in the form that all clients understand.
+
+    `command` starts this program; without it, this is the path of this program.
+    """
+    first, *words = command or program()
+    return {"command": first, "args": [*words, "mcp"], **({"env": environment} if environment else {})}
 
 
 def server_of(client: Client, choice: Choice) -> Entry:
     """Return the server's entry for a client, with the keys that only this client has."""
-    return {**server({**choice.environment, **places(client)}), **client.files.server.extra}
+    passed = {} if choice.is_shared else places(client)
+    return {**server({**choice.environment, **passed}, choice.program), **client.files.server.extra}
 
 
 def places(client: Client) -> dict[str, str]:
@@ -78,27 +99,39 @@ def places(client: Client) -> dict[str, str]:
     return {name: value for name in client.files.server.told if (value := os.environ.get(name))}
 
 
-def hook_groups(client: Client, choice: Choice, server_name: str = SERVER) -> dict[str, Entry]:
+def hook_groups(client: Client, choice: Choice) -> dict[str, Entry]:
     """Return, for each event, a group with our hook in the form that the client runs."""
-    return command_hooks(client, choice) if client.hooks.are_commands else tool_hooks(client, server_name)
+    return command_hooks(client, choice) if client.hooks.are_commands else tool_hooks(client)
 
 
-def tool_hooks(client: Client, server_name: str = SERVER) -> dict[str, Entry]:
+def tool_hooks(client: Client) -> dict[str, Entry]:
     """Return, for each event, a group with the hook by which the client calls our running server."""
     groups = {}
     for event in client.hooks.events:
-        handler = {"type": "mcp_tool", "server": server_name, "tool": TOOL, "input": {"event": event}}
+        handler = {"type": "mcp_tool", "server": SERVER, "tool": TOOL, "input": {"event": event}}
         groups[event] = {**_matcher(event, client), "hooks": [{**handler, "timeout": _timeout(client)}]}
     return groups
 
 
 def command_hooks(client: Client, choice: Choice) -> dict[str, Entry]:
     """Return, for each event, a group with the hook that runs our command."""
-    command = shlex.join([*program(), "hook", client.name, *choice.options])
-    handler = {"type": "command", "command": command, "timeout": _timeout(client)}
-    if state := choice.environment.get("AI_BRIDGE_STATE"):
-        handler["env"] = {"AI_BRIDGE_STATE": state}
+    name = {"name": SERVER} if client.hooks.have_names else {}
+    command = hook_command(client, choice)
+    handler = {**name, "type": "command", "command": command, "timeout": _timeout(client)}
     return {event: {**_matcher(event, client), "hooks": [handler]} for event in client.hooks.events}
+
+
+def hook_command(client: Client, choice: Choice) -> str:
+    """Return the line of shell that answers a hook, and is silent if this program is missing or fails.
+
+    Clients show the failure of a hook, and some of them stop the turn for it.
+    """
+    words = shlex.join([*choice.program, "hook", client.name, *choice.options])
+    if os.name == "nt":  # where no POSIX shell runs it
+        return words
+    state = choice.environment.get("AI_BRIDGE_STATE")
+    given = f"AI_BRIDGE_STATE={shlex.quote(state)} " if state else ""
+    return f"{_TEST}{shlex.quote(choice.program[0])}{_ELSE_NOTHING}{given}{words}{_OR_NOTHING}"
 
 
 def _timeout(client: Client) -> int:
@@ -127,25 +160,32 @@ def _hook_words(command: object) -> list[str] | None:
     """Return the words after `hook` in our command; None if it is another command."""
     if not isinstance(command, str):
         return None
+    line = command.partition(_ELSE_NOTHING)[2].removesuffix(_OR_NOTHING) if command.startswith(_TEST) else command
     try:
-        words = _own_words(shlex.split(command))
+        words = shlex.split(line)
     except ValueError:
         return None
+    if words and words[0].startswith("AI_BRIDGE_STATE="):
+        words = words[1:]
+    words = _own_words(words)
     return words[1:] if words[:1] == ["hook"] else None
 
 
 def _own_words(words: list[str]) -> list[str]:
     """Return the words after the program if it is ours, at whatever path; else []."""
-    if words and os.path.basename(words[0]) == "ai-bridge":
+    if words and os.path.basename(words[0]) == COMMAND:
         return words[1:]
     return words[4:] if words[1:4] == MODULE else []
 
 
 def fitted(found: object, wanted: Entry) -> Entry:
-    """Return the server's entry to write: the wanted one, with everything that a person added to the one found."""
+    """Return the server's entry to write: the wanted one, with everything that a person added to the one found.
+
+    Keys that an older install wrote, and that are not written any more, are left out.
+    """
     if not isinstance(found, dict):
         return wanted
-    others = {key: value for key, value in found.items() if key != "env"}
+    others = {key: value for key, value in _in_force(found).items() if key != "env"}
     environment = {**_foreign(found.get("env")), **wanted.get("env", {})}
     fit = {**others, **wanted, **({"env": environment} if environment else {})}
     return {key: fit[key] for key in [*found, *fit] if key in fit}
@@ -153,7 +193,8 @@ def fitted(found: object, wanted: Entry) -> Entry:
 
 def shown_entry(entry: Entry) -> Entry:
     """Return the server's entry without the values that a person added, because they may be secret."""
-    own_keys = {*_OURS, *(key for client in clients.registrable() for key in client.files.server.extra)}
+    servers = [client.files.server for client in clients.registrable()]
+    own_keys = {*_OURS, *(key for one in servers for key in (*one.extra, *one.retired))}
     ours = {key: value if key in own_keys else _HIDDEN for key, value in entry.items()}
     given, own_names = entry.get("env"), _own_variables()
     if isinstance(given, dict):
@@ -176,7 +217,7 @@ def takes(found: object, new: Entry) -> bool:
     """Tell whether `new` removes or changes anything in `found` but the program's path."""
     if not isinstance(found, dict):
         return True
-    before, after = _placeless(found), _placeless(new)
+    before, after = _placeless(_in_force(found)), _placeless(new)
     environment, given = before.pop("env", {}), after.pop("env", {})
     if not isinstance(environment, dict) or not environment.items() <= given.items():
         return True
@@ -190,7 +231,7 @@ def altered(found: object, wanted: Entry) -> bool:
 
 def _choiceless(entry: Entry) -> Entry:
     """Return an entry without the program's path, the choices, and the notes that a client keeps in it."""
-    plain = _placeless(entry)
+    plain = _placeless(_in_force(entry))
     left = _foreign(plain.pop("env", None))
     for key in [key for client in clients.registrable() for key in client.files.server.notes]:
         plain.pop(key, None)
@@ -198,7 +239,15 @@ def _choiceless(entry: Entry) -> Entry:
         plain["hooks"] = [_choiceless(hook) if isinstance(hook, dict) else hook for hook in _list(entry["hooks"])]
     if _hook_words(entry.get("command")) is not None:
         plain["command"] = plain["command"][:2]
+        if plain.get("name") == SERVER:  # which an older install did not write
+            del plain["name"]
     return {**plain, **({"env": left} if left else {})}
+
+
+def _in_force(entry: Entry) -> Entry:
+    """Return an entry without the keys that only an older install wrote."""
+    retired = [pair for client in clients.registrable() for pair in client.files.server.retired.items()]
+    return {key: value for key, value in entry.items() if (key, value) not in retired}
 
 
 def _placeless(entry: Entry) -> Entry:

@@ -128,10 +128,11 @@ class JsonFile(Merged):
             shown["mcpServers"] = {SERVER: shown_entry(server) if isinstance(server, dict) else server}
         for _, event, found in self._hooks(document):
             shown.setdefault("hooks", {}).setdefault(event, []).append(found)
-        for path, value in self.defaults.items() if shown else ():
+        alone = self.server is None and not self.hooks
+        for path, value in self.defaults.items() if shown or alone else ():
             if json_edit.get(document, path) == value:
                 _nest(shown, path, value)
-        for path, value in self.members.items() if shown else ():
+        for path, value in self.members.items() if shown or alone else ():
             if _place(document, path, value) is not None:
                 _nest(shown, path, [value])
         return json.dumps(shown, indent=2, ensure_ascii=False) + "\n" if shown else ""

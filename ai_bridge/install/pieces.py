@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 
 from ai_bridge import clients
-from ai_bridge.clients.files import PROJECT, TOML, ConfigFile
+from ai_bridge.clients.files import PROJECT, TOML, ConfigFile, Files
 from ai_bridge.clients.record import Client
-from ai_bridge.install.content import Content, Whole
-from ai_bridge.install.entries import Choice, hook_groups, server_of
+from ai_bridge.install.content import Content
+from ai_bridge.install.entries import Choice, hook_groups, server_of, tool_hooks
 from ai_bridge.install.json_file import JsonFile
 from ai_bridge.install.places import folder
 from ai_bridge.install.plan import Piece
+from ai_bridge.install.plugin_files import plugin_files, skill_content
 from ai_bridge.install.toml_file import TomlFile
 
 # Only the owner may read a client's files that hold more than settings.
@@ -21,29 +22,58 @@ _PRIVATE, _PUBLIC = 0o600, 0o644
 def pieces(client: str, scope: str, choice: Choice) -> list[Piece]:
     """Return the pieces for a client, in the order of their use: skill, server, hooks; raises `CannotChange`."""
     record = clients.by_name(client)
-    base, inside = folder(client, scope)
-    skill = Piece(client, "skill", base, os.path.join(inside, *record.files.folder.skill), skill_content())
-    return [skill, *(_config(record, file, scope, choice) for file in record.files.config)]
+    chosen = choice.for_all() if scope == PROJECT else choice
+    config = [_config(record, record.files, file, scope, chosen) for file in record.files.config]
+    return [*_folder_pieces(record, scope, chosen), *config]
 
 
-def skill_content() -> Whole:
-    """Return the skill as it is shipped."""
-    with open(os.path.join(os.path.dirname(__file__), "skills", "advisor", "SKILL.md"), "rb") as file:
-        return Whole(file.read())
+def former_pieces(client: str, scope: str) -> list[Piece]:
+    """Return the pieces that an older install wrote in other places, in the same order; raises `CannotChange`."""
+    record = clients.by_name(client)
+    former = record.files.former
+    if former is None:
+        return []
+    config = [_config(record, former, file, scope, Choice()) for file in former.config]
+    return [_skill(record, former, scope), *config]
 
 
-def _config(client: Client, file: ConfigFile, scope: str, choice: Choice) -> Piece:
+def config_path(client: Client, file: ConfigFile, scope: str) -> str:
+    """Return the path of a client's file in that scope; raises `CannotChange`."""
     base, inside = folder(client.name, scope)
     name = file.in_project if scope == PROJECT else file.name
-    path = os.path.join(base if file.is_beside else inside, name)
+    return os.path.join(base if file.is_beside else inside, name)
+
+
+def _folder_pieces(client: Client, scope: str, choice: Choice) -> list[Piece]:
+    """Return the skill; with server and hooks if the client finds a plugin by itself."""
+    plugin = client.files.plugin
+    if plugin is None or not plugin.place:
+        return [_skill(client, client.files, scope)]
+    base, inside = folder(client.name, scope)
+    files = plugin_files(client, plugin, choice)
+    return [
+        Piece(client.name, what, base, os.path.join(inside, *plugin.place, *parts), content)
+        for what, parts, content in files
+    ]
+
+
+def _skill(client: Client, files: Files, scope: str) -> Piece:
+    base, inside = folder(client.name, scope)
+    return Piece(client.name, "skill", base, os.path.join(inside, *files.folder.skill), skill_content())
+
+
+def _config(client: Client, files: Files, file: ConfigFile, scope: str, choice: Choice) -> Piece:
+    base, _ = folder(client.name, scope)
     mode = _PRIVATE if scope in file.private else _PUBLIC
-    return Piece(client.name, file.what, base, path, _content(client, file, choice), mode)
+    content = _content(client, files, file, choice)
+    return Piece(client.name, file.what, base, config_path(client, file, scope), content, mode)
 
 
-def _content(client: Client, file: ConfigFile, choice: Choice) -> Content:
+def _content(client: Client, files: Files, file: ConfigFile, choice: Choice) -> Content:
     entry = server_of(client, choice) if file.has_server else None
     if file.form == TOML:
         return TomlFile(entry)
     if not file.has_hooks:
         return JsonFile(entry, defaults=file.defaults, members=file.members)
-    return JsonFile(entry, hook_groups(client, choice), file.defaults, file.members, client.hooks.advice)
+    groups = tool_hooks(client) if files is client.files.former else hook_groups(client, choice)
+    return JsonFile(entry, groups, file.defaults, file.members, client.hooks.advice)

@@ -15,6 +15,7 @@ from ai_bridge.install.json_edit import NotMergeable, get, parse
 from ai_bridge.install.json_file import JsonFile, own_hooks
 from ai_bridge.install.pieces import pieces
 from ai_bridge.install.plan import Piece, planned, present_at
+from ai_bridge.install.plugin_files import Generated, read
 from ai_bridge.install.toml_file import TomlFile
 
 
@@ -67,11 +68,17 @@ def registered(client: str, scope: str) -> Registration:
         if piece.what == "skill" and present is not None:
             skill = "ours" if present == piece.content.installed(None) else "changed"
         server = server or _server(get(document, ("mcpServers", SERVER)) or get(document, ("mcp_servers", SERVER)))
-        if isinstance(piece.content, JsonFile) and piece.content.hooks:
-            wanted += piece.content.hooks
+        if events := _events(piece.content):
+            wanted += events
             hooks += [event for _, event, _ in own_hooks(document)]
     current = all(map(_is_current, pieces(client, scope, _choice(server))))
     return Registration(client, scope, tuple(files), server, tuple(hooks), tuple(wanted), skill, current)
+
+
+def has_part(piece: Piece) -> bool:
+    """Tell whether the piece's file holds any part of ours; False if it cannot be understood."""
+    present, trouble = _read(piece)
+    return trouble is None and present is not None and piece.content.holds(present)
 
 
 def _choice(server: Server | None) -> Choice:
@@ -89,7 +96,16 @@ def _read(piece: Piece) -> tuple[bytes | None, str | None]:
     return present, None
 
 
+def _events(content: Content) -> list[str]:
+    """Return the events on which install puts a hook into a file of this content."""
+    if isinstance(content, Generated):
+        return list(content.document.get("hooks", {}))
+    return list(content.hooks) if isinstance(content, JsonFile) else []
+
+
 def _document(content: Content, present: bytes | None) -> Entry:
+    if isinstance(content, Generated):
+        return read(present) or {}
     text = (present or b"").decode("utf-8-sig", "replace")
     if isinstance(content, TomlFile):
         return tomllib.loads(text)

@@ -25,25 +25,31 @@ class Residence:
 
 
 def parsed(card: bytes) -> Residence:
-    """Return the claim in a card: `home`, `epoch`, `link` and `next`, each on a line of its own.
+    """Return the claim in a card: `home`, `epoch`, `link` and `next`, each on a line of its own."""
+    said = said_by(card)
+    named = said.get("home", "")
+    if not is_home(named):
+        return Residence(next_=said.get("next", ""))
+    return Residence(named, number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
+
+
+def said_by(card: bytes) -> dict[str, str]:
+    """Return the fields of a card that each have a line of their own; {} if it does not begin with a border.
 
     The card is not parsed as YAML: this is asked of every agent, by commands that have no time for that. Other forms
     that a person may write (blank lines before it, blanks around a name, quotes, a comment) are understood.
     """
+    said: dict[str, str] = {}
     lines = card.strip().split(b"\n")
     if not _is_border(lines[0]):
-        return Residence()
-    said: dict[str, str] = {}
+        return said
     for line in lines[1:]:
         if _is_border(line):
             break
         name, colon, value = line.partition(b":")
         if colon and not name[:1].isspace():
             said[_text(name)] = _text(value.partition(b" #")[0])
-    named = said.get("home", "")
-    if not is_home(named):
-        return Residence(next_=said.get("next", ""))
-    return Residence(named, number(said.get("epoch", "")), said.get("link", ""), said.get("next", ""))
+    return said
 
 
 def _is_border(line: bytes) -> bool:

@@ -10,7 +10,7 @@ import os
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import marker
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import config_files, durable, untrusted
 from ai_bridge.system.directories import config_base
 from ai_bridge.system.paths import is_within, upwards
 
@@ -40,7 +40,7 @@ def notes_file() -> str:
 
 def is_adopted(real: str) -> bool:
     """Tell whether this user adopted the mailboxes at that real path: their list names it and an ID in the tree."""
-    return any(os.path.lexists(os.path.join(real, FOLDER, id_)) for id_ in _ids(_written(real)))
+    return any(os.path.lexists(os.path.join(real, FOLDER, id_)) for id_ in _ids(real))
 
 
 def adopt(path: str) -> bool:
@@ -55,28 +55,11 @@ def adopt(path: str) -> bool:
     folder, id_ = os.path.join(real, FOLDER), os.urandom(_ID_BYTES).hex()
     if os.path.islink(folder):
         raise LinkInside(path=folder)
-    _note(id_.encode() + b" " + _written(real) + b"\n")
+    config_files.add_line(notes_file(), id_.encode() + b" " + config_files.on_one_line(real))
     durable.make_directory(folder, os.stat(real).st_mode & 0o777)  # others who share the tree may adopt it, too
     durable.write_new(os.path.join(folder, id_), b"")
     durable.flush_directory(folder)
     return True
-
-
-def _note(line: bytes) -> None:
-    """Add a line to the list, durably; a line that a power cut left incomplete is ended first."""
-    path, known = notes_file(), _notes()
-    durable.make_directory(os.path.dirname(path))
-    durable.append(path, line if known.endswith(b"\n") or not known else b"\n" + line)
-    durable.flush_files(os.path.dirname(path), [path])
-    durable.flush_directory(os.path.dirname(path))
-
-
-def _notes() -> bytes:
-    try:
-        with open(notes_file(), "rb") as file:
-            return file.read()
-    except (FileNotFoundError, NotADirectoryError):
-        return b""
 
 
 def is_in_project(path: str) -> bool:
@@ -103,14 +86,10 @@ def _worked_in() -> list[str]:
         return project.all_named()
 
 
-def _written(real: str) -> bytes:
-    """Return a path as the list holds it, escaped so that any path fits on one line."""
-    return os.fsencode(real).replace(b"%", b"%25").replace(b"\n", b"%0A")
-
-
-def _ids(written: bytes) -> list[str]:
+def _ids(real: str) -> list[str]:
     """Return the IDs that the list has for a path."""
-    entries = [line.partition(b" ") for line in _notes().split(b"\n")]
+    written = config_files.on_one_line(real)
+    entries = [line.partition(b" ") for line in config_files.lines(notes_file())]
     return [id_.decode() for id_, _, path in entries if path == written and _is_id(id_)]
 
 

@@ -23,10 +23,10 @@ class Draft:
     """A message before it has an ID and a date; `extra` are further headers.
 
     `hops` is how many answers deep it is since a person last wrote or approved: 0 for a person's own message, None if
-    it answers nothing.
+    it answers nothing. `project` is the project that short names of recipients mean; None stands for the sender's.
     """
 
-    __slots__ = ("allow_empty", "body", "extra", "hops", "in_reply_to", "recipients", "subject", "thread")
+    __slots__ = ("allow_empty", "body", "extra", "hops", "in_reply_to", "project", "recipients", "subject", "thread")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Draft:
         allow_empty: bool = False,
         extra: "dict[str, str] | None" = None,
         hops: int | None = None,
+        project: str | None = None,
     ) -> None:
         self.recipients = recipients
         self.body = body
@@ -47,6 +48,7 @@ class Draft:
         self.allow_empty = allow_empty
         self.extra = extra or {}
         self.hops = hops
+        self.project = project
 
 
 class Sent:
@@ -76,6 +78,11 @@ def compose_and_drop(mailboxes: Tree, sender: str, drafts: list[Draft], limit: i
         Sent(id_, [file[0] for file in files], [outbox.file(DROPPED, file_name(id_, file[0])) for file in files])
         for id_, files in composed
     ]
+
+
+def check(mailboxes: Tree, sender: str, draft: Draft, limit: int) -> None:
+    """Raise what `compose_and_drop` would raise for what the draft says; drops nothing."""
+    _compose(sender, draft, limit, ids.Issue(os.path.join(mailboxes.memory(ISSUED), sender), sender))
 
 
 # --- compose --------------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""Finds the mailboxes that a process uses: those that are named, else the nearest upward, else the user's own."""
+"""Finds the mailboxes that a process uses: those that are named, else the project's, else the user's own.
+
+A project's are the nearest from the working directory upwards, else those of the main worktree.
+"""
 
 import os
 
@@ -28,7 +31,8 @@ def user_wide() -> str:
 
 
 def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_client: bool | None = False) -> Snapshot:
-    """Return the mailboxes: those `chosen`, else of `AI_BRIDGE_MAILBOXES`, the nearest upward, or the user's own.
+    """Return the mailboxes: those `chosen`, else of `AI_BRIDGE_MAILBOXES`, the nearest upward, the main
+    worktree's, or the user's own.
 
     This process trusts mailboxes that are named. Those that are found must be adopted, unless the caller wants
     `only_to_look`. If a client started the process (`by_client`; None: the environment tells), the name may come from
@@ -55,11 +59,7 @@ def _is_trusted(where: Tree, given: str | None, by_client: bool | None) -> bool:
         by_client = bool(clients.variable_set())
     if by_client and (not os.path.isabs(given or where.path) or adoption.is_in_project(where.path)):
         return False
-    return given is not None or _is_users_own(where)
-
-
-def _is_users_own(where: Tree) -> bool:
-    return where.real() == os.path.realpath(user_wide())
+    return given is not None or is_users_own(where)
 
 
 def named(chosen: str | None) -> str | None:
@@ -67,17 +67,53 @@ def named(chosen: str | None) -> str | None:
     return chosen or os.environ.get("AI_BRIDGE_MAILBOXES") or None
 
 
+def why(where: Tree) -> str:
+    """Return in words why this process uses these mailboxes; looks for the project's, as `find_mailboxes` does."""
+    if os.path.abspath(os.environ.get("AI_BRIDGE_MAILBOXES") or os.sep) == where.path:
+        return "named by AI_BRIDGE_MAILBOXES"
+    ours = of_project()
+    if ours is not None and os.path.abspath(ours) == where.path:
+        return "this project's"
+    if is_users_own(where):
+        return "your own" if ours else "your own; this project has none"
+    return "named by --mailboxes"
+
+
+def of_project() -> str | None:
+    """Return the path of the project's mailboxes; None if none are in reach. Raises `BridgeError`."""
+    start = _working_directory()
+    return nearest(start) or of_main_worktree(start)
+
+
 def _found() -> str:
     start = _working_directory()
-    found = nearest(start) or user_wide()
+    found = of_project() or user_wide()
     if not is_mailboxes(found):
         raise NoMailboxes(start=start, user=found)
     return found
 
 
+def of_main_worktree(start: str) -> str | None:
+    """Return the path of the mailboxes in the main worktree of the repository of `start`; None if there are none."""
+    from ai_bridge.system import git  # most processes find mailboxes without it
+
+    root = git.main_worktree(start)
+    return None if root is None else within(root)
+
+
+def within(directory: str) -> str | None:
+    """Return the path of the mailboxes in just this directory; None if there are none."""
+    return next(filter(is_mailboxes, (os.path.join(directory, name) for name in _FOLDERS)), None)
+
+
+def is_users_own(where: Tree) -> bool:
+    """Tell whether these are the user's own mailboxes, in which all projects without mailboxes meet."""
+    return where.real() == os.path.realpath(user_wide())
+
+
 def is_adopted(where: Tree) -> bool:
     """Tell whether the user trusts the mailboxes for good: their own ones, and those they adopted."""
-    return adoption.is_adopted(where.real()) or _is_users_own(where)
+    return adoption.is_adopted(where.real()) or is_users_own(where)
 
 
 def _working_directory() -> str:
@@ -91,5 +127,4 @@ def _working_directory() -> str:
 
 def nearest(start: str) -> str | None:
     """Return the path of the nearest mailboxes from a directory upwards; None if there are none."""
-    candidates = (os.path.join(directory, name) for directory in upwards(start) for name in _FOLDERS)
-    return next(filter(is_mailboxes, candidates), None)
+    return next(filter(None, map(within, upwards(start))), None)

@@ -57,3 +57,18 @@ def readme() -> bytes:
         with open(os.path.join(os.path.dirname(__file__), "readme.md"), "rb") as file:
             _read.append(file.read())
     return _read[0]
+
+
+def remedy(path: str) -> str:
+    """Return what to do about a path without mailboxes; looks at the disk, because `init` refuses other things."""
+    import shlex  # most mailboxes are there
+
+    mount, line = "if it is a share, mount it", f"ai-bridge init --mailboxes {shlex.quote(path)}"
+    try:
+        if os.listdir(path):
+            return f"it holds other things, and no README.md of mailboxes and no outbox; {mount}; else name another"
+    except NotADirectoryError:
+        return "it is a file; name the directory"
+    except OSError:
+        pass  # there is nothing there yet, or only a mount point
+    return f"there is no README.md and no outbox in it; {mount}; if it is new, run `{line}`"

@@ -25,16 +25,21 @@ class NameTaken(BridgeError):
     sentence = "{name} cannot be restored: a message of that name is {state}; deal with that one first"
 
 
-def put_back(mailboxes: Tree, id_: str, view: View | None = None) -> list[Place]:
+def put_back(
+    mailboxes: Tree, id_: str, view: View | None = None, check: "Callable[[Place], None] | None" = None
+) -> list[Place]:
     """Move a read message back to unread, a malformed one back to where it was dropped, durably; returns the places.
 
-    Raises what `find` raises, `CannotRestore`, `NameTaken` or OSError. A malformed file that has not been repaired is
-    rejected again.
+    Calls `check`, if it is given, with each malformed file before anything is moved; it may raise. Raises what `find`
+    raises, `CannotRestore`, `NameTaken` or OSError. A malformed file that has not been repaired is rejected again.
     """
     places = find(mailboxes, id_, view)
     restorable = [place for place in places if place.state in (READ, MALFORMED)]
     if not restorable:
         raise CannotRestore(id=id_, state=places[0].state)
+    for place in restorable:
+        if check is not None and place.state == MALFORMED:
+            check(place)
     for place in restorable:
         _put_one_back(place)
         before, place.state = place.state, UNREAD if place.state == READ else DROPPED

@@ -32,14 +32,11 @@ SHARES = "shares"
 
 
 class NotMailboxes(BridgeError):
-    sentence = (
-        "{path} is not a mailboxes directory (no README.md and no outbox in it): "
-        "if it is a share, mount it; if it is new, run `ai-bridge init --mailboxes {path}`"
-    )
-    for_model = (
-        "{path} is not a mailboxes directory: tell your user to mount it, if it is a share, "
-        "or to run `ai-bridge init --mailboxes {path}`"
-    )
+    sentence = "{path} is not a mailboxes directory: {remedy}"
+    for_model = "{path} is not a mailboxes directory: tell your user ({remedy})"
+
+    def __init__(self, path: str, remedy: str = "") -> None:
+        super().__init__(path=path, remedy=remedy or marker.remedy(path))
 
 
 class NoAgents(BridgeError):
@@ -50,6 +47,13 @@ class NoAgents(BridgeError):
 class UnknownAgent(BridgeError):
     sentence = "there is no agent {address}{hint}; known: {known} (add one with `ai-bridge init {address}`)"
     for_model = "there is no agent {address}{hint}; known: {known} (peer_list() describes them)"
+
+
+class NoAddress(UnknownAgent):
+    """The name is no address, so no agent can have it."""
+
+    sentence = "there is no agent {address!r}{hint}; known: {known} (several are joined by commas)"
+    for_model = "there is no agent {address!r}{hint}; known: {known} (peer_list() describes them)"
 
 
 class ReservedAddress(BridgeError):
@@ -216,7 +220,8 @@ class Tree:
             raise NoAgents(path=self.path)
         if not (suggestion := hint(name, agents)):
             address.checked(name)
-        raise UnknownAgent(address=name, hint=suggestion, known=", ".join(agents))
+        refusal = UnknownAgent if address.is_address(name) else NoAddress
+        raise refusal(address=name, hint=suggestion, known=", ".join(agents))
 
     def state_directory(self) -> str:
         """Return the directory for what must not leave this machine; each mailboxes tree has its own."""

@@ -4,7 +4,7 @@ import os
 
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes.file_names import file_name, label
-from ai_bridge.mailboxes.outbox import READ, UNREAD, Outbox
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import message, reference
 from ai_bridge.message.message import Message
@@ -113,6 +113,20 @@ def inboxes(mailboxes: Tree) -> dict[str, list[Waiting]]:
             _, dot, recipient = name.removesuffix(".txt").rpartition(".")
             if dot:
                 found.setdefault(recipient, []).append(Waiting(outbox, name))
+    return found
+
+
+def coming(mailboxes: Tree) -> dict[str, list[str]]:
+    """Return the paths of messages that are dropped or claimed, by the recipient in their names.
+
+    Each outbox is listed once per state. A file whose name has no recipient is left out.
+    """
+    found: dict[str, list[str]] = {}
+    for outbox in mailboxes.outboxes():
+        for state in (DROPPED, PROCESSING):
+            for name in outbox.visible(state):
+                if recipient := label(name)[1]:
+                    found.setdefault(recipient, []).append(outbox.file(state, name))
     return found
 
 

@@ -41,6 +41,18 @@ def split_list(text: str) -> list[str]:
     return list(dict.fromkeys(entry for entry in entries if entry))
 
 
+def project_of(address: str) -> str:
+    """Return the project in an address, '' if it has none."""
+    return address.partition("@")[2]
+
+
+def numbered(wanted: str, number: int) -> str:
+    """Return an address, or a part of one, with a number: `claude-2`, `claude-2@project`."""
+    name, at, project = wanted.partition("@")
+    ending = f"-{number}"
+    return f"{name[: MAX_PART - len(ending)]}{ending}{at}{project}"
+
+
 def tool_part(address: str) -> str:
     """Return the address in the form for a tool's name: `claude@web` becomes `claude_web`."""
     return address.replace("@", "_")

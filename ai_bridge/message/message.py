@@ -65,10 +65,10 @@ class Message:
         """The value of the header `Thread`, None if it is missing."""
         return self.get("Thread")
 
-    def readdressed(self, recipient: str) -> "Message":
-        """Return the same message with this one recipient in `To`."""
-        changed = {key: recipient if key.lower() == "to" else value for key, value in self.headers.items()}
-        return Message(changed, self.body)
+    def readdressed(self, recipient: str, sender: "str | None" = None) -> "Message":
+        """Return the same message with this one recipient in `To`, and `sender`, if given, in `From`."""
+        new = {"to": recipient, "from": self.sender if sender is None else sender}
+        return Message({key: new.get(key.lower(), value) for key, value in self.headers.items()}, self.body)
 
 
 def parse(raw: bytes) -> Message:

@@ -74,7 +74,7 @@ def _carried(where: Tree, me: str, ring: Ring, ways: Ways, event: str) -> tuple[
     try:
         news = [one for one in ring.news if os.path.lexists(one.path)]
         budget = framing.Budget(ways.client.hooks.chars)
-        reply = framing.reply(me, news, _LIMIT, budget, framing.AUTO) if news else None
+        reply = framing.reply(where, me, news, _LIMIT, budget, framing.AUTO) if news else None
     except BaseException:
         lock.release()
         raise

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from ai_bridge.errors import BridgeError, RouterRunning
+from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.at_work import router_of
-from ai_bridge.router.served import ALL
-from ai_bridge.system import durable
+from ai_bridge.router.served import ALL, refusal
+from ai_bridge.system import durable, state_files
 from ai_bridge.system.directories import state_base
 from ai_bridge.system.locks import Holder
-from ai_bridge.system.processes import MODULE
+from ai_bridge.system.processes import MODULE, called_as
 from ai_bridge.system.untrusted import listed, read_file
 
 _START_S = 20.0
@@ -27,8 +27,12 @@ class RouterFailed(BridgeError):
     sentence = "the router did not start: {why}; see {log}"
 
 
+class WouldNotStart(BridgeError):
+    sentence = "nothing was stopped, because a new router would not start: {why}"
+
+
 class RouterServesAll(BridgeError):
-    sentence = "{agent} is served by the router of all agents ({holder}): stop that with `ai-collab stop`"
+    sentence = "{agent} is served by the router of all agents ({holder}): `{stop}` stops that"
 
 
 class RouterStays(BridgeError):
@@ -61,6 +65,14 @@ def log_file(mailboxes: Tree, only: str | None) -> str:
     return mailboxes.state_file("logs", f"router-{only}.log" if only else "router.log")
 
 
+def serving_log(mailboxes: Tree, agent: str) -> str:
+    """Return the path of the log with an agent's mail: that of the router at work for it, else the newer one."""
+    own, of_all = log_file(mailboxes, agent), log_file(mailboxes, None)
+    if (at_work := router_of(mailboxes, agent)) is not None:
+        return of_all if at_work.serves == ALL else own
+    return max(own, of_all, key=state_files.written_s)
+
+
 def start(mailboxes: Tree, only: str | None = None, options: tuple[str, ...] = ()) -> Holder:
     """Start a router in the background, and return its lock's holder once it has recovered and serves.
 
@@ -72,7 +84,7 @@ def start(mailboxes: Tree, only: str | None = None, options: tuple[str, ...] = (
     log = log_file(mailboxes, only)
     durable.make_directory(os.path.dirname(log))
     _make_private(log)
-    process = _spawn(mailboxes, only, options, log)
+    process = _spawn(mailboxes, only, options, log, f"{log}.stderr")
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
         for router in running(mailboxes, only):
@@ -83,26 +95,57 @@ def start(mailboxes: Tree, only: str | None = None, options: tuple[str, ...] = (
 
 
 def _refuse_second(mailboxes: Tree, only: str | None) -> None:
-    found = running(mailboxes, only)
-    served = [agent for router in found for agent in router.agents]
-    if found and set(served) >= set([only] if only else mailboxes.agents()):
-        holder = found[0].holder
-        stop_it = "ai-collab stop" if holder.serves == ALL else f"ai-collab stop --agent {holder.serves}"
-        raise RouterRunning(agent=served[0], holder=str(holder), stop=stop_it)
+    served = {agent: router.holder for router in running(mailboxes, only) for agent in router.agents}
+    if served and set(served) >= set([only] if only else mailboxes.agents()):
+        raise refusal(served)
 
 
-def _spawn(mailboxes: Tree, only: str | None, options: tuple[str, ...], log: str) -> "subprocess.Popen[bytes]":
+def check(mailboxes: Tree, only: str | None = None, options: tuple[str, ...] = ()) -> None:
+    """Raise `WouldNotStart` if a router that is started now would not serve; other routers at work do not count.
+
+    The arguments are those of `start`. Starts the program in the way `start` does, for an instant.
+    """
+    log = log_file(mailboxes, only)
+    durable.make_directory(os.path.dirname(log))
+    errors = f"{log}.trial"
+    try:
+        process = _spawn(mailboxes, only, (*options, "--check"), log, errors)
+        try:
+            process.wait(_START_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.returncode:
+            raise WouldNotStart(why=_said(process, errors))
+    finally:
+        durable.remove(errors)
+
+
+def restart(mailboxes: Tree, only: str | None = None, options: tuple[str, ...] = ()) -> Holder:
+    """Stop the routers and start one, but stop none unless the new one can start; returns and raises as `start`.
+
+    Raises `WouldNotStart`, and what `stop` raises.
+    """
+    check(mailboxes, only, options)
+    stop(mailboxes, only)
+    return start(mailboxes, only, options)
+
+
+def _spawn(
+    mailboxes: Tree, only: str | None, options: tuple[str, ...], log: str, errors: str
+) -> "subprocess.Popen[bytes]":
+    """Start a router's process; its standard error goes to the file `errors`, which is emptied first."""
     scope = ["--agent", only] if only else []
     command = [sys.executable, *MODULE, "router", "--mailboxes", mailboxes.path, "--log", log]
     environment = {key: value for key, value in os.environ.items() if key != "AI_BRIDGE_AGENT"}
     environment["AI_BRIDGE_STATE"] = state_base()  # the router has another working directory
-    with os.fdopen(durable.open_own(log + ".stderr"), "wb") as errors:
-        errors.truncate()
+    with os.fdopen(durable.open_own(errors), "wb") as file:
+        file.truncate()
         return subprocess.Popen(
             [*command, *scope, *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=errors,
+            stderr=file,
             cwd="/" if os.name == "posix" else None,
             env=environment,
             start_new_session=True,
@@ -123,7 +166,12 @@ def _last_words(process: "subprocess.Popen[bytes]", log: str) -> str:
         process.terminate()
         process.wait()
         return f"it was not ready within {_START_S:.0f} s"
-    said = read_file(log + ".stderr", 1 << 20).decode("utf-8", "replace").strip().splitlines()
+    return _said(process, f"{log}.stderr")
+
+
+def _said(process: "subprocess.Popen[bytes]", errors: str) -> str:
+    """Return the last line that an ended process wrote to its file of errors, else its exit code."""
+    said = read_file(errors, 1 << 20).decode("utf-8", "replace").strip().splitlines()
     return said[-1].removeprefix("error: ") if said else f"it ended with exit code {process.returncode}"
 
 
@@ -136,7 +184,7 @@ def stop(mailboxes: Tree, only: str | None = None) -> list[RunningRouter]:
     found = running(mailboxes, only)
     for router in found:
         if only and router.holder.serves == ALL:
-            raise RouterServesAll(agent=only, holder=str(router.holder))
+            raise RouterServesAll(agent=only, holder=str(router.holder), stop=f"{called_as()} stop")
     for router in found:
         _terminate(mailboxes, router)
     return found

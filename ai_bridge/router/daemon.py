@@ -88,6 +88,10 @@ class Daemon:
             LOGGER.info("router of %s stopped", self._names())
             self._locks.release()
 
+    def check(self) -> None:
+        """Raise what would keep a router from starting, except other routers at work; serves nobody."""
+        self._locks.check()
+
     def run_once(self) -> list[Step]:
         """Recover, make one pass, and return its steps; holds the router locks meanwhile, raises as `run`."""
         self._begin()

@@ -3,9 +3,9 @@
 import os
 import time
 
-from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import coming
 from ai_bridge.message.address import is_address
 from ai_bridge.router.at_work import mover_of
 from ai_bridge.system import state_files, times
@@ -55,11 +55,7 @@ def delay(mailboxes: Tree, agent: str, sender: str | None = None) -> Delay | Non
 
 def delays(mailboxes: Tree) -> dict[str, Delay]:
     """Return the delay of each recipient whose mail is late; lists every outbox once, raises `NotMailboxes`."""
-    paths: dict[str, list[str]] = {}
-    for box in mailboxes.outboxes():
-        for state in _ON_ITS_WAY:
-            for name in box.visible(state):
-                paths.setdefault(label(name)[1], []).append(box.file(state, name))
+    paths = coming(mailboxes)
     found: dict[str, Delay] = {}
     for agent in filter(is_address, paths):
         if (at_work := mover_of(mailboxes, agent)) and (late := _late(paths[agent], at_work)):

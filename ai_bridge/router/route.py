@@ -139,7 +139,7 @@ class Router:
         try:
             raw = untrusted.read_all(fd, found.st_size, self.settings.max_message_bytes)
             parsed, is_whole = complete.understood(outbox, name, raw, self.agents)
-            to = self.recipients(outbox, parsed)
+            to = self.recipients(outbox, name, parsed)
             check_opening(parsed, self.agents)
             if not is_whole:
                 is_mover = self.serves_mover(outbox, name, [])
@@ -188,10 +188,10 @@ class Router:
         why = self._gate.says_full(recipient)
         return Step("wait", outbox, name, why) if why else None
 
-    def recipients(self, outbox: Outbox, parsed: Message) -> list[str]:
+    def recipients(self, outbox: Outbox, name: str, parsed: Message) -> list[str]:
         """Return the known agents the message is for; raises `ForgedSender`, `Undeliverable` or a `BridgeError`."""
         recipients.check_sender(outbox, parsed)
-        if self.agents.issuperset(parsed.recipients):
+        if recipients.are_final(self.agents, outbox.owner, name, parsed.recipients):
             return parsed.recipients
         self.mailboxes.renew()  # an agent may have come since the pass began
         self.refresh()

@@ -1,6 +1,7 @@
 """The router locks of one process: the lock of one agent, or of all agents that no other router serves."""
 
 import errno
+import os
 from contextlib import suppress
 
 from ai_bridge.agents import handover
@@ -10,7 +11,8 @@ from ai_bridge.machines.homes import Homes, NobodyHere
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.at_work import router_of
 from ai_bridge.router.log import LOGGER
-from ai_bridge.system.locks import Lock, holder
+from ai_bridge.system import durable, processes
+from ai_bridge.system.locks import Holder, Lock, holder
 
 ALL = "*"
 _PROBE_PATIENCE_S = 0.1
@@ -18,6 +20,20 @@ _PROBE_PATIENCE_S = 0.1
 _READER_PATIENCE_S = 5.0
 # Descriptors left free for the work itself if there are more agents than descriptors.
 _SPARE_DESCRIPTORS = 16
+
+
+def refusal(routers: dict[str, Holder]) -> RouterRunning:
+    """Return the refusal that names the routers at work, given by the agent that each serves."""
+    stop, pids = f"{processes.called_as()} stop", sorted({found.pid for found in routers.values()})
+    agent, first = next(iter(routers.items()))
+    if of_all := next((found for found in routers.values() if found.serves == ALL), None):
+        return RouterRunning(what="a router of all agents runs", holder=str(of_all), stop=stop, it="it")
+    if len(routers) == 1:
+        return RouterRunning(
+            what=f"a router of {agent} runs", holder=str(first), stop=f"{stop} --agent {agent}", it="it"
+        )
+    named = ", ".join(f"pid {pid}" for pid in pids)
+    return RouterRunning(what=f"routers of {', '.join(routers)} run", holder=named, stop=stop, it="them")
 
 
 class RouterLocks:
@@ -51,6 +67,20 @@ class RouterLocks:
                 patient = patient and not router_of(self.mailboxes, agent) and self._take(agent, _READER_PATIENCE_S)
         if not self._held:
             self._refuse()
+
+    def check(self) -> None:
+        """Raise what would keep `take_first` from serving, except other routers; takes no lock of an agent.
+
+        A lock that nobody needs is taken and removed, which shows whether the disk takes locks. Raises OSError.
+        """
+        self.mailboxes.check()
+        if not self._wanted():
+            self._refuse()
+        with Lock(self.mailboxes.lock_file("trial", str(os.getpid()))) as trial:
+            try:
+                trial.acquire("trial")
+            finally:
+                durable.remove(trial.path)
 
     def take_more(self) -> list[str]:
         """Take the locks of new agents and of agents whose router ended; returns the agents now served in addition.
@@ -139,10 +169,9 @@ class RouterLocks:
     def _refuse(self) -> None:
         if self._troubles:
             raise BridgeError(what=min(self._troubles))
-        for agent in self._wanted():
-            if (found := holder(self.mailboxes.lock_file("router", agent))) is not None:
-                stop = "ai-collab stop" if found.serves == ALL else f"ai-collab stop --agent {agent}"
-                raise RouterRunning(agent=agent, holder=str(found), stop=stop)
+        held = {agent: holder(self.mailboxes.lock_file("router", agent)) for agent in self._wanted()}
+        if there := {agent: found for agent, found in held.items() if found is not None}:
+            raise refusal(there)
         if self.only is not None:
             self._homes.check(self.mailboxes.known_agent(self.only))
         elif self.mailboxes.agents():

@@ -1,4 +1,8 @@
-"""A systemd user unit for the router. This module writes and shows the unit; a person enables it."""
+"""A systemd user unit for the router. This module writes and shows the unit; a person enables it.
+
+If the router cannot start, because another one runs or a share is not mounted yet, systemd tries it again twice per
+minute, and never gives up.
+"""
 
 import os
 import sys
@@ -12,12 +16,13 @@ from ai_bridge.system.processes import MODULE
 _UNIT = """\
 [Unit]
 Description=ai-bridge router of {scope} ({mailboxes})
+StartLimitIntervalSec=0
 
 [Service]
 Environment={state}
 ExecStart={command}
 Restart=on-failure
-RestartSec=1
+RestartSec=30
 TimeoutStopSec=20
 NoNewPrivileges=yes
 

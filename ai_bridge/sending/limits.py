@@ -82,7 +82,7 @@ def check(
     """
     mailboxes.known_agent(sender)
     for draft in drafts:
-        draft.recipients = _willing(mailboxes, sender, draft.recipients)
+        draft.recipients = _willing(mailboxes, sender, draft.recipients, draft.project)
         if by_person:
             draft.hops = 0
         if by_model:
@@ -95,8 +95,8 @@ def check(
         _check_pairs(mailboxes, sender, drafts, settings.pair_per_hour, by_model)
 
 
-def _willing(mailboxes: Tree, sender: str, wanted: list[str]) -> list[str]:
-    found = resolve_recipients(mailboxes, sender, wanted)
+def _willing(mailboxes: Tree, sender: str, wanted: list[str], project: str | None) -> list[str]:
+    found = resolve_recipients(mailboxes, sender, wanted, project)
     refusing = [recipient for recipient in found if policy.refuses(mailboxes, recipient, sender)]
     is_to_all = any(address.EVERYONE in address.split_list(text) for text in wanted)
     if refusing and (not is_to_all or len(refusing) == len(found)):

@@ -3,8 +3,9 @@
 The command line, the MCP tools and the Python API call `send`.
 """
 
+from ai_bridge.agents.resolve import project_for
 from ai_bridge.errors import BridgeError
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check_subject, compose_and_drop
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check, check_subject, compose_and_drop
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.sending import limits
 
@@ -65,17 +66,25 @@ def send(
     the disk. Raises a `BridgeError` or OSError if nothing was sent, and `PartlySent`, which names what was sent, if
     the disk failed midway.
     """
-    drafts = [_draft(mailboxes, sender, one, view) for one in wanted]
+    project = project_for(mailboxes, sender)
+    drafts = [_draft(mailboxes, sender, one, view, project) for one in wanted]
     limits.check(mailboxes, sender, drafts, mailboxes.settings(), by_person, by_model)
     if any(one.context for one in wanted):
         _take_excerpts(mailboxes, sender, drafts, wanted, by_model)
     return compose_and_drop(mailboxes, sender, drafts, mailboxes.settings().max_message_bytes)
 
 
-def _draft(mailboxes: Snapshot, sender: str, wanted: Wanted, view: "View | None") -> Draft:
+def check_alone(mailboxes: Snapshot, sender: str, wanted: Wanted, by_person: bool = False) -> None:
+    """Raise what `send` raises for this message alone, except for what its files hold; sends nothing."""
+    draft = _draft(mailboxes, sender, wanted, None, project_for(mailboxes, sender))
+    limits.check(mailboxes, sender, [draft], mailboxes.settings(), by_person)
+    check(mailboxes, sender, draft, mailboxes.settings().max_message_bytes)
+
+
+def _draft(mailboxes: Snapshot, sender: str, wanted: Wanted, view: "View | None", project: str) -> Draft:
     in_reply_to, thread, hops = _reply_headers(mailboxes, sender, wanted.reply_to, view)
     subject = DEFAULT_SUBJECT if wanted.subject is None else wanted.subject
-    draft = Draft(wanted.to, wanted.body, subject, in_reply_to, thread, wanted.allow_empty, hops=hops)
+    draft = Draft(wanted.to, wanted.body, subject, in_reply_to, thread, wanted.allow_empty, None, hops, project)
     if wanted.decide is not None:
         from ai_bridge.decisions.opening import begin  # most messages open no decision
 

@@ -59,13 +59,13 @@ class Session(Membership):
         where, name = self.begin(caller)
         me, loaded = name.address, where.settings()
         if sender is not None:
-            sender = resolve_writer(where, sender)
+            sender = resolve_writer(where, sender, me)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
         lock = lock_inbox(where, me)
         try:
             waiting = fetch.fetch(where, me, loaded, sender)
             budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)
-            reply = framing.reply(me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
+            reply = framing.reply(where, me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
         except BaseException:
             lock.release()
             raise
@@ -117,6 +117,11 @@ class Session(Membership):
         if self._rings is None or not self._rings.is_of(me, key):
             self._rings = Rings(where, me, key)
         return self._rings
+
+    def follow_hooks(self, where: Snapshot, caller: Caller) -> None:
+        """Also count the hooks that this session's client runs as processes of their own."""
+        if clients.by_own_name(caller.client).hooks.are_commands:
+            self.activity.follow(where, self._key(caller))
 
     def _key(self, caller: Caller) -> str:
         return caller.key or session_keys.session_key(caller.client) or processes.own_key()

@@ -6,7 +6,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from ai_bridge.agents import cards, identity, presence, session_keys, session_names
+from ai_bridge.agents import cards, identity, presence, projects, session_keys, session_names
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.agents.session_names import Name
 from ai_bridge.errors import BridgeError
@@ -15,6 +15,8 @@ from ai_bridge.mailboxes import find, tree
 from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.address import project_of
+from ai_bridge.text import printable
 
 
 class SessionEnded(BridgeError):
@@ -40,6 +42,7 @@ class Membership:
         self._naming = threading.Lock()
         self._name: Name | None = None
         self._named_in = ("", "")
+        self._introduction = ""
         self._has_left = False
 
     @property
@@ -85,6 +88,7 @@ class Membership:
 
     def _take_name(self, where: Snapshot, caller: Caller) -> None:
         self._give_name_back()
+        projects.register()
         wanted = identity.who(where, self._agent, caller.client)
         where.make([wanted.address])
         self._named_in = (where.path, where.real())
@@ -92,10 +96,11 @@ class Membership:
             where, wanted, caller.client, caller.key or session_keys.session_key(caller.client)
         )
         try:
-            cards.introduce(where, self._name.address, caller.client, identity.project_name())
+            cards.introduce(where, self._name.address, caller.client, projects.folder_name())
             presence.announce(where)
         except (BridgeError, OSError) as trouble:  # a card that cannot be written keeps nobody from reading
             print(f"no card was written: {trouble}", file=sys.stderr)
+        self._introduction = f"You are {self._name.address} ({self._name.why}). Mailboxes: {self.place(where)}."
         where.renew()  # the card may say only now where the agent lives
 
     def _give_name_back(self) -> None:
@@ -104,6 +109,15 @@ class Membership:
             self._name = None
             with suppress(BridgeError, OSError):
                 presence.announce(Tree(self._named_in[0]))
+
+    def place(self, where: Tree) -> str:
+        """Return the path of the mailboxes, and why the session uses these."""
+        return f"{printable(where.path)} ({find.why(where)})"
+
+    def introduction(self) -> str:
+        """Return once for each name of the session: who it is and which mailboxes it uses, and why; else ''."""
+        text, self._introduction = self._introduction, ""
+        return text
 
     def leave(self) -> None:
         """Release the name for good, so that the next session can take it while calls are still at work here."""
@@ -117,12 +131,16 @@ class Membership:
             presence.announce(self.look())
 
     def peers(self, caller: Caller) -> list[str]:
-        """Return the other agents, whose mail may be read here; none if there are no mailboxes."""
+        """Return the other agents with a tool here: of a session of a project, its own and those without a project.
+
+        None if there are no mailboxes.
+        """
         where = self.look()
         if not tree.is_mailboxes(where.path):
             return []
-        own = self._own_address(where, caller)
-        return [agent for agent in where.agents() if agent != own]
+        own = self._own_address(where, caller) or ""
+        near = {"", project_of(own)}
+        return [one for one in where.agents() if one != own and (not project_of(own) or project_of(one) in near)]
 
     def own_address(self, caller: Caller) -> str | None:
         """Return the session's address, or before its first use the one it will ask for; None if none is known."""

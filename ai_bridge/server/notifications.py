@@ -133,6 +133,7 @@ class Reaching:
             return same and name.is_held() and not self._ended.is_set()
 
         told = session.rings(where, name.address, caller)
+        session.follow_hooks(where, caller)
         watch = Watch(
             where.tree(),
             name.address,

@@ -5,17 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge.agents import policy
+from ai_bridge.agents import policy, resolve
 from ai_bridge.agents.peers import all_peers
+from ai_bridge.agents.work import set_work
 from ai_bridge.decisions import tally
 from ai_bridge.errors import EmptyBody
 from ai_bridge.health import mail
 from ai_bridge.history import search
-from ai_bridge.history.search import Query
+from ai_bridge.history.query import Query
 from ai_bridge.inbox import framing
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.snapshot import Snapshot
+from ai_bridge.message.address import project_of
 from ai_bridge.sending.send import Wanted, send
 from ai_bridge.server import rendering
 from ai_bridge.server.client_session import Session
@@ -53,7 +55,14 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") shows how it stands.' if "decide" in words else ""
     )
-    return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{_holding(where, me, sent.recipients)}{more}"
+    notes = _leaving(where, me, sent.recipients) + _holding(where, me, sent.recipients) + more
+    return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{notes}"
+
+
+def _leaving(where: Snapshot, me: str, recipients: list[str]) -> str:
+    """Return a line with the recipients outside my project; '' if there are none."""
+    away = resolve.leaving(where, me, recipients)
+    return f"\nOutside your project: {', '.join(away)}." if away else ""
 
 
 def _holding(where: Snapshot, me: str, recipients: list[str]) -> str:
@@ -76,7 +85,9 @@ def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
 
 def _list(session: Session, caller: Caller, words: Words) -> str:
     where, name = session.begin(caller)
-    return rendering.agents(all_peers(where), name.address, _budget(where, caller))
+    near = {"", project_of(name.address)}
+    peers = sorted(all_peers(where), key=lambda peer: project_of(peer.address) not in near)
+    return rendering.agents(peers, name.address, _budget(where, caller))
 
 
 def _history(session: Session, caller: Caller, words: Words) -> str:
@@ -89,7 +100,7 @@ def _history(session: Session, caller: Caller, words: Words) -> str:
 
 
 def _query(me: str, words: Words) -> Query:
-    """Return the question to past mail: of all agents if it names a thread or words to find, else of mine."""
+    """Return the question to past mail: of my project if it names a thread or words to find, else of mine."""
     is_everybodys = words.get("thread") is not None or "query" in words
     return Query(
         agent=None if is_everybodys else me,
@@ -98,6 +109,7 @@ def _query(me: str, words: Words) -> Query:
         words=words.get("query", ""),
         limit=int(words.get("limit", _DEFAULT_LIMIT)),
         before=words.get("before"),
+        project=project_of(me) if is_everybodys else "",
     )
 
 
@@ -112,7 +124,9 @@ def _status(session: Session, caller: Caller, words: Words) -> str:
     if "id" in words:
         return rendering.places(mail.explain(where, words["id"], session.view(caller)))
     where, me = session.begin(caller)
-    return rendering.status(where.path, me, mail.examine(where, where.settings(), [me.address])[0])
+    if "working_on" in words:
+        return rendering.work(set_work(where, me.address, words["working_on"]))
+    return rendering.status(session.place(where), me, mail.examine(where, where.settings(), [me.address])[0])
 
 
 PLAIN = {

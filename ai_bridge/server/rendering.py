@@ -6,6 +6,7 @@ from typing import Any
 
 from ai_bridge.agents.peers import Peer, when
 from ai_bridge.agents.session_names import Name
+from ai_bridge.agents.work import work_of
 from ai_bridge.decisions.decision import Decision
 from ai_bridge.errors import BridgeError
 from ai_bridge.health.agent_health import AgentHealth
@@ -133,12 +134,16 @@ def places(explained: list[tuple[Place, str | None]]) -> str:
 
 
 def status(mailboxes: str, me: Name, report: AgentHealth) -> str:
-    """Return who the session is, the path of its mailboxes, and how its mail stands."""
+    """Return who the session is, which `mailboxes` it uses, and how its mail stands."""
     late = f" {report.delay}." if report.delay else ""
+    nobody = (
+        f"none here: {report.home} moves your mail" if report.home else "none running; your reads deliver your mail"
+    )
     return (
-        f"You are {me.address} ({me.why}).\nMailboxes: {printable(mailboxes)}\n"
-        f"Router: {report.router or 'none running; your reads deliver your mail'}\n"
-        f"Unread for you: {report.unread.count}.{late} Sent by you: {report.dropped.count} waiting for delivery, "
+        f"You are {me.address} ({me.why}).\nMailboxes: {mailboxes}\n"
+        f"Router: {report.router or nobody}\n"
+        f"Unread for you: {report.unread.count}{report.on_its_way}.{late} "
+        f"Sent by you: {report.dropped.count} waiting for delivery, "
         f"{report.malformed.count} malformed, {report.held.count} held for a person's approval."
     )
 
@@ -154,16 +159,22 @@ def agents(peers: list[Peer], me: str, max_chars: int) -> str:
         line = shorten(_line(peer, me), _LINE)
         room -= len(line) + 1
         if room < 0:
-            lines.append(f"{len(peers) - number} more that do not fit here: `ai-bridge peers` lists all.")
+            lines.append(f"{len(peers) - number} more that do not fit here: your user sees all by `ai-bridge peers`.")
             break
         lines.append(line)
     return "\n".join(lines)
 
 
+def work(line: str) -> str:
+    """Return what the others see from now on of what the session works on; `line` is '' if that is nothing."""
+    return f"peer_list() shows the others: works on: {line}" if line else "peer_list() shows no work of yours now."
+
+
 def _line(peer: Peer, me: str) -> str:
     name = f"{peer.address} (you)" if peer.address == me else peer.address
     facts = [when(peer), peer.client, f"project {project}" if (project := peer.card.get("project")) else ""]
-    facts += [f"home {peer.home}" if peer.home else "", f"{peer.unread} unread", peer.card.get("description")]
+    facts += [f"home {peer.home}" if peer.home else "", peer.waiting, peer.card.get("description")]
+    facts += [f"works on: {line}" if (line := work_of(peer.card)) else ""]
     return printable(f"{name}: {'; '.join(fact for fact in facts if fact)}")
 
 

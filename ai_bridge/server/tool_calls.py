@@ -17,6 +17,7 @@ from mcp.server.context import ServerRequestContext
 
 from ai_bridge import clients
 from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.reach.ways import MARK
 from ai_bridge.server import tools
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.membership import Caller
@@ -55,7 +56,7 @@ async def call(session: Session, context: Context, tool: str, words: Words) -> t
     try:
         answer = await _answerer(session, context, tool)
         _check(tool, words)
-        return _text(await answer(words))
+        return _text(await answer(words), *_introduction(session, tool))
     except BridgeError as refusal:
         return _text(f"error: {refusal.to_model()}", is_error=True)
     except OSError as error:
@@ -74,8 +75,16 @@ async def _answerer(session: Session, context: Context, tool: str) -> Callable[[
     return partial(read, session, context, sender=sender)
 
 
-def _text(text: str, is_error: bool = False) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=is_error)
+def _introduction(session: Session, tool: str) -> list[str]:
+    """Return the session's introduction for its first reply; peer_status gives it itself, and a hook never has it."""
+    said = "" if tool == "check_mail" else session.introduction()
+    return [f"{MARK} {said}"] if said and tool != "peer_status" else []
+
+
+def _text(*texts: str, is_error: bool = False) -> types.CallToolResult:
+    return types.CallToolResult(
+        content=[types.TextContent(type="text", text=text) for text in texts], is_error=is_error
+    )
 
 
 def _check(tool: str, words: Words) -> None:

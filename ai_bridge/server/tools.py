@@ -146,8 +146,12 @@ _FIXED = (
     _tool(
         "peer_status",
         "Where a message is (id), how a decision stands (thread), or else who you are and how the mail stands.",
-        {"id": {**_TEXT, "description": "message ID"}, "thread": {**_TEXT, "description": "ID"}},
-        _LOOKS,
+        {
+            "id": {**_TEXT, "description": "message ID"},
+            "thread": {**_TEXT, "description": "ID"},
+            "working_on": {**_TEXT, "description": "tell the others, in one line"},
+        },
+        _MARKS,
     ),
     _tool("acknowledge_messages", "Mark messages as read.", {"ids": _TEXTS}, _MARKS, "ids"),
     _tool("check_mail", "For the client's hooks only.", {"event": _TEXT}, _MARKS, "event"),

@@ -37,7 +37,7 @@ class Wait:
         self._me, self._where, self._settings = name.address, self._look.tree(), self._look.settings()
         self._timeout_s = float(words.get("timeout_s", _DEFAULT_WAIT_S))
         sender = words.get("sender")
-        self._sender = None if sender is None else resolve_writer(self._where, sender)
+        self._sender = None if sender is None else resolve_writer(self._where, sender, self._me)
         self._wait = StoppableWait()
 
     async def until_mail(self, report: Report) -> list[Waiting]:
@@ -62,7 +62,11 @@ class Wait:
     def _sleep(self, report_time: Callable[[], Coroutine[Any, Any, None]]) -> list[Waiting]:
         watch, report = self._session.watch, partial(anyio.from_thread.run, report_time)
         about = (self._where, self._me, self._settings, self._timeout_s, self._sender)
-        return self._wait.until_mail(*about, shared=watch, each_sweep=report)
+        return self._wait.until_mail(*about, shared=watch, each_sweep=report, is_wanted=self._is_wanted)
+
+    def _is_wanted(self, one: Waiting) -> bool:
+        """Tell whether the message ends the wait: the session's own mail to itself does only if it is asked for."""
+        return one.sender != self._me or self._sender == self._me
 
     def answer(self, found: list[Waiting], request: str | int, caller: Caller) -> str:
         """Return the text for what was `found`.

@@ -122,6 +122,25 @@ def _magic(path: str) -> int:
     return 0 if failed else int(told[0]) & 0xFFFFFFFF
 
 
+def free_bytes(path: str) -> int:
+    """Return the bytes that this user may still write where `path` is; 0 without free inodes, -1 if nobody knows."""
+    try:
+        found = os.statvfs(path)
+    except (OSError, AttributeError):
+        return -1
+    if not found.f_blocks:  # a file system that has no size, such as one in user space
+        return -1
+    return 0 if found.f_files and not found.f_favail else found.f_bavail * found.f_frsize
+
+
+def is_read_only(path: str) -> bool:
+    """Tell whether the file system of `path` is mounted so that nobody can write to it."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except (OSError, AttributeError):
+        return False
+
+
 def is_mark(name: str) -> bool:
     """Tell whether sync tools leave a file of that name in a folder they sync."""
     return name in _SYNC_MARKS

@@ -2,9 +2,15 @@
 
 import os
 
+from ai_bridge.errors import Malformed
+from ai_bridge.system import untrusted
+from ai_bridge.system.paths import upwards
+
 # Seconds that one question may take.
 _PATIENCE_S = 2.0
 _COMMIT_DIGITS = 12
+# Bytes of a file that holds one path.
+_PATH_BYTES = 8192
 # With these a bare repository inside another one is ignored, and no setting of a repository runs a program.
 _HARMLESS = ("-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 # They point git to another repository than the file's own; a hook of git has them in its environment.
@@ -22,6 +28,51 @@ def working_tree(directory: str) -> str | None:
     """Return the top of the working tree that holds the directory; None if there is none, or git fails."""
     top = _git(directory, "rev-parse", "--show-toplevel")
     return os.fsdecode(top.removesuffix(b"\n")) if top else None
+
+
+def main_worktree(directory: str) -> str | None:
+    """Return the root of the main worktree of the repository that holds the directory; None if none holds it.
+
+    All worktrees of a repository have the same one. Without a main worktree it is the bare repository. A linked
+    worktree counts only if its repository names it, too. A repository in the home directory counts only there,
+    because it holds the user's settings and not a project. Starts no process. Source: gitrepository-layout.
+    """
+    start, home = os.path.realpath(directory), os.path.realpath(os.path.expanduser("~"))
+    for folder in upwards(start):
+        if folder == home != start:
+            return None
+        if os.path.lexists(entry := os.path.join(folder, ".git")):
+            return _main_root(entry) or folder
+    return None
+
+
+def _main_root(entry: str) -> str | None:
+    """Return the main worktree's root if `entry` is the `.git` of a linked worktree that its repository names."""
+    named = _line(entry)
+    if not named.startswith("gitdir: "):
+        return None
+    inner = os.path.join(os.path.dirname(entry), named.removeprefix("gitdir: "))
+    back, common = _line(os.path.join(inner, "gitdir")), _line(os.path.join(inner, "commondir"))
+    if not (back and common and os.path.realpath(os.path.join(inner, back)) == entry):
+        return None
+    shared = os.path.realpath(os.path.join(inner, common))
+    return os.path.dirname(shared) if os.path.basename(shared).startswith(".") else shared
+
+
+def worktrees(root: str) -> list[str]:
+    """Return the roots of a repository's worktrees that exist, the main one first; `root` is that of the main one."""
+    shared = next(filter(os.path.isdir, (os.path.join(root, ".git"), os.path.join(root, ".bare"))), root)
+    entries = os.path.join(shared, "worktrees")
+    linked = [os.path.dirname(_line(os.path.join(entries, name, "gitdir"))) for name in untrusted.listed(entries)]
+    return [root, *sorted(folder for folder in linked if os.path.isabs(folder) and os.path.isdir(folder))]
+
+
+def _line(path: str) -> str:
+    """Return the one line of a file; '' if it is no file or cannot be read."""
+    try:
+        return os.fsdecode(untrusted.read_file(path, _PATH_BYTES)).strip("\r\n")
+    except (OSError, Malformed, ValueError):
+        return ""
 
 
 def tracked(directory: str) -> list[str]:

@@ -30,6 +30,23 @@ def unread_bytes(fd: int) -> int:
     return -1 if left == 0 and _was_reset(fd) else left
 
 
+def is_given(fd: int) -> bool:
+    """Tell whether somebody gave this process a pipe or a file at `fd` that holds something; never waits.
+
+    A parent that has the same file passed its own on, maybe without knowing: then, and if the system cannot say, the
+    result is False.
+    """
+    try:
+        mine, parents = os.fstat(fd), os.stat(f"/proc/{os.getppid()}/fd/{fd}")
+    except OSError:
+        return False
+    if os.path.samestat(mine, parents):
+        return False
+    if stat.S_ISREG(mine.st_mode):
+        return mine.st_size > os.lseek(fd, 0, os.SEEK_CUR)
+    return stat.S_ISFIFO(mine.st_mode) and unread_bytes(fd) > 0
+
+
 def is_taken(fd: int, patience_s: float) -> bool:
     """Wait until the other end has read everything; False if it closed, or read nothing for `patience_s` seconds.
 

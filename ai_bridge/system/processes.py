@@ -19,6 +19,12 @@ def program() -> list[str]:
     return [script] if os.access(script, os.X_OK) else [os.path.abspath(sys.executable), *MODULE]
 
 
+def called_as() -> str:
+    """Return the name under which a person started this program: `ai-collab`, else `ai-bridge`."""
+    name = os.path.basename(sys.argv[0]).partition(".")[0] if sys.argv else ""
+    return name if name == "ai-collab" else "ai-bridge"
+
+
 def pip_command(distribution: str) -> str:
     """Return the command that installs a distribution, in a version that ai-bridge asks for, beside this program.
 

@@ -54,6 +54,19 @@ def date_to_stamp(date: str) -> str:
     return digits.ljust(STAMP_DIGITS, "0")
 
 
+def without_fraction(date: str) -> str:
+    """Return a date to the second; any other text is returned unchanged."""
+    whole, point, rest = date.partition(".")
+    is_date = point and rest[-1:] == "Z" and rest[:-1].isdigit() and parse_utc(f"{whole}Z")
+    return f"{whole}Z" if is_date else date
+
+
+def to_minute(date: str) -> str:
+    """Return a date as `2026-11-22 03:24Z`; '' for a text that is no date."""
+    whole = without_fraction(date)
+    return f"{whole[:10]} {whole[11:16]}Z" if parse_utc(whole) else ""
+
+
 def age(seconds: float) -> str:
     """Return a time span as people say it: `12 s`, `5 min`, `3 h`, `2 d`."""
     for unit, size in _UNITS:

@@ -200,17 +200,17 @@ def test_a_card_that_cannot_be_read_delays_its_agents_mail_alone(
 
 
 @pytest.mark.parametrize("number", PASSING)
-@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "mini@web"])
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "mini"])
 @pytest.mark.parametrize("to", ["*", "mini", "codex, gemini"])
 def test_a_card_that_cannot_be_read_makes_no_message_malformed(
     where: Tree, settings: Settings, agent: str, to: str, number: int
 ) -> None:
-    where.make(["mini@web"])
-    cards.introduce(where, "mini@web")
+    where.make(["mini"])
+    cards.introduce(where, "mini")
     _drop(where, "m-1", to)
     _once(where, settings, _card(where, agent), number)
     assert MALFORMED not in states(where, "claude")
-    wanted = {"*": ["codex", "gemini", "mini@web"], "mini": ["mini@web"]}.get(to, ["codex", "gemini"])
+    wanted = {"*": ["codex", "gemini", "mini"], "mini": ["mini"]}.get(to, ["codex", "gemini"])
     if agent != "claude":
         now = [f"m-1.{name}.txt" for name in wanted if name != agent]
         assert states(where, "claude").get(UNREAD, []) == now, "the others have theirs"
@@ -220,14 +220,14 @@ def test_a_card_that_cannot_be_read_makes_no_message_malformed(
 
 @pytest.mark.parametrize("to", ["*", "gemini", "mini"])
 def test_a_send_goes_on_although_a_card_cannot_be_read(where: Tree, settings: Settings, to: str) -> None:
-    where.make(["mini@web"])
+    where.make(["mini"])
     for agent in where.agents():
         cards.introduce(where, agent)
     with FaultyReads(str(_card(where)), 0, errno.EIO, ("open",)):
         draft = Draft([to], "hello")
         limits.check(where, "claude", [draft], settings)
         sent = send(where, "claude", draft, LIMIT)
-    wanted = {"*": ["codex", "gemini", "mini@web"], "mini": ["mini@web"]}.get(to, [to])
+    wanted = {"*": ["codex", "gemini", "mini"], "mini": ["mini"]}.get(to, [to])
     assert sent.recipients == wanted
 
 

@@ -90,7 +90,7 @@ def test_what_is_no_address_is_refused_wherever_it_comes_from(
         ("Web Shop", "claude@web-shop"),
         ("2nd_site", "claude@nd_site"),
         ("shop2", "claude@shop2"),
-        ("123", "claude"),
+        ("123", "claude@project"),
     ],
 )
 def test_in_the_users_own_mailboxes_the_project_is_part_of_the_address(
@@ -125,3 +125,15 @@ def test_the_project_a_client_names_goes_over_the_working_directory(
 @pytest.mark.parametrize("client", clients.registrable(), ids=lambda client: client.name)
 def test_in_a_projects_own_mailboxes_the_clients_name_is_enough(where: Tree, client: Client) -> None:
     assert _found(where, None, client.own_name)[0] == client.agent
+
+
+def test_an_option_may_name_an_agent_of_the_project_without_the_project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shared = Tree(user_wide())
+    shared.make(["codex@shop", "gemini@web", "claude@shop", "claude"])
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path / "shop")
+    assert who(shared, "codex").address == "codex@shop"
+    assert who(shared, "claude").address == "claude"
+    assert who(shared, "gemini").address == "gemini"

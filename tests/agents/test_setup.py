@@ -24,7 +24,7 @@ def test_new_mailboxes_get_two_agents_with_cards_and_are_adopted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentences: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    made, new = setup.make(None, [], sentences.append)
+    made, new = setup.make(None, [], ["claude", "gemini"], sentences.append)
     assert (made.path, new) == (str(tmp_path / "mailboxes"), ["claude", "gemini"])
     assert all(cards.load(made, name).get("since") for name in new)
     assert find.is_adopted(made)
@@ -32,16 +32,16 @@ def test_new_mailboxes_get_two_agents_with_cards_and_are_adopted(
 
 
 def test_those_of_others_are_completed_and_adopted_aloud_once(where: Tree, sentences: list[str]) -> None:
-    assert setup.make(where.path, ["codex"], sentences.append)[1] == ["codex"]
+    assert setup.make(where.path, ["codex"], ["claude", "gemini"], sentences.append)[1] == ["codex"]
     assert sentences == [f"adopted {where.path}: its mail is moved and read from now on"]
-    assert setup.make(where.path, [], sentences.append)[1] == []
+    assert setup.make(where.path, [], ["claude", "gemini"], sentences.append)[1] == []
     assert len(sentences) == 1
 
 
 def test_what_holds_other_things_is_refused(tmp_path: Path, sentences: list[str]) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(BridgeError, match="holds other things"):
-        setup.make(str(tmp_path), [], sentences.append)
+        setup.make(str(tmp_path), [], ["claude", "gemini"], sentences.append)
     assert os.listdir(tmp_path) == ["notes.txt"]
 
 
@@ -49,12 +49,12 @@ def test_a_client_adopts_only_what_it_makes(
     where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentences: list[str]
 ) -> None:
     monkeypatch.setenv("CLAUDECODE", "1")
-    setup.make(where.path, [], sentences.append)
+    setup.make(where.path, [], ["claude", "gemini"], sentences.append)
     assert sentences == [f"{where.path} is not adopted: that is for a person, in a terminal of their own"]
     assert not find.is_adopted(where)
     with pytest.raises(ForPersons):
         setup.adopt_existing(where.path)
-    own, _ = setup.make(str(tmp_path / "own"), [], sentences.append)
+    own, _ = setup.make(str(tmp_path / "own"), [], ["claude", "gemini"], sentences.append)
     assert find.is_adopted(own)
 
 

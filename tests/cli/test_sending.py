@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,8 @@ from ai_bridge.message import message
 from ai_bridge.settings import Settings
 from tests.support.checkout import ROOT
 from tests.support.command import BY_CLICK, BY_ENTRY, command, refused, without_output
-from tests.support.mail import post, route, states
+from tests.support.mail import make_mailboxes, post, route, states
+from tests.support.project import commit, git
 
 OWN_ID = re.compile(r"(claude|gemini)-\d{8}-\d{6}-\d{6}-\w{4}")
 
@@ -65,7 +67,7 @@ def test_send_in_json_tells_id_recipients_and_paths(where: Tree) -> None:
 def test_the_body_comes_from_a_file_or_a_fifo(where: Tree, tmp_path: Path) -> None:
     (tmp_path / "body").write_text("from a file")
     words = ("send", "gemini", "--from", "claude", "--file")
-    assert command(*words, str(tmp_path / "body"), body="not this").returncode == 0
+    assert command(*words, str(tmp_path / "body")).returncode == 0
     assert command(*words, "-", body="from standard input").returncode == 0
     script = '"$0" -m ai_bridge "$@" <(printf "from a %s" process)'
     subprocess.run(["bash", "-c", script, sys.executable, *words], check=True, capture_output=True, timeout=60)
@@ -543,3 +545,120 @@ def test_nothing_is_sent_into_a_tree_that_is_newer_or_gone_once_the_body_is_read
     assert states(where, "claude") == {}
     with pytest.raises(NotMailboxes):
         sent_after(lambda: os.rename(where.path, f"{where.path}-aside"), "gemini")
+
+
+# --- between projects -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shop(where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    """Mailboxes with agents of the projects shop and web, and a person; this process works in the folder shop."""
+    where.make(["me", "codex@shop", "codex@web", "claude@shop"])
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path / "shop")
+    return where
+
+
+@pytest.mark.parametrize("way", [BY_ENTRY, BY_CLICK])
+def test_a_person_writes_in_the_project_of_the_folder(shop: Tree, way: tuple[str, ...]) -> None:
+    words = ("send", "codex", "--from", "me")
+    done = subprocess.run([*way, *words], input=b"x", capture_output=True, timeout=60, check=True)
+    assert done.stderr == b""
+    (name,) = states(shop, "me")[DROPPED]
+    assert name.endswith(".codex@shop.txt")
+
+
+@pytest.mark.parametrize(("sender", "to"), [("me", "codex@web"), ("claude@shop", "codex@web, codex@shop")])
+def test_the_receipt_says_who_is_outside_the_project(shop: Tree, sender: str, to: str) -> None:
+    done = command("send", to, "--from", sender, body="x")
+    assert (done.returncode, done.stderr) == (0, "note: codex@web is outside your project\n")
+    assert re.fullmatch(rf"{sender}-[\d-]+-\w+\n", done.stdout)
+
+
+@pytest.mark.usefixtures("shop")
+def test_without_a_standard_error_the_receipt_is_whole_all_the_same() -> None:
+    script = '"$@" 2>&-'
+    words = ["sh", "-c", script, "sh", *BY_ENTRY, "send", "codex@web", "--from", "claude@shop"]
+    done = subprocess.run(words, input=b"x", capture_output=True, timeout=60, check=True)
+    assert done.stdout.startswith(b"claude@shop-")
+
+
+@pytest.mark.parametrize("place", ["beside", "inside"])
+def test_a_worktree_uses_the_mailboxes_of_the_main_one(
+    where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    shutil.rmtree(where.path)
+    shop = tmp_path / "code" / "shop"
+    shop.mkdir(parents=True)
+    (shop / "a").write_text("a")
+    commit(shop)
+    fix = tmp_path / "code" / "fix" if place == "beside" else shop / "fix"
+    git(shop, "worktree", "add", "-q", str(fix))
+    make_mailboxes(shop / "mailboxes", "claude", "gemini")
+    (fix / "deep").mkdir()
+    monkeypatch.chdir(fix / "deep")
+    monkeypatch.delenv("AI_BRIDGE_MAILBOXES")
+    sent = [command("send", "gemini", "--from", "claude", body="cli")]
+    sent.append(
+        subprocess.run(
+            [ROOT / "management" / "send.sh", "gemini", "--from", "claude"],
+            input=b"sh",
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    )
+    assert [(done.returncode, done.stderr) for done in sent] == [(0, ""), (0, b"")]
+    assert len(states(Tree(str(shop / "mailboxes")), "claude")[DROPPED]) == 2
+
+
+# --- a body from a file, and another from standard input ------------------------------------------------
+
+
+def _with_input(
+    where: Tree, body: Path, stdin: int, way: tuple[str, ...] = BY_ENTRY
+) -> subprocess.CompletedProcess[str]:
+    words = [*way, "send", "gemini", "--from", "claude", "--mailboxes", where.path, "--file", str(body)]
+    done = subprocess.run(words, stdin=stdin, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.CompletedProcess(words, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "pipe still open", "file"])
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="nothing says what the parent has open")
+def test_a_second_body_on_standard_input_is_refused_and_not_dropped(where: Tree, tmp_path: Path, kind: str) -> None:
+    body, other = tmp_path / "body", tmp_path / "other"
+    body.write_text("from the file")
+    other.write_text("from standard input")
+    stdin, ours = os.pipe()
+    os.write(ours, b"from standard input")
+    if kind == "pipe":
+        os.close(ours)
+    if kind == "file":
+        os.close(stdin)
+        stdin = os.open(other, os.O_RDONLY)
+    refused(_with_input(where, body, stdin), f"{body} holds the body, and standard input holds another")
+    os.lseek(stdin, 0, os.SEEK_END) if kind == "file" else os.read(stdin, 100)
+    assert _with_input(where, body, stdin).returncode == 0  # nothing is left there
+    os.close(stdin)
+    if kind != "pipe":
+        os.close(ours)
+    assert len(states(where, "claude")[DROPPED]) == 1
+
+
+def test_an_input_that_the_shell_passed_on_is_left_alone(where: Tree, tmp_path: Path) -> None:
+    """The loop's own input, which the loop goes on to read, is nobody's second body."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_text(name)
+    loop = 'while read name; do "$@" send gemini --from claude --file "$name" || exit; done; printf "%s\\n" rest'
+    done = subprocess.run(
+        ["sh", "-c", loop, "sh", *BY_ENTRY],
+        input="one\ntwo\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, "AI_BRIDGE_MAILBOXES": where.path},
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "rest")
+    assert len(states(where, "claude")[DROPPED]) == 2

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ai_bridge import clients
-from ai_bridge.agents import identity, person, session_keys
+from ai_bridge.agents import identity, person, projects, session_keys
 from ai_bridge.clients import project
 from ai_bridge.health import doctor, server_start
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
@@ -90,7 +90,7 @@ def test_its_variables_tell_its_shells_and_its_sessions(where: Tree, monkeypatch
 def test_it_names_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shop").mkdir()
     monkeypatch.setenv("PARROT_PROJECT", str(tmp_path / "shop"))
-    assert (identity.project_name(), project.folder()) == ("shop", str(tmp_path / "shop"))
+    assert (projects.here(), project.folder()) == ("shop", str(tmp_path / "shop"))
 
 
 def test_its_requests_tell_their_session() -> None:
@@ -109,7 +109,7 @@ def test_no_reply_is_longer_than_it_shows(where: Tree, settings: Settings) -> No
     for own_name in ("parrot-mcp", "another"):
         waiting = fetch(where, "gemini", settings)
         budget = framing.Budget(20_000, own_name)
-        lengths[own_name] = len(framing.reply("gemini", waiting, 100, budget, framing.AUTO).text)
+        lengths[own_name] = len(framing.reply(where, "gemini", waiting, 100, budget, framing.AUTO).text)
     assert 2_000 < lengths["parrot-mcp"] <= 5_000 < lengths["another"]
 
 

@@ -23,8 +23,8 @@ def way(request: pytest.FixtureRequest) -> WayIn:
     return WAYS_IN[request.param]
 
 
-def _arrived(where: Tree, settings: Settings, agent: str = "gemini") -> list[tuple[str, str]]:
-    return [(one.id, one.load().body) for one in fetch(where, agent, settings) if one.sender == "claude"]
+def _arrived(where: Tree, settings: Settings, agent: str = "gemini", sender: str = "claude") -> list[tuple[str, str]]:
+    return [(one.id, one.load().body) for one in fetch(where, agent, settings) if one.sender == sender]
 
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
@@ -54,17 +54,32 @@ def test_an_agent_of_a_project_is_reached(way: WayIn, where: Tree, settings: Set
     assert _arrived(where, settings, "mini@web") == [(id_, "hi")]
 
 
-def test_a_short_name_reaches_the_only_one_who_has_it(way: WayIn, where: Tree, settings: Settings) -> None:
-    where.make(["mini@web", "minister@web"])
-    id_ = way.send(where, "gemini, mini", "hi")
+def test_a_short_name_means_an_agent_of_the_senders_project(way: WayIn, where: Tree, settings: Settings) -> None:
+    where.make(["claude@web", "mini@api", "mini@web", "minister@web", "codex@web"])
+    id_ = way.send(where, "gemini, mini", "hi", sender="claude@web")
     for agent in ("mini@web", "gemini"):
-        assert _arrived(where, settings, agent) == [(id_, "hi")]
+        assert _arrived(where, settings, agent, "claude@web") == [(id_, "hi")]
+    assert _arrived(where, settings, "mini@api", "claude@web") == []
 
 
-def test_a_short_name_of_several_is_refused_with_who_they_are(way: WayIn, where: Tree) -> None:
-    where.make(["mini@api", "mini@web"])
-    with pytest.raises(Refused, match="mini may be any of mini@api, mini@web"):
-        way.send(where, "mini", "hi")
+@pytest.mark.parametrize("sender", ["claude", "claude@shop"])
+def test_a_short_name_of_another_project_is_refused_with_the_addresses(way: WayIn, where: Tree, sender: str) -> None:
+    where.make(["claude@shop", "mini@web"])
+    with pytest.raises(
+        Refused, match=r"mini is no agent (here|of the project [a-z]+), but mini@web is: give the whole"
+    ):
+        way.send(where, "mini", "hi", sender=sender)
+    where.make(["mini@api"])
+    with pytest.raises(Refused, match="but mini@api, mini@web are"):
+        way.send(where, "mini", "hi", sender=sender)
+
+
+def test_everybody_means_everybody_of_the_project(way: WayIn, where: Tree, settings: Settings) -> None:
+    where.make(["claude@web", "mini@web", "mini@api"])
+    id_ = way.send(where, "*", "hi", sender="claude@web")
+    arrived = {agent: _arrived(where, settings, agent, "claude@web") for agent in where.agents()}
+    assert {agent for agent, mail in arrived.items() if mail} == {"mini@web"}
+    assert arrived["mini@web"] == [(id_, "hi")]
 
 
 REFUSALS = {

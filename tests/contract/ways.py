@@ -102,11 +102,11 @@ class McpWay(WayIn):
         finally:
             reaching.end()
             session.close()
-        (content,) = result.content
+        content, *_ = result.content
         assert isinstance(content, TextContent)
         if result.is_error:
             raise Refused(content.text)
-        return content.text.rpartition("ID: ")[2]
+        return content.text.rpartition("ID: ")[2].split()[0]
 
 
 class HandWay(WayIn):
@@ -206,7 +206,7 @@ class McpReader(WayOut):
         )
         async with Client(server, mode="legacy") as client:
             result = await client.call_tool("peer_read", {"peek": peek, "max_chars": 4_000_000})
-            (content,) = result.content
+            content, *_ = result.content
             assert isinstance(content, TextContent)
             if not peek:
                 await anyio.to_thread.run_sync(self._await_acknowledged, where)

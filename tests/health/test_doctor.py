@@ -16,6 +16,8 @@ from ai_bridge.install.changes import plan_changes
 from ai_bridge.install.plan import carry_out
 from tests.support.command import command
 
+MANIFEST = ".claude/skills/ai-bridge/.claude-plugin/plugin.json"
+HOOKS = ".claude/skills/ai-bridge/hooks/hooks.json"
 CLIENTS = [client.name for client in clients.registrable()]
 
 
@@ -70,8 +72,9 @@ def test_after_install_all_is_well_but_what_only_a_person_can_do(client: str, tm
     register(client)
     looked = found(client)
     wrong = {check for check, finding in looked.items() if finding.level != OK}
-    assert wrong == ({"hooks", "reach"} if client == "codex" else set())
-    assert set(looked) == {"installed", "registered", "hooks", "server", "reach"}
+    by_person = {"codex": {"hooks", "reach"}, "gemini": {"trusted"}}
+    assert wrong == by_person.get(client, set())
+    assert set(looked) - {"trusted"} == {"installed", "registered", "hooks", "server", "reach"}
     assert "tools after" in looked["server"].what
 
 
@@ -82,7 +85,7 @@ def test_in_the_home_directory_the_persons_files_are_no_projects(
     register("gemini")
     monkeypatch.chdir(tmp_path / "home")
     checks = [finding.where for finding in doctor.examine("gemini")]
-    assert checks == ["installed", "registered", "hooks", "server", "reach"]
+    assert checks == ["installed", "registered", "trusted", "hooks", "server", "reach"]
 
 
 def test_looking_changes_nothing(tmp_path: Path) -> None:
@@ -113,7 +116,7 @@ def test_hooks_that_codex_was_not_told_to_trust_are_named(tmp_path: Path) -> Non
 
 def test_a_program_that_was_moved_is_named(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude.json"
+    path = tmp_path / "home" / MANIFEST
     entry = json.loads(path.read_text())
     entry["mcpServers"]["ai-bridge"]["command"] = str(tmp_path / "gone" / "ai-bridge")
     path.write_text(json.dumps(entry))
@@ -125,7 +128,7 @@ def test_a_program_that_was_moved_is_named(tmp_path: Path) -> None:
 
 def test_hooks_a_person_took_out_are_missed(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude" / "settings.json"
+    path = tmp_path / "home" / HOOKS
     entry = json.loads(path.read_text())
     del entry["hooks"]["Stop"]
     path.write_text(json.dumps(entry))
@@ -139,12 +142,13 @@ def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
     path.write_text("{,}")
     looked = found("gemini")
     assert looked["files"].level == WRONG
-    assert str(path) in looked["files"].what
+    assert f"{path}: line 1, column 2" in looked["files"].what
+    assert looked["files"].fix == f"$EDITOR {path}", "install would refuse the file"
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude.json"
+    path = tmp_path / "home" / MANIFEST
     entry = json.loads(path.read_text())
     entry["mcpServers"]["ai-bridge"]["args"] = ["mcp", "--nonsense"]
     path.write_text(json.dumps(entry))
@@ -176,10 +180,10 @@ def test_what_a_project_registers_has_to_be_approved_once(tmp_path: Path) -> Non
     (tmp_path / "project" / ".git").mkdir()
     register("claude", "project")
     register("gemini", "project")
-    for client in ("claude", "gemini"):
-        assert (found(client)["approved"].level, found(client)["approved"].fix.split()[-1]) == (NOTE, client)
+    for client, check, level in (("claude", "approved", NOTE), ("gemini", "trusted", WRONG)):
+        assert (found(client)[check].level, found(client)[check].fix.split()[-1]) == (level, client)
     project = str(tmp_path / "project")
-    own = {"projects": {project: {"enabledMcpjsonServers": ["ai-bridge"]}}}
+    own = {"projects": {project: {"enabledMcpjsonServers": ["plugin:ai-bridge:ai-bridge"]}}}
     (tmp_path / "home" / ".claude.json").write_text(json.dumps(own))
     (tmp_path / "home" / ".gemini").mkdir()
     (tmp_path / "home" / ".gemini" / "trustedFolders.json").write_text(json.dumps({str(tmp_path): "TRUST_FOLDER"}))
@@ -209,7 +213,8 @@ def change(path: Path, *keys: str, value: object) -> None:
     ("client", "file", "keys", "value"),
     [
         ("claude", ".claude/settings.json", ("disableAllHooks",), True),
-        ("claude", ".claude/settings.json", ("permissions", "deny"), ["mcp__ai-bridge"]),
+        ("claude", ".claude/settings.json", ("permissions", "deny"), ["mcp__plugin_ai-bridge_ai-bridge"]),
+        ("claude", ".claude/settings.json", ("enabledPlugins", "ai-bridge@skills-dir"), False),
         ("gemini", ".gemini/settings.json", ("hooksConfig", "enabled"), False),
         ("gemini", ".gemini/settings.json", ("mcp", "excluded"), ["ai-bridge"]),
         ("gemini", ".gemini/settings.json", ("mcpServers", "ai-bridge", "excludeTools"), ["peer_read"]),
@@ -222,7 +227,7 @@ def test_what_is_switched_off_is_no_success(
     change(tmp_path / "home" / file, *keys, value=value)
     switch = found(client)["switch"]
     assert switch.level == WRONG
-    assert keys[-1] in switch.what
+    assert keys[-1].partition("@")[0] in switch.what
     assert found(client)["reach"].level == NOTE
 
 
@@ -237,14 +242,14 @@ def test_what_is_switched_off_in_codex_is_no_success(tmp_path: Path, line: str) 
 
 def test_hooks_that_were_altered_are_told_of(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude" / "settings.json"
+    path = tmp_path / "home" / HOOKS
     path.write_text(path.read_text().replace('"matcher": "*"', '"matcher": "NoSuchTool"'))
     assert "--dry-run" in found("claude")["current"].what
 
 
 def test_a_server_that_is_led_to_nowhere_is_wrong(tmp_path: Path) -> None:
     register("claude")
-    path = tmp_path / "home" / ".claude.json"
+    path = tmp_path / "home" / MANIFEST
     change(path, "mcpServers", "ai-bridge", "env", value={"AI_BRIDGE_MAILBOXES": str(tmp_path / "gone")})
     assert found("claude")["mailboxes"].fix == f"ai-bridge init --mailboxes {tmp_path / 'gone'}"
     change(path, "mcpServers", "ai-bridge", "env", value={"AI_BRIDGE_AGENT": "NO ADDRESS"})
@@ -260,7 +265,7 @@ def test_a_server_that_says_odd_things_is_wrong(tmp_path: Path, says: str) -> No
     server.write_text(f"#!/bin/sh\nread line\necho '{says}'\n")
     server.chmod(0o755)
     entry = {"command": str(server), "args": []}
-    change(tmp_path / "home" / ".claude.json", "mcpServers", "ai-bridge", value=entry)
+    change(tmp_path / "home" / MANIFEST, "mcpServers", "ai-bridge", value=entry)
     assert found("claude")["server"].level == WRONG
 
 
@@ -268,3 +273,15 @@ def test_an_extension_is_a_registration(tmp_path: Path) -> None:
     put(tmp_path, "gemini")
     (tmp_path / "home" / ".gemini" / "extensions" / "ai-bridge").mkdir(parents=True)
     assert found("gemini")["registered"].level == OK
+
+
+def test_what_is_registered_for_the_user_needs_a_trusted_folder_in_gemini(tmp_path: Path) -> None:
+    register("gemini")
+    trusted = found("gemini")["trusted"]
+    assert (trusted.level, str(tmp_path / "project") in trusted.what) == (WRONG, True)
+    trust = tmp_path / "home/.gemini/trustedFolders.json"
+    trust.write_text(json.dumps({str(tmp_path / "project"): "TRUST_FOLDER"}))
+    assert found("gemini")["approved"].level == OK
+    trust.unlink()
+    change(tmp_path / "home/.gemini/settings.json", "security", "folderTrust", "enabled", value=False)
+    assert found("gemini")["approved"].level == OK

@@ -59,25 +59,21 @@ def test_all_is_well_with_a_router_and_nothing_in_its_way(where: Tree, settings:
     assert worst_level(reports) == OK
     assert [report.as_json() for report in reports] == [
         _json("claude", dropped=1),
-        _json("gemini", unread=1),
+        _json("gemini", unread=1, coming=1),
     ]
     for lock in locks:
         lock.release()
 
 
-def _json(agent: str, dropped: int = 0, unread: int = 0) -> dict[str, object]:
-    counts = {"dropped": dropped, "processing": 0, "held": 0, "malformed": 0, "unread": unread}
+def _json(agent: str, dropped: int = 0, unread: int = 0, coming: int = 0) -> dict[str, object]:
+    counts = {"dropped": dropped, "processing": 0, "held": 0, "malformed": 0, "unread": unread, "coming": coming}
     waits = {state: {"count": count, "oldest_s": pytest.approx(0, abs=60)} for state, count in counts.items()}
     return {"agent": agent, "router": os.getpid(), **waits, "level": "healthy", "findings": []}
 
 
-def test_no_router_is_a_warning_with_its_remedy(where: Tree, settings: Settings) -> None:
+def test_no_router_is_no_finding_about_an_agent(where: Tree, settings: Settings) -> None:
     report = _of(where, settings, "gemini")
-    assert (report.router, worst_level([report])) == (None, NOTE)
-    (finding,) = report.findings
-    assert finding.sentence.endswith("`ai-collab start --agent gemini`")
-    assert (finding.where, finding.fix) == ("router", "ai-collab start --agent gemini")
-    assert report.as_json()["level"] == "warning"
+    assert (report.router, report.findings, report.as_json()["level"]) == (None, [], "healthy")
 
 
 def test_a_reader_making_the_pass_is_no_router(where: Tree) -> None:
@@ -100,14 +96,31 @@ def test_mail_that_waits_too_long_is_critical(where: Tree, settings: Settings, c
     report = _of(where, settings, "claude")
     assert worst_level([report, _of(where, settings, "gemini")]) == WRONG
     assert told(report) == [
-        (WRONG, "1 stuck in .processing for 1 h; a restarted router releases them: `ai-collab restart`")
+        (WRONG, "1 stuck in .processing for 1 h; a restarted router releases them: `ai-bridge restart`")
         if claimed
-        else (WRONG, "1 not picked up for 1 h; start the recipients' routers: `ai-collab start`")
+        else (WRONG, "1 not picked up for 1 h although a router runs: `ai-bridge restart`")
     ]
-    place, fix = (".processing", "ai-collab restart") if claimed else ("outbox", "ai-collab start")
+    place, fix = (".processing" if claimed else "outbox", "ai-bridge restart")
     assert [(one.where, one.fix) for one in report.findings] == [(place, fix)]
     for lock in locks:
         lock.release()
+
+
+@pytest.mark.usefixtures("an_hour_later")
+def test_mail_that_waits_for_its_reader_without_a_router_is_a_warning(where: Tree, settings: Settings) -> None:
+    post(where, "x")
+    Path(where.outbox("claude").file(DROPPED, "by hand.txt")).write_text("x")
+    locks = _router(where, "claude")  # it is to move the file without a recipient in its name
+    report = _of(where, settings, "claude")
+    assert told(report) == [
+        (WRONG, "1 not picked up for 1 h although a router runs: `ai-bridge restart`"),
+        (
+            NOTE,
+            "1 not picked up for 1 h, because no router runs and the recipient has not read: `ai-bridge start`",
+        ),
+    ]
+    locks[0].release()
+    assert {level for level, _ in told(_of(where, settings, "claude"))} == {NOTE}
 
 
 @pytest.mark.usefixtures("an_hour_later")
@@ -121,7 +134,7 @@ def test_mail_that_nobody_has_read_yet_is_no_finding(where: Tree, settings: Sett
     locks[0].release()
 
 
-@pytest.mark.parametrize(("stuck_s", "found"), [(HOUR_S - 60, WRONG), (HOUR_S + 60, NOTE)])
+@pytest.mark.parametrize(("stuck_s", "found"), [(HOUR_S - 60, NOTE), (HOUR_S + 60, OK)])
 @pytest.mark.usefixtures("an_hour_later")
 def test_how_long_is_too_long_is_a_setting(where: Tree, settings: Settings, stuck_s: float, found: int) -> None:
     post(where, "x")
@@ -142,7 +155,7 @@ def test_malformed_mail_is_a_warning(where: Tree, settings: Settings) -> None:
     locks = _router(where, "claude")
     report = _of(where, settings, "claude")
     assert report.malformed.count == 2
-    assert told(report) == [(NOTE, "2 malformed; each has its reason beside it in .malformed")]
+    assert [level for level, _ in told(report)] == [NOTE, NOTE]
     locks[0].release()
 
 

@@ -147,7 +147,11 @@ def test_doctor_and_health_tell_of_it(where: Tree, on: On) -> None:
     assert checks >= {"machines", "sync"}
     assert TOWER in command("health", "--mailboxes", where.path).stdout
     around = [one for one in _lines("health", where) if "around" in one]
-    assert {one["around"]: one["fix"] for one in around} == {"sync": "ai-bridge sync setup", "machines": ""}
+    assert {one["around"]: one["fix"] for one in around} == {
+        "router": "ai-bridge start",
+        "sync": "ai-bridge sync setup",
+        "machines": "",
+    }
     assert {tuple(one) for one in around} == {("around", "found", "fix")}
 
 

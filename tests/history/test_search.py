@@ -20,7 +20,8 @@ import pytest
 
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import database, entry, indexer, search
-from ai_bridge.history.search import Found, Query
+from ai_bridge.history.query import Query
+from ai_bridge.history.search import Found
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.trace import Place
@@ -1017,7 +1018,8 @@ def test_a_damaged_index_that_another_process_is_at_is_left_to_it(where: Tree) -
 
 _ASK = """
 import sys
-from ai_bridge.history.search import Query, find
+from ai_bridge.history.query import Query
+from ai_bridge.history.search import find
 from ai_bridge.mailboxes.tree import Tree
 
 print("ready", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,10 +18,13 @@ from ai_bridge.install.entries import (
     altered,
     command_hooks,
     fitted,
+    hook_command,
     is_hook,
     places,
     program,
     server,
+    server_of,
+    shown_entry,
     takes,
     tool_hooks,
 )
@@ -76,10 +80,44 @@ def test_a_command_hook_survives_a_shell_whatever_the_mailboxes_are_called() -> 
     choice = Choice("/it's $(mine)", "me")
     group = command_hooks(GEMINI_CLI, choice)["AfterTool"]
     assert group["matcher"] == ".*"
-    words = shlex.split(group["hooks"][0]["command"])
-    assert words == [*program(), "hook", "gemini", "--mailboxes", "/it's $(mine)", "--agent", "me"]
-    assert group["hooks"][0]["env"] == {"AI_BRIDGE_STATE": os.environ["AI_BRIDGE_STATE"]}
+    command = group["hooks"][0]["command"]
+    state = f"AI_BRIDGE_STATE={os.environ['AI_BRIDGE_STATE']}"
+    ours = [state, *program(), "hook", "gemini", "--mailboxes", "/it's $(mine)", "--agent", "me"]
+    assert shlex.split(command.partition("; ")[2].removesuffix(" 2>/dev/null || exit 0")) == ours
     assert is_hook(group["hooks"][0])
+    assert not altered(group, command_hooks(GEMINI_CLI, Choice())["AfterTool"])
+
+
+def test_a_command_hook_answers_as_the_program_does_and_nothing_if_that_is_missing_or_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "a b" / "python3"))
+    script = tmp_path / "a b" / "ai-bridge"
+    script.parent.mkdir()
+    script.write_text("")
+    script.chmod(0o755)
+    command = hook_command(CLAUDE_CODE, Choice())
+    cases = {
+        '#!/bin/sh\necho "$@"\n': b"hook claude\n",
+        "#!/bin/sh\necho trouble >&2\nexit 2\n": b"",
+        "#!/nowhere/python3\n": b"",
+    }
+    for text, said in cases.items():
+        script.write_text(text)
+        for shell in ("sh", "bash"):
+            done = subprocess.run([shell, "-c", command], capture_output=True, check=False)
+            assert (done.returncode, done.stdout, done.stderr) == (0, said, b"")
+    script.unlink()
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_files_that_others_read_too_name_no_path_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEX_HOME", "/codex")
+    shared = Choice("/m", "me").for_all()
+    assert server_of(CODEX_CLI, shared)["command"] == "ai-bridge"
+    assert server_of(CODEX_CLI, shared)["env"] == {"AI_BRIDGE_AGENT": "me"}
+    assert "/" not in hook_command(GEMINI_CLI, shared).replace("/dev/null", "")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +180,17 @@ def test_a_new_entry_keeps_what_a_person_added_and_asks_before_it_takes_anything
 )
 def test_to_take_out_an_entry_asks_only_where_a_person_wrote_in_it(found: object, changed: bool) -> None:
     assert altered(found, OURS) == changed
+
+
+def test_a_key_that_only_an_older_install_wrote_goes_without_a_question() -> None:
+    old = {**OURS, "required": True, "mine": 1}
+    new = fitted(old, OURS)
+    assert new == {**OURS, "mine": 1}
+    assert not takes(old, new)
+    assert not altered({**OURS, "required": True}, OURS)
+    assert shown_entry(old)["required"] is True
+    kept = {**OURS, "required": False}
+    assert fitted(kept, OURS) == kept, "a person wrote this one"
 
 
 def test_hooks_are_known_unchanged_whatever_place_and_choice_they_name() -> None:

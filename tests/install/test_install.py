@@ -31,10 +31,16 @@ from tests.support.disk import FaultyOs
 CLIENTS = [client.name for client in clients.registrable()]
 SHIPPED = ROOT / "ai_bridge/install/skills/advisor/SKILL.md"
 FILES = {
-    "claude": (".claude/skills/advisor/SKILL.md", ".claude.json", ".claude/settings.json"),
+    "claude": (
+        ".claude/skills/ai-bridge/skills/advisor/SKILL.md",
+        ".claude/skills/ai-bridge/.claude-plugin/plugin.json",
+        ".claude/skills/ai-bridge/hooks/hooks.json",
+        ".claude/settings.json",
+    ),
     "gemini": (".gemini/skills/advisor/SKILL.md", ".gemini/settings.json"),
     "codex": (".codex/skills/advisor/SKILL.md", ".codex/config.toml", ".codex/hooks.json"),
 }
+RULE = "mcp__plugin_ai-bridge_ai-bridge"
 VARIABLES = {"claude": "CLAUDE_CONFIG_DIR", "gemini": "GEMINI_CLI_HOME", "codex": "CODEX_HOME"}
 
 
@@ -56,7 +62,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _skill(base: Path, client: str) -> Path:
-    return base / f".{client}" / "skills" / "advisor" / "SKILL.md"
+    return base / FILES[client][0]
 
 
 KEYS = ["client", "path", "action", "what", "backup", "difference", "notes"]
@@ -112,7 +118,8 @@ def test_a_new_skill_is_written_for_every_client(home: Path) -> None:
         skill = _skill(home, client)
         assert skill.read_bytes() == SHIPPED.read_bytes()
         assert skill.stat().st_mode & 0o777 == 0o644
-        assert {parent.stat().st_mode & 0o777 for parent in skill.parents[:3]} == {0o755}
+        folders = [parent for parent in skill.parents if parent.is_relative_to(home) and parent != home]
+        assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o755}
 
 
 @pytest.mark.parametrize("client", CLIENTS)
@@ -125,7 +132,7 @@ def test_one_client_is_written_and_again_nothing_is(home: Path, client: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("client", "below"), [("claude", "skills"), ("gemini", ".gemini/skills"), ("codex", "skills")]
+    ("client", "below"), [("claude", "skills/ai-bridge/skills"), ("gemini", ".gemini/skills"), ("codex", "skills")]
 )
 def test_the_clients_own_variable_moves_the_users_folder_and_no_projects(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str, below: str
@@ -333,7 +340,7 @@ def test_a_link_to_a_directory_is_not_removed_with_what_it_holds(home: Path, tmp
     (home / ".claude" / "skills").symlink_to(tmp_path / "dotfiles")
     before = _tree(home)
     command("install", "claude")
-    assert (tmp_path / "dotfiles" / "advisor" / "SKILL.md").is_file()
+    assert (tmp_path / "dotfiles/ai-bridge/skills/advisor/SKILL.md").is_file()
     assert _told("uninstall", "claude")[0][2] == "removed"
     assert _tree(home) == before
     assert _tree(tmp_path / "dotfiles") == {}
@@ -343,7 +350,7 @@ def test_a_link_to_a_directory_is_not_removed_with_what_it_holds(home: Path, tmp
 
 SECRET = "sk-not-for-your-eyes"
 OTHERS = {
-    ".claude.json": json.dumps({"mcpServers": {"db": {"command": "db", "env": {"KEY": SECRET}}}, "oauth": SECRET}),
+    ".claude/settings.json": json.dumps({"permissions": {"allow": ["Bash"]}, "env": {"KEY": SECRET}}),
     ".gemini/settings.json": f'{{\n\t"apiKey": "{SECRET}", "mcpServers": {{}},\n\t"ui": {{"theme": "é"}}\n}}',
     ".codex/config.toml": f'# mine\n[mcp_servers.db]\ncommand = "db"\nenv = {{ KEY = "{SECRET}" }}  # {SECRET}\n',
     ".codex/hooks.json": f'{{"hooks": {{"Stop": [{{"hooks": [{{"type": "command", "command": "{SECRET}"}}]}}]}}}}',
@@ -369,9 +376,9 @@ def test_everything_is_registered_beside_what_is_there_and_nothing_of_that_is_sh
         assert f": changed {others / name} (before: {others / name}.bak)\n" in done.stdout
         assert Path(f"{others / name}.bak").read_text() == text
         assert {Path(f"{others / name}{end}").stat().st_mode & 0o777 for end in ("", ".bak")} == {0o640}
-    known = json.loads((others / ".claude.json").read_text())
-    assert list(known["mcpServers"]) == ["db", "ai-bridge"]
-    assert known["oauth"] == SECRET
+    known = json.loads((others / ".claude/settings.json").read_text())
+    assert known["permissions"] == {"allow": ["Bash", RULE]}
+    assert known["env"] == {"KEY": SECRET}
     servers = tomllib.loads((others / ".codex/config.toml").read_text())["mcp_servers"]
     assert list(servers) == ["db", "ai-bridge"]
     hooks = json.loads((others / ".codex/hooks.json").read_text())["hooks"]
@@ -397,11 +404,15 @@ def test_uninstall_gives_the_files_back_byte_for_byte_and_removes_its_backups(ot
 def test_a_new_place_for_the_mailboxes_asks_and_then_uninstall_still_finds_the_way_back(others: Path) -> None:
     before = _tree(others)
     command("install", "all", "--mailboxes", "one")
-    refused(command("install", "all", "--mailboxes", "two"), f"{others / '.claude.json'} exists with other content")
+    refused(
+        command("install", "all", "--mailboxes", "two"), f"{others / FILES['claude'][1]} exists with other content"
+    )
     done = command("install", "all", "--mailboxes", "two", "--yes")
     assert re.search(r'^-.*"AI_BRIDGE_MAILBOXES": "[^"]*/here/one"', done.stdout, re.M)
     assert re.search(r'^\+.*"AI_BRIDGE_MAILBOXES": "[^"]*/here/two"', done.stdout, re.M)
-    assert (others / ".claude.json.bak1").exists()
+    assert (others / ".gemini/settings.json.bak1").exists()
+    for path in (others / ".claude/skills").rglob("*.bak"):
+        path.unlink()  # it keeps what --yes replaced in a file of ours
     command("uninstall", "all")
     assert _tree(others) == before
 
@@ -433,25 +444,57 @@ def test_a_link_to_a_settings_file_stays_one(others: Path, tmp_path: Path) -> No
         (".gemini/settings.json", '{"a": 1,}', "line 1, column "),
         (".gemini/settings.json", '{"mcpServers": []}', "mcpServers is no object"),
         (".gemini/settings.json", '{"hooks": {"AfterTool": {}}}', "hooks.AfterTool is no list"),
-        (".claude.json", "[]", "it holds no object"),
-        (".claude.json", '{"a": NaN}', "NaN is no JSON"),
+        (".claude/settings.json", "[]", "it holds no object"),
+        (".claude/settings.json", '{"a": NaN}', "NaN is no JSON"),
         (".codex/config.toml", "a = ", "Invalid value"),
         (".codex/config.toml", "mcp_servers = 1", "mcp_servers is no table"),
         (".codex/config.toml", "\udcff", "byte 0 is no UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_merged_into_stops_everything_and_what_to_write_is_shown(
+def test_a_file_that_cannot_be_merged_into_stops_that_client_alone_and_what_to_write_is_shown(
     others: Path, name: str, text: str, why: str
 ) -> None:
     (others / name).write_bytes(os.fsencode(text))
     before = _tree(others)
+    broken = name[1:].partition("/")[0]
+    alone = command("install", broken)
+    assert (alone.returncode, _tree(others)) == (1, before)
+    assert re.fullmatch(r"error: [^\n]+\n", alone.stderr)
+    assert f"{others / name} cannot be changed safely ({why}" in alone.stderr
+    shown = tomllib.loads(alone.stdout) if name.endswith("toml") else json.loads(alone.stdout)
+    assert "ai-bridge" in json.dumps(next(iter(shown.values())))
     done = command("install", "all")
-    assert (done.returncode, _tree(others)) == (1, before)
-    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
-    assert f"{others / name} cannot be changed safely ({why}" in done.stderr
-    shown = tomllib.loads(done.stdout) if name.endswith("toml") else json.loads(done.stdout)
-    assert "ai-bridge" in next(iter(shown.values()))
-    refused(command("install", "all", "--json"), str(others / name))
+    assert (done.returncode, done.stderr) == (1, alone.stderr)
+    after = _tree(others)
+    assert {path: after[path] for path in before if path.startswith(f".{broken}")} == {
+        path: content for path, content in before.items() if path.startswith(f".{broken}")
+    }
+    for client in CLIENTS:
+        assert any(path.startswith(f".{client}") for path in after.keys() - before.keys()) == (client != broken)
+    lines = command("install", "all", "--json")
+    assert (lines.returncode, lines.stderr) == (1, alone.stderr)
+    assert {json.loads(line)["client"] for line in lines.stdout.splitlines()} == {*CLIENTS} - {broken}
+
+
+def test_install_ends_with_the_next_step_and_shows_no_content_of_new_files(home: Path) -> None:
+    done = command("install", "all")
+    titles = ", ".join(client.title for client in clients.registrable())
+    last = f"Next: restart {titles}. In your project, run `ai-bridge init`, then `ai-bridge doctor`."
+    assert done.stdout.splitlines()[-1] == last
+    assert "+++" not in done.stdout
+    assert "Next:" not in command("install", "all").stdout
+    command("uninstall", "all")
+    dry = command("install", "all", "--dry-run").stdout
+    assert ("+++" in dry, "Next:" in dry) == (True, False)
+
+
+def test_for_a_project_all_clients_are_registered_although_none_is_on_this_machine(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert command("install", "all", "--scope", "project").returncode == 0
+    assert {path.name for path in (tmp_path / "here").iterdir()} == {f".{client}" for client in CLIENTS}
+    assert _tree(home) == {}
 
 
 def test_uninstall_takes_nothing_from_a_file_it_cannot_read_and_that_does_not_name_us(others: Path) -> None:
@@ -463,23 +506,26 @@ def test_uninstall_takes_nothing_from_a_file_it_cannot_read_and_that_does_not_na
 
 
 def test_an_entry_a_person_changed_is_replaced_or_taken_only_where_they_agree(others: Path) -> None:
-    command("install", "claude")
-    path = others / ".claude.json"
-    path.write_text(path.read_text().replace('["mcp"]', '["mcp", "--agent", "boss"]'))
-    assert "boss" in path.read_text()
-    before = _tree(others)
-    for verb in ("install", "uninstall"):
-        refused(command(verb, "claude"), f"{path} exists with other content")
-        assert _tree(others) == before
-    assert "boss" in command("install", "claude", "--yes").stdout
-    assert "boss" not in path.read_text()
+    for client, name in (("gemini", ".gemini/settings.json"), ("claude", FILES["claude"][1])):
+        command("install", client)
+        path = others / name
+        text = path.read_text()
+        path.write_text(re.sub(r'\[(\s*)"mcp"(\s*)\]', r'[\1"mcp", "--agent", "boss"\2]', text))
+        assert "boss" in path.read_text()
+        before = _tree(others)
+        for verb in ("install", "uninstall"):
+            refused(command(verb, client), f"{path} exists with other content")
+            assert _tree(others) == before
+        assert "boss" in command("install", client, "--yes").stdout
+        assert "boss" not in path.read_text()
 
 
 def test_on_a_terminal_it_is_asked_once_for_all(others: Path) -> None:
     command("install", "all", "--mailboxes", "one")
     code, shown = _answered(b"y\n", "install", "all", "--mailboxes", "two")
     assert (code, shown.count("[y/N]")) == (0, 1)
-    assert f"Change {others / '.claude.json'}, change {others / '.gemini/settings.json'}, change " in shown
+    replaced = f"Replace {others / FILES['claude'][1]}, replace {others / FILES['claude'][2]}, "
+    assert f"{replaced}change {others / '.gemini/settings.json'}, change " in shown
 
 
 def test_what_a_person_set_otherwise_is_left_and_told(others: Path) -> None:
@@ -507,17 +553,17 @@ def test_a_value_a_person_had_set_alike_stays_after_uninstall(others: Path) -> N
 
 
 def test_a_file_written_by_another_program_meanwhile_is_merged_into_as_it_then_is(others: Path) -> None:
-    path = others / ".claude.json"
-    steps = plan_changes("install", ["claude"], "user")
+    path = others / ".gemini/settings.json"
+    steps = plan_changes("install", ["gemini"], "user")
     path.write_text('{"numStartups": 2}')
-    assert len(list(carry_out(steps))) == 3
-    assert list(json.loads(path.read_text())) == ["numStartups", "mcpServers"]
+    assert len(list(carry_out(steps))) == 2
+    assert list(json.loads(path.read_text())) == ["numStartups", "mcpServers", "hooks", "tools", "experimental"]
     assert Path(f"{path}.bak").read_text() == '{"numStartups": 2}'
 
 
 def test_a_file_of_which_our_part_was_changed_meanwhile_is_left_alone(others: Path) -> None:
-    path = others / ".claude.json"
-    steps = plan_changes("install", ["claude"], "user")
+    path = others / ".gemini/settings.json"
+    steps = plan_changes("install", ["gemini"], "user")
     path.write_text(text := '{"mcpServers": {"ai-bridge": {"command": "mine"}}}')
     with pytest.raises(ChangedMeanwhile, match=re.escape(str(path))):
         list(carry_out(steps))
@@ -556,7 +602,7 @@ def test_a_link_to_a_file_that_held_nothing_else_stays_one_that_leads_somewhere(
 
 
 def test_a_full_disk_leaves_a_file_of_others_as_it_was(others: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = [step for step in plan_changes("install", ["claude"], "user") if step.piece.what == "server"]
+    steps = [step for step in plan_changes("install", ["gemini"], "user") if "server" in step.piece.what]
     before = _tree(others)
     monkeypatch.setattr(durable, "os", FaultyOs({"write": errno.ENOSPC}))
     with pytest.raises(CannotChange, match="No space left"):
@@ -567,7 +613,7 @@ def test_a_full_disk_leaves_a_file_of_others_as_it_was(others: Path, monkeypatch
 def test_a_new_file_that_clients_keep_secrets_in_is_for_nobody_else(home: Path) -> None:
     command("install", "all")
     modes = {path: (home / path).stat().st_mode & 0o777 for paths in FILES.values() for path in paths}
-    assert {path for path, mode in modes.items() if mode == 0o600} == {".claude.json", ".codex/config.toml"}
+    assert {path for path, mode in modes.items() if mode == 0o600} == {".codex/config.toml"}
 
 
 # --- what cannot be done ----------------------------------------------------------------------------------
@@ -588,10 +634,10 @@ def test_what_cannot_be_written_is_told_in_one_sentence_after_what_was_done(home
     (home / ".gemini").write_text("a file where a directory belongs")
     done = command("install", "all")
     assert done.returncode == 1
-    assert done.stdout.endswith("".join(f"claude: written {home / path}\n" for path in FILES["claude"]))
+    assert "".join(f"claude: written {home / path}\n" for path in FILES["claude"]) in done.stdout
     assert re.fullmatch(r"error: \S+ cannot be changed \(Not a directory\): [^\n]+\n", done.stderr)
     assert _skill(home, "claude").exists()
-    assert not _skill(home, "codex").exists()
+    assert _skill(home, "codex").exists()
 
 
 @pytest.mark.parametrize(
@@ -677,8 +723,8 @@ def test_the_skill_names_only_commands_that_exist() -> None:
 
 
 def test_what_a_person_added_to_our_entry_is_kept_and_never_shown(home: Path) -> None:
-    command("install", "claude")
-    path = home / ".claude.json"
+    command("install", "gemini")
+    path = home / ".gemini/settings.json"
     document = json.loads(path.read_text())
     document["mcpServers"]["ai-bridge"] |= {"env": {"API_KEY": "s3cret"}, "headers": {"Authorization": "s3cret"}}
     document["mcpServers"]["ai-bridge"]["command"] = "/old/ai-bridge"
@@ -689,16 +735,16 @@ def test_what_a_person_added_to_our_entry_is_kept_and_never_shown(home: Path) ->
         ("uninstall", "--dry-run", "--json"),
         ("uninstall", "--yes"),
     ):
-        assert "s3cret" not in "".join(command(words[0], "claude", *words[1:]).stdout.split())
+        assert "s3cret" not in "".join(command(words[0], "gemini", *words[1:]).stdout.split())
 
 
 def test_a_permission_that_a_person_gave_before_stays(home: Path) -> None:
     path = home / ".claude" / "settings.json"
     path.parent.mkdir()
-    for allowed in (["Bash", "mcp__ai-bridge"], ["Bash"]):
+    for allowed in (["Bash", "mcp__ai-bridge"], ["Bash", f"{RULE}__peer_read"], ["Bash"]):
         path.write_text(json.dumps({"permissions": {"allow": allowed}}, indent=2) + "\n")
         before = path.read_bytes()
         assert command("install", "claude").returncode == 0
-        assert json.loads(path.read_text())["permissions"]["allow"] == ["Bash", "mcp__ai-bridge"]
+        assert json.loads(path.read_text())["permissions"]["allow"] == [*allowed, RULE]
         assert command("uninstall", "claude").returncode == 0
         assert path.read_bytes() == before

@@ -43,8 +43,10 @@ def test_both_have_the_skill_the_server_and_the_hooks(written: Path) -> None:
             assert [is_hook(hook) for group in groups for hook in group["hooks"]] == [True]
 
 
-def test_a_hook_names_the_server_as_claude_code_calls_that_of_a_plugin(written: Path) -> None:
-    assert '"server": "plugin:ai-bridge:ai-bridge"' in (written / "claude/hooks/hooks.json").read_text()
+def test_the_hooks_of_claude_code_are_commands_that_start_no_server_tool(written: Path) -> None:
+    text = (written / "claude/hooks/hooks.json").read_text()
+    assert text.count('"type": "command"') == len(CLAUDE_CODE.hooks.events)
+    assert "mcp_tool" not in text
 
 
 def test_an_extension_claims_no_trust_and_names_a_context_that_is_there(written: Path) -> None:

@@ -14,6 +14,9 @@ from ai_bridge.install.trust import trust_states
 from ai_bridge.system.processes import program
 from tests.support.command import command
 
+MANIFEST = ".claude/skills/ai-bridge/.claude-plugin/plugin.json"
+HOOKS = ".claude/skills/ai-bridge/hooks/hooks.json"
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -31,10 +34,12 @@ def test_before_install_nothing_is_there_and_after_it_everything(client: str, sc
     nothing = registered(client, scope)
     assert (nothing.server, nothing.hooks, nothing.skill, nothing.current) == (None, (), "absent", False)
     assert not any(file.exists for file in nothing.files)
-    command("install", client, "--scope", scope, "--mailboxes", "/m", "--agent", "me")
+    is_shared = scope == "project"
+    mailboxes = [] if is_shared else ["--mailboxes", "/m"]
+    command("install", client, "--scope", scope, *mailboxes, "--agent", "me")
     found = registered(client, scope)
-    env = {"AI_BRIDGE_MAILBOXES": "/m", "AI_BRIDGE_AGENT": "me"}
-    words = program()
+    env = {**({} if is_shared else {"AI_BRIDGE_MAILBOXES": "/m"}), "AI_BRIDGE_AGENT": "me"}
+    words = ["ai-bridge"] if is_shared else program()
     assert found.server == Server(words[0], (*words[1:], "mcp"), env)
     assert sorted(found.hooks) == sorted(found.wanted_hooks)
     assert (found.skill, found.current) == ("ours", True)
@@ -43,25 +48,36 @@ def test_before_install_nothing_is_there_and_after_it_everything(client: str, sc
 
 def test_who_installed_an_older_form_is_told_that_it_is_not_current(home: Path) -> None:
     command("install", "claude")
-    path = home / ".claude/settings.json"
+    path = home / HOOKS
     path.write_text(path.read_text().replace('"timeout": 10', '"timeout": 5'))
     found = registered("claude", "user")
     assert (len(found.hooks), found.current) == (3, False)
 
 
 def test_a_file_that_cannot_be_read_is_told_and_the_others_still_count(home: Path) -> None:
-    command("install", "claude")
-    (home / ".claude.json").write_text("{,}")
-    (home / ".claude/skills/advisor/SKILL.md").write_text("mine")
-    found = registered("claude", "user")
+    command("install", "codex")
+    (home / ".codex/hooks.json").write_text("{,}")
+    (home / ".codex/skills/advisor/SKILL.md").write_text("mine")
+    found = registered("codex", "user")
     (trouble,) = [file.trouble for file in found.files if file.trouble]
     assert trouble.startswith("line 1, column 2")
-    assert (found.server, found.skill, found.current) == (None, "changed", False)
-    assert len(found.hooks) == 3
+    assert (found.hooks, found.skill, found.current) == ((), "changed", False)
+    assert found.server is not None
+
+
+@pytest.mark.parametrize("text", ["{,}", "[]", ""])
+def test_a_file_of_ours_that_is_broken_is_no_registration_and_install_replaces_it(home: Path, text: str) -> None:
+    command("install", "claude")
+    (home / MANIFEST).write_text(text)
+    found = registered("claude", "user")
+    assert (found.server, len(found.hooks), found.current) == (None, 3, False)
+    assert command("install", "claude", "--yes").returncode == 0
+    assert registered("claude", "user").current
 
 
 def test_an_entry_of_another_shape_is_told_as_far_as_it_goes(home: Path) -> None:
-    (home / ".claude.json").write_text('{"mcpServers": {"ai-bridge": {"url": "x", "args": 1}}}')
+    (home / MANIFEST).parent.mkdir(parents=True)
+    (home / MANIFEST).write_text('{"mcpServers": {"ai-bridge": {"url": "x", "args": 1}}}')
     assert registered("claude", "user").server == Server("", (), {})
 
 

@@ -229,5 +229,7 @@ def test_a_rejected_file_of_an_id_is_restored_by_its_sender_and_id(where: Tree, 
     route(where, settings)
     assert states(where, "alice").keys() == states(where, "mallory").keys() == {MALFORMED}
     is_refused("restore", "same-1")
-    assert command("restore", "alice/same-1").returncode == 0
+    unrepaired = command("restore", "alice/same-1")
+    assert (unrepaired.returncode, "has not been repaired" in unrepaired.stderr) == (1, True)
+    assert command("restore", "alice/same-1", "--force").returncode == 0
     assert (states(where, "alice").keys(), states(where, "mallory").keys()) == ({DROPPED}, {MALFORMED})

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
+from pathlib import Path
 
 import pytest
 
-from ai_bridge.reach.activity import Activity
+from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.reach.activity import Activity, leave_note
+from ai_bridge.system import durable
+from tests.support.disk import FaultyOs
 
 LONG_S = 60.0
 
@@ -53,3 +59,43 @@ def test_whoever_waits_is_woken_by_a_hook_and_by_the_end(wakes: str) -> None:
     threading.Thread(target=wait, daemon=True).start()
     turn.record("Stop") if wakes == "a hook" else turn.end()
     assert woken.wait(LONG_S / 3)
+
+
+def test_hooks_that_are_processes_are_heard_by_their_notes(where: Tree) -> None:
+    turn = Activity()
+    turn.follow(where, "one")
+    assert turn.left_to_hooks_s(LONG_S) == 0
+    leave_note(where, "another", "PostToolUse")
+    assert turn.left_to_hooks_s(LONG_S) == 0
+    leave_note(where, "one", "PostToolUse")
+    assert 0 < turn.left_to_hooks_s(LONG_S) <= LONG_S
+    leave_note(where, "one", "Stop")
+    assert turn.left_to_hooks_s(LONG_S) == 0
+
+
+def test_a_note_that_is_old_when_it_is_found_counts_from_when_it_was_left(where: Tree) -> None:
+    leave_note(where, "one", "PostToolUse")
+    (note,) = Path(where.state_file("turns")).iterdir()
+    os.utime(note, (1.0, 1.0))
+    turn = Activity()
+    turn.follow(where, "one")
+    assert turn.left_to_hooks_s(LONG_S) == 0
+
+
+def test_whoever_waits_is_woken_by_a_note(where: Tree) -> None:
+    turn, woken = Activity(), threading.Event()
+    turn.follow(where, "one")
+
+    def wait() -> None:
+        turn.await_change(LONG_S)
+        woken.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    leave_note(where, "one", "Stop")
+    assert woken.wait(LONG_S / 3)
+
+
+def test_a_disk_that_takes_no_note_is_no_trouble(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durable, "os", FaultyOs({"write": errno.ENOSPC}))
+    leave_note(where, "one", "Stop")
+    assert Activity().left_to_hooks_s(LONG_S) == 0

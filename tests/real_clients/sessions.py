@@ -121,13 +121,13 @@ class Claude(Client):
         return ["claude", "-p", prompt]
 
     def tool(self, name: str) -> str:
-        return f"mcp__ai-bridge__{name}"
+        return f"mcp__plugin_ai-bridge_ai-bridge__{name}"
 
     def shell(self, command: str) -> Call:
         return Call("Bash", {"command": command, "description": "a command"})
 
     def files(self) -> list[Path]:
-        return [self.ground.home / ".claude.json", self.ground.home / ".claude" / "settings.json"]
+        return [self.ground.home / ".claude" / "settings.json"]
 
 
 class Gemini(Client):

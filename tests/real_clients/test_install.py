@@ -9,7 +9,7 @@ import pytest
 from tests.real_clients.ground import PROGRAM, Ground
 from tests.real_clients.model import Model
 from tests.real_clients.notices import notices
-from tests.real_clients.sessions import Client, Codex
+from tests.real_clients.sessions import Client, Codex, Gemini
 
 pytestmark = pytest.mark.clients
 
@@ -31,17 +31,20 @@ def test_what_is_registered_goes_without_a_trace(client: Client, ground: Ground)
 def test_nothing_of_ours_is_left_after_the_client_ran(client: Client, model: Model, ground: Ground) -> None:
     client.install()
     client.ask_once("begin")
-    assert all(PROGRAM in path.read_text() for path in client.files()[:1])
+    assert all("ai-bridge" in path.read_text() for path in client.files()[:1])
     ground.bridge("uninstall", client.name, "--yes")
+    assert not (ground.home / ".claude/skills").exists()
     for text, path in zip(kept(client), client.files(), strict=True):
         assert PROGRAM not in text, path
         assert "check_mail" not in text, path
+        assert "mcp__" not in text, path
     model.plan(client.shell("echo a call"))
     client.ask_once("go on without it")
     assert "a call" in "".join(model.requests[-1].results)
 
 
 def test_the_doctor_finds_nothing_wrong_with_what_was_installed(ground: Ground) -> None:
+    Gemini(ground)  # whose user does not ask for trust in folders
     ground.bridge("install", "all", "--trust-hooks")
     found = [json.loads(line) for line in ground.bridge("doctor", "--json").splitlines()]
     assert {(one["client"], one["check"]) for one in found if one["level"] != "ok"} == set()

@@ -235,7 +235,7 @@ def test_one_agent_of_a_router_of_all_is_not_stopped_alone(where: Tree) -> None:
 def test_an_agent_that_is_called_all_may_have_a_router_of_its_own(where: Tree, start: Start) -> None:
     where.make(["all"])
     process = start("all")
-    with pytest.raises(RouterRunning, match="stop it with `ai-collab stop --agent all`"):
+    with pytest.raises(RouterRunning, match=r"a router of all runs already .*`ai-bridge stop --agent all` stops it"):
         control.start(where, "all")
     assert control.log_file(where, "all") != control.log_file(where, None)
     assert [router.agents for router in control.stop(where, "all")] == [["all"]]
@@ -246,6 +246,47 @@ def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"1\n2\n\xff\n")
     assert "".join(log_tail.log_lines(str(log), 2, follow=False)) == "2\n\ufffd\n"
+
+
+@pytest.mark.parametrize(("lines", "shown"), [(1, "6"), (2, "56"), (3, "456"), (5, "23456"), (9, "123456")])
+def test_the_tail_of_a_log_reaches_back_into_rotated_files(tmp_path: Path, lines: int, shown: str) -> None:
+    for name, text in (("log", "5\n6\n"), ("log.1", "3\n4\n"), ("log.2", "1\n2\n")):
+        (tmp_path / name).write_text(text)
+    found = "".join(log_tail.log_lines(str(tmp_path / "log"), lines, follow=False))
+    assert found == "".join(f"{line}\n" for line in shown)
+
+
+def test_the_tail_counts_a_log_once_that_is_rotated_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    log.write_text("1\n2\n")
+    opened = log_tail._open_text
+
+    def and_rotate(path: str) -> object:
+        file = opened(path)
+        if log.exists():
+            log.rename(tmp_path / "log.1")
+        return file
+
+    monkeypatch.setattr(log_tail, "_open_text", and_rotate)
+    assert "".join(log_tail.log_lines(str(log), 9, follow=False)) == "1\n2\n"
+
+
+def test_the_lines_about_an_agent_are_not_those_about_another_of_a_longer_name(tmp_path: Path) -> None:
+    wanted = [
+        "router of claude, gemini started",
+        "deliver claude/claude-2026-x.gemini.txt",
+        "deliver gemini/g.claude.txt",
+    ]
+    others = [
+        "deliver claude-2/claude-2-2026-x.gemini.txt",
+        "deliver gemini/g.claude@web.txt",
+        "now also router of x",
+    ]
+    (tmp_path / "log").write_text("".join(f"{line}\n" for line in (*wanted, *others)))
+    found = "".join(log_tail.log_lines(str(tmp_path / "log"), 9, follow=False, agent="claude"))
+    assert found.splitlines() == wanted
 
 
 # --- the unit of systemd ----------------------------------------------------------------------------------
@@ -279,5 +320,12 @@ def test_the_unit_runs_a_router_of_just_these_mailboxes(tmp_path: Path) -> None:
 
 def test_the_units_router_keeps_to_the_locks_that_all_others_use(where: Tree, tmp_path: Path) -> None:
     other = _take(where, "gemini", "gemini")
-    refused(_by_unit(systemd.unit(where, "gemini")[1], tmp_path / "home"), "gemini already has a router")
+    refused(_by_unit(systemd.unit(where, "gemini")[1], tmp_path / "home"), "a router of gemini runs already")
     other.release()
+
+
+def test_a_unit_that_cannot_start_is_not_tried_each_second(where: Tree) -> None:
+    lines = systemd.unit(where, None)[1].splitlines()
+    (pause,) = [int(line.partition("=")[2]) for line in lines if line.startswith("RestartSec=")]
+    assert pause >= 10
+    assert lines.index("StartLimitIntervalSec=0") < lines.index("[Service]")  # systemd.unit(5): it is of [Unit]

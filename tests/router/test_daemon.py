@@ -120,7 +120,7 @@ def test_a_router_of_all_takes_over_the_agent_whose_own_router_ended(where: Tree
 def test_two_of_a_kind_are_kept_apart(where: Tree, settings: Settings, serve: Serve) -> None:
     serve()
     for only in (None, "gemini"):
-        with pytest.raises(RouterRunning, match=rf"router, pid {os.getpid()}, since .*`ai-collab stop`"):
+        with pytest.raises(RouterRunning, match=rf"router, pid {os.getpid()}, since .*`ai-bridge stop`"):
             Daemon(where, settings, only).run()
         with pytest.raises(RouterRunning):
             Daemon(where, settings, only).run_once()

@@ -99,7 +99,7 @@ def test_health_warns_of_a_router_that_moves_nothing(where: Tree, stopped: subpr
     said: list[subprocess.CompletedProcess[str]] = []
     until(lambda: said.append(command("health", AI_BRIDGE_SWEEP_S="1")) or said[-1].returncode, 40)
     assert said[-1].returncode == NOTE
-    assert re.search(f"gemini\n(  .*\n)*  warning: {_late(stopped)}; `ai-collab restart`", said[-1].stdout)
+    assert re.search(f"gemini\n(  .*\n)*  warning: {_late(stopped)}; `ai-bridge restart`", said[-1].stdout)
 
 
 # --- without a router of its own: the clock is ours --------------------------------------------------------

@@ -12,6 +12,7 @@ import pytest
 from ai_bridge import settings
 from ai_bridge.agents import cards
 from ai_bridge.history import search
+from ai_bridge.history.query import Query
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft
@@ -244,7 +245,7 @@ def test_what_a_card_holds_waits_and_who_is_accepted_comes_through(where: Tree, 
     )
     with pytest.raises(CannotRestore, match=r"is held, not read or malformed"):
         put_back(where, first)
-    assert [one.outbox.owner for one in search.find(where, search.Query(agent="claude")).places] == ["postmaster"]
+    assert [one.outbox.owner for one in search.find(where, Query(agent="claude")).places] == ["postmaster"]
 
 
 def test_an_allowed_thread_passes_from_then_on_and_no_other(where: Tree, loaded: Settings) -> None:

@@ -188,11 +188,11 @@ class TestWholeFiles:
         path = hand_drop(where)
         original = route.Router.recipients
 
-        def exchange(self: Router, outbox: object, parsed: object) -> list[str]:
+        def exchange(self: Router, outbox: object, name: object, parsed: object) -> list[str]:
             monkeypatch.setattr(route.Router, "recipients", original)
             os.unlink(path)
             hand_drop(where, id_="other-2", body="another file")
-            return original(self, outbox, parsed)  # type: ignore[arg-type]
+            return original(self, outbox, name, parsed)  # type: ignore[arg-type]
 
         monkeypatch.setattr(route.Router, "recipients", exchange)
         run(where, settings)

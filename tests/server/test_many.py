@@ -158,10 +158,11 @@ def test_first_contact_writes_a_card_and_a_listing_writes_none(serve: Serve, whe
     assert (card.display, card.get("client")) == ("gemini (Shop)", GEMINI)
 
 
-def test_a_short_name_reaches_the_one_that_is_online(claude: Wire, serve: Serve, where: Tree) -> None:
-    where.make(["mini@api", "mini@web"])
-    assert "mini may be any of mini@api, mini@web" in claude.refusal("peer_send", to="mini", body="hello")
-    serve("--agent", "mini@web").text("peer_status")
+def test_a_short_name_means_the_agent_of_the_project(serve: Serve, where: Tree) -> None:
+    where.make(["claude@web", "mini@api"])
+    claude = serve("--agent", "claude@web")
+    assert "but mini@api is: give the whole address" in claude.refusal("peer_send", to="mini", body="hello")
+    where.make(["mini@web"])
     assert claude.text("peer_send", to="mini", body="hello").startswith("Sent to mini@web.")
     assert claude.text("peer_history", peer="mini").startswith("1 message from or to mini@web")
 

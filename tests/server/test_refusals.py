@@ -102,7 +102,7 @@ def test_an_empty_body_is_not_answered_with_a_shells_advice(claude: Wire, where:
 
 def test_the_only_agent_reaches_nobody(claude: Wire, where: Tree) -> None:
     shutil.rmtree(where.outbox("gemini").path)
-    check(claude, where, "peer_send", {**HELLO, "to": "*"}, "claude is the only agent")
+    check(claude, where, "peer_send", {**HELLO, "to": "*"}, "nobody else in the project of claude")
 
 
 def check(claude: Wire, where: Tree, tool: str, words: dict[str, object], helps: str) -> str:

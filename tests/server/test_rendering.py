@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
+from ai_bridge.system.locks import Lock
+from tests.support.command import command
 from tests.support.mail import post, route, states
 from tests.support.shown import bodies, hand_drop, settle
 from tests.support.wait import until
@@ -34,10 +37,19 @@ def test_without_an_id_the_status_says_who_i_am_and_how_the_mail_stands(claude_o
     post(where, "an answer", to="gemini", sender="claude")
     assert claude_of_era.text("peer_status").splitlines() == [
         "You are claude (from the client's name, claude-code).",
-        f"Mailboxes: {where.path}",
+        f"Mailboxes: {where.path} (named by AI_BRIDGE_MAILBOXES)",
         "Router: none running; your reads deliver your mail",
         "Unread for you: 2. Sent by you: 1 waiting for delivery, 1 malformed, 0 held for a person's approval.",
     ]
+
+
+def test_the_status_counts_mail_that_is_not_delivered_yet(claude: Wire, where: Tree) -> None:
+    claude.text("peer_status")
+    with Lock(where.lock_file("router", "claude")) as lock:
+        assert lock.acquire("reader", "claude")  # so that nobody delivers it meanwhile
+        post(where, "a question", to="claude", sender="gemini")
+        assert "Unread for you: 0, 1 on its way." in claude.text("peer_status")
+        assert "0 unread, 1 on its way" in claude.text("peer_list")
 
 
 # --- where a message is ---------------------------------------------------------------------------------
@@ -116,3 +128,29 @@ def test_looking_shows_nothing_that_could_act_on_a_terminal(claude: Wire, where:
     os.rename(path, path.with_name("\x1b[2Jevil.txt"))
     text = claude.text("peer_status", id="claude-1")
     assert text.startswith("\\x1b[2Jevil.txt to gemini: dropped")
+
+
+# --- what everybody works on ----------------------------------------------------------------------------
+
+
+def test_the_others_see_what_a_session_works_on(claude: Wire, gemini: Wire, where: Tree) -> None:
+    said = claude.text("peer_status", working_on="the API\nof v2")
+    assert said == "peer_list() shows the others: works on: the API of v2"
+    (line,) = [line for line in gemini.text("peer_list").splitlines() if line.startswith("claude:")]
+    assert line.endswith("; works on: the API of v2")
+    assert "works on: the API of v2" in command("peers", "--mailboxes", where.path).stdout
+    objects = [json.loads(line) for line in command("peers", "--mailboxes", where.path, "--json").stdout.splitlines()]
+    assert {one["address"]: one["working_on"] for one in objects} == {"claude": "the API of v2", "gemini": None}
+    assert claude.text("peer_status", working_on="") == "peer_list() shows no work of yours now."
+    assert "works on" not in gemini.text("peer_list")
+
+
+def test_past_mail_says_when_each_message_was_written(claude: Wire, where: Tree) -> None:
+    post(where, "one", to="claude", sender="gemini")
+    post(where, "two", to="gemini", sender="claude")
+    text = claude.text("peer_history")
+    assert len(re.findall(r"^Date: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", text, re.MULTILINE)) == 2
+    for words in (["list", "--agent", "claude"], ["history", "--agent", "claude"]):
+        lines = command(*words, "--mailboxes", where.path).stdout.splitlines()
+        assert lines
+        assert all(re.match(r"\w+ +\S+  \d{4}-\d\d-\d\d \d\d:\d\dZ  ", line) for line in lines)

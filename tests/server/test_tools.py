@@ -12,8 +12,15 @@ from tests.support.mail import post
 from tests.support.server import Connect, Serve
 from tests.support.wire import Wire
 
-CHANGES_NOTHING = {"peer_wait", "peer_list", "peer_history", "peer_status"}
-FIXED = {"peer_read", "peer_send", "peer_context", "acknowledge_messages", "check_mail"} | CHANGES_NOTHING
+CHANGES_NOTHING = {"peer_wait", "peer_list", "peer_history"}
+FIXED = {
+    "peer_read",
+    "peer_send",
+    "peer_context",
+    "peer_status",
+    "acknowledge_messages",
+    "check_mail",
+} | CHANGES_NOTHING
 # What reaches a model of a tool is its name, description and schema. As compact JSON these have 3.77 bytes a token or
 # more, by the tokenizers o200k_base, cl100k_base and that of Claude 2; so 3.5 count too many rather than too few.
 SENT = ("name", "description", "inputSchema")
@@ -115,4 +122,4 @@ def test_a_reply_is_text_alone_and_never_structured(claude_of_era: Wire, where: 
     assert [answer.is_error for answer in answers] == [False] * len(calls) + [True]
     for answer in answers:
         assert "structuredContent" not in answer.result
-        assert [part["type"] for part in answer.result["content"]] == ["text"]
+        assert {part["type"] for part in answer.result["content"]} == {"text"}

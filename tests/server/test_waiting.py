@@ -59,6 +59,15 @@ def test_a_drop_wakes_it_where_no_router_runs(claude_of_era: Wire, where: Tree) 
     assert server.answer(waiting).text.startswith("1 message unread for claude, from gemini.")
 
 
+def test_the_sessions_own_mail_to_itself_ends_only_a_wait_for_it(claude: Wire, where: Tree) -> None:
+    post(where, "a note", to="claude", sender="claude")
+    assert claude.text("peer_wait", timeout_s=0).startswith("No mail for claude in 0 s.")
+    assert claude.text("peer_wait", sender="claude", **LONG).startswith("1 message unread for claude, from claude.")
+    waiting = begin_to_wait(claude)
+    post(where, "hello", to="claude", sender="gemini")
+    assert claude.answer(waiting).text.startswith("1 message unread for claude, from gemini.")
+
+
 @pytest.mark.usefixtures("router")
 def test_a_drop_wakes_it_where_a_router_runs(claude: Wire, where: Tree) -> None:
     waiting = begin_to_wait(claude)

@@ -120,6 +120,6 @@ async def said(client: Client, tool: str, **words: object) -> str:
     result = await client.call_tool(tool, words)
     assert isinstance(result, CallToolResult)
     assert not result.is_error, result.content
-    (content,) = result.content
+    content, *_ = result.content  # the first reply also has an introduction
     assert isinstance(content, TextContent)
     return content.text

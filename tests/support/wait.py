@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait, within bounds, until the condition holds; fails the test where it does not."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 MODERN = "2026-07-28"
 _META = "io.modelcontextprotocol/"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -114,3 +115,39 @@ def test_an_end_that_leaves_a_part_has_not_taken_it_and_is_not_waited_for(ends: 
     started = time.monotonic()
     assert not is_taken(ours, LONG_S)
     assert time.monotonic() - started < LONG_S / 3
+
+
+# --- an input that is given -----------------------------------------------------------------------------
+
+ASK = [sys.executable, "-c", "from ai_bridge.system.pipes import is_given; print(is_given(0))"]
+NEEDS_PROC = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="nothing says what the parent has open")
+
+
+def _answer(words: list[str], stdin: int) -> str:
+    done = subprocess.run(words, stdin=stdin, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.strip()
+
+
+@NEEDS_PROC
+def test_an_input_is_given_if_it_holds_something_and_is_not_the_parents_own() -> None:
+    theirs, ours = os.pipe()
+    assert _answer(ASK, theirs) == "False"
+    os.write(ours, b"x")
+    assert _answer(ASK, theirs) == "True"
+    assert _answer(["sh", "-c", '"$@"; exit', "sh", *ASK], theirs) == "False"
+    os.close(ours)
+    assert _answer(ASK, theirs) == "True"
+    os.read(theirs, 10)
+    assert _answer(ASK, theirs) == "False"
+    os.close(theirs)
+
+
+@NEEDS_PROC
+def test_a_file_is_given_as_far_as_it_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    fd = os.open(tmp_path / "file", os.O_RDONLY)
+    assert _answer(ASK, fd) == "True"
+    os.read(fd, 10)
+    assert _answer(ASK, fd) == "False"
+    os.close(fd)
+    assert _answer(ASK, subprocess.DEVNULL) == "False"

@@ -124,3 +124,18 @@ def test_formatting_loads_nothing_of_the_standard_library() -> None:
     )
     done = subprocess.run([sys.executable, "-S", "-c", script], capture_output=True, check=True)
     assert done.stdout == b"[]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole", "minute"),
+    [
+        ("2026-11-22T03:24:05.271828Z", "2026-11-22T03:24:05Z", "2026-11-22 03:24Z"),
+        ("2026-11-22T03:24:05Z", "2026-11-22T03:24:05Z", "2026-11-22 03:24Z"),
+        ("yesterday.5Z", "yesterday.5Z", ""),
+        ("2026-13-22T03:24:05.2Z", "2026-13-22T03:24:05.2Z", ""),
+        ("2026-11-22T03:24:05.2+01:00", "2026-11-22T03:24:05.2+01:00", ""),
+        ("", "", ""),
+    ],
+)
+def test_a_date_is_shortened_and_any_other_text_is_left_as_it_is(text: str, whole: str, minute: str) -> None:
+    assert (times.without_fraction(text), times.to_minute(text)) == (whole, minute)

@@ -7,10 +7,11 @@ import sys
 
 import click
 
-from ai_bridge.agents import cards, handover, identity
+from ai_bridge.agents import cards, handover, identity, policy
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.peers import Peer, all_peers, when
-from ai_bridge.agents.resolve import resolve_agent
+from ai_bridge.agents.resolve import project_for, resolve_agent
+from ai_bridge.agents.work import work_of
 from ai_bridge.cli import editor
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.machines.syncthing import status
@@ -36,7 +37,8 @@ def peers(where: Tree, agent: str | None, as_json: bool) -> None:
 
 
 def _line(peer: Peer) -> str:
-    facts = [peer.card.display, when(peer), peer.client, peer.home, f"{peer.unread} unread"]
+    facts = [peer.card.display, when(peer), peer.client, peer.home, peer.waiting]
+    facts += [f"works on: {line}" if (line := work_of(peer.card)) else ""]
     about = shorten(peer.card.get("description"), 80)
     return click.style(peer.address, bold=peer.is_online) + printable(
         "  " + "; ".join(fact for fact in facts if fact) + (f"  {about}" if about else "")
@@ -71,9 +73,9 @@ def card(
 ) -> None:
     """Show or change what others know of an agent, me or ADDRESS.
 
-    `card set description="reviews Python" text="..."` sets fields (display, client, project, description, since,
-    accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in your editor.
-    `card move-home` makes this machine the one where the agent's mail is moved and read.
+    `card set description="reviews Python" text="..."` sets fields (display, client, project, description,
+    working_on, since, person, accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in
+    your editor. `card move-home` makes this machine the one where the agent's mail is moved and read.
     """
     verb, changes, named = _parse(words)
     if verb != "move-home" and (to is not None or force):
@@ -101,7 +103,9 @@ def _parse(words: tuple[str, ...]) -> tuple[str, dict[str, str], str | None]:
 
 
 def _agent(where: Tree, agent: str | None, named: str | None) -> str:
-    return resolve_agent(where, identity.who(where, agent).address if named is None else named)
+    if named is None:
+        return resolve_agent(where, identity.who(where, agent).address)
+    return resolve_agent(where, named, project_for(where, ""))
 
 
 def _split(change: str) -> tuple[str, str]:
@@ -110,6 +114,8 @@ def _split(change: str) -> tuple[str, str]:
 
 
 def _show(where: Tree, found: Card, as_json: bool) -> None:
+    for doubt in policy.doubts(found.fields | found.rest, where.agents()):
+        click.echo(f"note: {printable(doubt)}", err=True)
     if as_json:
         path = cards.card_path(where, found.address)
         echo_json([{"address": found.address, "path": path, "fields": found.fields, "text": found.text}])

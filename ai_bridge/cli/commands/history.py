@@ -7,9 +7,11 @@ import click
 from ai_bridge.agents import identity
 from ai_bridge.cli import output
 from ai_bridge.cli.common import common, complete_agents, echo_json
+from ai_bridge.cli.reader import tell_none
 from ai_bridge.decisions import tally
 from ai_bridge.decisions.decision import Decision
-from ai_bridge.history.search import Found, Query, find_as_asked
+from ai_bridge.history.query import Query
+from ai_bridge.history.search import Found, find_as_asked
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.votes import APPROVE, OBJECT
 from ai_bridge.text import printable, shorten
@@ -68,6 +70,8 @@ def search(
 
 def _print(found: Found, as_json: bool) -> None:
     output.print_places(found.places, as_json)
+    if not found.places:
+        tell_none("no past messages found")
     if found.more and found.places and not as_json:
         click.echo(f"older ones: --before {found.places[0].id}", err=True)
     if not found.complete:
@@ -80,6 +84,8 @@ def _print(found: Found, as_json: bool) -> None:
 def decisions(where: Tree, agent: str | None, thread: str | None, as_json: bool) -> None:
     """Show how decisions stand: all of them, newest last, or the decision of a thread with every vote."""
     found = tally.decisions(where) if thread is None else [tally.tally(where, thread)]
+    if not found:
+        tell_none("no decisions yet")
     if as_json:
         echo_json(decision.as_json() for decision in found)
         return

@@ -5,6 +5,7 @@ The client's turn goes on even if something is wrong: a refusal is one line on s
 
 import os
 import sys
+from contextlib import suppress
 
 from ai_bridge import clients
 from ai_bridge.agents import identity, presence, session_keys
@@ -18,6 +19,8 @@ from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ai_bridge.clients.record import Client
     from ai_bridge.inbox.reply_in_flight import ReplyInFlight
     from ai_bridge.settings import Settings
@@ -69,7 +72,9 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
     from ai_bridge.reach import hook_answer
     from ai_bridge.reach.ways import ways_of
 
-    client, event = clients.by_name(name), _event(name)
+    client, told = clients.by_name(name), _input(name)
+    event = told["hook_event_name"]
+    _name_session(client, told.get("session_id"))
     try:
         found = find_mailboxes(where, by_client=True)
     except NoMailboxes:  # a project without mail
@@ -78,21 +83,31 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
     key, me = _session(found, agent, client)
     if not (me and found.has_outbox(me)) or found.part(Homes).is_elsewhere(me):
         return _say(hook_answer.nothing(ways_of(client), event, loaded.reach), None)
+    if client.reach.hooks_s and key:
+        from ai_bridge.reach import activity  # other clients' servers do not ask whether the session works
+
+        activity.leave_note(found, key, event)
     _say(*_mail(found, me, key, client, event, loaded))
 
 
-def _event(name: str) -> str:
-    """Return the hook's event, read from standard input; raises `BadHookInput`."""
+def _name_session(client: "Client", session_id: object) -> None:
+    """Put the session that the hook is for into the environment, as the client's shells have it."""
+    if client.session_variables and isinstance(session_id, str) and session_id:
+        with suppress(ValueError):  # a name that no environment holds is no session's
+            os.environ[client.session_variables[0]] = session_id
+
+
+def _input(name: str) -> "dict[str, Any]":
+    """Return what the client tells the hook, read from standard input; raises `BadHookInput`."""
     import json
 
     try:
         told = json.loads(b"" if sys.stdin is None else untrusted.read_at_most(sys.stdin.buffer, _INPUT_BYTES))
     except (ValueError, RecursionError):
         raise BadHookInput(client=name, why="it is not JSON") from None
-    event = told.get("hook_event_name") if isinstance(told, dict) else None
-    if not isinstance(event, str):
+    if not isinstance(told, dict) or not isinstance(told.get("hook_event_name"), str):
         raise BadHookInput(client=name, why="hook_event_name is missing")
-    return event
+    return told
 
 
 def _session(where: Tree, agent: "str | None", client: "Client") -> "tuple[str, str]":

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from ai_bridge import clients
 from ai_bridge.agents import setup
-from ai_bridge.cli.common import common, echo_json
+from ai_bridge.cli import changes_shown
+from ai_bridge.cli.common import common
+from ai_bridge.clients.files import PROJECT
+from ai_bridge.errors import BridgeError
 from ai_bridge.install.changes import plan_changes
 from ai_bridge.install.entries import Choice
 from ai_bridge.install.places import SCOPES, is_there
@@ -26,7 +30,6 @@ _ASKING = [client for client in clients.registrable() if client.hooks.trust]
 _PLUGINS = [
     f"{client.files.plugin.kind} of {client.title}" for client in clients.registrable() if client.files.plugin
 ]
-_DONE = {"write": "written", "change": "changed", "replace": "replaced", "remove": "removed"}
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -57,15 +60,15 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
     If an entry there differs from ours, it is replaced only if you agree. --mailboxes (or AI_BRIDGE_MAILBOXES) and
     --agent are written into the files. Without them the server uses the mailboxes nearest to the project.
     """
-    _check(client, plugin, trust_hooks)
-    pieces = None if plugin is None else plugin_pieces(plugin, _choice(options))
+    _check(client, plugin, trust_hooks, options)
     if named := find.named(options["where"]):
-        setup.adopt_existing(
-            named, options["dry_run"]
-        )  # because a client alone cannot adopt what is written into its files
-    _run("install", client, pieces=pieces, is_trusted=trust_hooks, **options)
-    for name in _asking(client) if trust_hooks else ():
-        _run("install", name, pieces=trust_pieces(name, options["scope"], _choice(options)), **options)
+        # A client alone cannot adopt the mailboxes that are written into its files.
+        setup.adopt_existing(named, options["dry_run"])
+    run = _Run("install", client, is_trusted=trust_hooks, **options)
+    run.all_of(None if plugin is None else plugin_pieces(plugin, _choice(options)))
+    if trust_hooks:
+        run.trust(_asking(client))
+    run.end()
 
 
 @click.command()
@@ -75,10 +78,12 @@ def uninstall(client: str, **options: Any) -> None:
     """Remove what install wrote, and directories that are then empty. Changed entries go only if you agree."""
     asking, choice = _asking(client), _choice(options)
     trust = [piece for name in asking for piece in trust_pieces(name, options["scope"], choice)]
-    _run("uninstall", client, first=[piece for piece in trust if _is_there(piece)], **options)
+    run = _Run("uninstall", client, **options)
+    run.all_of(first=[piece for piece in trust if _is_there(piece)])
+    run.end()
 
 
-def _check(client: str | None, plugin: str | None, trust_hooks: bool) -> None:
+def _check(client: str | None, plugin: str | None, trust_hooks: bool, options: dict[str, Any]) -> None:
     """Raise `UsageError` if the arguments of install do not go together."""
     if (client is None) == (plugin is None):
         raise click.UsageError("name a CLIENT, or a directory with --plugin.")
@@ -86,6 +91,11 @@ def _check(client: str | None, plugin: str | None, trust_hooks: bool) -> None:
         names = " or ".join(one.name for one in _ASKING)
         only = "the only client that asks" if len(_ASKING) == 1 else "the only clients that ask"
         raise click.UsageError(f"--trust-hooks goes with {names}, {only}.")
+    if client is not None and options["scope"] == PROJECT and options["where"]:
+        raise click.UsageError(
+            "a project's files are for everybody, and --mailboxes names a path of this machine: leave it out (each "
+            "server finds the mailboxes nearest to the project), or use --scope user."
+        )
 
 
 def _asking(client: str | None) -> list[str]:
@@ -101,90 +111,102 @@ def _is_there(piece: Piece) -> bool:
     return any(step.does for step in planned("uninstall", [piece]))
 
 
-def _run(
-    verb: str,
-    client: str | None,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    first: Sequence[Piece] = (),
-    is_trusted: bool = False,
-    **options: Any,
-) -> None:
-    """Plan, ask, and carry out. After consent, `first` is done before the rest: both may change one file."""
-    steps = _planned(verb, client, as_json, **options)
-    if dry_run:
-        _show(steps, as_json)
-        for step in steps:
-            _report(step, f"would-{step.verb}" if step.does else step.verb, None, as_json, list(step.notes))
-        return
-    agree(steps, lambda asking: _consents(steps, asking, yes, as_json))
-    if first:
-        _run(verb, None, dry_run, yes, as_json, pieces=list(first), **options)
-        steps = _planned(verb, client, as_json, **options)
-    if not any(step.needs_consent for step in steps):
-        _show(steps, as_json)
-    for step, backup in carry_out(steps):
-        advice = clients.by_name(step.piece.client).hooks.advice if is_trusted else None
-        notes = [note for note in step.notes if note != advice]
-        _report(step, _DONE.get(step.verb, step.verb), backup, as_json, notes)
+class _Run:
+    """One run of install or uninstall, for one client or for all. One client's trouble does not stop the others."""
 
+    def __init__(
+        self, verb: str, client: str | None, dry_run: bool, yes: bool, as_json: bool, scope: str, **options: Any
+    ) -> None:
+        self.failed: set[str] = set()
+        self._verb, self._dry_run, self._yes, self._as_json, self._scope = verb, dry_run, yes, as_json, scope
+        self._is_trusted = bool(options.pop("is_trusted", False))
+        self._choice = _choice(options)
+        self._is_for_all = client == "all"
+        self._names = [] if client is None else [client] if client != "all" else self._all()
+        self._changed: list[str] = []
 
-def _planned(
-    verb: str,
-    client: str | None,
-    as_json: bool,
-    scope: str,
-    pieces: list[Piece] | None = None,
-    **options: Any,
-) -> list[Change]:
-    """Return the steps; if a file cannot be changed safely, show what a person would write into it."""
-    try:
+    def _all(self) -> list[str]:
+        """Return all clients; to install for this user, those on this machine, and report which ones are not."""
+        if self._verb == "uninstall" or self._scope == PROJECT:
+            return _CLIENTS
+        there = [name for name in _CLIENTS if is_there(name, self._scope)]
+        for name in [name for name in _CLIENTS if name not in there]:
+            changes_shown.show_skipped(name, self._as_json)
+        return there
+
+    def all_of(self, pieces: list[Piece] | None = None, first: Sequence[Piece] = ()) -> None:
+        """Plan, ask, and carry out: the pieces given, else those of the clients.
+
+        After consent, `first` is done before the rest, because both may change one file.
+        """
+        steps = self._planned(pieces)
+        if self._dry_run:
+            changes_shown.show(steps, self._as_json, with_new=True)
+            for step in steps:
+                action = f"would-{step.verb}" if step.does else step.verb
+                changes_shown.report(step, action, None, self._as_json, list(step.notes))
+            return
+        agree(steps, lambda asking: self._consents(steps, asking))
+        if first:
+            self.all_of(list(first))
+            steps = self._planned(pieces)
+        if not any(step.needs_consent for step in steps):
+            changes_shown.show(steps, self._as_json)
+        for client in dict.fromkeys(step.piece.client for step in steps):
+            with self._alone(client):
+                self._carry_out([step for step in steps if step.piece.client == client])
+
+    def trust(self, names: list[str]) -> None:
+        """Record that the user trusts the hooks of these clients, unless a client had trouble before."""
+        for name in [name for name in names if name not in self.failed]:
+            self.all_of(trust_pieces(name, self._scope, self._choice))
+
+    def _planned(self, pieces: list[Piece] | None) -> list[Change]:
+        """Return the steps; if a file cannot be changed safely, show what a person would write into it."""
         if pieces is not None:
-            return planned(verb, pieces)
-        return plan_changes(verb, _clients(verb, client or "", scope, as_json), scope, _choice(options))
-    except NotPlain as refusal:
-        if not as_json:
-            click.echo(printable(refusal.by_hand, keep="\n"), nl=False)
-        raise
+            return planned(self._verb, pieces)
+        steps: list[Change] = []
+        for name in self._names:
+            if name not in self.failed:
+                with self._alone(name):
+                    steps += plan_changes(self._verb, [name], self._scope, self._choice)
+        return steps
 
+    @contextmanager
+    def _alone(self, client: str) -> Iterator[None]:
+        """Report a refusal for one client of several, and go on with the others."""
+        try:
+            yield
+        except BridgeError as refusal:
+            if isinstance(refusal, NotPlain):
+                changes_shown.show_by_hand(refusal.by_hand, self._as_json)
+            if not self._is_for_all:
+                raise
+            self.failed.add(client)
+            changes_shown.show_failed(refusal)
 
-def _clients(verb: str, client: str, scope: str, as_json: bool) -> list[str]:
-    """Return the clients named. To install all, return those on this machine and report which ones are not."""
-    if client != "all":
-        return [client]
-    there = [name for name in _CLIENTS if verb == "uninstall" or is_there(name, scope)]
-    for name in [name for name in _CLIENTS if name not in there]:
-        if as_json:
-            echo_json([{"client": name, "path": None, "action": "skipped"}])
-        else:
-            click.echo(f"{name}: skipped, for it is not on this machine (`ai-bridge install {name}` does it anyway)")
-    return there
+    def _consents(self, steps: list[Change], asking: list[Change]) -> bool:
+        """Tell whether the person agrees: by --yes, or by one answer on the terminal after the differences."""
+        streams = (sys.stdin, sys.stdout)
+        may_ask = not self._as_json and all(stream is not None and stream.isatty() for stream in streams)
+        if not self._yes and not may_ask:
+            return False
+        changes_shown.show(steps, self._as_json)
+        changes = ", ".join(f"{step.verb} {printable(step.piece.path)}" for step in asking)
+        return self._yes or click.confirm(f"{changes[0].upper()}{changes[1:]} (a backup is kept)?")
 
+    def _carry_out(self, steps: list[Change]) -> None:
+        for step, backup in carry_out(steps):
+            client = clients.by_name(step.piece.client)
+            advice = client.hooks.advice if self._is_trusted else None
+            notes = [note for note in step.notes if note != advice]
+            changes_shown.report_done(step, backup, self._as_json, notes)
+            if step.does:
+                self._changed.append(client.title)
 
-def _consents(steps: list[Change], asking: list[Change], yes: bool, as_json: bool) -> bool:
-    """Tell whether the person agrees: by --yes, or by one answer on the terminal after all differences are shown."""
-    may_ask = not as_json and all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-    if not yes and not may_ask:
-        return False
-    _show(steps, as_json)
-    changes = ", ".join(f"{step.verb} {printable(step.piece.path)}" for step in asking)
-    return yes or click.confirm(f"{changes[0].upper()}{changes[1:]} (a backup is kept)?")
-
-
-def _show(steps: list[Change], as_json: bool) -> None:
-    """Show the changes. Show only our part of other programs' files, because the rest may be secret."""
-    for step in [] if as_json else steps:
-        click.echo(printable(step.difference, keep="\n\t"), nl=False)
-
-
-def _report(step: Change, action: str, backup: str | None, as_json: bool, notes: list[str]) -> None:
-    piece = step.piece
-    if as_json:
-        about = {"what": piece.what, "backup": backup, "difference": step.difference, "notes": notes}
-        echo_json([{"client": piece.client, "path": piece.path, "action": action, **about}])
-        return
-    kept = f" (before: {printable(backup)})" if backup else ""
-    click.echo(f"{piece.client}: {action} {printable(piece.path)}{kept}")
-    for note in notes:
-        click.echo(f"{piece.client}: {printable(note)}")
+    def end(self) -> None:
+        """Say what to do next; raises `Exit` with 1 if a client had trouble."""
+        if self._verb == "install" and self._names and not self._as_json:
+            changes_shown.show_next(list(dict.fromkeys(self._changed)))
+        if self.failed:
+            raise click.exceptions.Exit(1)

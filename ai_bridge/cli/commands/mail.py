@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import secrets
 import sys
+from functools import partial
 from typing import Any
 
 import click
 
+from ai_bridge.agents.senders import NO_PERMISSION, described
 from ai_bridge.cli import output
 from ai_bridge.cli.common import check_number, common, complete_agents, echo_json, view
-from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, tell_rest, who_reads
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.restore import put_back
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import reference
+from ai_bridge.router import recheck
 from ai_bridge.text import counted, printable
 
 # How long the reader of a pipe may read nothing at all: it may give each line to a model, and wait for the answer.
@@ -74,24 +78,26 @@ def read(where: Tree, agent: str | None, sender: str | None, limit: int | None, 
     """Print my unread mail; each message is acknowledged once the file, terminal or pipe's reader has taken it."""
     check_output()
     me, loaded = who_reads(where, agent)
-    sender = sender_meant(where, sender)
+    sender = sender_meant(where, me, sender)
     with unread.lock_inbox(where, me):
-        waiting = fetch.fetch(where, me, loaded, sender)[:limit]
-        is_whole = _print_all(waiting, peek, as_json)
+        waiting = fetch.fetch(where, me, loaded, sender)
+        is_whole = _print_all(where, waiting[:limit], peek, as_json)
+    tell_rest(me, len(waiting), limit)
     tell_delay(where, me, sender)
     if not is_whole:
         raise click.exceptions.Exit(1)
 
 
-def _print_all(waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
+def _print_all(where: Tree, waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
     """Print the messages one after the other, and acknowledge them unless `peek`; raises `NotRead`.
 
-    Returns False if any message cannot be read. The lines between messages hold a random word that no body can
-    know, so that one message cannot pass for two.
+    Returns False if any message cannot be read. The lines between messages say who wrote each, and hold a random word
+    that no body can know, so that one message cannot pass for two.
     """
-    is_whole, mark, last = True, secrets.token_hex(4), len(waiting)
+    is_whole, mark, last, seen = True, secrets.token_hex(4), len(waiting), Snapshot.of(where)
     for number, one in enumerate(waiting, 1):
-        head = f"=== {mark} message {number} of {last}, from {one.sender} ===\n"
+        who = f"{one.sender}{described(seen, one.sender)}{f'; {NO_PERMISSION}' if number == 1 else ''}"
+        head = f"=== {mark} message {number} of {last}, from {who} ===\n"
         foot = f"=== {mark} end ===\n" if number == last else ""
         try:
             is_whole &= _print_one(one, *(("", "") if as_json else (head, foot)), peek, as_json)
@@ -142,10 +148,11 @@ def acknowledge(where: Tree, agent: str | None, ids: tuple[str, ...], as_json: b
 
 @click.command()
 @click.argument("id_", metavar="ID")
+@click.option("--force", is_flag=True, help="Also a malformed file that has not changed: the router decides again.")
 @common()
-def restore(where: Tree, agent: str | None, id_: str, as_json: bool) -> None:
+def restore(where: Tree, agent: str | None, id_: str, force: bool, as_json: bool) -> None:
     """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
-    places = put_back(where, id_, view(where, agent))
+    places = put_back(where, id_, view(where, agent), None if force else partial(recheck.check, where))
     if as_json:
         id_ = reference.split(id_)[1]
         echo_json([{"id": id_, "state": place.state, "path": place.path} for place in places])

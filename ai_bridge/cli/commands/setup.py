@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
 from ai_bridge import clients, settings
 from ai_bridge.agents import setup
 from ai_bridge.cli.common import common, echo_json
+from ai_bridge.clients.files import USER
+from ai_bridge.inbox import takeover
+from ai_bridge.install.places import is_there
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.text import printable
+from ai_bridge.text import counted, printable
+
+# The agents of new mailboxes if no client is found on this machine.
+_USUAL_AGENTS = ("claude", "gemini")
 
 
 @click.command()
 @click.argument("addresses", metavar="[ADDRESS]...", nargs=-1)
+@click.option("--take-over", is_flag=True, help="Bring mail of this project here from your own mailboxes, unasked.")
 @common()
-def init(where: str | None, agent: str | None, addresses: tuple[str, ...], as_json: bool) -> None:
-    """Make the mailboxes, with the agents claude and gemini unless others are named, or add what is missing.
+def init(where: str | None, agent: str | None, addresses: tuple[str, ...], take_over: bool, as_json: bool) -> None:
+    """Make the mailboxes, or add what is missing, with an agent for each client on this machine or those named.
 
     Without --mailboxes or AI_BRIDGE_MAILBOXES, it takes the mailboxes found from here upwards, else ./mailboxes.
-    It adopts mailboxes that somebody else made: from then on their mail is moved and read.
+    It adopts mailboxes that somebody else made: from then on their mail is moved and read. If mail for agents of this
+    project waits in your own mailboxes, it asks whether to bring that here.
     """
     asked = [*addresses, *([agent] if agent else [])]
-    made, new = setup.make(find.named(where), asked, lambda said: click.echo(printable(said), err=True))
+    usual = [one.agent for one in clients.registrable() if is_there(one.name, USER)] or list(_USUAL_AGENTS)
+    made, new = setup.make(find.named(where), asked, usual, _say)
+    taken = _take_over(made, take_over)
     if as_json:
-        echo_json([{"mailboxes": made.path, "agents": made.agents(), "new": new}])
+        echo_json([{"mailboxes": made.path, "agents": made.agents(), "new": new, "taken_over": taken}])
         return
     click.echo(
         f"mailboxes {printable(made.path)}: {', '.join(made.agents())}" + (f" (new: {', '.join(new)})" * bool(new))
     )
+
+
+def _say(sentence: str) -> None:
+    click.echo(printable(sentence), err=True)
+
+
+def _take_over(made: Tree, unasked: bool) -> int:
+    """Bring mail that waits for this project's agents here, if the person wants that; returns how many messages."""
+    found = takeover.waiting(made)
+    for sentence in found.staying():
+        _say(sentence)
+    if not found.messages:
+        return 0
+    if not (unasked or sys.stdin.isatty()):
+        _say(f"{found}: `ai-bridge init --take-over` brings them here")
+        return 0
+    if not (unasked or click.confirm(f"{found}. Bring them here?", default=True, err=True)):
+        return 0
+    taken = found.take()
+    _say(f"{counted(taken, 'message')} brought here")
+    return taken
 
 
 @click.command()
@@ -65,8 +97,19 @@ def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
     main(where, agent)
 
 
+def _with_hook(_: click.Context, __: click.Parameter, client: str) -> str:
+    """Refuse a client whose hooks run no command; for click's `callback`."""
+    known = [one.name for one in clients.with_hook_commands()]
+    if client in known:
+        return client
+    calls = client in [one.name for one in clients.registrable()]
+    why = "hooks call our running server, and need no command" if calls else "is no client whose hooks run a command"
+    whose = f"{client}'s" if calls else client
+    raise click.BadParameter(f"{whose} {why}; `ai-bridge hook {known[0]}` is one that does")
+
+
 @click.command()
-@click.argument("client", type=click.Choice([one.name for one in clients.with_hook_commands()]))
+@click.argument("client", callback=_with_hook)
 @common()
 def hook(where: str | None, agent: str | None, client: str, as_json: bool) -> None:
     """Answer a hook of CLIENT: read its event from standard input, and write new mail to standard output."""

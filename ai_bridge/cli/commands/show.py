@@ -11,9 +11,10 @@ from ai_bridge.agents import identity
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.cli import output
 from ai_bridge.cli.common import common, echo_json, view
+from ai_bridge.cli.reader import tell_none
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
-from ai_bridge.mailboxes import attachments, trace
+from ai_bridge.mailboxes import attachments, find, trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
@@ -35,6 +36,8 @@ def list_(where: Tree, agent: str | None, as_json: bool) -> None:
     )
     unread = [Place(one.outbox, UNREAD, one.name, me) for one in unread_for(where, me)]
     output.print_places(unread + dropped + held, as_json, with_body=False)
+    if not unread + dropped + held:
+        tell_none(f"nothing awaits {me}")
 
 
 @click.command()
@@ -42,36 +45,42 @@ def list_(where: Tree, agent: str | None, as_json: bool) -> None:
 @click.option("--raw", is_flag=True, help="The file's exact bytes.")
 @common()
 def show(where: Tree, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
-    """Show one message in any state, by ID, SENDER/ID or file name; or an attachment's bytes, by its hash."""
-    place = _place(where, id_, view(where, agent))
-    if place is None:
+    """Show one message in any state, by ID, SENDER/ID or file name; or an attachment's bytes, by its hash.
+
+    If the message went to several agents, it shows the copy for me, else the first, and names all recipients.
+    """
+    places = _places(where, id_, view(where, agent))
+    if not places:
         _show_attachment(where, id_, as_json)
     elif raw:
-        sys.stdout.buffer.write(place.raw())
+        sys.stdout.buffer.write(places[0].raw())
     elif as_json:
-        echo_json([output.as_json(place.load(), place.state, place.path)])
+        echo_json(output.as_json(place.load(), place.state, place.path) for place in places)
     else:
-        _print_message(place)
+        _print_message(places)
 
 
-def _place(where: Tree, id_: str, view: View) -> Place | None:
-    """Return a place of the message; None if there is no such message, but `id_` is a hash, as attachments have.
+def _places(where: Tree, id_: str, view: View) -> list[Place]:
+    """Return the places of the message: the caller's own, if there is one; [] if the ID is an attachment's.
 
     Raises `NoSuchMessage` and what else `trace.find` does.
     """
     try:
-        return trace.find(where, id_, view)[0]
+        places = trace.find(where, id_, view)
     except NoSuchMessage:
         if not context.is_hash(id_):
             raise
-        return None
+        return []
+    return [place for place in places if place.recipient == view.agent] or places
 
 
-def _print_message(place: Place) -> None:
-    """Print a message as text, and the paths of what is attached to it."""
-    message = place.load()
+def _print_message(places: list[Place]) -> None:
+    """Print a message as text, the recipients of its copies if there are several, and what is attached to it."""
+    message = places[0].load()
     click.echo(output.text(message), nl=False)
-    for path in attachments.paths_of(place.outbox, message):
+    if len(places) > 1:
+        click.echo(f"sent to: {', '.join(f'{place.recipient} ({place.state})' for place in places)}")
+    for path in attachments.paths_of(places[0].outbox, message):
         click.echo(f"attached: {printable(path)}")
 
 
@@ -116,19 +125,22 @@ def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:
     try:
         me = identity.who(where, agent)
     except NoIdentity as unknown:
-        click.echo(f"mailboxes: {printable(where.path)}\nI am: not known ({unknown})", err=as_json)
+        click.echo(
+            f"mailboxes: {printable(where.path)} ({find.why(where)})\nI am: not known ({unknown})", err=as_json
+        )
         return
     report = mail.examine(where, loaded, [where.known_agent(me.address)])[0]
     waiting = sum(len(box.visible(HELD, me.address)) for box in where.outboxes())
     if as_json:
         echo_json([{"mailboxes": where.path, "why": me.why, **report.as_json(), "held_for_me": waiting}])
         return
-    router = f"{report.router}" if report.router else "none; a reader makes the pass itself"
-    click.echo(f"mailboxes: {printable(where.path)}")
+    nobody = f"none here: {report.home} moves this mail" if report.home else "none; a reader makes the pass itself"
+    router = f"{report.router or nobody}"
+    click.echo(f"mailboxes: {printable(where.path)} ({find.why(where)})")
     click.echo(f"I am: {me.address} ({me.why})")
     click.echo(f"router: {router}")
     more = f", {waiting} held for a person's approval (`ai-bridge list`)" if waiting else ""
     late = f"; {report.delay}" if report.delay else ""
-    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{more}{late}")
+    click.echo(f"inbox: {counted(report.unread.count, 'message')} unread{report.on_its_way}{more}{late}")
     held = f", {report.held.count} held" if report.held.count else ""
     click.echo(f"outbox: {report.dropped.count} waiting, {report.malformed.count} malformed{held}")

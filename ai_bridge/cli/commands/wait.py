@@ -11,7 +11,7 @@ import click
 from ai_bridge import settings
 from ai_bridge.cli import output
 from ai_bridge.cli.common import check_number, common, complete_agents
-from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, who_reads
+from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, tell_none, who_reads
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox.wait import wait_for_mail
 from ai_bridge.machines.installed import Installed
@@ -49,11 +49,12 @@ class NotTold(BridgeError):
 def wait(where: Tree, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool) -> None:
     """Wait until I have unread mail, and print one line per message; this acknowledges nothing."""
     me, loaded = who_reads(where, agent)
-    sender = sender_meant(where, sender)
+    sender = sender_meant(where, me, sender)
     if new:
         return _wait_for_news(where, me, loaded, timeout, sender, as_json)
     found = wait_for_mail(where, me, loaded, timeout, sender, each_sweep=partial(_is_whole, Installed()))
     if not found:
+        tell_none(f"no mail for {me} in {timeout:g} s")
         tell_delay(where, me, sender)
         raise click.exceptions.Exit(_NOTHING_CAME)
     output.print_places([_place(one, me) for one in found], as_json, with_body=False)
@@ -79,6 +80,7 @@ def _wait_for_news(
     Installed().load(*_WITHOUT)
     claim = background_wait.await_news(where, me, loaded, timeout, sender)
     if claim is None:
+        tell_none(f"no mail for {me} in {timeout:g} s")
         tell_delay(where, me, sender)
         raise click.exceptions.Exit(_NOTHING_CAME)
     told = False

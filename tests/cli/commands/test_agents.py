@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -34,6 +35,16 @@ def test_init_writes_a_card_with_the_project_of_the_folder(tmp_path: Path, monke
     assert "project: Web Shop" in done.stdout
 
 
+def test_peers_counts_what_is_not_delivered_yet(where: Tree, settings: Settings) -> None:
+    post(where)
+    route(where, settings)
+    post(where)
+    where.outbox("claude").move("claim", f"{post(where)}.gemini.txt")
+    assert re.search(r"^gemini  .*; 1 unread, 2 on their way$", command("peers").stdout, re.MULTILINE)
+    told = {one["address"]: one for one in map(json.loads, command("peers", "--json").stdout.splitlines())}
+    assert (told["gemini"]["unread"], told["gemini"]["coming"], told["claude"]["coming"]) == (1, 2, 0)
+
+
 def test_peers_shows_who_is_online_and_what_is_unread(where: Tree, settings: Settings) -> None:
     cards.introduce(where, "gemini", "gemini-cli-mcp-client", "shop")
     cards.change(where, "gemini", {"description": "reviews \x9b[31m"[:8]})
@@ -50,8 +61,8 @@ def test_peers_shows_who_is_online_and_what_is_unread(where: Tree, settings: Set
         ("gemini", False, 1),
     ]
     assert list(told[0]) == [
-        *("address", "display", "client", "project", "home", "description"),
-        *("online", "since", "last_seen", "unread"),
+        *("address", "display", "client", "project", "home", "description", "working_on"),
+        *("online", "since", "last_seen", "unread", "coming"),
     ]
 
 
@@ -81,8 +92,12 @@ def test_fields_are_set_and_shown(where: Tree) -> None:
     }
 
 
-def test_a_short_name_means_the_only_one(where: Tree) -> None:
-    where.make(["mini@web"])
+def test_a_short_name_means_the_one_of_the_project(
+    where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where.make(["mini@api", "mini@web"])
+    (tmp_path / "web").mkdir()
+    monkeypatch.chdir(tmp_path / "web")
     command("card", "set", "description=small", "mini")
     assert cards.load(where, "mini@web").get("description") == "small"
 

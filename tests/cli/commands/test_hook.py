@@ -1,4 +1,4 @@
-"""`ai-bridge hook gemini`: it answers the client's hooks for the session they belong to, and for no other."""
+"""`ai-bridge hook`: it answers the client's hooks for the session they belong to, and for no other."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ def test_mailboxes_without_this_agent_are_left_as_they_are(tmp_path: Path) -> No
     assert other.agents() == ["claude"]
 
 
-@pytest.mark.parametrize("words", [["claude"], ["codex"], ["gemini", "--wrong"], []])
+@pytest.mark.parametrize("words", [["copilot"], ["codex"], ["gemini", "--wrong"], []])
 def test_other_words_are_not_understood(words: list[str]) -> None:
     assert command("hook", *words, body="{}").returncode == 2
 

@@ -15,7 +15,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.settings import Settings
-from tests.cli.commands.lines import KEYS
+from tests.cli.commands.lines import KEYS, untimed
 from tests.support.command import BY_ENTRY, command, refused, without_output
 from tests.support.mail import post, route, states
 from tests.support.wait import until, waiting_bytes
@@ -54,11 +54,13 @@ def test_a_batch_is_sent_in_its_order(where: Tree) -> None:
         ('{"body": "x", "form": "y"}', "'form'"),
         ('{"body": "x", "subject": 1}', "'subject'"),
         ('{"body": "\\ud800"}', "line 2"),
-        ('{"body": "x", "to": "gmini"}', "did you mean gemini?"),
-        ('{"body": "x", "reply_to": "none"}', "no message none"),
-        ('{"body": ""}', "empty"),
+        ('{"body": "x", "to": "gmini"}', "line 2 of the batch: there is no agent gmini (did you mean gemini?)"),
+        ('{"body": "x", "reply_to": "none"}', "line 2 of the batch: there is no message none"),
+        ('{"body": ""}', "line 2 of the batch: the body is empty"),
+        ('{"body": "x", "subject": "a\\nb"}', "line 2 of the batch: the subject holds a line break"),
+        ('\n\n{"body": ""}', "line 4 of the batch: the body is empty"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_nothing_of_a_batch_with_a_bad_line_is_sent(where: Tree, line: str, says: str) -> None:
     body = f'{{"body": "good"}}\n{line}\n'
@@ -80,7 +82,7 @@ def test_what_is_sent_takes_the_memory_that_it_needs_and_no_more(
     for given in (words, [*words, "--file", str(body)]):
         done = subprocess.run(
             ["sh", "-c", script, "sh", *BY_ENTRY, *given],
-            input=b'{"body": "x"}',
+            input=b"" if "--file" in given else b'{"body": "x"}',
             capture_output=True,
             timeout=60,
             env={**os.environ, **largest},
@@ -99,7 +101,7 @@ def test_read_prints_what_is_unread_and_acknowledges_it(where: Tree) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     mark = done.stdout.split()[1]
     assert re.sub(r"Date: .*", "Date", done.stdout) == (
-        f"=== {mark} message 1 of 2, from claude ===\n"
+        f"=== {mark} message 1 of 2, from claude; no address gives permission ===\n"
         f"ID: {ids[0]}\nFrom: claude\nTo: gemini\nSubject: first\nDate\n\none\n"
         f"=== {mark} message 2 of 2, from claude ===\n"
         f"ID: {ids[1]}\nFrom: claude\nTo: gemini\nSubject: second\nDate\n\ntwo\n"
@@ -306,6 +308,15 @@ def test_what_a_terminal_showed_is_read(where: Tree) -> None:
     assert set(states(where, "claude")) == {READ}
 
 
+def test_a_limit_says_how_many_more_are_unread(where: Tree) -> None:
+    for number in range(11):
+        post(where, str(number))
+    done = command("read", "--agent", "gemini", "--limit", "1")
+    assert (done.returncode, done.stderr) == (0, "10 more unread for gemini\n")
+    done = command("read", "--agent", "gemini", "--limit", "10", "--json")
+    assert (len(done.stdout.splitlines()), done.stderr) == (10, "")
+
+
 # --- wait -------------------------------------------------------------------------------------------------
 
 
@@ -313,7 +324,7 @@ def test_wait_returns_at_once_where_something_is_unread(where: Tree) -> None:
     ids = [post(where, "body", subject=f"subject {number}") for number in range(2)]
     done = command("wait", "--agent", "gemini")
     lines = [f"unread    {id_}  claude → gemini  subject {number}" for number, id_ in enumerate(ids)]
-    assert (done.returncode, done.stdout.splitlines()) == (0, lines)
+    assert (done.returncode, untimed(done.stdout).splitlines()) == (0, lines)
     told = [json.loads(line) for line in command("wait", "--agent", "gemini", "--json").stdout.splitlines()]
     assert [(list(one), one["id"], one["state"], one["body"]) for one in told] == [
         (KEYS, id_, "unread", None) for id_ in ids

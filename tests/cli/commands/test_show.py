@@ -17,8 +17,9 @@ from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.settings import Settings
-from tests.cli.commands.lines import KEYS
+from tests.cli.commands.lines import KEYS, untimed
 from tests.support.command import BY_ENTRY, command, refused, without_output
+from tests.support.machine import LAPTOP, TOWER, On, settle_on
 from tests.support.mail import LIMIT, post, route, send
 
 RISKY = "a \x1b[31m\x07\x9b\x7f \u202eb\u200b \u2028\U000e0041\tc\n"
@@ -53,7 +54,7 @@ def test_list_shows_what_is_unread_and_what_is_on_its_way(where: Tree, settings:
     route(where, settings)
     dropped = post(where, "body", subject="second")
     post(where, "not mine", to="claude", sender="gemini")
-    assert command("list", "--agent", "gemini").stdout.splitlines() == [
+    assert untimed(command("list", "--agent", "gemini").stdout).splitlines() == [
         f"unread    {unread}  claude → gemini  first",
         f"dropped   {dropped}  claude → gemini  second",
     ]
@@ -95,7 +96,7 @@ def test_history_shows_both_directions_newest_last(where: Tree, settings: Settin
     assert _ids("history", "--agent", "claude", "--thread", ids[0]) == [ids[0], ids[3]]
     assert _ids("history", "--agent", "claude", "--thread", ids[0], "--limit", "1") == [ids[3]]
     assert [one["body"] for one in _objects("history", "--agent", "gemini")] == ["1", "2", "4"]
-    lines = command("history", "--agent", "codex").stdout.splitlines()
+    lines = untimed(command("history", "--agent", "codex").stdout).splitlines()
     assert lines == [f"unread    {ids[2]}  claude → codex  message"]
 
 
@@ -135,7 +136,7 @@ def test_status_without_an_id_tells_who_i_am_and_what_waits(where: Tree, setting
     route(where, settings)
     post(where, "y", to="claude", sender="gemini")
     assert command("status", AI_BRIDGE_AGENT="gemini").stdout.splitlines() == [
-        f"mailboxes: {where.path}",
+        f"mailboxes: {where.path} (named by AI_BRIDGE_MAILBOXES)",
         "I am: gemini (from AI_BRIDGE_AGENT)",
         "router: none; a reader makes the pass itself",
         "inbox: 1 message unread",
@@ -146,7 +147,7 @@ def test_status_without_an_id_tells_who_i_am_and_what_waits(where: Tree, setting
     assert (told["why"], told["agent"], told["router"]) == ("given as an option", "gemini", None)
     unknown = command("status")
     assert unknown.returncode == 0
-    assert f"mailboxes: {where.path}\nI am: not known (" in unknown.stdout
+    assert f"mailboxes: {where.path} (named by AI_BRIDGE_MAILBOXES)\nI am: not known (" in unknown.stdout
 
 
 # --- a mistyped address -----------------------------------------------------------------------------------
@@ -217,6 +218,24 @@ def test_colour_is_for_terminals_only(where: Tree, processes: list[subprocess.Po
     assert os.read(terminal, 4096).startswith(b"\x1b[1mdropped")
     os.close(theirs)
     os.close(terminal)
+
+
+def test_the_status_counts_mail_that_is_not_delivered_yet(where: Tree, settings: Settings) -> None:
+    post(where, "read me")
+    route(where, settings)
+    post(where, "x")
+    assert "inbox: 1 message unread, 1 on its way\n" in command("status", "--agent", "gemini").stdout
+    (told,) = map(json.loads, command("status", "--agent", "gemini", "--json").stdout.splitlines())
+    assert (told["unread"]["count"], told["coming"]["count"]) == (1, 1)
+    assert "inbox: 0 messages unread\n" in command("status", "--agent", "claude").stdout
+
+
+def test_the_status_elsewhere_says_where_the_mail_is_moved(where: Tree, on: On) -> None:
+    on(LAPTOP)
+    settle_on(where, TOWER, "claude")
+    shown = command("status", "--agent", "claude").stdout
+    assert f"router: none here: {TOWER} moves this mail\n" in shown
+    assert "makes the pass" not in shown
 
 
 def test_a_look_changes_nothing(where: Tree, settings: Settings) -> None:
@@ -295,3 +314,49 @@ def test_a_header_that_tells_junk_changes_nothing(where: Tree, settings: Setting
     id_ = send(where, "claude", Draft(["gemini"], "b", extra={"Context": "; sha256:x ../../a;; %"}), LIMIT).id
     route(where, settings)
     assert command("show", id_).stdout.endswith("\n\nb\n")
+
+
+# --- a message to several ---------------------------------------------------------------------------------
+
+
+def test_of_a_message_to_all_each_is_shown_the_own_copy_and_its_sender_all_recipients(where: Tree) -> None:
+    where.make(["codex"])
+    id_ = send(where, "claude", Draft(["*"], "hello"), LIMIT).id
+    for agent in ("codex", "gemini"):
+        shown = command("show", id_, "--agent", agent).stdout
+        assert f"\nTo: {agent}\n" in shown
+        assert "sent to" not in shown
+        assert [one["to"] for one in _objects("show", id_, "--agent", agent)] == [agent]
+    shown = command("show", id_, "--agent", "claude").stdout
+    assert shown.endswith("\nhello\nsent to: codex (dropped), gemini (dropped)\n")
+    assert [one["to"] for one in _objects("show", id_, "--agent", "claude")] == ["codex", "gemini"]
+
+
+# --- nothing to show --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "code"),
+    [
+        (["read"], "nothing unread for gemini", 0),
+        (["list"], "nothing awaits gemini", 0),
+        (["history"], "no past messages found", 0),
+        (["search", "*"], "no past messages found", 0),
+        (["decisions"], "no decisions yet", 0),
+        (["wait", "--timeout", "0"], "no mail for gemini in 0 s", 3),
+    ],
+    ids=lambda one: one[0] if isinstance(one, list) else "",
+)
+def test_a_person_at_a_terminal_is_told_that_there_is_nothing(
+    where: Tree, words: list[str], says: str, code: int
+) -> None:
+    quiet = command(*words, "--agent", "gemini")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (code, "", "")
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [*BY_ENTRY, *words, "--agent", "gemini"], stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=False
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert os.read(ours, 1000).decode().strip() == says
+    os.close(ours)
