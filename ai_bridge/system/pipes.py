@@ -37,14 +37,16 @@ def is_given(fd: int) -> bool:
     result is False.
     """
     try:
-        mine, parents = os.fstat(fd), os.stat(f"/proc/{os.getppid()}/fd/{fd}")
+        mine = os.fstat(fd)
+        return _holds_something(fd, mine) and not os.path.samestat(mine, os.stat(f"/proc/{os.getppid()}/fd/{fd}"))
     except OSError:
         return False
-    if os.path.samestat(mine, parents):
-        return False
-    if stat.S_ISREG(mine.st_mode):
-        return mine.st_size > os.lseek(fd, 0, os.SEEK_CUR)
-    return stat.S_ISFIFO(mine.st_mode) and unread_bytes(fd) > 0
+
+
+def _holds_something(fd: int, kind: os.stat_result) -> bool:
+    if stat.S_ISREG(kind.st_mode):
+        return kind.st_size > os.lseek(fd, 0, os.SEEK_CUR)
+    return stat.S_ISFIFO(kind.st_mode) and unread_bytes(fd) > 0
 
 
 def is_taken(fd: int, patience_s: float) -> bool:
