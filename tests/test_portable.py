@@ -109,11 +109,12 @@ def test_what_a_dead_router_held_is_delivered(where: Tree) -> None:
 @pytest.mark.parametrize("verb", MOVES)
 def test_no_move_replaces_a_file(where: Tree, verb: str) -> None:
     outbox = where.outbox("claude")
-    source, target = (Path(outbox.file(state, "a.txt")) for state in MOVES[verb])
+    before, after = MOVES[verb]
+    source, target = Path(outbox.file(before, "a.txt")), Path(outbox.file(after, "b.txt"))
     source.write_text("mine")
     target.write_text("theirs")
     with pytest.raises(FileExistsError):
-        outbox.move(verb, "a.txt")
+        outbox.move(verb, "a.txt", "b.txt")
     assert (source.read_text(), target.read_text()) == ("mine", "theirs")
 
 
