@@ -157,7 +157,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/router/test_daemon.py",
         "it is the router's process: its locks and what runs beside it",
-        "router/at_work router/companions router/served system/signals",
+        "router/at_work router/served system/signals",
     ),
     (
         "tests/system/test_filesystems.py",

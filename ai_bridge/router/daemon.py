@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from ai_bridge.agents import presence
 from ai_bridge.errors import BridgeError, disk_error
@@ -15,7 +16,6 @@ from ai_bridge.mailboxes.outbox import DROPPED, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
 from ai_bridge.router import strays
-from ai_bridge.router.companions import Companion
 from ai_bridge.router.log import LOGGER, log_step
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
@@ -31,6 +31,16 @@ _RETRY_S = 0.25
 _WITHOUT = ("cli", "server", "health", "install", "inbox", "reach", "link")
 # How long after a new version did not start it is tried again.
 _TRY_AGAIN_S = 60.0
+
+
+class Companion(Protocol):
+    """Work beside a router of all agents, in its process, such as carrying a link. The router only tends it."""
+
+    def tend(self) -> None:
+        """Begin the work if there is any, and begin it again if it has ended; called at each sweep, never raises."""
+
+    def stop(self) -> None:
+        """End the work; called once, before the router gives up its locks."""
 
 
 class Daemon:
