@@ -93,8 +93,13 @@ def _partial(outbox: Outbox, name: str, raw: bytes, agents: set[str], refusal: M
 
 
 def _recipient(outbox: Outbox, name: str, agents: set[str]) -> str:
-    """Return the known agent, or the short name of one, in the name of a plain text; raises `NamesNobody`."""
-    wanted = gaps.recipient_in(name)
+    """Return the agent that the name of a plain text means, one of the sender's project first.
+
+    Returns the name itself if only other projects have such an agent. Raises `NamesNobody` if nobody has.
+    """
+    wanted, project = gaps.recipient_in(name), address.project_of(outbox.owner)
+    if project and (own := f"{wanted}@{project}") in agents:
+        return own
     if wanted in agents or (address.is_address(wanted) and any(one.startswith(f"{wanted}@") for one in agents)):
         return wanted
     example = next((agent for agent in sorted(agents) if agent != outbox.owner), outbox.owner)

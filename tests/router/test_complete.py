@@ -64,12 +64,17 @@ def test_the_body_arrives_byte_for_byte(where: Tree, settings: Settings, body: s
     assert [message.body for message in _arrived(where)] == [body]
 
 
-def test_a_short_name_and_an_agent_of_a_project_are_reached(where: Tree, settings: Settings) -> None:
-    where.make(["claude@web", "mini@web"])
-    _drop(where, "mini.txt", owner="claude@web")
+def test_a_short_name_means_an_agent_of_the_senders_project(where: Tree, settings: Settings) -> None:
+    where.make(["mini@web", "gemini@web", "claude@web"])
+    for name in ("mini.txt", "x.gemini.txt", "x.claude.txt"):
+        _drop(where, name, owner="claude@web")
     _drop(where, "x.mini@web.txt")
+    _drop(where, "mini.txt")
     route(where, settings)
-    assert [message.recipients for message in _arrived(where, "mini@web")] == [["mini@web"]] * 2
+    assert sorted(message.sender for message in _arrived(where, "mini@web")) == ["claude", "claude@web"]
+    assert len(_arrived(where, "gemini@web")) == len(_arrived(where, "claude@web")) == 1
+    assert _arrived(where, "gemini") == _arrived(where, "claude") == []
+    assert "mini is no agent here, but mini@web is: give the whole address" in _reason(where, "mini.txt")
 
 
 def test_two_equal_drops_are_two_messages(where: Tree, settings: Settings) -> None:
