@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -18,6 +19,7 @@ from ai_bridge.install import everything
 from ai_bridge.mailboxes import adoption, find, marker
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control, systemd
+from ai_bridge.system import durable
 from ai_bridge.system.directories import config_base, state_base
 from ai_bridge.system.locks import Lock
 from tests.support.command import command, refused
@@ -241,6 +243,33 @@ def test_of_a_state_directory_that_holds_other_things_only_the_state_goes(
     assert len(_listing(state)) > len(before)
     assert "it also holds what ai-bridge did not make (locks-of-mine)" in _failed()
     assert _listing(state) == before
+
+
+def test_a_state_directory_is_known_as_ours_until_the_last_of_it_is_gone(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = tmp_path / "some"
+    state.mkdir()
+    (state / "thesis").write_text("x")
+    monkeypatch.setenv("AI_BRIDGE_STATE", str(state))
+    _use(is_running=True)
+    control.stop(Tree(find.user_wide()))
+    part = everything.folders()[-1]
+    remove_tree = durable.remove_tree
+
+    def die_late(path: str) -> None:
+        if path.endswith("traffic"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        remove_tree(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "remove_tree", die_late)
+        with pytest.raises(OSError, match="Input/output"):
+            part.take_out()
+    assert (state / "traffic").is_dir()
+    with pytest.raises(everything.Stays, match="also holds what ai-bridge did not make"):
+        part.take_out()
+    assert [path.name for path in state.iterdir()] == ["thesis"]
 
 
 def test_a_directory_without_our_state_is_left_as_it_is(
