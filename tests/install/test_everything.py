@@ -258,7 +258,7 @@ def test_a_state_directory_is_known_as_ours_until_the_last_of_it_is_gone(
     remove_tree = durable.remove_tree
 
     def die_late(path: str) -> None:
-        if path.endswith("traffic"):
+        if path.endswith("issued"):
             raise OSError(errno.EIO, os.strerror(errno.EIO), path)
         remove_tree(path)
 
@@ -266,7 +266,7 @@ def test_a_state_directory_is_known_as_ours_until_the_last_of_it_is_gone(
         patched.setattr(durable, "remove_tree", die_late)
         with pytest.raises(OSError, match="Input/output"):
             part.take_out()
-    assert (state / "traffic").is_dir()
+    assert (state / "issued").is_dir()
     with pytest.raises(everything.Stays, match="also holds what ai-bridge did not make"):
         part.take_out()
     assert [path.name for path in state.iterdir()] == ["thesis"]
