@@ -9,7 +9,8 @@ from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.system import filesystems
+from ai_bridge.system import filesystems, git
+from ai_bridge.system.paths import upwards
 
 # Takes one sentence for the person.
 Tell = Callable[[str], None]
@@ -63,12 +64,20 @@ def adopt_existing(path: str, dry_run: bool = False) -> None:
 def _chosen(named: str | None) -> Tree:
     """Return the mailboxes to make or complete; raises `BridgeError` if the directory holds other things."""
     if not named:
-        named = find.nearest(os.getcwd()) or os.path.join(os.getcwd(), "mailboxes")
+        named = find.of_project() or os.path.join(_place(), "mailboxes")
     if os.path.isdir(named) and not _is_empty(named) and not tree.is_mailboxes(named):
         raise BridgeError(
             what=f"{named} holds other things: name a directory that is new, empty or already mailboxes"
         )
     return Tree(named)
+
+
+def _place() -> str:
+    """Return the folder for new mailboxes: the working directory; in a linked worktree, the main worktree's root."""
+    here = os.getcwd()
+    top = next((folder for folder in upwards(os.path.realpath(here)) if os.path.lexists(f"{folder}/.git")), None)
+    root = git.main_worktree(here)
+    return here if root is None or root == top else root
 
 
 def _usual_agents(chosen: Tree, usual: list[str]) -> list[str]:

@@ -69,6 +69,8 @@ def _show(parts: list[Part], stay: list[str], dry_run: bool, as_json: bool) -> N
         click.echo(
             f"stays: mailboxes {printable(path)} of a project; by hand: `{printable(everything.by_hand(path))}`"
         )
+    if stay:
+        click.echo("their agents live on this machine; `ai-bridge card move-home AGENT --force` takes one back later")
 
 
 def _is_unregistered(unregister: Callable[[], bool]) -> bool:

@@ -4,7 +4,6 @@ import os
 import sys
 
 from ai_bridge.agents import identity
-from ai_bridge.agents.resolve import leaving
 from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.drop import PartlySent
@@ -87,7 +86,7 @@ def run(request: Request, out: "TextIO | None") -> int:
         raise _with_line(where, sender, numbers, wanted, by_person, refusal) from None
     try:
         _tell(out, sent, bool(request.json))
-        _say_who_is_outside(where, sender, sent)
+        _say_who_is_outside(where, sender, [recipient for one in sent for recipient in one.recipients])
         flush()
         return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read)
     except KeyboardInterrupt:  # what was sent stays sent
@@ -138,11 +137,12 @@ def _tell(out: "TextIO | None", sent: "list[Sent]", as_json: bool) -> None:
         raise BridgeError(what=f"sent as {ids}, but standard output took nothing: {error.strerror}") from None
 
 
-def _say_who_is_outside(where: "Snapshot", sender: str, sent: "list[Sent]") -> None:
-    """Say on standard error which recipients are outside the sender's project."""
-    recipients = list(dict.fromkeys(recipient for one in sent for recipient in one.recipients))
-    if (away := leaving(where, sender, recipients)) and sys.stderr is not None:
-        sys.stderr.write(f"note: {', '.join(away)} {'is' if len(away) == 1 else 'are'} outside your project\n")
+def _say_who_is_outside(where: "Snapshot", sender: str, recipients: list[str]) -> None:
+    """Say on standard error which of sender and recipients are outside the project."""
+    if sys.stderr is not None and any("@" in agent for agent in (sender, *recipients)):
+        from ai_bridge.cli import outside  # most mail is between agents without a project
+
+        sys.stderr.write(outside.notes(where, sender, list(dict.fromkeys(recipients))))
 
 
 def _line(sent: "Sent", as_json: bool) -> str:

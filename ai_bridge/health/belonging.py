@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from ai_bridge import clients
@@ -10,10 +11,11 @@ from ai_bridge.clients import project
 from ai_bridge.clients.files import USER
 from ai_bridge.clients.record import Client
 from ai_bridge.health.finding import NOTE, OK, Finding
+from ai_bridge.inbox import takeover
 from ai_bridge.install.places import is_there
 from ai_bridge.mailboxes import find
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree, is_mailboxes
-from ai_bridge.mailboxes.unread import coming, unread_for
 from ai_bridge.message.address import project_of
 from ai_bridge.system import git
 
@@ -41,9 +43,21 @@ def _in_users_own(where: Tree) -> Iterator[Finding]:
         return
     name = projects.here()
     if twins := [agent for agent in own.agents() if name and project_of(agent) == name]:
-        waits = any(unread_for(own, agent) or coming(own).get(agent) for agent in twins)
         said = f"your own mailboxes {own.path} hold agents of this project, too: {', '.join(twins)}"
-        yield Finding("twins", NOTE, said, "ai-bridge init --take-over" if waits else "")
+        yield Finding("twins", NOTE, said, _way_out(own, twins, name))
+
+
+def _way_out(own: Tree, twins: list[str], project: str) -> str:
+    """Return the command for mail that waits there for these agents; '' if none waits."""
+    waits = {agent: [box.owner for box in own.outboxes() if _holds_mail(box, agent)] for agent in twins}
+    if any(takeover.may_come(sender, project) for senders in waits.values() for sender in senders):
+        return "ai-bridge init --take-over"
+    agent = next((agent for agent, senders in waits.items() if senders), "")
+    return f"ai-bridge read --agent {agent} --mailboxes {shlex.quote(own.path)}" if agent else ""
+
+
+def _holds_mail(outbox: Outbox, agent: str) -> bool:
+    return any(outbox.visible(state, agent) for state in (DROPPED, PROCESSING, UNREAD))
 
 
 def _in_worktrees(where: Tree, root: str) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from ai_bridge.agents import cards, projects
+from ai_bridge.agents import cards, presence, projects
 from ai_bridge.clients import project
 from ai_bridge.errors import Malformed
 from ai_bridge.inbox.fetch import fetch
@@ -32,6 +32,7 @@ class Waits:
 
     def __init__(self, source: Tree, target: Tree) -> None:
         self.messages: dict[str, list[Waiting]] = {}
+        self.online: list[str] = []
         self._stay: dict[str, list[Waiting]] = {}
         self._source = source
         self._target = target
@@ -45,12 +46,15 @@ class Waits:
     def sort(self, agent: str, found: list[Waiting]) -> None:
         """Add the unread mail of an agent."""
         for one in found:
-            kind = self.messages if _may_come(one, project_of(agent)) else self._stay
+            kind = self.messages if may_come(one.sender, project_of(agent)) else self._stay
             kind.setdefault(agent, []).append(one)
 
     def staying(self) -> list[str]:
-        """Return a sentence per agent about mail from other projects, and notices: here nobody could answer them."""
-        return [
+        """Return sentences about live sessions, and about mail that nobody could answer here, which stays."""
+        going_on = [
+            f"{agent} has a session that goes on with your own mailboxes: restart it" for agent in self.online
+        ]
+        return going_on + [
             f"{counted(len(found), 'message')} for {agent} from {', '.join(sorted({one.sender for one in found}))}"
             f" {'stays' if len(found) == 1 else 'stay'} in your own mailboxes: "
             f"`ai-bridge read --agent {agent} --mailboxes {self._source.path}`"
@@ -99,15 +103,16 @@ def waiting(target: Tree) -> Waits:
     if not (root and is_within(target.real(), root)) or find.is_users_own(target) or not is_mailboxes(source.path):
         return found
     name, homes = projects.here(), source.part(Homes)
+    found.online = sorted(agent for agent in presence.online(source) if project_of(agent) == name)
     for agent in source.check().agents():
         if project_of(agent) == name and homes.is_here(agent):
             found.sort(agent, fetch(source, agent, source.settings()))
     return found
 
 
-def _may_come(one: Waiting, of_project: str) -> bool:
+def may_come(sender: str, of_project: str) -> bool:
     """Tell whether the sender is of the project, or has none, so that an answer can reach the sender here."""
-    return project_of(one.sender) in (of_project, "") and not is_notice(one.sender)
+    return project_of(sender) in (of_project, "") and not is_notice(sender)
 
 
 def _name(agent: str) -> str:

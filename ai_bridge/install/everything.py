@@ -14,7 +14,7 @@ from functools import partial
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.machines import presence_pages, this_machine
 from ai_bridge.mailboxes import adoption, changes, find, share
-from ai_bridge.mailboxes.outbox import STATES
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, STATES, UNREAD
 from ai_bridge.mailboxes.tree import SHARES, Tree, is_mailboxes
 from ai_bridge.router import control, systemd
 from ai_bridge.system import durable, untrusted
@@ -109,12 +109,19 @@ def _about(own: str) -> str:
         return ""
     where = Tree(own)
     try:
-        states = [outbox.directory(state) for outbox in where.outboxes() for state in STATES]
+        outboxes = where.outboxes()
     except (BridgeError, OSError):  # what keeps us from reading also keeps us from removing, and is reported then
         return "with messages that cannot be counted"
-    number = sum(name.endswith(".txt") for folder in states for name in untrusted.listed(folder))
+    number = sum(_count(outbox.directory(state)) for outbox in outboxes for state in STATES)
+    unread = sum(_count(outbox.directory(state)) for outbox in outboxes for state in (DROPPED, PROCESSING, UNREAD))
     is_shared = untrusted.listed(os.path.join(own, presence_pages.FOLDER)) or changes.are_passed_on(where.real())
-    return f"with {counted(number, 'message')}" + ("; other machines lose them too" if is_shared else "")
+    others = "; other machines lose them too" if is_shared else ""
+    return f"with {counted(number, 'message')}, {unread} of them not read{others}"
+
+
+def _count(folder: str) -> int:
+    """Return how many messages a directory holds."""
+    return sum(name.endswith(".txt") for name in untrusted.listed(folder))
 
 
 # --- taking out -------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ai_bridge.agents.person import ForPersons
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.tree import Tree
+from tests.support.project import commit, git
 
 
 @pytest.fixture
@@ -64,3 +65,18 @@ def test_existing_mailboxes_are_adopted_and_nothing_is_made(where: Tree, tmp_pat
     assert find.is_adopted(where)
     setup.adopt_existing(str(tmp_path / "none"))
     assert not (tmp_path / "none").exists()
+
+
+def test_in_a_worktree_the_mailboxes_are_those_of_the_main_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sentences: list[str]
+) -> None:
+    shop = tmp_path / "shop"
+    (shop / "deep").mkdir(parents=True)
+    (shop / "a").write_text("a")
+    commit(shop)
+    git(shop, "worktree", "add", "-q", str(tmp_path / "fix"))
+    for folder in (tmp_path / "fix", shop):
+        monkeypatch.chdir(folder)
+        made, _ = setup.make(None, ["claude"], [], sentences.append)
+        assert made.path == str(shop / "mailboxes")
+    assert not (tmp_path / "fix" / "mailboxes").exists()

@@ -16,6 +16,7 @@ import pytest
 
 from ai_bridge.cli import fast_send, receipts, sending
 from ai_bridge.cli.commands import mail
+from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.marker import NewerFormat
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.mailboxes.trace import Place
@@ -662,3 +663,17 @@ def test_an_input_that_the_shell_passed_on_is_left_alone(where: Tree, tmp_path: 
     )
     assert (done.returncode, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "rest")
     assert len(states(where, "claude")[DROPPED]) == 2
+
+
+def test_a_sender_of_another_project_than_the_folder_is_named(
+    where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(where.path)
+    monkeypatch.delenv("AI_BRIDGE_MAILBOXES")
+    Tree(find.user_wide()).make(["claude@web", "codex@web", "claude@shop"])
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path / "shop")
+    done = command("send", "codex", "--from", "claude@web", body="x")
+    said = "note: you wrote as claude@web, an agent of the project web; this folder is of the project shop\n"
+    assert (done.returncode, done.stderr) == (0, said)
+    assert command("send", "claude", "--from", "claude@shop", body="x").stderr == ""

@@ -56,8 +56,11 @@ def test_agents_of_the_project_in_the_users_own_mailboxes_are_named(shop: Path) 
     said = f"your own mailboxes {own.path} hold agents of this project, too: claude@shop"
     assert _found("twins") == [("note", said, "")]
     post(own, to="claude@shop", sender="claude@web")
+    read = f"ai-bridge read --agent claude@shop --mailboxes {own.path}"
+    assert _found("twins") == [("note", said, read)]
+    post(own, to="claude@shop", sender="claude@shop")
     assert _found("twins") == [("note", said, "ai-bridge init --take-over")]
-    assert command("read", "--agent", "claude@shop", "--mailboxes", own.path).returncode == 0
+    assert command(*read.split()[1:]).returncode == 0
     assert _found("twins") == [("note", said, "")]
 
 

@@ -20,6 +20,7 @@ from ai_bridge.system import durable
 from tests.support.command import command
 from tests.support.disk import FaultyOs
 from tests.support.mail import post, states
+from tests.support.presence import session
 
 AGENTS = ("claude@shop", "codex@shop", "claude@web", "me", "codex@shop-2")
 
@@ -179,3 +180,9 @@ def test_a_death_at_any_call_loses_nothing_and_repeats_nothing(
         assert _bodies(own, "claude@shop", settings) == []
     assert call > 5
     assert "malformed" not in states(here, "codex")
+
+
+def test_a_session_that_goes_on_with_the_old_mailboxes_is_named(own: Tree, shop: Path) -> None:
+    with session(own, "claude@shop"), session(own, "claude@web"):
+        said = takeover.waiting(_here(shop)).staying()
+    assert said == ["claude@shop has a session that goes on with your own mailboxes: restart it"]

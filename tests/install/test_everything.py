@@ -100,7 +100,7 @@ def test_after_it_the_home_is_as_it_was_before_the_first_install(home: Path, tmp
     unit = Path(*systemd.written())
     shown = _done(*ALL, "--yes")
     assert _listing(home) == before
-    assert f"to remove: mailboxes {own} with 1 message\n" in shown
+    assert f"to remove: mailboxes {own} with 1 message, 1 of them not read\n" in shown
     assert f"to remove: service {unit}\n" in shown
     orders = (tmp_path / "orders").read_text().splitlines()
     assert orders == [f"--user disable --now {unit.name}", "--user daemon-reload"]
@@ -353,7 +353,7 @@ def test_on_a_terminal_it_shows_what_goes_and_asks(home: Path, answer: bytes, co
     used = _listing(home)
     found, shown = _answered(answer)
     assert found == code
-    assert f"to remove: mailboxes {own} with 1 message\n" in shown
+    assert f"to remove: mailboxes {own} with 1 message, 1 of them not read\n" in shown
     assert "Take all of this out? [y/N]: " in shown
     assert ("error: nothing was changed" in shown) == bool(code)
     assert _listing(home) == (used if code else before)
@@ -362,7 +362,7 @@ def test_on_a_terminal_it_shows_what_goes_and_asks(home: Path, answer: bytes, co
 def test_a_dry_run_says_what_would_go_and_changes_nothing(home: Path) -> None:
     own = _use(is_running=True)
     before, pids = _kept(home), _pids(own)
-    assert f"to remove: mailboxes {own} with 1 message\n" in _done(*ALL, "--dry-run")
+    assert f"to remove: mailboxes {own} with 1 message, 1 of them not read\n" in _done(*ALL, "--dry-run")
     lines = [json.loads(line) for line in _done(*ALL, "--dry-run", "--json").splitlines()]
     told = [(line["what"], line["action"]) for line in lines if "note" in line]
     assert told == [
@@ -379,7 +379,9 @@ def test_it_says_if_other_machines_lose_the_mail_too(home: Path) -> None:
     own = Path(_use())
     (own / "presence").mkdir()
     (own / "presence" / "tower-12345678.md").write_text("---\n---\n")
-    assert f"mailboxes {own} with 1 message; other machines lose them too\n" in _done(*ALL, "--yes")
+    assert f"mailboxes {own} with 1 message, 1 of them not read; other machines lose them too\n" in _done(
+        *ALL, "--yes"
+    )
 
 
 @pytest.mark.parametrize("line", ["", "all --everything", *map("--everything {}".format, _OTHER_OPTIONS)])
