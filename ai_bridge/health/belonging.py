@@ -13,6 +13,7 @@ from ai_bridge.health.finding import NOTE, OK, Finding
 from ai_bridge.install.places import is_there
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.tree import Tree, is_mailboxes
+from ai_bridge.mailboxes.unread import coming, unread_for
 from ai_bridge.message.address import project_of
 from ai_bridge.system import git
 
@@ -40,8 +41,9 @@ def _in_users_own(where: Tree) -> Iterator[Finding]:
         return
     name = projects.here()
     if twins := [agent for agent in own.agents() if name and project_of(agent) == name]:
-        said = f"{', '.join(twins)} in your own mailboxes {own.path} are of this project, too: their mail stays there"
-        yield Finding("twins", NOTE, said, "ai-bridge init --take-over")
+        waits = any(unread_for(own, agent) or coming(own).get(agent) for agent in twins)
+        said = f"your own mailboxes {own.path} hold agents of this project, too: {', '.join(twins)}"
+        yield Finding("twins", NOTE, said, "ai-bridge init --take-over" if waits else "")
 
 
 def _in_worktrees(where: Tree, root: str) -> Iterator[Finding]:

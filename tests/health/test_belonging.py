@@ -10,6 +10,7 @@ import pytest
 from ai_bridge.mailboxes import adoption, find
 from ai_bridge.mailboxes.tree import Tree
 from tests.support.command import command
+from tests.support.mail import post
 from tests.support.project import commit, git
 
 
@@ -52,8 +53,12 @@ def test_agents_of_the_project_in_the_users_own_mailboxes_are_named(shop: Path) 
     _made(shop / "mailboxes", "claude")
     assert _found("twins") == []
     own.make(["claude@shop"])
-    said = f"claude@shop in your own mailboxes {own.path} are of this project, too: their mail stays there"
+    said = f"your own mailboxes {own.path} hold agents of this project, too: claude@shop"
+    assert _found("twins") == [("note", said, "")]
+    post(own, to="claude@shop", sender="claude@web")
     assert _found("twins") == [("note", said, "ai-bridge init --take-over")]
+    assert command("read", "--agent", "claude@shop", "--mailboxes", own.path).returncode == 0
+    assert _found("twins") == [("note", said, "")]
 
 
 @pytest.mark.parametrize("here", ["checkout", "worktree"])

@@ -211,10 +211,19 @@ def test_a_readme_that_is_no_file_traps_nobody(tmp_path: Path, monkeypatch: pyte
     assert "no mailboxes found" in command("list").stderr
 
 
-def test_the_doctor_runs_no_program_that_a_clone_names(clone: Clone) -> None:
+@pytest.mark.parametrize(
+    ("client", "path", "said"),
+    [
+        ("claude", ".mcp.json", "older"),
+        ("claude", ".claude/skills/ai-bridge/.claude-plugin/plugin.json", "not started"),
+        ("gemini", ".gemini/settings.json", "not started"),
+    ],
+)
+def test_the_doctor_runs_no_program_that_a_clone_names(clone: Clone, client: str, path: str, said: str) -> None:
     server = {"command": "sh", "args": ["-c", "touch ran"]}
-    (clone.path / ".mcp.json").write_text(json.dumps({"mcpServers": {"ai-bridge": server}}))
-    assert "not started" in command("doctor", "claude").stdout
+    (clone.path / path).parent.mkdir(parents=True, exist_ok=True)
+    (clone.path / path).write_text(json.dumps({"name": "ai-bridge", "mcpServers": {"ai-bridge": server}}))
+    assert said in command("doctor", client).stdout
     assert not (clone.path / "ran").exists()
 
 

@@ -164,7 +164,9 @@ def test_an_answer_names_the_message_that_is_meant(both: Tree, settings: Setting
         threads.append((told["in_reply_to"], told["thread"]))
     assert threads == [("same-1", "same-1"), ("same-2", "talk"), ("same-2", "talk")]
     line = json.dumps({"body": "x", "reply_to": "same-1"})
-    is_refused("send", "alice", "--from", "bob", "--batch", body=line)
+    refused = command("send", "alice", "--from", "bob", "--batch", body=line)
+    which = "say which as SENDER/ID, one of alice/same-1, mallory/same-1; nothing was sent"
+    assert refused.stderr == f"error: line 1 of the batch: same-1 is the ID of several messages: {which}\n"
 
 
 # --- allow ----------------------------------------------------------------------------------------------
