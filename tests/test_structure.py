@@ -93,7 +93,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/install",
         "installing is all or nothing; the tests install and uninstall with all pieces",
-        "cli/commands/install install/content install/json_file install/pieces "
+        "cli/commands/install cli/everything_shown install/content install/json_file install/pieces "
         "install/places install/plan install/trust system/config_files",
     ),
     (

@@ -12,7 +12,7 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.install.content import Content, difference
 from ai_bridge.install.json_edit import NotMergeable
 from ai_bridge.system import durable
-from ai_bridge.system.config_files import put_config
+from ai_bridge.system.config_files import put_config, remove_empty
 
 
 class Differs(BridgeError):
@@ -223,7 +223,7 @@ def _do(step: Change) -> None:
     for spent in step.spent:
         durable.remove(spent, flush=True)
     if step.wanted is None:
-        _remove_empty(os.path.dirname(path), step.piece.base)
+        remove_empty(os.path.dirname(path), step.piece.base)
 
 
 def _is_kept(step: Change) -> bool:
@@ -255,11 +255,3 @@ def _back_up(path: str, content: bytes) -> str:
         else:
             durable.flush_directory(os.path.dirname(backup))
             return backup
-
-
-def _remove_empty(directory: str, base: str) -> None:
-    """Remove empty directories from `directory` upwards, below `base`; stop at one that is in use or is a link."""
-    with suppress(OSError):
-        while directory != base and not os.path.islink(directory):
-            durable.remove(directory)
-            directory = os.path.dirname(directory)

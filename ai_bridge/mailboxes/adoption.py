@@ -62,6 +62,12 @@ def adopt(path: str) -> bool:
     return True
 
 
+def adopted() -> list[str]:
+    """Return the real paths of the adopted mailboxes that are still there, sorted; raises OSError."""
+    listed = (line.partition(b" ")[2] for line in config_files.lines(notes_file()))
+    return sorted(filter(is_adopted, set(map(config_files.from_line, filter(None, listed)))))
+
+
 def is_in_project(path: str) -> bool:
     """Tell whether `path` is in a git repository, in the client's project folder, or below the working directory.
 

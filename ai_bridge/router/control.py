@@ -158,7 +158,7 @@ def _make_private(log: str) -> None:
     for found in listed(folder):
         if found.startswith(name):
             with suppress(OSError):
-                durable.make_private(os.path.join(folder, found))
+                os.chmod(os.path.join(folder, found), 0o600)
 
 
 def _last_words(process: "subprocess.Popen[bytes]", log: str) -> str:

@@ -34,13 +34,10 @@ _TRY_AGAIN_S = 60.0
 
 
 class Companion(Protocol):
-    """Work beside a router of all agents, such as carrying a link."""
+    """Work beside a router of all agents, in its process, such as carrying a link. The router only tends it."""
 
     def tend(self) -> None:
-        """Begin the work if there is any, and begin it again if it has ended; called at each sweep.
-
-        Logs its errors and never raises.
-        """
+        """Begin the work if there is any, and begin it again if it has ended; called at each sweep, never raises."""
 
     def stop(self) -> None:
         """End the work; called once, before the router gives up its locks."""

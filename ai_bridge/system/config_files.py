@@ -12,6 +12,16 @@ def put_config(path: str, data: bytes, mode: int = 0o644) -> None:
     durable.replace_own(path, data, mode)
 
 
+def remove_empty(directory: str, base: str) -> None:
+    """Remove empty directories from `directory` upwards, below `base`; stop at one that is in use or is a link."""
+    try:
+        while directory != base and not os.path.islink(directory):
+            durable.remove(directory)
+            directory = os.path.dirname(directory)
+    except OSError:
+        return
+
+
 def lines(path: str) -> list[bytes]:
     """Return the lines of a file, [] if there is none; raises OSError."""
     try:

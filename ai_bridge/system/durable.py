@@ -11,7 +11,7 @@ import os
 from _thread import get_ident  # importing `threading` would slow every start
 
 from ai_bridge.system.libc import check_result, find_function
-from ai_bridge.system.untrusted import is_reservation, is_same
+from ai_bridge.system.untrusted import is_reservation, is_same, real_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _with_open(path: str, flags: int, act: "Callable[[int], object]") -> None:
         os.close(fd)
 
 
-# --- moving ---------------------------------------------------------------------------------------------
+# --- moving, removing, directories and own files --------------------------------------------------------
 
 
 def publish(temporary: str, final: str) -> None:
@@ -236,7 +236,18 @@ def remove(path: str, flush: bool = False) -> bool:
     return True
 
 
-# --- directories and own files --------------------------------------------------------------------------
+def remove_tree(path: str) -> None:
+    """Remove a directory with all in it, durably. A symbolic link in it is removed, and what it leads to stays.
+
+    Raises OSError: ELOOP if `path` is a link, EBUSY if something is mounted there; both before anything is removed.
+    """
+    import shutil  # few processes remove a tree
+
+    for folder, _, _ in os.walk(real_directory(path)):
+        if os.path.ismount(folder):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), folder)
+    shutil.rmtree(path)
+    _flush_name(path)
 
 
 def make_directory(path: str, mode: int = 0o700) -> bool:
@@ -269,8 +280,3 @@ def append(path: str, data: bytes) -> None:
     """Add `data` to the end of an own file, created if missing; `flush_files` makes that durable."""
     with open(open_own(path), "ab") as file:
         file.write(data)
-
-
-def make_private(path: str) -> None:
-    """Let only this user read and write one of this program's own files; raises OSError."""
-    os.chmod(path, _FILE_MODE)

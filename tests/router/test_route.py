@@ -251,7 +251,7 @@ class TestFanOut:
         alone.make(["claude"])
         hand_drop(alone, to="*")
         run(alone, settings_.load(alone.path, {"settle_s": 0.0}))
-        assert "reaches nobody else" in reason(alone, "x.txt")
+        assert "To: * reaches nobody else" in reason(alone, "x.txt")
 
     def test_done_again_after_a_crash_it_ends_alike(self, where: Tree, settings: Settings) -> None:
         where.make(["codex"])

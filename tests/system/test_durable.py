@@ -247,3 +247,74 @@ def test_one_message_is_written_flushed_published_and_its_directory_flushed_in_t
     post(where)
     order = [call for call in seen.calls if call in ("write", "fsync", "link", "unlink")]
     assert order == ["write", "fsync", "link", "unlink", "fsync"]
+
+
+# --- removing a directory with all in it ------------------------------------------------------------------
+
+
+def _filled(base: Path) -> Path:
+    """Return a directory with files, folders and links that lead out of it, to `kept` beside it."""
+    (base / "kept").mkdir()
+    (base / "kept" / "file").write_text("kept")
+    tree = base / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "b" / "file").write_text("x")
+    (tree / "a" / "closed").write_text("x")
+    (tree / "a" / "closed").chmod(0o400)
+    (tree / "to-folder").symlink_to(base / "kept")
+    (tree / "a" / "to-file").symlink_to(base / "kept" / "file")
+    (tree / "dangling").symlink_to("nowhere")
+    os.mkfifo(tree / "fifo")
+    return tree
+
+
+def test_a_tree_goes_with_all_in_it_and_what_its_links_lead_to_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[str] = []
+    monkeypatch.setattr(durable, "flush_directory", flushed.append)
+    durable.remove_tree(str(_filled(tmp_path)))
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert (tmp_path / "kept" / "file").read_text() == "kept"
+    assert flushed == [str(tmp_path)]
+
+
+def test_a_link_to_a_tree_is_refused_and_so_is_a_tree_that_is_gone(tmp_path: Path) -> None:
+    tree, link = _filled(tmp_path), tmp_path / "link"
+    link.symlink_to(tree)
+    before = sorted(tree.rglob("*"))
+    with pytest.raises(OSError, match="symbolic links") as caught:
+        durable.remove_tree(str(link))
+    assert (caught.value.errno, caught.value.filename) == (errno.ELOOP, str(link))
+    assert (sorted(tree.rglob("*")), link.is_symlink()) == (before, True)
+    with pytest.raises(FileNotFoundError):
+        durable.remove_tree(str(tmp_path / "gone"))
+
+
+@pytest.mark.parametrize("place", ["tree", "tree/a/b"])
+def test_nothing_goes_if_something_is_mounted_in_the_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    tree = _filled(tmp_path)
+    before = sorted(tree.rglob("*"))
+    monkeypatch.setattr(os.path, "ismount", lambda path: path == str(tmp_path / place))
+    with pytest.raises(OSError, match="busy") as caught:
+        durable.remove_tree(str(tree))
+    assert caught.value.filename == str(tmp_path / place)
+    assert sorted(tree.rglob("*")) == before
+
+
+def test_a_tree_that_could_not_go_at_once_goes_the_next_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = _filled(tmp_path)
+    kept = os.rmdir
+
+    def refuse(path: str, *args: object, **words: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    monkeypatch.setattr(os, "rmdir", refuse)
+    with pytest.raises(OSError, match="Input/output"):
+        durable.remove_tree(str(tree))
+    assert tree.exists()
+    monkeypatch.setattr(os, "rmdir", kept)
+    durable.remove_tree(str(tree))
+    assert not tree.exists()

@@ -11,7 +11,7 @@ import click
 
 from ai_bridge import clients
 from ai_bridge.agents import setup
-from ai_bridge.cli import changes_shown
+from ai_bridge.cli import changes_shown, everything_shown
 from ai_bridge.cli.common import common
 from ai_bridge.clients.files import PROJECT
 from ai_bridge.errors import BridgeError
@@ -72,15 +72,42 @@ def install(client: str | None, plugin: str | None, trust_hooks: bool, **options
 
 
 @click.command()
-@click.argument("client", type=click.Choice([*_CLIENTS, "all"]))
+@click.argument("client", type=click.Choice([*_CLIENTS, "all"]), required=False)
+@click.option("--everything", is_flag=True, help="Also services, your own mailboxes, settings and state.")
 @_options
-def uninstall(client: str, **options: Any) -> None:
-    """Remove what install wrote, and directories that are then empty. Changed entries go only if you agree."""
+def uninstall(client: str | None, everything: bool, **options: Any) -> None:
+    """Remove what install wrote, and directories that are then empty. Changed entries go only if you agree.
+
+    --everything also stops the routers, and takes out their services, your own mailboxes, your settings and the
+    state. It shows first what goes, and asks. Mailboxes of projects stay, and are named.
+    """
+    if (client is None) != everything:
+        raise click.UsageError("name a CLIENT, or give --everything.")
+    if everything:
+        _take_out(**options)
+    else:
+        _unregistered(client, **options).end()
+
+
+def _take_out(dry_run: bool, yes: bool, as_json: bool, scope: str, where: str | None, agent: str | None) -> None:
+    """Take out all that this program keeps for its user; raises what `everything_shown.take_out` does."""
+    if scope == PROJECT or where or agent:
+        raise click.UsageError("--everything is all that is yours: leave out --scope, --mailboxes and --agent.")
+    options = {"dry_run": dry_run, "yes": yes, "as_json": as_json}
+
+    def unregister() -> bool:
+        return not _unregistered("all", scope=scope, where=None, agent=None, **options).failed
+
+    everything_shown.take_out(unregister, **options)
+
+
+def _unregistered(client: str | None, **options: Any) -> _Run:
+    """Remove what install wrote for a client or all; returns the run, which knows what had trouble."""
     asking, choice = _asking(client), _choice(options)
     trust = [piece for name in asking for piece in trust_pieces(name, options["scope"], choice)]
     run = _Run("uninstall", client, **options)
     run.all_of(first=[piece for piece in trust if _is_there(piece)])
-    run.end()
+    return run
 
 
 def _check(client: str | None, plugin: str | None, trust_hooks: bool, options: dict[str, Any]) -> None:
