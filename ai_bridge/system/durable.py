@@ -55,12 +55,11 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def replace_own(path: str, data: bytes, mode: int = _FILE_MODE, flush: bool = True, temporary: str = "") -> None:
-    """Put `data` under `path`, replacing any file there: for this program's own files, and never for a message.
+    """Put `data` under `path`, replacing any file there: for this program's own files, never for a message.
 
-    The one exception is a claimed file that the router completes. `temporary`, if given, is the path to write first.
-
-    With `flush` it survives a power cut. Only a cache or a hint goes without: `cards.json`, presence pages, `seen/`,
-    clocks, traffic counts, names of sessions, the notices that a session got, and the report on a link.
+    The one exception is a claimed file that the router completes, by way of `temporary`. With `flush` it survives a
+    power cut. Only caches and hints go without: `cards.json`, presence pages, `seen/`, clocks, traffic counts, names
+    and notices of sessions, and the report on a link.
     """
     temporary = temporary or f"{path}.{os.getpid()}-{get_ident()}.new"
     try:
@@ -152,9 +151,8 @@ def move(source: str, target: str) -> bool:
 
 def rename(source: str, target: str) -> None:
     """Rename without ever replacing a file; raises FileExistsError, FileNotFoundError or another OSError."""
-    if os.name == "nt":  # Windows never replaces here
-        os.rename(source, target)
-        return
+    if os.name == "nt":
+        return os.rename(source, target)  # Windows never replaces here
     try:
         for attempt in (_rename_noreplace, _rename_by_link, _rename_by_reservation):
             if attempt(source, target):

@@ -27,7 +27,7 @@ from tests.support.mail import LIMIT, send
 
 pytestmark = pytest.mark.sweeps
 
-EVERYONE = ["claude", "codex", "gemini", "mini@web"]
+EVERYONE = ["claude", "claude@web", "codex", "gemini", "mini@web"]
 ERRNOS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.ESTALE, errno.EMFILE)
 # By the ID: its sender, and what is in `To`.
 DROPPED = {
@@ -35,7 +35,8 @@ DROPPED = {
     "m-held": ("codex", "gemini"),
     "m-nobody": ("claude", "nobody"),
     "m-one": ("claude", "gemini"),
-    "m-short": ("claude", "mini"),
+    "m-other": ("claude", "mini@web"),
+    "m-short": ("claude@web", "mini"),
     "m-two": ("claude", "codex, gemini"),
 }
 Act = Callable[[Tree, Settings], object]
@@ -145,9 +146,9 @@ def test_a_reader_that_fails_keeps_no_routers_lock(
 
 def _send(where: Tree, settings: Settings, to: str) -> list[str]:
     """Send as the faces do; returns the ID that was told."""
-    draft = Draft([to], "sent")
-    limits.check(where, "claude", [draft], settings)
-    return [send(where, "claude", draft, LIMIT).id]
+    draft, sender = Draft([to], "sent"), "claude@web" if to == "mini" else "claude"
+    limits.check(where, sender, [draft], settings)
+    return [send(where, sender, draft, LIMIT).id]
 
 
 @pytest.mark.parametrize("turn", _turns())
