@@ -37,16 +37,23 @@ def resolve_agent(mailboxes: Tree, name: str, project: str = "") -> str:
     if address.is_address(name) and "@" not in name:
         if project and mailboxes.has_outbox(own := f"{name}@{project}"):
             return own
-        if not mailboxes.has_outbox(name):
-            _refuse_others(mailboxes, name, project)
+        if not mailboxes.has_outbox(name) and (own := _own_of(mailboxes, name, project)):
+            return own
     return mailboxes.known_agent(name)
 
 
-def _refuse_others(mailboxes: Tree, name: str, project: str) -> None:
+def _own_of(mailboxes: Tree, name: str, project: str) -> str:
+    """Return the project's agent of that name, '' if no project has one; raises `OtherProject` if others have.
+
+    A share that was away for a moment may have hidden the outbox at the first look.
+    """
     others = [agent for agent in mailboxes.agents() if agent.startswith(f"{name}@")]
+    if project and f"{name}@{project}" in others:
+        return f"{name}@{project}"
     if others:
         verb = "is" if len(others) == 1 else "are"
         raise OtherProject(name=name, project=_of(project), agents=", ".join(others), verb=verb)
+    return ""
 
 
 def _of(project: str) -> str:

@@ -35,6 +35,7 @@ DROPPED = {
     "m-held": ("codex", "gemini"),
     "m-nobody": ("claude", "nobody"),
     "m-one": ("claude", "gemini"),
+    "m-other": ("claude", "mini@web"),
     "m-short": ("claude@web", "mini"),
     "m-two": ("claude", "codex, gemini"),
 }
