@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 
 from ai_bridge import clients
 from ai_bridge.agents import identity
-from ai_bridge.cli import usage
+from ai_bridge.cli import sandbox, usage
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import adoption, find
@@ -110,13 +110,14 @@ class LazyGroup(click.Group):
             return result
         except BridgeError as refusal:
             _flush_or_silence()
-            click.echo(f"error: {refusal}", err=True)
+            click.echo(f"error: {sandbox.explained(ctx.invoked_subcommand, refusal)}", err=True)
             ctx.exit(refusal.exit_code)
         except OSError as error:
             if error.filename is None:
                 _flush_or_silence()
             if error.errno != errno.EPIPE:
-                click.echo(f"error: {disk_error('standard output', error)}", err=True)
+                refused = sandbox.explained(ctx.invoked_subcommand, disk_error("standard output", error))
+                click.echo(f"error: {refused}", err=True)
             ctx.exit(1)
         finally:
             nudge.flush()

@@ -36,7 +36,10 @@ def _exit_code(request: sending.Request) -> int:
     try:
         return sending.run(request, sys.stdout)
     except (BridgeError, OSError) as trouble:
-        refusal = disk_error("the mailboxes", trouble) if isinstance(trouble, OSError) else trouble
+        from ai_bridge.cli import sandbox  # most messages are not refused
+
+        found = disk_error("the mailboxes", trouble) if isinstance(trouble, OSError) else trouble
+        refusal = sandbox.explained("send", found)
         if sys.stderr is not None:
             sys.stderr.write(f"error: {refusal}\n")
         return refusal.exit_code

@@ -61,6 +61,13 @@ def variable_set() -> str:
     return first_set((*of_shells, *of_sessions))
 
 
+def of_this_shell() -> Client:
+    """Return the client that started this process or its shell; `OTHER` if none did."""
+    variable = variable_set()
+    of_it = (one for one in ALL if variable in (*one.shell_variables, *one.session_variables))
+    return next(of_it, OTHER)
+
+
 def first_set(variables: tuple[str, ...]) -> str:
     """Return the first of these environment variables that is set and not empty; '' if none is."""
     return next((name for name in variables if os.environ.get(name)), "")

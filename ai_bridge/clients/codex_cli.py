@@ -13,7 +13,17 @@ def _files() -> "Files":
     return Files(
         Folder(".codex", variable="CODEX_HOME"),
         config=(
-            ConfigFile("config.toml", form=TOML, has_server=True, private=(USER, PROJECT)),
+            ConfigFile(
+                "config.toml",
+                form=TOML,
+                has_server=True,
+                private=(USER, PROJECT),
+                # Source: Codex CLI 0.169, run without it. If a server is not ready after this time (1000 by default),
+                # the first request of a session lacks its tools. Before 0.147 it waited for `startup_timeout_sec`,
+                # which is 10 by default.
+                defaults={("mcp_optional_startup_grace_ms",): 10_000},
+                roots=("sandbox_workspace_write", "writable_roots"),
+            ),
             ConfigFile("hooks.json", has_hooks=True),
         ),
         server=Server(

@@ -62,6 +62,7 @@ class ConfigFile:
     directory that holds the client's folder, not in the folder. `private`: the scopes in which only the owner may
     read a new file. `defaults`: settings that install makes if they are missing. `without` says in words what does
     not work if they have other values. `members`: words that install adds to the lists at those places.
+    `roots`: the place of the list of directories that the client's sandbox lets its shell write; () if there is none.
     """
 
     __slots__ = (
@@ -74,6 +75,7 @@ class ConfigFile:
         "members",
         "name",
         "private",
+        "roots",
         "without",
     )
 
@@ -89,6 +91,7 @@ class ConfigFile:
         defaults: "dict[tuple[str | int, ...], object] | None" = None,
         without: str = "",
         members: "dict[tuple[str | int, ...], str] | None" = None,
+        roots: Keys = (),
     ) -> None:
         self.name = name
         self.form = form
@@ -100,6 +103,7 @@ class ConfigFile:
         self.defaults = defaults or {}
         self.without = without
         self.members = members or {}
+        self.roots = roots
 
     @property
     def what(self) -> str:

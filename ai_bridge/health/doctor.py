@@ -157,7 +157,7 @@ def _cannot_reach(client: Client, program: str | None, known: list[Registration]
     """Return why sessions cannot be reached, as far as files and the program show; '' if nothing prevents it."""
     for file in client.files.config:
         paths = [config_path(client, file, one.scope) for one in known]
-        if not any(_has_all(read(path), file.defaults) for path in paths):
+        if file.without and not any(_has_all(read(path), file.defaults) for path in paths):
             return file.without
     checks = client.files.checks
     if checks.probe and program is not None and not _runs(client, [program, *checks.probe]):

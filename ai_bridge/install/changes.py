@@ -1,5 +1,7 @@
 """The changes that install or uninstall would make, for several clients at once."""
 
+from dataclasses import replace
+
 from ai_bridge.clients.files import SERVER
 from ai_bridge.install.entries import Choice
 from ai_bridge.install.json_edit import get
@@ -19,7 +21,7 @@ def plan_changes(verb: str, clients: list[str], scope: str, choice: Choice | Non
 
 def _of_client(verb: str, client: str, scope: str, choice: Choice) -> list[Change]:
     older = [step for step in planned("uninstall", former_pieces(client, scope)) if step.does]
-    if verb == "install" and older and choice == Choice():
+    if verb == "install" and older and replace(choice, lets_shell_write=False) == Choice():
         choice = _former_choice(client, scope)
     now = planned(verb, pieces(client, scope, choice))
     return [*older, *now] if verb == "install" else [*now, *older]

@@ -39,11 +39,13 @@ class Choice:
     """The mailboxes and the address that the person chose for the server; None: the server finds it itself.
 
     `is_shared`: others read these files too, on machines of their own, so they name no path of this machine.
+    `lets_shell_write`: the client's sandbox shall let its shell write mailboxes and state.
     """
 
     mailboxes: str | None = None
     agent: str | None = None
     is_shared: bool = False
+    lets_shell_write: bool = False
 
     @classmethod
     def from_options(cls, mailboxes: str | None, agent: str | None) -> Choice:

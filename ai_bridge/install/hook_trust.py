@@ -24,7 +24,7 @@ from ai_bridge.install.json_file import own_hooks
 from ai_bridge.install.pieces import pieces
 from ai_bridge.install.places import folder
 from ai_bridge.install.plan import Piece, present_at, present_or_none
-from ai_bridge.install.toml_file import append, cut
+from ai_bridge.install.toml_values import append, cut
 
 _CLIENT = CODEX_CLI.name
 _PRIVATE = 0o600

@@ -17,6 +17,10 @@ from ai_bridge.install.toml_file import TomlFile
 
 # Only the owner may read a client's files that hold more than settings.
 _PRIVATE, _PUBLIC = 0o600, 0o644
+_ROOTS = (
+    "the tools need nothing more; `ai-bridge send` works in its sandboxed shell only after "
+    "`ai-bridge install {} --writable-roots`"
+)
 
 
 def pieces(client: str, scope: str, choice: Choice) -> list[Piece]:
@@ -72,7 +76,8 @@ def _config(client: Client, files: Files, file: ConfigFile, scope: str, choice: 
 def _content(client: Client, files: Files, file: ConfigFile, choice: Choice) -> Content:
     entry = server_of(client, choice) if file.has_server else None
     if file.form == TOML:
-        return TomlFile(entry)
+        roots = () if choice.is_shared else file.roots
+        return TomlFile(entry, file.defaults, roots, choice.lets_shell_write, _ROOTS.format(client.name))
     if not file.has_hooks:
         return JsonFile(entry, defaults=file.defaults, members=file.members)
     groups = tool_hooks(client) if files is client.files.former else hook_groups(client, choice)

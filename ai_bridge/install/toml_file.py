@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ai_bridge.clients.files import SERVER
+from ai_bridge.clients.files import SERVER, Keys
+from ai_bridge.install import toml_values
 from ai_bridge.install.content import Merged
 from ai_bridge.install.entries import Entry, altered, fitted, shown_entry, takes
-from ai_bridge.install.json_edit import NotMergeable, get
+from ai_bridge.install.json_edit import NotMergeable, Path, get
+from ai_bridge.install.writable import directories
 
 _SERVERS = "mcp_servers"
 _PATH = (_SERVERS, SERVER)
@@ -18,49 +19,103 @@ _PATH = (_SERVERS, SERVER)
 
 @dataclass(frozen=True)
 class TomlFile(Merged):
-    """Our part of a TOML file. A change counts only if the new text, parsed again, differs in our table alone."""
+    """Our part of a TOML file. A change counts only if the new text, parsed again, differs in our part alone.
+
+    `defaults`: values to set if there are none. `roots`: the place of the list of directories that the client's shell
+    may write, () if it has none. `is_granted`: the directories that `ai-bridge send` writes belong in that list.
+    Without it they stay if they are all there. `advice`: a sentence for a person if they are not.
+    """
 
     server: Entry | None
+    defaults: Mapping[Path, Any] = field(default_factory=dict)
+    roots: Keys = ()
+    is_granted: bool = False
+    advice: str = ""
 
     def put(self, text: str) -> str:
-        found = get(_parsed(text), _PATH)
-        if self.server is None or found == (fit := fitted(found, self.server)):
+        if self.server is None:
             return text
-        ways = (_replaced,) if found is not None else (_appended, _replaced)
-        return _first_right(ways, text, fit)
+        found = get(_parsed(text), _PATH)
+        before = self.granted(text)
+        if found != (fit := fitted(found, self.server)):
+            ways = (_replaced,) if found is not None else (_appended, _replaced)
+            text = _first_right(ways, text, fit)
+        for place, value in self.defaults.items():
+            if get(_parsed(text), place) is None:
+                text = toml_values.put(text, place, value)
+        if self.is_granted or before:
+            wanted = directories(fit)
+            unwanted = tuple(one for one in before if one not in wanted)
+            text = toml_values.put_words(text, self.roots, wanted, unwanted)
+        return text
 
     def strip(self, text: str, original: str | None) -> str:
         found = get(_parsed(text), _PATH)
+        if self.roots and isinstance(found, dict):
+            theirs = toml_values.words(original or "", self.roots)
+            ours = tuple(one for one in directories(found) if one not in (theirs or []))
+            text = toml_values.take_words(text, self.roots, ours, keeps_list=theirs is not None)
+        for place, value in self.defaults.items() if found is not None else ():
+            if get(_parsed(text), place) == value and get(_parsed(original or ""), place) != value:
+                text = toml_values.take(text, place)
         return text if found is None else _first_right((_cut, _removed), text, None)
 
-    def as_found(self, text: str) -> Self:
+    def granted(self, text: str) -> Keys:
+        """Return the directories that our entry in the text means, if its client's shell may write all; else ()."""
         found = get(_parsed(text), _PATH)
-        return replace(self, server=found if isinstance(found, dict) else None)
+        if not self.roots or not isinstance(found, dict):
+            return ()
+        there = toml_values.words(text, self.roots) or []
+        ours = directories(found)
+        return ours if all(one in there for one in ours) else ()
+
+    def as_found(self, text: str) -> Self:
+        document = _parsed(text)
+        found = get(document, _PATH)
+        defaults = {place: value for place, value in self.defaults.items() if get(document, place) == value}
+        server = found if isinstance(found, dict) else None
+        return replace(self, server=server, defaults=defaults, is_granted=bool(self.granted(text)))
 
     def asks(self, verb: str, present: bytes) -> bool:
-        found = get(_parsed(present.decode("utf-8-sig")), _PATH)
+        text = present.decode("utf-8-sig")
+        found = get(_parsed(text), _PATH)
         if found is None or self.server is None:
             return False
         if verb == "uninstall":
             return altered(found, self.server)
-        return takes(found, fitted(found, self.server))
+        fit = fitted(found, self.server)
+        return takes(found, fit) or not set(self.granted(text)) <= set(directories(fit))
 
     def view(self, text: str) -> str:
-        found = get(_parsed(text), _PATH)
-        return _block(shown_entry(found)) if isinstance(found, dict) else ""
+        document = _parsed(text)
+        found = get(document, _PATH)
+        if not isinstance(found, dict):
+            return ""
+        own = [(place, value) for place, value in self.defaults.items() if get(document, place) == value]
+        there = toml_values.words(text, self.roots) or [] if self.roots else []
+        if ours := [one for one in directories(found) if one in there]:
+            own.append((self.roots, ours))
+        shown = _block(shown_entry(found))
+        for place, value in own:
+            shown = toml_values.put(shown, place, value)
+        return shown
 
     def is_empty(self, text: str) -> bool:
         return not text.strip()
 
+    def notes(self, present: bytes | None) -> list[str]:
+        after = self.installed(present)
+        if not self.roots or after == present or self.granted(after.decode("utf-8-sig")):
+            return []
+        return [self.advice] if self.advice else []
+
     def by_hand(self) -> str:
-        return _block(self.server or {})
+        # A person adds these lines at the end, where a setting without a table would become one of another table.
+        return replace(self, defaults={}).put("")
 
 
 def _parsed(text: str) -> Entry:
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise NotMergeable(str(error)) from None
+    document = toml_values.parsed(text)
     if not isinstance(document.get(_SERVERS, {}), dict):
         raise NotMergeable(f"{_SERVERS} is no table")
     return document
@@ -92,10 +147,6 @@ def _with(document: Entry, entry: Entry | None) -> Entry:
 # --- as text ----------------------------------------------------------------------------------------------
 
 
-def _newline(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
-
-
 def _block(entry: Entry) -> str:
     """Return our table as lines of TOML."""
     import tomlkit
@@ -117,28 +168,11 @@ def _inline(value: Any) -> Any:
 
 
 def _appended(text: str, entry: Entry) -> str:
-    return append(text, _block(entry))
-
-
-def append(text: str, block: str) -> str:
-    """Return the text with a block at its end, after an empty line."""
-    newline = _newline(text)
-    gap = "" if not text else newline if text.endswith("\n") else newline * 2
-    return text + gap + block.replace("\n", newline)
+    return toml_values.append(text, _block(entry))
 
 
 def _cut(text: str, _: None) -> str:
-    return cut(text, _block(get(_parsed(text), _PATH)))
-
-
-def cut(text: str, block: str) -> str:
-    """Return the text without a block as it was appended; raises ValueError if the block was changed."""
-    newline = _newline(text)
-    block = block.replace("\n", newline)
-    before, found, after = text.partition(block)
-    if not found or block in after:
-        raise ValueError("the table was changed")
-    return before.removesuffix(newline) + after if before.endswith(newline * 2) else before + after
+    return toml_values.cut(text, _block(get(_parsed(text), _PATH)))
 
 
 # --- by its structure -------------------------------------------------------------------------------------

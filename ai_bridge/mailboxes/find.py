@@ -13,6 +13,10 @@ from ai_bridge.mailboxes.tree import Tree, is_mailboxes
 from ai_bridge.system.directories import user_base
 from ai_bridge.system.paths import upwards
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # The second is where the older system kept its outboxes.
 _FOLDERS = ("mailboxes", ".server")
 
@@ -25,9 +29,13 @@ class NoMailboxes(BridgeError):
     for_model = "no mailboxes found from {start} upwards nor in {user}: tell your user to run `ai-bridge init` there"
 
 
-def user_wide() -> str:
-    """Return the path of the user's own mailboxes, used if no project has any."""
-    return os.path.join(user_base("XDG_DATA_HOME", ".local", "share"), "ai-bridge", "mailboxes")
+def user_wide(environment: "Mapping[str, str] | None" = None) -> str:
+    """Return the path of the user's own mailboxes, used if no project has any.
+
+    `environment`: the variables of another process; None for this one's.
+    """
+    base = user_base("XDG_DATA_HOME", ".local", "share", environment=environment)
+    return os.path.join(base, "ai-bridge", "mailboxes")
 
 
 def find_mailboxes(chosen: str | None = None, only_to_look: bool = False, by_client: bool | None = False) -> Snapshot:

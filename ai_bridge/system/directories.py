@@ -2,14 +2,22 @@
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 # The bytes of a path's end that a file's name keeps, for people. The hash before them makes the name unique.
 _NAME_BYTES = 60
 
 
-def state_base() -> str:
-    """Return the directory of all state: `AI_BRIDGE_STATE`, or where the system keeps the state of programs."""
-    base = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    return os.path.abspath(os.environ.get("AI_BRIDGE_STATE") or os.path.join(base, "ai-bridge"))
+def state_base(environment: "Mapping[str, str] | None" = None) -> str:
+    """Return the directory of all state: `AI_BRIDGE_STATE`, or where the system keeps the state of programs.
+
+    `environment`: the variables of another process; None for this one's.
+    """
+    given = os.environ if environment is None else environment
+    base = given.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    return os.path.abspath(given.get("AI_BRIDGE_STATE") or os.path.join(base, "ai-bridge"))
 
 
 def config_base() -> str:
@@ -17,13 +25,13 @@ def config_base() -> str:
     return os.path.join(user_base("XDG_CONFIG_HOME", ".config"), "ai-bridge")
 
 
-def user_base(variable: str, *default: str) -> str:
+def user_base(variable: str, *default: str, environment: "Mapping[str, str] | None" = None) -> str:
     """Return the folder that the environment variable names, else the `default` folder below the user's home.
 
     A relative path in the variable is ignored: it would mean another folder in each project. Source: XDG Base
-    Directory.
+    Directory. `environment`: the variables of another process; None for this one's.
     """
-    named = os.environ.get(variable, "")
+    named = (os.environ if environment is None else environment).get(variable, "")
     return named if os.path.isabs(named) else os.path.join(os.path.expanduser("~"), *default)
 
 

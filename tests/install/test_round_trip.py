@@ -26,6 +26,8 @@ CONTENTS = {
     if isinstance(piece.content, Merged)
 }
 JSON = [name for name in CONTENTS if name != "codex server"]
+# With the directories that the client's sandbox shall let its shell write.
+CONTENTS["codex granted"] = pieces("codex", "user", Choice(lets_shell_write=True))[1].content
 
 _OTHER = '{"hooks": [{"type": "command", "command": "lint"}]}'
 ODD_JSON = [
@@ -68,6 +70,9 @@ ODD_TOML = [
     b'[mcp_servers]\n"quoted name" = {command = "x"}\n[tui]\nx = """\n[mcp_servers.ai-bridge]\n"""\n',
     '"ключ" = "значение"\n[[list]]\na = 1\n[[list]]\na = 2'.encode(),
     b'[projects."/a/b"]\ntrust_level = "trusted"',
+    b'[sandbox_workspace_write]\nwritable_roots = ["/mine"] # here\nnetwork_access = true\n[tui]\nx = 1\n',
+    b'[sandbox_workspace_write]\r\nwritable_roots = [\r\n  "/mine", # a\r\n]\r\n',
+    b"sandbox_workspace_write.network_access = true\n",
     b'[a.b]\nx = 1\n[mcp_servers.db]\ncommand = "db"\n[a.c]\ny = 2\n[mcp_servers.other]\ncommand = "o"\n',
 ]
 
@@ -93,7 +98,7 @@ def _file(tmp_path: Path, original: bytes | None) -> Path:
 
 CASES = [
     *((name, original) for name in JSON for original in ODD_JSON),
-    *(("codex server", original) for original in ODD_TOML),
+    *((name, original) for name in ("codex server", "codex granted") for original in ODD_TOML),
 ]
 
 

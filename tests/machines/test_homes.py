@@ -133,7 +133,7 @@ def test_what_has_no_single_valid_recipient_is_moved_where_its_sender_lives_alon
 
 def test_a_notice_reaches_the_sender_on_its_own_machine(two: Tree, settings: Settings, on: On) -> None:
     on(TOWER)
-    drop_by_hand(two, "x.gemini.txt", "no headers")
+    drop_by_hand(two, "x.gemini.txt", "ID: no other header")
     one_pass(two, settings)
     assert states(two, "claude") == {DROPPED: ["x.gemini.txt"]} or MALFORMED in states(two, "claude")
     on(LAPTOP)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -27,6 +28,8 @@ from ai_bridge.text import printable
 _CLIENTS = [client.name for client in clients.registrable()]
 # The clients that ask before they run hooks.
 _ASKING = [client for client in clients.registrable() if client.hooks.trust]
+# The clients whose sandbox has a list of directories that their shells may write.
+_SANDBOXED = [one for one in clients.registrable() if any(file.roots for file in one.files.config)]
 _PLUGINS = [
     f"{client.files.plugin.kind} of {client.title}" for client in clients.registrable() if client.files.plugin
 ]
@@ -52,19 +55,26 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     is_flag=True,
     help=f"Tell {' and '.join(one.title for one in _ASKING)} that you trust these hooks: else it asks, once.",
 )
+@click.option(
+    "--writable-roots",
+    is_flag=True,
+    help=f"Let {' and '.join(one.title for one in _SANDBOXED)} write mailboxes and state from its sandboxed shell, "
+    "so that `ai-bridge send` works there.",
+)
 @click.option("--plugin", metavar="DIR", help=f"Write {' and '.join(_PLUGINS)} there.")
 @_options
-def install(client: str | None, plugin: str | None, trust_hooks: bool, **options: Any) -> None:
+def install(client: str | None, plugin: str | None, trust_hooks: bool, writable_roots: bool, **options: Any) -> None:
     """Register server, hooks and the advisor skill with a client, in its own files. All else in them stays.
 
     If an entry there differs from ours, it is replaced only if you agree. --mailboxes (or AI_BRIDGE_MAILBOXES) and
     --agent are written into the files. Without them the server uses the mailboxes nearest to the project.
     """
     _check(client, plugin, trust_hooks, options)
+    _check_roots(client, writable_roots, options)
     if named := find.named(options["where"]):
         # A client alone cannot adopt the mailboxes that are written into its files.
         setup.adopt_existing(named, options["dry_run"])
-    run = _Run("install", client, is_trusted=trust_hooks, **options)
+    run = _Run("install", client, is_trusted=trust_hooks, lets_shell_write=writable_roots, **options)
     run.all_of(None if plugin is None else plugin_pieces(plugin, _choice(options)))
     if trust_hooks:
         run.trust(_asking(client))
@@ -125,6 +135,19 @@ def _check(client: str | None, plugin: str | None, trust_hooks: bool, options: d
         )
 
 
+def _check_roots(client: str | None, writable_roots: bool, options: dict[str, Any]) -> None:
+    """Raise `UsageError` if --writable-roots does not go with the other arguments of install."""
+    if not writable_roots:
+        return
+    if client not in [*(one.name for one in _SANDBOXED), "all"]:
+        names = " or ".join(one.name for one in _SANDBOXED)
+        raise click.UsageError(f"--writable-roots goes with {names}, whose settings have such a list.")
+    if options["scope"] == PROJECT:
+        raise click.UsageError(
+            "a project's files are for everybody, and --writable-roots names paths of this machine: use --scope user."
+        )
+
+
 def _asking(client: str | None) -> list[str]:
     """Return the clients, among those named, that ask before they run hooks."""
     return [one.name for one in _ASKING if client in (one.name, "all")]
@@ -147,7 +170,8 @@ class _Run:
         self.failed: set[str] = set()
         self._verb, self._dry_run, self._yes, self._as_json, self._scope = verb, dry_run, yes, as_json, scope
         self._is_trusted = bool(options.pop("is_trusted", False))
-        self._choice = _choice(options)
+        lets_shell_write = bool(options.pop("lets_shell_write", False))
+        self._choice = replace(_choice(options), lets_shell_write=lets_shell_write)
         self._is_for_all = client == "all"
         self._names = [] if client is None else [client] if client != "all" else self._all()
         self._changed: list[str] = []

@@ -13,6 +13,7 @@ from ai_bridge.agents.senders import NO_PERMISSION, described
 from ai_bridge.cli import output
 from ai_bridge.cli.common import check_number, common, complete_agents, echo_json, view
 from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, tell_rest, who_reads
+from ai_bridge.cli.sandbox import explained
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
@@ -131,7 +132,7 @@ def _acknowledged(waiting: Waiting) -> bool:
     try:
         waiting.acknowledge()
     except OSError as error:
-        click.echo(f"error: {disk_error(waiting.path, error)}: it stays unread", err=True)
+        click.echo(f"error: {explained('read', disk_error(waiting.path, error))}: it stays unread", err=True)
         return False
     return True
 
