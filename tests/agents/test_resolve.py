@@ -115,3 +115,12 @@ def test_a_hand_dropped_message_to_another_project_by_a_short_name_is_malformed_
     steps = route(where, settings)
     assert steps[0].verb == "reject"
     assert "mini is no agent here, but mini@api, mini@web are" in steps[0].why
+
+
+def test_an_outbox_that_is_hidden_for_a_moment_is_no_other_projects(
+    where: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failing look at one name must not make mail malformed: the list of all outboxes is asked, too."""
+    where.make(["mini@web"])
+    monkeypatch.setattr(Tree, "has_outbox", lambda self, name: False)
+    assert resolve_recipients(where, "claude@web", ["mini"]) == ["mini@web"]
