@@ -66,7 +66,7 @@ def test_a_short_name_means_an_agent_of_the_senders_project(way: WayIn, where: T
 def test_a_short_name_of_another_project_is_refused_with_the_addresses(way: WayIn, where: Tree, sender: str) -> None:
     where.make(["claude@shop", "mini@web"])
     with pytest.raises(
-        Refused, match=r"mini is no agent (here|of the project [a-z]+), but mini@web is: give the whole"
+        Refused, match=r"mini is no agent (here|of the project [\w-]+), but mini@web is: give the whole"
     ):
         way.send(where, "mini", "hi", sender=sender)
     where.make(["mini@api"])

@@ -60,6 +60,12 @@ HOOK = [sys.executable, "-m", "ai_bridge", "hook", "gemini"]
 run_from_template(CLIENT)
 
 
+def is_named(where: Tree, name: str) -> bool:
+    """Tell whether a session has the name, and has written down that its key has it: a hook goes by that."""
+    found = session(where, name)
+    return found is not None and os.path.exists(where.state_file("sessions", found.serves.partition(" ")[0]))
+
+
 class Client:
     """A running Gemini CLI, as far as its hooks and its server know."""
 
@@ -128,7 +134,7 @@ def start(processes: list[subprocess.Popen[bytes]]) -> Iterator[Start]:
 def client(start: Start, where: Tree) -> Client:
     """The only session of gemini."""
     started = start()
-    until(lambda: session(where, "gemini"))
+    until(lambda: is_named(where, "gemini"))
     return started
 
 
@@ -291,7 +297,7 @@ def test_at_its_start_a_session_is_taught_how_to_be_woken(client: Client, where:
 
 def test_two_sessions_are_told_of_their_own_mail_only(client: Client, start: Start, where: Tree) -> None:
     second = start()
-    until(lambda: session(where, "gemini-2"))
+    until(lambda: is_named(where, "gemini-2"))
     post(where)
     assert second.told() == ""
     assert "for gemini," in client.told()
@@ -315,9 +321,9 @@ def test_a_session_without_a_name_yet_is_not_told_of_anothers_mail(
 def test_not_even_where_it_is_told_that_name_from_outside(start: Start, where: Tree, words: list[str]) -> None:
     named = {} if words else {"AI_BRIDGE_AGENT": "gemini"}
     first, second = start(**named), None
-    until(lambda: session(where, "gemini"))
+    until(lambda: is_named(where, "gemini"))
     second = start(**named)
-    until(lambda: session(where, "gemini-2") and where.has_outbox("gemini-2"))
+    until(lambda: is_named(where, "gemini-2") and where.has_outbox("gemini-2"))
     post(where)
     assert second.answer("AfterTool", [*HOOK, *words]) == {}
     post(where, to="gemini-2")
@@ -340,13 +346,13 @@ def test_the_hooks_of_a_session_and_its_wait_and_its_server_tell_once(client: Cl
 
 def test_a_new_session_is_told_what_the_one_before_left_unread(start: Start, where: Tree) -> None:
     first = start()
-    until(lambda: session(where, "gemini"))
+    until(lambda: is_named(where, "gemini"))
     post(where)
     assert MARK in first.told()
     first.end()
     until(lambda: session(where, "gemini") is None)
     second = start()
-    until(lambda: session(where, "gemini"))
+    until(lambda: is_named(where, "gemini"))
     assert MARK in second.told()
     assert second.told() == ""
 
@@ -354,7 +360,7 @@ def test_a_new_session_is_told_what_the_one_before_left_unread(start: Start, whe
 @pytest.mark.parametrize("outer", [{"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "x"}, {"CODEX_THREAD_ID": "x"}])
 def test_a_client_within_another_is_still_itself(start: Start, where: Tree, outer: dict[str, str]) -> None:
     inner = start(**outer)
-    until(lambda: session(where, "gemini"))
+    until(lambda: is_named(where, "gemini"))
     post(where)
     assert "for gemini," in inner.told()
     assert inner.told() == ""
