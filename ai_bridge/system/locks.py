@@ -70,9 +70,13 @@ class Lock:
         return self._fd is not None
 
     def is_in_place(self) -> bool:
-        """Tell whether the held lock is still the file at its path; it is not if its directory was removed."""
+        """Tell whether the held lock is still the file at its path; it is not if its directory was removed.
+
+        Another thread may release it meanwhile.
+        """
+        fd = self._fd
         try:
-            return self._fd is not None and os.path.samestat(os.stat(self.path), os.fstat(self._fd))
+            return fd is not None and os.path.samestat(os.stat(self.path), os.fstat(fd))
         except OSError:
             return False
 

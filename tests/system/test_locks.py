@@ -200,3 +200,19 @@ def test_eight_processes_take_turns(path: str, tmp_path: Path, processes: Proces
     processes += [subprocess.Popen([sys.executable, "-c", script, path, str(counter)]) for _ in range(8)]
     assert [process.wait(100) for process in processes] == [0] * 8
     assert counter.read_text() == "200"
+
+
+def test_a_lock_that_another_thread_releases_while_it_is_asked_about_is_not_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = Lock(str(tmp_path / "x.lock"))
+    assert lock.acquire("session")
+    real = os.stat
+
+    def release_first(path: str) -> os.stat_result:
+        monkeypatch.setattr(os, "stat", real)
+        lock.release()
+        return real(path)
+
+    monkeypatch.setattr(os, "stat", release_first)
+    assert not lock.is_in_place()
