@@ -237,7 +237,7 @@ def test_where_the_queue_fails_the_next_hook_tells(codex: Wire, where: Tree, que
 
 def test_another_thread_of_the_server_is_another_session(codex: Wire, where: Tree, queue: Queue) -> None:
     post(where, to="codex")
-    until(lambda: queue.calls)
+    until(lambda: queue.calls and holder(where.lock_file("told", "codex")) is None)
     assert "1 new message" in hook(codex, "UserPromptSubmit", threadId="0200-thread")
     assert hook(codex, "UserPromptSubmit", threadId="0200-thread") == "{}"
     assert hook(codex, "Stop", threadId="0200-thread") == "{}"
