@@ -49,12 +49,10 @@ def _check(where: Tree, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("renaming", ["renameat2", "link"])
+@pytest.mark.usefixtures("renaming")
 def test_death_at_every_call(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, renaming: str, after: bool
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
-    if renaming == "link":
-        monkeypatch.setattr(durable, "find_function", lambda name: None)
     call, died = 0, True
     while died:
         call += 1
@@ -65,12 +63,8 @@ def test_death_at_every_call(
     assert call > 20
 
 
-@pytest.mark.parametrize("renaming", ["renameat2", "link"])
-def test_an_error_at_every_call(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, renaming: str
-) -> None:
-    if renaming == "link":
-        monkeypatch.setattr(durable, "find_function", lambda name: None)
+@pytest.mark.usefixtures("renaming")
+def test_an_error_at_every_call(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     number, reached = 0, True
     while reached:
         number += 1

@@ -170,14 +170,12 @@ def _counted(faulty: FaultyOs) -> Callable[[str], Callable[..., int] | None]:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("renaming", ["renameat2", "link"])
+@pytest.mark.usefixtures("renaming")
 @pytest.mark.parametrize("case", CASES)
 def test_death_at_every_call(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str, renaming: str, after: bool
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str, after: bool
 ) -> None:
     """With renameat2 a move is one call; with links it is two, and death may come between them."""
-    if renaming == "link":
-        monkeypatch.setattr(durable, "find_function", lambda name: None)
     prepare, act = CASES[case]
     call, died = 0, True
     while died:
@@ -217,14 +215,12 @@ def _check_told(told: list[str], acknowledged: list[str], act: Act) -> None:
         assert set(acknowledged) <= set(told)
 
 
-@pytest.mark.parametrize("renaming", ["renameat2", "link"])
+@pytest.mark.usefixtures("renaming")
 @pytest.mark.parametrize("case", ["pass", "fan out and reject", "hold", "allow", "recover", "read"])
 def test_an_error_at_every_call_delays_and_loses_nothing(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str, renaming: str
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
     """Any call may fail once, with any error: the same router goes on with its next pass."""
-    if renaming == "link":
-        monkeypatch.setattr(durable, "find_function", lambda name: None)
     prepare, act = CASES[case]
     number, reached, quiet = 0, True, os.open(os.devnull, os.O_WRONLY)
     while reached:

@@ -11,7 +11,6 @@ import pytest
 from ai_bridge.mailboxes.outbox import DIRECTORIES, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
-from ai_bridge.system import durable
 from tests.faults.test_every_call import _run_and_die
 from tests.mailboxes.test_older_layout import TEXT, make_older, older_id, put
 from tests.support.mail import route
@@ -40,12 +39,10 @@ def _take_over(where: Tree, settings: Settings, out: int) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("renaming", ["renameat2", "link"])
+@pytest.mark.usefixtures("renaming")
 def test_death_at_every_call_loses_and_doubles_nothing(
-    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, renaming: str, after: bool
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
-    if renaming == "link":
-        monkeypatch.setattr(durable, "find_function", lambda name: None)
     call, died = 0, True
     while died:
         call += 1

@@ -12,16 +12,16 @@ from ai_bridge.health import leftovers
 from ai_bridge.health.finding import WRONG
 from ai_bridge.install.pieces import former_pieces
 from ai_bridge.install.plan import carry_out, planned
+from tests.support.project import home_and_project
 
 CLIENTS = [client.name for client in clients.registrable()]
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "here" / ".git").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "home"
+    made, project = home_and_project(tmp_path)
+    monkeypatch.chdir(project)
+    return made
 
 
 @pytest.mark.parametrize("ancestor", ["unified-ai-bridge", "ai-connect"])

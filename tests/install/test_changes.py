@@ -13,6 +13,7 @@ from ai_bridge.install.pieces import former_pieces, pieces
 from ai_bridge.install.places import SCOPES
 from ai_bridge.install.plan import carry_out, planned
 from tests.support.command import command, refused
+from tests.support.project import home_and_project
 
 RULE = "mcp__plugin_ai-bridge_ai-bridge"
 
@@ -20,10 +21,9 @@ RULE = "mcp__plugin_ai-bridge_ai-bridge"
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home and, as working directory, a project."""
-    (tmp_path / "home").mkdir()
-    (tmp_path / "here" / ".git").mkdir(parents=True)
-    monkeypatch.chdir(tmp_path / "here")
-    return tmp_path / "home"
+    made, project = home_and_project(tmp_path)
+    monkeypatch.chdir(project)
+    return made
 
 
 def _install_as_before(scope: str) -> None:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import pty
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +19,7 @@ from ai_bridge.router import control, systemd
 from ai_bridge.system import durable
 from ai_bridge.system.directories import config_base, state_base
 from ai_bridge.system.locks import Lock
-from tests.support.command import command, refused
+from tests.support.command import command, on_terminal, refused
 
 ALL = ("uninstall", "--everything")
 _OTHER_OPTIONS = ("--scope project", "--agent claude", "--mailboxes m")
@@ -328,30 +325,12 @@ def test_a_clients_shell_is_refused(home: Path) -> None:
     assert _listing(home) == before
 
 
-def _answered(answer: bytes) -> tuple[int, str]:
-    """Run it on a terminal where somebody types; returns its exit code and all it showed."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, answer)
-        done = subprocess.run(
-            [sys.executable, "-m", "ai_bridge", *ALL], stdin=theirs, stdout=theirs, stderr=theirs, timeout=60
-        )
-        os.write(theirs, b"\0")
-        shown = b""
-        while not shown.endswith(b"\0"):
-            shown += os.read(ours, 65536)
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return done.returncode, shown.decode().replace("\r\n", "\n")
-
-
 @pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"\n", 1), (b"y\n", 0)])
 def test_on_a_terminal_it_shows_what_goes_and_asks(home: Path, answer: bytes, code: int) -> None:
     before = _listing(home)
     own = _use()
     used = _listing(home)
-    found, shown = _answered(answer)
+    found, shown = on_terminal(answer, *ALL)
     assert found == code
     assert f"to remove: mailboxes {own} with 1 message, 1 of them not read\n" in shown
     assert "Take all of this out? [y/N]: " in shown

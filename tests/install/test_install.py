@@ -5,10 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import pty
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +22,7 @@ from ai_bridge.install.plan import CannotChange, ChangedMeanwhile, carry_out
 from ai_bridge.server.tools import tools
 from ai_bridge.system import durable
 from tests.support.checkout import ROOT
-from tests.support.command import command, refused
+from tests.support.command import command, on_terminal, refused
 from tests.support.disk import FaultyOs
 
 CLIENTS = [client.name for client in clients.registrable()]
@@ -244,30 +241,12 @@ def test_a_link_gives_way_to_the_file_and_what_it_led_to_is_left_alone(home: Pat
 # --- on a terminal ----------------------------------------------------------------------------------------
 
 
-def _answered(answer: bytes, *words: str) -> tuple[int, str]:
-    """Run the command on a terminal where somebody types; returns its exit code and all it showed."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, answer)
-        done = subprocess.run(
-            [sys.executable, "-m", "ai_bridge", *words], stdin=theirs, stdout=theirs, stderr=theirs, timeout=60
-        )
-        os.write(theirs, b"\0")
-        shown = b""
-        while not shown.endswith(b"\0"):
-            shown += os.read(ours, 65536)
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return done.returncode, shown.decode().replace("\r\n", "\n")
-
-
 @pytest.mark.parametrize(("verb", "left"), [("install", SHIPPED.read_bytes()), ("uninstall", None)])
 def test_on_a_terminal_who_agrees_is_shown_the_difference_and_served(
     home: Path, verb: str, left: bytes | None
 ) -> None:
     path = _changed(home, "gemini", SHIPPED.read_bytes() + b"mine\n")
-    code, shown = _answered(b"y\n", verb, "gemini")
+    code, shown = on_terminal(b"y\n", verb, "gemini")
     assert code == 0
     assert f"{'-' if verb == 'install' else '+'}mine\n" in shown
     assert f"{path} (a backup is kept)? [y/N]: " in shown
@@ -279,7 +258,7 @@ def test_on_a_terminal_who_agrees_is_shown_the_difference_and_served(
 def test_on_a_terminal_who_does_not_agree_keeps_everything(home: Path, verb: str) -> None:
     _changed(home, "codex")
     before = _tree(home)
-    code, shown = _answered(b"\n", verb, "all")
+    code, shown = on_terminal(b"\n", verb, "all")
     assert code == 1
     assert "exists with other content, so nothing was changed" in shown
     assert _tree(home) == before
@@ -287,7 +266,7 @@ def test_on_a_terminal_who_does_not_agree_keeps_everything(home: Path, verb: str
 
 def test_on_a_terminal_json_is_asked_nothing(home: Path) -> None:
     _changed(home, "codex")
-    code, shown = _answered(b"y\n", "install", "codex", "--json")
+    code, shown = on_terminal(b"y\n", "install", "codex", "--json")
     assert code == 1
     assert "[y/N]" not in shown
 
@@ -522,7 +501,7 @@ def test_an_entry_a_person_changed_is_replaced_or_taken_only_where_they_agree(ot
 
 def test_on_a_terminal_it_is_asked_once_for_all(others: Path) -> None:
     command("install", "all", "--mailboxes", "one")
-    code, shown = _answered(b"y\n", "install", "all", "--mailboxes", "two")
+    code, shown = on_terminal(b"y\n", "install", "all", "--mailboxes", "two")
     assert (code, shown.count("[y/N]")) == (0, 1)
     replaced = f"Replace {others / FILES['claude'][1]}, replace {others / FILES['claude'][2]}, "
     assert f"{replaced}change {others / '.gemini/settings.json'}, change " in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -34,6 +35,23 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
     assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
     for part in parts:
         assert part in done.stderr
+
+
+def on_terminal(answer: bytes, *words: str) -> tuple[int, str]:
+    """Run `ai-bridge` on a terminal where somebody types; returns its exit code and all it showed."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, answer)
+        line = [sys.executable, "-m", "ai_bridge", *words]
+        done = subprocess.run(line, stdin=theirs, stdout=theirs, stderr=theirs, timeout=60, check=False)
+        os.write(theirs, b"\0")
+        shown = b""
+        while not shown.endswith(b"\0"):
+            shown += os.read(ours, 65536)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    return done.returncode, shown.decode().replace("\r\n", "\n")
 
 
 def without_output(

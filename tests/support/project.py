@@ -17,6 +17,14 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+def home_and_project(base: Path) -> tuple[Path, Path]:
+    """Make a home directory and, beside it, the folder of a project; returns both."""
+    home, project = base / "home", base / "here"
+    home.mkdir()
+    (project / ".git").mkdir(parents=True)
+    return home, project
+
+
 def commit(folder: Path) -> str:
     """Commit all there is, in a repository made if need be; returns the first 12 digits."""
     git(folder, "init", "-q")
