@@ -85,6 +85,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def on_its_way(number: int) -> str:
+    """Return `on its way`, or `on their way` for several: the words for mail that is not delivered yet."""
+    return "on its way" if number == 1 else "on their way"
+
+
 def hint(word: str, known: "Iterable[str]") -> str:
     """Return ` (did you mean X?)` with the known word nearest to `word`, or '' if none is near."""
     import difflib

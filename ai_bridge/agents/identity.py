@@ -87,9 +87,10 @@ def _no_persons(mailboxes: Tree, agent: str, client: str | None) -> str:
 
 def _is_inherited(mailboxes: Tree, agent: str, client: str | None) -> bool:
     """Tell whether a client, or a shell that one started, has got a person's address from its environment."""
-    from ai_bridge.agents import person  # a sender that gives its name does not need this
+    from ai_bridge import clients
+    from ai_bridge.agents import person  # a sender that gives its name does not need these
 
-    return (client is not None or person.client_variable() != "") and person.is_persons(mailboxes, agent)
+    return (client is not None or clients.variable_set() != "") and person.is_persons(mailboxes, agent)
 
 
 def _agent_of(client: str) -> str:

@@ -10,6 +10,7 @@ from ai_bridge.agents.work import work_of
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import coming, inboxes
 from ai_bridge.system import times
+from ai_bridge.text import on_its_way
 
 
 class Peer:
@@ -30,8 +31,7 @@ class Peer:
     @property
     def waiting(self) -> str:
         """Says how much mail awaits it: what is unread, and what is on its way to it."""
-        way = "its way" if self.coming == 1 else "their way"
-        return f"{self.unread} unread" + (f", {self.coming} on {way}" if self.coming else "")
+        return f"{self.unread} unread" + (f", {self.coming} {on_its_way(self.coming)}" if self.coming else "")
 
     @property
     def is_online(self) -> bool:

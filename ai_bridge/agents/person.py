@@ -32,14 +32,9 @@ class PersonsAddress(BridgeError):
     )
 
 
-def client_variable() -> str:
-    """Return the environment variable that shows that a client started this shell; '' if none does."""
-    return clients.variable_set()
-
-
 def refuse_clients(what: str) -> None:
     """Raise `ForPersons` if a client started this shell."""
-    if variable := client_variable():
+    if variable := clients.variable_set():
         raise ForPersons(what=what, variable=variable)
 
 
@@ -48,7 +43,7 @@ def refuse_clients_as(mailboxes: Tree, address: str) -> str:
 
     Reads the card in a client's shell only.
     """
-    if client_variable() and is_persons(mailboxes, address):
+    if clients.variable_set() and is_persons(mailboxes, address):
         refuse_clients(f"{address} is a person's address, and to use it")
     return address
 

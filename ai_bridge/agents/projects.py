@@ -37,12 +37,13 @@ def register() -> str:
     Takes a lock. If the disk refuses, the name is not kept.
     """
     root = project.root()
-    if not root or root in _known().values():
-        return here()
+    if not root:
+        return ""
+    known = _known()
     try:
-        return _register(root)
+        return _name(root, known) if root in known.values() else _register(root)
     except OSError:
-        return here()
+        return _name(root, known)
 
 
 def folder_name() -> str:
@@ -59,8 +60,9 @@ def _register(root: str) -> str:
     lock = Lock(os.path.join(state_base(), "locks", "projects.lock"))
     lock.acquire("projects", patience_s=_PATIENCE_S)
     try:
-        name = _name(root, _known())
-        if name not in _known():
+        known = _known()
+        name = _name(root, known)
+        if name not in known:
             config_files.add_line(names_file(), name.encode() + b" " + config_files.on_one_line(root))
         return name
     finally:

@@ -10,7 +10,6 @@ from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import adoption, find, tree
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import filesystems, git
-from ai_bridge.system.paths import upwards
 
 # Takes one sentence for the person.
 Tell = Callable[[str], None]
@@ -75,9 +74,7 @@ def _chosen(named: str | None) -> Tree:
 def _place() -> str:
     """Return the folder for new mailboxes: the working directory; in a linked worktree, the main worktree's root."""
     here = os.getcwd()
-    top = next((folder for folder in upwards(os.path.realpath(here)) if os.path.lexists(f"{folder}/.git")), None)
-    root = git.main_worktree(here)
-    return here if root is None or root == top else root
+    return git.main_of_linked(here) or here
 
 
 def _usual_agents(chosen: Tree, usual: list[str]) -> list[str]:

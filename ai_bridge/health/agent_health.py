@@ -11,6 +11,7 @@ from ai_bridge.message import ids
 from ai_bridge.router.delay import Delay, age_of
 from ai_bridge.system import times, untrusted
 from ai_bridge.system.locks import Holder
+from ai_bridge.text import on_its_way
 
 
 class Waits:
@@ -62,8 +63,8 @@ class AgentHealth:
     @property
     def on_its_way(self) -> str:
         """Says how much mail for the agent is not delivered yet, after a count of the delivered; '' if none is."""
-        way = "its way" if self.coming.count == 1 else "their way"
-        return f", {self.coming.count} on {way}" if self.coming.count and not self.delay else ""
+        count = self.coming.count
+        return f", {count} {on_its_way(count)}" if count and not self.delay else ""
 
     def add(self, where: str, level: int, what: str, fix: str = "") -> None:
         """Add a finding to `findings`; the arguments are those of `Finding`."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from ai_bridge import clients
 from ai_bridge.agents import identity, projects
 from ai_bridge.clients import project
 from ai_bridge.clients.files import USER
-from ai_bridge.clients.record import Client
 from ai_bridge.health.finding import NOTE, OK, Finding
 from ai_bridge.inbox import takeover
-from ai_bridge.install.places import is_there
+from ai_bridge.install.places import present
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree, is_mailboxes
@@ -25,15 +23,11 @@ def examine(where: Tree) -> Iterator[Finding]:
     root = project.root()
     if root:
         yield Finding("project", OK, f"{projects.here()}, the folder {root}")
-    addresses = [identity.who(where, client=one.own_name).address for one in _present()]
+    addresses = [identity.who(where, client=one.own_name).address for one in present(USER)]
     sessions = f"; a session here is {' or '.join(dict.fromkeys(addresses))}" if addresses else ""
     yield Finding("mailboxes", OK, f"{where.path} ({find.why(where)}){sessions}")
     yield from _in_users_own(where)
     yield from _in_worktrees(where, root)
-
-
-def _present() -> list[Client]:
-    return [one for one in clients.registrable() if is_there(one.name, USER)]
 
 
 def _in_users_own(where: Tree) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import shutil
 
 from ai_bridge import clients
 from ai_bridge.clients.files import PROJECT, USER
+from ai_bridge.clients.record import Client
 from ai_bridge.install.plan import CannotChange
 
 SCOPES = (USER, PROJECT)
@@ -33,6 +34,11 @@ def is_there(client: str, scope: str) -> bool:
     """Tell whether the client's command is on the PATH, or its folder is there for the user or in the scope."""
     folders = {folder(client, USER)[1], folder(client, scope)[1]}
     return shutil.which(clients.by_name(client).program) is not None or any(map(os.path.isdir, folders))
+
+
+def present(scope: str) -> list[Client]:
+    """Return the clients that are on this machine, as `is_there` tells it for the scope."""
+    return [client for client in clients.registrable() if is_there(client.name, scope)]
 
 
 def _project() -> str:

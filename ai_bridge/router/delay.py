@@ -10,7 +10,7 @@ from ai_bridge.message.address import is_address
 from ai_bridge.router.at_work import mover_of
 from ai_bridge.system import state_files, times
 from ai_bridge.system.locks import Holder
-from ai_bridge.text import counted
+from ai_bridge.text import counted, on_its_way
 
 _ON_ITS_WAY = (DROPPED, PROCESSING)
 # In seconds. A message that came later than this is not late, even if the machine is busy.
@@ -34,8 +34,7 @@ class Delay:
         return f"the {self.holder.role} (pid {self.holder.pid}) has not moved {it} for {times.age(self.seconds)}"
 
     def __str__(self) -> str:
-        way = "its way" if self.count == 1 else "their way"
-        return f"{counted(self.count, 'message')} on {way}; {self.unmoved}"
+        return f"{counted(self.count, 'message')} {on_its_way(self.count)}; {self.unmoved}"
 
     def as_json(self) -> dict[str, object]:
         return {"count": self.count, "oldest_s": round(self.seconds, 1), "router": self.holder.pid}

@@ -37,12 +37,24 @@ def main_worktree(directory: str) -> str | None:
     worktree counts only if its repository names it, too. A repository in the home directory counts only there,
     because it holds the user's settings and not a project. Starts no process. Source: gitrepository-layout.
     """
+    entry = _entry(directory)
+    return entry and (_main_root(entry) or os.path.dirname(entry))
+
+
+def main_of_linked(directory: str) -> str | None:
+    """Return what `main_worktree` does for a directory in a linked worktree; None for any other."""
+    entry = _entry(directory)
+    return entry and _main_root(entry)
+
+
+def _entry(directory: str) -> str | None:
+    """Return the path of the `.git` of the repository that holds the directory; None if none holds it."""
     start, home = os.path.realpath(directory), os.path.realpath(os.path.expanduser("~"))
     for folder in upwards(start):
         if folder == home != start:
             return None
         if os.path.lexists(entry := os.path.join(folder, ".git")):
-            return _main_root(entry) or folder
+            return entry
     return None
 
 

@@ -12,7 +12,7 @@ from ai_bridge.agents import setup
 from ai_bridge.cli.common import common, echo_json
 from ai_bridge.clients.files import USER
 from ai_bridge.inbox import takeover
-from ai_bridge.install.places import is_there
+from ai_bridge.install.places import present
 from ai_bridge.mailboxes import find
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.text import counted, printable
@@ -33,7 +33,7 @@ def init(where: str | None, agent: str | None, addresses: tuple[str, ...], take_
     project waits in your own mailboxes, it asks whether to bring that here.
     """
     asked = [*addresses, *([agent] if agent else [])]
-    usual = [one.agent for one in clients.registrable() if is_there(one.name, USER)] or list(_USUAL_AGENTS)
+    usual = [one.agent for one in present(USER)] or list(_USUAL_AGENTS)
     made, new = setup.make(find.named(where), asked, usual, _say)
     taken = _take_over(made, take_over)
     if as_json:
