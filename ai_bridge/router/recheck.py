@@ -10,8 +10,6 @@ from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.outbox import REASON
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.message import message
-from ai_bridge.message.votes import check_opening
 from ai_bridge.router.route import Router
 from ai_bridge.system import untrusted
 
@@ -50,9 +48,8 @@ def _judge(mailboxes: Tree, place: Place) -> None:
     loaded = settings.load(mailboxes.path)
     router = Router(mailboxes, set(), loaded)
     router.refresh()
-    parsed = message.parse(untrusted.read_file(place.path, loaded.max_message_bytes))
-    recipients = router.recipients(place.outbox, place.name, parsed)
-    check_opening(parsed, router.agents)
+    raw = untrusted.read_file(place.path, loaded.max_message_bytes)
+    parsed, _, recipients = router.understand(place.outbox, place.name, raw)
     for recipient in recipients:
         if policy.refuses(mailboxes, recipient, parsed.sender):
             raise RefusedByCard(recipient=recipient, sender=parsed.sender)

@@ -138,19 +138,15 @@ class Router:
             return Step("leave", outbox, name, "it is still being written")
         try:
             raw = untrusted.read_all(fd, found.st_size, self.settings.max_message_bytes)
-            parsed, is_whole = complete.understood(outbox, name, raw, self.agents)
-            to = self.recipients(outbox, name, parsed)
-            check_opening(parsed, self.agents)
+            parsed, is_whole, to = self.understand(outbox, name, raw)
             if not is_whole:
                 is_mover = self.serves_mover(outbox, name, [])
                 return self._completion.complete(outbox, name, found, parsed, self.agents) if is_mover else None
         except Malformed as refusal:
             return self._reject_when_settled(outbox, name, found, refusal)
-        return (
-            self._move(outbox, name, found, parsed, to)
-            if self.serves_mover(outbox, name, parsed.recipients)
-            else None
-        )
+        if not self.serves_mover(outbox, name, parsed.recipients):
+            return None
+        return self._move(outbox, name, found, parsed, to)
 
     def _move(self, outbox: Outbox, name: str, found: os.stat_result, parsed: Message, to: list[str]) -> Step | None:
         """Claim a message that was read and checked, and deliver it or fan it out."""
@@ -178,6 +174,13 @@ class Router:
         return mover in self.serves or (mover == address.POSTMASTER and self._homes.keep_notices())
 
     # --- check ------------------------------------------------------------------------------------------
+
+    def understand(self, outbox: Outbox, name: str, raw: bytes) -> tuple[Message, bool, list[str]]:
+        """Return a dropped file's message, whether it is whole, and its recipients; raises as `recipients`."""
+        parsed, is_whole = complete.understood(outbox, name, raw, self.agents)
+        to = self.recipients(outbox, name, parsed)
+        check_opening(parsed, self.agents)
+        return parsed, is_whole, to
 
     def is_full(self, recipient: str) -> bool:
         """Tell whether the inbox of an agent served here takes no more in this pass."""

@@ -80,3 +80,16 @@ def test_by_force_the_router_decides_again(where: Tree, settings: Settings, path
     route(where, settings)
     assert states(where, "claude") == {MALFORMED: [NAME]}
     assert _bounces(where) == 2
+
+
+def test_plain_text_goes_on_if_its_recipient_has_come(
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
+    Path(where.outbox("claude").file(DROPPED, "codex.txt")).write_text("hi")
+    route(where, settings)
+    refused(command("restore", "codex.txt"), "has not been repaired", "its name names no agent")
+    where.make(["codex"])
+    assert command("restore", "codex.txt").stdout == "codex.txt is dropped again\n"
+    route(where, settings)
+    assert [name.endswith(".codex.txt") for name in states(where, "claude")[UNREAD]] == [True]
