@@ -71,14 +71,13 @@ def run(request: Request, out: "TextIO | None") -> int:
     where = find_mailboxes(request.mailboxes, by_client=None)
     flush = _passing_on(where)
     sender = identity.who(where, request.agent if request.sender is None else request.sender).address
-    if _by_client():
+    if by_model := _by_client():
         from ai_bridge.agents import person  # a person's own shell may use any address
 
         person.refuse_clients_as(where, sender)
     numbers, wanted = _wanted(request, where.settings().max_message_bytes)
     where.renew()  # a person, or the program before the pipe, may have taken a while
     where.check()
-    by_model = _by_client()
     by_person = os.isatty(2) and not by_model
     try:
         sent = send(where, sender, wanted, by_person, by_model)
