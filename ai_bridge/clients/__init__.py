@@ -49,9 +49,9 @@ def registrable() -> list[Client]:
     return [client for client in ALL if client.is_registrable]
 
 
-def with_hook_commands() -> list[Client]:
+def with_hooks() -> list[Client]:
     """Return the clients whose hooks run `ai-bridge hook`."""
-    return [client for client in ALL if client.hooks.are_commands]
+    return [client for client in ALL if client.hooks.events]
 
 
 def variable_set() -> str:

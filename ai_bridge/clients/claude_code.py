@@ -61,7 +61,6 @@ CLAUDE_CODE = Client(
         events=("UserPromptSubmit", "PostToolUse", "Stop"),
         turn_end="Stop",
         # A hook that calls a server's tool is an error in each turn once the server is gone or was declined.
-        are_commands=True,
     ),
     reach=Reach(
         "ai_bridge.reach.claude",

@@ -64,6 +64,8 @@ CODEX_CLI = Client(
         events=("SessionStart", "UserPromptSubmit", "PostToolUse", "Stop"),
         turn_end="Stop",
         refusal="block",
+        # Its server learns the session's name only from a call, and an idle session is woken by that name.
+        by_tool=("SessionStart",),
         # It asks its user and notes the answer in its own settings. Only the user gives this trust.
         trust="ai_bridge.install.hook_trust",
         advice=(

@@ -58,7 +58,6 @@ GEMINI_CLI = Client(
         events=("SessionStart", "BeforeAgent", "AfterTool", "AfterAgent"),
         turn_end="AfterAgent",
         refusal="deny",
-        are_commands=True,
         have_names=True,
         units_per_s=1000,
         every_tool=".*",

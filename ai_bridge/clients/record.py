@@ -19,7 +19,8 @@ class Hooks:
     `events`: the events on which install puts the hook. `begins`, `turn_end`, `ends`: the events at which a session
     begins, a turn of it ends, and the session ends. `refusal`: the decision by which a hook on `turn_end` makes the
     model go on; '' if a text is enough. `chars`: how many characters an answer may have.
-    `are_commands`: a hook runs `ai-bridge hook`; else the client calls a tool of our running server.
+    `by_tool`: the events on which the client calls a tool of our running server; on the others it runs
+    `ai-bridge hook`.
     `have_names`: the client shows a hook by its name, else by its whole command.
     `units_per_s`: the unit of a hook's timeout, 1000 for milliseconds. `every_tool`: the matcher of all tools.
     `trust`: the module that reads and gives the trust that a client wants before it runs hooks; '' if the client runs
@@ -28,8 +29,8 @@ class Hooks:
 
     __slots__ = (
         "advice",
-        "are_commands",
         "begins",
+        "by_tool",
         "chars",
         "ends",
         "events",
@@ -46,7 +47,7 @@ class Hooks:
         events: tuple[str, ...] = (),
         turn_end: str = "",
         refusal: str = "",
-        are_commands: bool = False,
+        by_tool: tuple[str, ...] = (),
         have_names: bool = False,
         units_per_s: int = 1,
         every_tool: str = "*",
@@ -59,7 +60,7 @@ class Hooks:
         self.events = events
         self.turn_end = turn_end
         self.refusal = refusal
-        self.are_commands = are_commands
+        self.by_tool = by_tool
         self.have_names = have_names
         self.units_per_s = units_per_s
         self.every_tool = every_tool

@@ -102,8 +102,9 @@ def places(client: Client) -> dict[str, str]:
 
 
 def hook_groups(client: Client, choice: Choice) -> dict[str, Entry]:
-    """Return, for each event, a group with our hook in the form that the client runs."""
-    return command_hooks(client, choice) if client.hooks.are_commands else tool_hooks(client)
+    """Return, for each event, a group with our hook in the form that the client's record names."""
+    by_tool = tool_hooks(client)
+    return {**command_hooks(client, choice), **{event: by_tool[event] for event in client.hooks.by_tool}}
 
 
 def tool_hooks(client: Client) -> dict[str, Entry]:

@@ -28,8 +28,9 @@ from ai_bridge.install.toml_values import append, cut
 
 _CLIENT = CODEX_CLI.name
 _PRIVATE = 0o600
-# Source: Codex CLI 0.169, which gives this timeout, in seconds, to a hook that has none.
+# Source: Codex CLI 0.169, which gives this timeout, in seconds, to a hook that has none, and this to each command.
 _TIMEOUT_S = 600
+_OF_COMMANDS = {"async": False}
 _DIGEST = "trusted_hash"
 
 
@@ -89,7 +90,8 @@ def _trusted_hooks(settings: bytes | None) -> Entry:
 
 def _hash(event: str, group: Entry, number: int) -> str:
     """Return the digest that Codex CLI 0.169 keeps of a hook: of its event, matcher and handler, as sorted JSON."""
-    handler = {"timeout": _TIMEOUT_S, **group["hooks"][number]}
+    hook = group["hooks"][number]
+    handler = {"timeout": _TIMEOUT_S, **(_OF_COMMANDS if hook.get("type") == "command" else {}), **hook}
     matcher = {"matcher": group["matcher"]} if "matcher" in group else {}
     identity = {"event_name": _snake(event), **matcher, "hooks": [handler]}
     canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -22,7 +22,7 @@ class JsonFile(Merged):
     """Our part of a JSON file; `server` is None if the server is not in this file.
 
     `hooks`: one group per event. `defaults`: values to set if there are none. `members`: a word for each list that
-    must hold it. `advice`: a sentence about what the person does next.
+    must hold it. `advice`: a sentence about what the person does next. `older`: the groups of an older install.
     """
 
     server: Entry | None = None
@@ -30,6 +30,7 @@ class JsonFile(Merged):
     defaults: Mapping[Path, Any] = field(default_factory=dict)
     members: Mapping[Path, str] = field(default_factory=dict)
     advice: str = ""
+    older: Mapping[str, Entry] = field(default_factory=dict)
     nothing = b"{}\n"
 
     # --- putting in ---
@@ -118,7 +119,7 @@ class JsonFile(Merged):
         if self.server is not None and (found := self._server(document)) is not None:
             yield found, fitted(found, self.server), self.server
         for _, event, there in self._hooks(document):
-            if event in self.hooks:
+            if event in self.hooks and there != _like(there, self.older.get(event, self.hooks[event])):
                 yield there, _like(there, self.hooks[event]), _like(there, self.hooks[event])
 
     def view(self, text: str) -> str:

@@ -80,5 +80,6 @@ def _content(client: Client, files: Files, file: ConfigFile, choice: Choice) -> 
         return TomlFile(entry, file.defaults, roots, choice.lets_shell_write, _ROOTS.format(client.name))
     if not file.has_hooks:
         return JsonFile(entry, defaults=file.defaults, members=file.members)
-    groups = tool_hooks(client) if files is client.files.former else hook_groups(client, choice)
-    return JsonFile(entry, groups, file.defaults, file.members, client.hooks.advice)
+    older = tool_hooks(client)
+    groups = older if files is client.files.former else hook_groups(client, choice)
+    return JsonFile(entry, groups, file.defaults, file.members, client.hooks.advice, older)

@@ -120,7 +120,7 @@ class Session(Membership):
 
     def follow_hooks(self, where: Snapshot, caller: Caller) -> None:
         """Also count the hooks that this session's client runs as processes of their own."""
-        if clients.by_own_name(caller.client).hooks.are_commands:
+        if clients.by_own_name(caller.client).hooks.events:
             self.activity.follow(where, self._key(caller))
 
     def _key(self, caller: Caller) -> str:

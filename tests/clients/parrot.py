@@ -47,7 +47,6 @@ PARROT = Client(
         begins="Hatched",
         turn_end="TurnOver",
         refusal="screech",
-        are_commands=True,
         units_per_s=1000,
         every_tool="any",
     ),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ai_bridge.clients import CODEX_CLI
 from ai_bridge.install.changes import plan_changes
-from ai_bridge.install.entries import Choice
+from ai_bridge.install.entries import Choice, tool_hooks
+from ai_bridge.install.json_file import JsonFile
 from ai_bridge.install.pieces import former_pieces, pieces
 from ai_bridge.install.places import SCOPES
 from ai_bridge.install.plan import carry_out, planned
@@ -58,6 +61,24 @@ def test_nothing_of_an_older_install_stays_beside_the_new_one(home: Path, scope:
     assert json.loads(now[".claude/settings.json"]) == {"permissions": {"allow": ["Bash", RULE]}}
     assert command("uninstall", "claude", "--scope", scope).returncode == 0
     assert _tree(base) == before
+
+
+@pytest.mark.parametrize("verb", ["install", "uninstall"])
+def test_the_hooks_of_an_older_install_for_codex_are_replaced_without_a_question(home: Path, verb: str) -> None:
+    folder = home / ".codex"
+    folder.mkdir()
+    before = _tree(home)
+    command("install", "codex")
+    (hooks,) = (one.content for one in pieces("codex", "user", Choice()) if isinstance(one.content, JsonFile))
+    path = folder / "hooks.json"
+    new = path.read_bytes()
+    path.write_bytes(replace(hooks, hooks=tool_hooks(CODEX_CLI)).installed(None))
+    done = command(verb, "codex")
+    assert (done.returncode, done.stderr) == (0, "")
+    if verb == "install":
+        assert path.read_bytes() == new
+        command("uninstall", "codex")
+    assert _tree(home) == before
 
 
 def test_what_was_chosen_then_stays_chosen_unless_something_else_is_chosen_now(home: Path) -> None:

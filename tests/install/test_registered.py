@@ -88,6 +88,8 @@ KNOWN = {
     "stop": "sha256:92e58004659b841da3dc09a75c809a73ace99a5cec7a37db27cf368d24465793",
     "post_tool_use": "sha256:aa8f567dd26a036340738afa0b31313063b95c116a78e0b4524eb540c9733f24",
 }
+# Source: the same, for the command of the test.
+KNOWN_COMMAND = "sha256:0951be4aa32f8b9d8d4baf3ce3e50ad6c5ddeecf1c745618570444e25ce69e8d"
 
 
 def _hook(event: str) -> dict[str, object]:
@@ -98,6 +100,15 @@ def _trust(home: Path, **states: str) -> None:
     path = home / ".codex" / "hooks.json"
     tables = [f'[hooks.state."{path}:{event}:0:0"]\n{line}\n' for event, line in states.items()]
     (home / ".codex" / "config.toml").write_text("".join(tables))
+
+
+def test_the_trust_of_a_command_is_read_as_the_client_records_it(home: Path) -> None:
+    line = "command -v ai-bridge >/dev/null 2>&1 || exit 0; ai-bridge hook codex 2>/dev/null || exit 0"
+    stop = {"hooks": [{"type": "command", "command": line, "timeout": 10}]}
+    (home / ".codex").mkdir()
+    (home / ".codex" / "hooks.json").write_text(json.dumps({"hooks": {"Stop": [stop]}}))
+    _trust(home, stop=f'trusted_hash = "{KNOWN_COMMAND}"')
+    assert trust_states("codex", "user") == {"Stop": "trusted"}
 
 
 def test_trust_is_read_as_the_client_records_it(home: Path) -> None:

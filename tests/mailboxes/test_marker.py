@@ -147,7 +147,7 @@ def test_every_command_refuses_a_newer_tree(newer: Tree, line: str) -> None:
     refused(done, f"{newer.path} {SENTENCE}update ai-bridge, then try again")
 
 
-@pytest.mark.parametrize("client", [one.name for one in clients.with_hook_commands()])
+@pytest.mark.parametrize("client", [one.name for one in clients.with_hooks()])
 def test_a_hook_refuses_it(newer: Tree, client: str) -> None:
     for event in ("SessionStart", "BeforeAgent", "AfterTool", "SessionEnd"):
         body = f'{{"hook_event_name": "{event}"}}'

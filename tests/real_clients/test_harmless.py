@@ -13,7 +13,7 @@ import pytest
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import Model
 from tests.real_clients.notices import notices
-from tests.real_clients.sessions import CLIENTS, Claude, Client, Codex, Session
+from tests.real_clients.sessions import Claude, Client, Codex, Session
 from tests.real_clients.terminal import ENTER
 from tests.support.checkout import ROOT
 
@@ -26,12 +26,6 @@ TROUBLE = ("not found", "no such file", "hook failed", "hook error", "hook(s)", 
 QUESTION = "New MCP server found in this project"
 # The answers to it: the choice that is marked at first, and the first of three.
 DECLINED, APPROVED = ENTER, f"\x1b[A\x1b[A{ENTER}"
-
-
-@pytest.fixture(params=["claude", "gemini"])
-def quiet(request: pytest.FixtureRequest, ground: Ground) -> Client:
-    """The clients that are to be silent if their hooks fail."""
-    return CLIENTS[request.param](ground)
 
 
 @pytest.fixture
@@ -74,24 +68,24 @@ def test_a_client_without_the_program_works_as_if_nothing_were_registered(
     model.plan(client.shell("echo a call"))
     said = client.ask_once("begin")
     assert "a call" in "".join(model.requests[-1].results)
-    if not isinstance(client, Codex):  # which says that the hooks found no server
+    if not isinstance(client, Codex):  # which says once per session that it found no server
         assert _troubles(said) == [], said
 
 
 def test_a_session_without_the_program_shows_no_error_in_its_turns(
-    quiet: Client, program: Path, model: Model, ground: Ground
+    client: Client, program: Path, model: Model, ground: Ground
 ) -> None:
-    ground.run(str(program), "install", quiet.name)
+    ground.run(str(program), "install", client.name)
     _remove(program)
-    assert _troubles(_turn(quiet, model)) == []
+    assert _troubles(_turn(client, model)) == []
 
 
 def test_a_program_that_is_broken_shows_no_error_in_a_turn(
-    quiet: Client, program: Path, model: Model, ground: Ground
+    client: Client, program: Path, model: Model, ground: Ground
 ) -> None:
-    ground.run(str(program), "install", quiet.name)
+    ground.run(str(program), "install", client.name)
     program.write_text("#!/nowhere/python\n")
-    assert _troubles(_turn(quiet, model)) == []
+    assert _troubles(_turn(client, model)) == []
 
 
 def test_a_server_that_was_declined_shows_no_error_in_a_turn(claude_in_project: Claude, model: Model) -> None:
@@ -99,7 +93,10 @@ def test_a_server_that_was_declined_shows_no_error_in_a_turn(claude_in_project: 
 
 
 def _turn(client: Client, model: Model, keys: str = "") -> str:
-    """Begin a session, answer its question by the keys, let it call a tool; returns what the turn showed."""
+    """Begin a session, answer its question by the keys, let it call a tool; returns what its turns showed.
+
+    Of Codex CLI this is the second turn alone. In the first one it says that it found no server.
+    """
     terminal = client.ground.open(client.words())
     if keys:
         terminal.wait_for(QUESTION)
@@ -107,9 +104,15 @@ def _turn(client: Client, model: Model, keys: str = "") -> str:
         terminal.type(keys)
     client.come_in(terminal)
     terminal.wait_until_quiet()
+    session = Session(client.ground, terminal)
     before = len(terminal.text)
+    if isinstance(client, Codex):
+        session.say("the first turn")
+        model.wait_until_quiet()
+        terminal.wait_until_quiet()
+        before = len(terminal.text)
     model.plan(client.shell("echo a call"))
-    Session(client.ground, terminal).say("begin")
+    session.say("begin")
     model.wait_for(lambda request: "a call" in "".join(request.results))
     model.wait_until_quiet()
     terminal.wait_until_quiet()

@@ -12,7 +12,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.reach.ways import MARK
 from tests.support.command import command
 from tests.support.mail import post, states
-from tests.support.server import CLAUDE, Serve
+from tests.support.server import CLAUDE, CODEX, Serve
 from tests.support.wire import Wire
 
 Json = dict[str, Any]
@@ -44,6 +44,18 @@ def test_mail_is_told_of_once_by_a_command_or_by_the_tool_of_an_older_install(se
     post(where, to="claude", sender="gemini")
     assert MARK in server.text("check_mail", event="PostToolUse")
     assert _claude(where) == {}
+
+
+def test_a_session_of_codex_learns_its_thread_by_tool_and_is_then_told_by_commands(serve: Serve, where: Tree) -> None:
+    server = serve(client=CODEX)
+    thread = {"threadId": "T-1"}
+    assert server.answer(server.ask_tool("check_mail", {"event": "SessionStart"}, **thread)).text == "{}"
+    post(where, to="codex", sender="gemini")
+    told = json.dumps({"hook_event_name": "PostToolUse", "session_id": "T-1"})
+    first, second = (command("hook", "codex", body=told, AI_BRIDGE_MAILBOXES=where.path) for _ in range(2))
+    said = json.loads(first.stdout)["hookSpecificOutput"]["additionalContext"]
+    assert said.startswith(f"{MARK} 1 new message for codex, from gemini")
+    assert (second.stdout, second.stderr) == ("{}\n", "")
 
 
 def test_the_mail_itself_is_carried_if_that_is_wanted(serve: Serve, where: Tree) -> None:

@@ -23,6 +23,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control
 
 _PATIENCE_S = 10.0
+_AGENTS = ("claude", "gemini")
 _QUESTION = "Phase 1 is complete. No escaping: $(), \\, \", ' mean nothing here.\n---\nWhat is next?\n"
 _ANSWER = "Well done. Phase 2: the tests.\n"
 
@@ -64,9 +65,9 @@ def _first_cause(trouble: BaseException) -> BaseException:
 def _routers(where: Tree) -> Iterator[None]:
     """Run claude's and gemini's router while the demo lasts."""
     _say("Setting up throw-away mailboxes")
-    _command("init")
+    _command("init", *_AGENTS)
     try:
-        for agent in ("claude", "gemini"):
+        for agent in _AGENTS:
             click.echo("  " + _command("start", "--agent", agent))
         _check(len(control.running(where)) == 2, "two routers run")
         yield

@@ -47,7 +47,7 @@ def fast(words: "list[str]") -> None:
         if name not in _VALUES or text is None:
             return
         found[_VALUES[name]] = text
-    if words[:1] and words[0] in [client.name for client in clients.with_hook_commands()]:
+    if words[:1] and words[0] in [client.name for client in clients.with_hooks()]:
         code = run(words[0], **found)
         sys.stderr.flush()
         os._exit(code)  # skips the interpreter's own shutdown
@@ -155,6 +155,8 @@ def _say(text: str, hand: "ReplyInFlight | None") -> None:
         sys.stdout.buffer.write(f"{text}\n".encode("utf-8", "replace"))
         sys.stdout.buffer.flush()
         taken = hand is not None and _is_taken()
+    except OSError as error:
+        raise disk_error("standard output", error) from None
     finally:
         if hand is not None:
             sys.stderr.write("".join(f"{sentence}\n" for sentence in hand.finish(taken)))

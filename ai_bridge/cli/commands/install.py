@@ -203,9 +203,14 @@ class _Run:
             steps = self._planned(pieces)
         if not any(step.needs_consent for step in steps):
             changes_shown.show(steps, self._as_json)
-        for client in dict.fromkeys(step.piece.client for step in steps):
-            with self._alone(client):
-                self._carry_out([step for step in steps if step.piece.client == client])
+        done: list[tuple[Change, str | None]] = []
+        try:
+            for client in dict.fromkeys(step.piece.client for step in steps):
+                with self._alone(client):
+                    for one in carry_out([step for step in steps if step.piece.client == client]):
+                        done.append(one)
+        finally:  # after all changes: an output that takes nothing must not leave half of them undone
+            self._report(done)
 
     def trust(self, names: list[str]) -> None:
         """Record that the user trusts the hooks of these clients, unless a client had trouble before."""
@@ -246,8 +251,8 @@ class _Run:
         changes = ", ".join(f"{step.verb} {printable(step.piece.path)}" for step in asking)
         return self._yes or click.confirm(f"{changes[0].upper()}{changes[1:]} (a backup is kept)?")
 
-    def _carry_out(self, steps: list[Change]) -> None:
-        for step, backup in carry_out(steps):
+    def _report(self, done: list[tuple[Change, str | None]]) -> None:
+        for step, backup in done:
             client = clients.by_name(step.piece.client)
             advice = client.hooks.advice if self._is_trusted else None
             notes = [note for note in step.notes if note != advice]

@@ -99,13 +99,10 @@ def mcp(where: str | None, agent: str | None, as_json: bool) -> None:
 
 def _with_hook(_: click.Context, __: click.Parameter, client: str) -> str:
     """Refuse a client whose hooks run no command; for click's `callback`."""
-    known = [one.name for one in clients.with_hook_commands()]
+    known = [one.name for one in clients.with_hooks()]
     if client in known:
         return client
-    calls = client in [one.name for one in clients.registrable()]
-    why = "hooks call our running server, and need no command" if calls else "is no client whose hooks run a command"
-    whose = f"{client}'s" if calls else client
-    raise click.BadParameter(f"{whose} {why}; `ai-bridge hook {known[0]}` is one that does")
+    raise click.BadParameter(f"{client} is no client whose hooks run a command; known: {', '.join(known)}")
 
 
 @click.command()

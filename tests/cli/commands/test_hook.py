@@ -270,7 +270,7 @@ def test_mailboxes_without_this_agent_are_left_as_they_are(tmp_path: Path) -> No
     assert other.agents() == ["claude"]
 
 
-@pytest.mark.parametrize("words", [["copilot"], ["codex"], ["gemini", "--wrong"], []])
+@pytest.mark.parametrize("words", [["copilot"], ["nobody"], ["gemini", "--wrong"], []])
 def test_other_words_are_not_understood(words: list[str]) -> None:
     assert command("hook", *words, body="{}").returncode == 2
 
