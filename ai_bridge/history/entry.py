@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import lru_cache
+from hashlib import blake2b
 from typing import NamedTuple
 
 from ai_bridge.errors import Malformed
@@ -20,6 +21,8 @@ STATES = (DROPPED, PROCESSING, UNREAD, READ)
 _MIDDLE = 2 * 10**19
 _FARTHEST = 9 * 10**18
 _63_BITS = (1 << 63) - 1
+# Characters at the end of an ID by which a message is found.
+TAIL = 3
 # No two are the same: else a thread named after an agent would count as mail to it. None is a hexadecimal digit.
 _LETTERS = {"from": "s", "to": "r", "id": "i", "thread": "t", "decide": "o"}
 # Many files are for few recipients.
@@ -41,7 +44,10 @@ class Row(NamedTuple):
 
 
 class Text(NamedTuple):
-    """The content read from a file; sorted, these are in the order of the messages. `words`: subject, body, keys."""
+    """The content read from a file; sorted, these are in the order of the messages. `words`: subject, body, keys.
+
+    `thread` is the number of its thread, and `tail` the end of its ID.
+    """
 
     stamp: str
     name: str
@@ -49,6 +55,8 @@ class Text(NamedTuple):
     size: int
     written: int
     words: tuple[str, str, str]
+    thread: int
+    tail: str
 
 
 def nanoseconds(found: os.stat_result) -> int:
@@ -71,6 +79,11 @@ def parts_of_name(name: str) -> tuple[str, str]:
 def key(kind: str, text: str = "") -> str:
     """Return the search word for mail `from` or `to` an agent, an `id`, a `thread`, or openings to `decide`."""
     return _LETTERS[kind] + text.encode("utf-8", "surrogatepass").hex()
+
+
+def number_of_thread(id_: str) -> int:
+    """Return the number that stands for a thread: 64 bits of a digest of its ID, which take less room."""
+    return int.from_bytes(blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)
 
 
 def locate(outbox: Outbox, name: str) -> tuple[str, os.stat_result] | None:
@@ -104,7 +117,8 @@ def read(outbox: Outbox, state: str, name: str, id_: str, recipient: str) -> Tex
         keys += f" {key('decide')}"
     stamp = ids.stamp_of(id_) or outbox.order(state, name)[0]
     words = (parsed.subject, parsed.body, keys)
-    return Text(stamp, name, outbox.owner, found.st_size, nanoseconds(found), words)
+    thread = number_of_thread(parsed.thread or id_)
+    return Text(stamp, name, outbox.owner, found.st_size, nanoseconds(found), words, thread, id_[-TAIL:])
 
 
 def _parsed(path: str) -> message.Message:

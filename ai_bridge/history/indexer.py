@@ -11,19 +11,29 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import TypeVar
 
-from ai_bridge.history.database import Database
+from ai_bridge.history.database import Cache, Database
 from ai_bridge.history.entry import STATES, Row, Text, locate, nanoseconds, parts_of_name, read, slot
 from ai_bridge.mailboxes.outbox import DIRECTORIES, Outbox
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 
+Answer = TypeVar("Answer")
+
+_FILE = "index.sqlite3"
 # Raise it with every change to what is written to the database.
-VERSION = 2
+VERSION = 3
 # A row without a name is of a file that went away. Its words cannot be taken out of a table without content, so its
 # number is never given to another file. New words are merged with older ones at the end of a refresh.
 SCHEMA = """
-CREATE TABLE messages (rowid INTEGER PRIMARY KEY, outbox TEXT, name TEXT, size INTEGER, written INTEGER);
+CREATE TABLE messages (
+    rowid INTEGER PRIMARY KEY, outbox TEXT, name TEXT, size INTEGER, written INTEGER, thread INTEGER, tail TEXT);
 CREATE UNIQUE INDEX names ON messages (outbox, name);
+CREATE INDEX of_threads ON messages (thread);
+CREATE INDEX tails ON messages (tail);
+CREATE TABLE threads (thread INTEGER PRIMARY KEY, last INTEGER);
+CREATE INDEX newest ON threads (last);
 CREATE TABLE unsettled (rowid INTEGER PRIMARY KEY);
 CREATE TABLE directories (path TEXT PRIMARY KEY, written INTEGER) WITHOUT ROWID;
 CREATE VIRTUAL TABLE texts USING fts5(
@@ -34,6 +44,13 @@ INSERT INTO texts (texts, rank) VALUES
 COLUMNS = "messages.rowid, outbox, name, size, written"
 _UNSETTLED = f"SELECT {COLUMNS} FROM unsettled JOIN messages USING (rowid)"
 _NAMES = "SELECT name FROM messages WHERE outbox = ?"
+# `last` is the row of a thread's newest message.
+_GROW = """
+INSERT INTO threads VALUES (?, ?) ON CONFLICT (thread) DO UPDATE SET last = max(last, excluded.last)
+"""
+_THREAD = "SELECT thread FROM messages WHERE rowid = ?"
+_CLEAR = "UPDATE messages SET outbox = NULL, name = NULL, thread = NULL, tail = NULL WHERE rowid = ?"
+_SHRINK = "UPDATE threads SET last = (SELECT max(rowid) FROM messages WHERE thread = threads.thread) WHERE thread = ?"
 _NEXT_FREE = """
 SELECT rowid + 1 FROM messages AS taken WHERE rowid >= ?
 AND NOT EXISTS (SELECT 1 FROM messages WHERE rowid = taken.rowid + 1) ORDER BY rowid LIMIT 1
@@ -47,6 +64,22 @@ _SETTLE_NS = 2_000_000_000
 # touches most pages of `messages`, so few writes are better.
 _BATCH = 32_000_000
 _LEAST = 500
+
+
+def ask(mailboxes: Tree, question: Callable[[Index], Answer]) -> Answer:
+    """Return the answer of the index of these mailboxes, brought up to date; raises `NotMailboxes`.
+
+    It writes to the database, and replaces one that is damaged or of another version.
+    """
+
+    def asked(database: Database) -> Answer:
+        index = Index(mailboxes, database)
+        index.refresh()
+        return question(index)
+
+    mailboxes = Snapshot.of(mailboxes).check()
+    path, lock = mailboxes.state_file(_FILE), mailboxes.state_file("locks", "index.lock")
+    return Cache(path, lock, SCHEMA, VERSION).ask(asked)
 
 
 class Index:
@@ -120,7 +153,10 @@ class Index:
         numbers = [(row.rowid,) for row in rows]
         paths = {(f"{row.outbox}/{state}",) for row in rows for state in STATES}
         with self.connection as connection:
-            connection.executemany("UPDATE messages SET outbox = NULL, name = NULL WHERE rowid = ?", numbers)
+            threads = {thread for number in numbers for thread in connection.execute(_THREAD, number)}
+            connection.executemany(_CLEAR, numbers)
+            connection.executemany(_SHRINK, threads)
+            connection.execute("DELETE FROM threads WHERE last IS NULL")
             connection.executemany("DELETE FROM unsettled WHERE rowid = ?", numbers)
             connection.executemany("DELETE FROM directories WHERE path = ?", paths)
 
@@ -177,11 +213,13 @@ class Index:
 
     def _insert(self, rows: list[tuple[int, Text]], listed: dict[str, int | None], quiet_ns: int) -> None:
         words = ((number, *text.words) for number, text in rows)
-        files = ((number, text.outbox, text.name, text.size, text.written) for number, text in rows)
+        files = ((number, text.outbox, text.name, text.size, text.written, *text[-2:]) for number, text in rows)
+        grown = {text.thread: number for number, text in rows}
         unsettled = ((number,) for number, text in rows if text.written >= quiet_ns)
         quiet = ((path, changed) for path, changed in listed.items() if changed and changed < quiet_ns)
         with self.connection as connection:
-            connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", files)
+            connection.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?, ?)", files)
+            connection.executemany(_GROW, grown.items())
             connection.executemany("INSERT INTO texts (rowid, subject, body, keys) VALUES (?, ?, ?, ?)", words)
             connection.executemany("INSERT INTO unsettled VALUES (?)", unsettled)
             connection.executemany("DELETE FROM directories WHERE path = ?", ((path,) for path in listed))

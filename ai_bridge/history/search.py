@@ -8,35 +8,31 @@ search has met it since.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from heapq import heappop, heappush
-from typing import TypeVar
 
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.errors import Malformed
-from ai_bridge.history.database import Cache, Database
-from ai_bridge.history.entry import Row, key, locate, parts_of_name, slot
-from ai_bridge.history.indexer import COLUMNS, SCHEMA, VERSION, Index
+from ai_bridge.history.entry import TAIL, Row, key, locate, parts_of_name, slot
+from ai_bridge.history.indexer import COLUMNS, Index, ask
 from ai_bridge.history.query import Query
 from ai_bridge.mailboxes import trace
-from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import project_of
 
-_FILE = "index.sqlite3"
 _ALL = f"SELECT {COLUMNS} FROM messages WHERE rowid < ? AND name NOT NULL ORDER BY rowid DESC"
 _MATCHING = f"""
 SELECT {COLUMNS} FROM texts CROSS JOIN messages ON messages.rowid = texts.rowid
 WHERE texts MATCH ? AND texts.rowid < ? AND name NOT NULL ORDER BY texts.rowid DESC
 """
+_ENDING = f"SELECT {COLUMNS} FROM messages WHERE tail = ? AND name NOT NULL ORDER BY rowid"
 _NEWEST = (1 << 63) - 1
 _WORD = re.compile(r'"[^"]*"\*?|\S+')
 # The most times that files which change during a search are read again.
 _ROUNDS = 3
 
-Answer = TypeVar("Answer")
 Order = tuple[str, str]
 # A message: the owner of its outbox, and its ID.
 Key = tuple[str, str]
@@ -61,7 +57,7 @@ def find(mailboxes: Tree, query: Query) -> Found:
 
     Raises `NotMailboxes`, or `NoSuchMessage` if `before` names no message.
     """
-    return _ask(mailboxes, lambda index: _find(index, query))
+    return ask(mailboxes, lambda index: _find(index, query))
 
 
 def find_as_asked(mailboxes: Tree, query: Query) -> Found:
@@ -83,23 +79,33 @@ def thread(mailboxes: Tree, id_: str) -> tuple[list[Place], bool]:
 
     The list is empty if there is no such message. It may lack some while another process is still building the index.
     """
-    return _ask(mailboxes, lambda index: (_walk(index, _of(index, id_)).places(), index.complete))
+    return ask(mailboxes, lambda index: (_walk(index, _of(index, id_)).places(), index.complete))
 
 
 def openings(mailboxes: Tree) -> list[Place]:
     """Return every message that opens a decision (header Decide: majority, unanimous), newest last."""
-    return _ask(mailboxes, lambda index: _walk(index, f'keys : "{key("decide")}"').places())
+    return ask(mailboxes, lambda index: _walk(index, f'keys : "{key("decide")}"').places())
 
 
-def _ask(mailboxes: Tree, question: Callable[[Index], Answer]) -> Answer:
-    def asked(database: Database) -> Answer:
-        index = Index(mailboxes, database)
-        index.refresh()
-        return question(index)
+def by_suffix(mailboxes: Tree, suffix: str) -> list[Place]:
+    """Return the places of all messages whose ID ends in `suffix`, oldest first; [] if it has less than 3 characters.
 
-    mailboxes = Snapshot.of(mailboxes).check()
-    path, lock = mailboxes.state_file(_FILE), mailboxes.state_file("locks", "index.lock")
-    return Cache(path, lock, SCHEMA, VERSION).ask(asked)
+    Rejected mail is not found, nor mail without a proper name. It may lack some while another process is still
+    building the index.
+    """
+    if len(suffix) < TAIL:
+        return []
+    return ask(mailboxes, lambda index: _ending_in(index, suffix))
+
+
+def _ending_in(index: Index, suffix: str) -> list[Place]:
+    places = []
+    for row in map(Row._make, index.connection.execute(_ENDING, (suffix[-TAIL:],)).fetchall()):
+        id_, recipient = parts_of_name(row.name)
+        outbox = index.mailboxes.outbox(row.outbox)
+        if id_.endswith(suffix) and (found := locate(outbox, row.name)):
+            places.append(Place(outbox, found[0], row.name, recipient))
+    return places
 
 
 def _find(index: Index, query: Query) -> Found:

@@ -575,6 +575,20 @@ def test_before_takes_the_id_of_any_message_and_refuses_what_is_none(where: Tree
 # --- what becomes of a file -------------------------------------------------------------------------------
 
 
+def test_a_message_is_found_by_the_end_of_its_id(where: Tree) -> None:
+    first, second = "claude-20260101-000000-000000-0ezi", "claude-20260102-000000-000000-1ezi"
+    for name in (f"{first}.gemini.txt", f"{first}.codex@web.txt", f"{second}.gemini.txt", "x1.gemini.txt"):
+        put(where, name)
+    both = [f"{first}.codex@web.txt", f"{first}.gemini.txt"]
+    assert sorted(names(search.by_suffix(where, "0ezi"))) == both
+    assert sorted(names(search.by_suffix(where, first))) == both
+    assert sorted(names(search.by_suffix(where, "ezi"))) == [*both, f"{second}.gemini.txt"]
+    for nothing in ("zi", "", "0ez", "%zi", "2ezi"):
+        assert search.by_suffix(where, nothing) == []
+    os.unlink(where.outbox("claude").file(READ, f"{second}.gemini.txt"))
+    assert search.by_suffix(where, "1ezi") == []
+
+
 def test_a_new_message_is_found_at_the_next_call(where: Tree, clock: Clock) -> None:
     assert find(where) == []
     for number in range(5):
