@@ -32,15 +32,19 @@ class BadBatchMessage(BridgeError):
 
 
 class BodyTwice(BridgeError):
-    sentence = "{path} holds the body, and standard input holds another: leave one of them out"
+    sentence = "{path} holds the body, and {other} holds another: leave one of them out"
+
+
+class BatchHasBodies(BridgeError):
+    sentence = "the lines of a batch hold the bodies: leave -m or --batch out"
 
 
 class Request:
     """The options and arguments of one `send`, by their names; None if not given."""
 
     __slots__ = (
-        *("agent", "allow_empty", "batch", "context", "decide", "file", "json"),
-        *("mailboxes", "recipient", "reply_to", "sender", "subject", "voters", "wait_read"),
+        *("agent", "allow_empty", "batch", "context", "decide", "file", "json", "mailboxes", "message"),
+        *("recipient", "reply_to", "sender", "subject", "to_all", "voters", "wait_read"),
     )
 
     def __init__(self, **words: object) -> None:
@@ -55,10 +59,12 @@ class Request:
     file: str | None
     json: bool | None
     mailboxes: str | None
-    recipient: str
+    message: str | None
+    recipient: str | None
     reply_to: str | None
     sender: str | None
     subject: str | None
+    to_all: bool | None
     voters: str | None
     wait_read: float | None
 
@@ -154,21 +160,33 @@ def _line(sent: "Sent", as_json: bool) -> str:
 
 def _wanted(request: Request, limit: int) -> tuple[list[int], list[Wanted]]:
     """Return the messages to send, and the number of the line of each if they are a batch."""
-    if request.file not in (None, "-"):
-        from ai_bridge.system import pipes  # most bodies come from standard input
-
-        if sys.stdin is not None and pipes.is_given(0):
-            raise BodyTwice(path=request.file)
+    _refuse_two_bodies(request)
     if request.batch:
         lines = _batch(request)
         return [number for number, _ in lines], [_one(request, found["body"], found) for _, found in lines]
     return [], [_one(request, _body(request, limit), {})]
 
 
+def _refuse_two_bodies(request: Request) -> None:
+    """Raise if the request names more than one body; looks at standard input, and never reads or waits for it."""
+    said = "-m" if request.message is not None else request.file
+    if said in (None, "-"):
+        return
+    if said == "-m" and request.batch:
+        raise BatchHasBodies()
+    if said == "-m" and request.file is not None:
+        raise BodyTwice(path=said, other="standard input" if request.file == "-" else request.file)
+    from ai_bridge.system import pipes  # most bodies come from standard input
+
+    if sys.stdin is not None and pipes.is_given(0):
+        raise BodyTwice(path=said, other="standard input")
+
+
 def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
     """Return the message of the request; what a `line` of a batch says comes first."""
+    recipient = line.get("to", request.recipient)
     return Wanted(
-        [line.get("to", request.recipient)],
+        [] if recipient is None else [recipient],
         body,
         line.get("subject", request.subject),
         line.get("reply_to", request.reply_to),
@@ -176,6 +194,7 @@ def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
         request.decide,
         None if request.voters is None else [request.voters],
         bool(request.allow_empty),
+        bool(request.to_all),
     )
 
 
@@ -183,6 +202,8 @@ def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
 
 
 def _body(request: Request, limit: int) -> str:
+    if request.message is not None:
+        return request.message
     raw = _raw(request.file, limit)
     if len(raw) > limit:
         raise TooLarge(what="the body", size=f"more than {limit}", limit=limit)

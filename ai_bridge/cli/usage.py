@@ -8,7 +8,6 @@ import shlex
 _COMMON = {"--json": False, "--agent": True, "--mailboxes": True}
 # What to type for a word that people try; by its letters alone, another command would be suggested.
 MEANT = {
-    "whoami": "`ai-bridge status` says who you are",
     "who": "`ai-bridge peers` lists the agents",
     "agents": "`ai-bridge peers` lists the agents",
     "inbox": "`ai-bridge list` lists what awaits you",
@@ -16,7 +15,6 @@ MEANT = {
     "watch": "`ai-bridge wait` ends when mail comes, and `ai-bridge logs -f` follows the router",
     "thread": "`ai-bridge history --thread ID` shows a thread",
     "threads": "`ai-bridge history --thread ID` shows a thread",
-    "reply": "`ai-bridge send RECIPIENT --reply-to ID` answers a message",
     "ack": "`ai-bridge acknowledge ID` marks a message as read",
     "approve": "`ai-bridge allow THREAD` lets held mail go on",
 }

@@ -106,7 +106,6 @@ _FIXED = (
             "voters": {**_TEXTS, "description": "who votes with you (default: to); one not in 'to' judges a split"},
         },
         _MARKS,
-        "to",
         "body",
     ),
     _tool(

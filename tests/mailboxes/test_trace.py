@@ -87,8 +87,8 @@ def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Tree
 def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Tree) -> None:
     first = post(where, "x")
     second = post(where, "y", in_reply_to=first, thread="older")
-    assert threads.reply_headers(where, first) == (first, first, 1)
-    assert threads.reply_headers(where, second) == (second, "older", 2)
+    assert threads.reply_headers(where, trace.one(where, first, View()).load()) == (first, first, 1)
+    assert threads.reply_headers(where, trace.one(where, second, View()).load()) == (second, "older", 2)
     assert address.is_notice("postmaster")
     assert not address.is_notice("claude")
 

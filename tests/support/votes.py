@@ -22,5 +22,5 @@ def propose(
 
 def answer(where: Tree, thread: str, voter: str, body: str, to: str = "claude") -> str:
     """Answer in the thread."""
-    in_reply_to, root, _ = threads.reply_headers(where, thread)
+    in_reply_to, root, _ = threads.reply_headers(where, trace.find(where, thread)[0].load())
     return send(where, voter, Draft([to], body, "re", in_reply_to, root), LIMIT).id

@@ -10,10 +10,11 @@ from ai_bridge import settings
 from ai_bridge.agents import identity
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.cli import output
-from ai_bridge.cli.common import common, echo_json, view
+from ai_bridge.cli.common import common, complete_ids, echo_json, view
 from ai_bridge.cli.reader import tell_none
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
+from ai_bridge.history import meant
 from ai_bridge.mailboxes import attachments, find, trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD
 from ai_bridge.mailboxes.trace import Place
@@ -41,11 +42,11 @@ def list_(where: Tree, agent: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=complete_ids)
 @click.option("--raw", is_flag=True, help="The file's exact bytes.")
 @common()
 def show(where: Tree, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
-    """Show one message in any state, by ID, SENDER/ID or file name; or an attachment's bytes, by its hash.
+    """Show one message in any state, by ID, SENDER/ID, the end of an ID, `last` or file name; or an attachment.
 
     If the message went to several agents, it shows the copy for me, else the first, and names all recipients.
     """
@@ -66,7 +67,7 @@ def _places(where: Tree, id_: str, view: View) -> list[Place]:
     Raises `NoSuchMessage` and what else `trace.find` does.
     """
     try:
-        places = trace.find(where, id_, view)
+        places = meant.message(where, id_, view, lambda exact: trace.find(where, exact, view))
     except NoSuchMessage:
         if not context.is_hash(id_):
             raise
@@ -95,19 +96,20 @@ def _show_attachment(where: Tree, sha256: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("id_", metavar="[ID]", required=False)
+@click.argument("id_", metavar="[ID]", required=False, shell_complete=complete_ids)
 @common()
 def status(where: Tree, agent: str | None, id_: str | None, as_json: bool) -> None:
     """Show where a message is, for each recipient; without an ID, show who I am, my router and what waits."""
     if id_ is None:
         _own_status(where, agent, as_json)
         return
-    explained = mail.explain(where, id_, view(where, agent))
+    mine = view(where, agent)
+    explained = meant.message(where, id_, mine, lambda exact: mail.explain(where, exact, mine))
     if as_json:
         echo_json(_place_object(place, why) for place, why in explained)
         return
     for place, why in explained:
-        click.echo(_place_line(id_, place, why))
+        click.echo(_place_line(place, why))
 
 
 def _place_object(place: Place, why: str | None) -> dict[str, object]:
@@ -115,9 +117,9 @@ def _place_object(place: Place, why: str | None) -> dict[str, object]:
     return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at(), "reason": why}
 
 
-def _place_line(id_: str, place: Place, why: str | None) -> str:
+def _place_line(place: Place, why: str | None) -> str:
     reason = f"  {printable(why)}" if why else ""
-    return f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
+    return f"{printable(place.id)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
 
 
 def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:
