@@ -98,8 +98,8 @@ class BadText(BridgeError):
 
 
 class NoSuchMessage(BridgeError):
-    sentence = "there is no message {id}{where}: `ai-bridge history` lists the IDs"
-    for_model = "there is no message {id}{where}: peer_history() shows the IDs"
+    sentence = "there is no message {id}{where}: `ai-bridge history` lists the IDs, and the end of one is enough"
+    for_model = "there is no message {id}{where}: peer_history() shows the IDs, and the end of one is enough"
 
 
 class RouterRunning(BridgeError):

@@ -73,7 +73,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/cli/test_sending.py",
         "the fast way and the slow way to send are one command; its tests take both",
-        "cli/fast_send cli/outside",
+        "cli/batch cli/fast_send cli/outside",
     ),
     (
         "tests/health/test_doctor.py",

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
-class BadBatchLine(BridgeError):
-    sentence = "line {number} of the batch {why}; nothing was sent"
-
-
 class BadBatchMessage(BridgeError):
     sentence = "line {number} of the batch: {why}; nothing was sent"
 
@@ -234,47 +230,17 @@ def _text(raw: bytes, path: str | None) -> str:
         raise BadText(what=path or "standard input", offset=error.start) from None
 
 
-# --- a batch --------------------------------------------------------------------------------------------
-
 _BATCH_BYTES = 256 * 1024 * 1024
-_BATCH_TEXTS = ("body", "subject", "to", "reply_to")
 
 
 def _batch(request: Request) -> "list[tuple[int, dict[str, Any]]]":
-    """Read JSON Lines, and return each object with its line's number.
+    """Read the messages of a batch, each with its line's number."""
+    from ai_bridge.cli import batch  # most sends are of one message
 
-    An object has a `body` and, optionally, a `subject`, `to`, `reply_to` and `context`.
-    """
     raw = _raw(request.file, _BATCH_BYTES)
     if len(raw) > _BATCH_BYTES:
         raise TooLarge(what="the batch", size=f"more than {_BATCH_BYTES}", limit=_BATCH_BYTES)
-    lines = enumerate(_text(raw, request.file).split("\n"), 1)
-    return [(number, _parsed(line, number)) for number, line in lines if line.strip()]
-
-
-def _parsed(line: str, number: int) -> "dict[str, Any]":
-    import json
-
-    try:
-        found = json.loads(line)
-        json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate is no text
-    except (ValueError, RecursionError):
-        raise BadBatchLine(number=number, why="is not JSON") from None
-    if not isinstance(found, dict) or not isinstance(found.get("body"), str):
-        raise BadBatchLine(number=number, why="is not an object with a text `body`")
-    for key, value in found.items():
-        if not _may_hold(key, value):
-            texts = ", ".join(_BATCH_TEXTS)
-            raise BadBatchLine(
-                number=number, why=f"holds {key!r}, but may hold the texts {texts} and a list `context`"
-            )
-    return found
-
-
-def _may_hold(key: str, value: object) -> bool:
-    if key == "context":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    return key in _BATCH_TEXTS and isinstance(value, str)
+    return batch.parsed(_text(raw, request.file))
 
 
 # --- receipts -------------------------------------------------------------------------------------------

@@ -54,10 +54,11 @@ def message(mailboxes: Tree, text: str, view: View, find: Callable[[str], Answer
         return find(exact(mailboxes, text, view))
     try:
         return find(text)
-    except NoSuchMessage:
-        found = exact(mailboxes, text, view)
-        if found == text:
-            raise
+    except NoSuchMessage as refusal:
+        try:
+            found = exact(mailboxes, text, view)
+        except NoSuchMessage:
+            raise refusal from None
     return find(found)
 
 
@@ -98,7 +99,7 @@ def _id_of(mailboxes: Tree, text: str, view: View) -> str:
 def _or_itself(mailboxes: Tree, text: str, view: View) -> str:
     """Return the ID that the text stands for, and the text itself if it is an ID or stands for none."""
     try:
-        return message(mailboxes, text, view, lambda id_: trace.find(mailboxes, id_, view) and id_)
+        return message(mailboxes, text, view, lambda id_: id_ if trace.find(mailboxes, id_, view) else "")
     except NoSuchMessage:
         return text
 
@@ -178,7 +179,7 @@ def _described(place: Place) -> str:
 def newest(mailboxes: Tree, most: int = 20) -> list[tuple[str, str, str]]:
     """Return the newest messages of this project, the newest first: the end of each ID, the ID, and what it is.
 
-    The end is the shortest, from 4 characters on, that no other of these IDs has. What it is reads
+    The end is the shortest, from 4 characters on, that no other of these IDs has. The message is described as
     `sender → recipient subject`.
     """
     found = search.find(mailboxes, Query(limit=most, project=project_for(mailboxes, ""))).places

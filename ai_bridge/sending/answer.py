@@ -1,6 +1,6 @@
-"""An answer: what it takes from the answered message, which is its thread, its depth, its subject and its recipients."""
+"""An answer, and what it takes from the answered message: its thread, its depth, its subject, its recipients."""
 
-from ai_bridge.errors import NoSuchMessage
+from ai_bridge.history import meant
 from ai_bridge.history.threads import reply_headers
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft
@@ -11,35 +11,28 @@ from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
 from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ai_bridge.sending.send import Wanted
-
 # How the subject of an answer begins, and the most characters that it has.
 _BEGINNING, _LONGEST_SUBJECT = "Re:", 200
 
 
-def begin(mailboxes: Snapshot, sender: str, draft: Draft, wanted: "Wanted", view: View) -> None:
-    """Turn `draft` into an answer to the message `wanted.reply_to`: changes its headers, and what was not given.
+def begin(mailboxes: Snapshot, sender: str, draft: Draft, reply_to: str, view: View, to_all: bool) -> str:
+    """Turn `draft` into an answer to the message that `reply_to` means; returns the subject that suits the answer.
 
-    Without a subject of its own it gets `Re: <subject>`. Without recipients it goes to the sender of the answered
-    message, and if `wanted.to_all`, also to that message's other recipients. An answer to the sender's own message
-    goes to that message's recipients. Raises what `trace.one` and `Place.load` do.
+    A draft without recipients goes to the sender of the answered message and, if `to_all`, to that message's other
+    recipients. An answer to the sender's own message goes to that message's recipients. Raises what `meant.message`,
+    `trace.one` and `Place.load` do.
     """
-    place = _answered(mailboxes, str(wanted.reply_to), view)
+    place = _answered(mailboxes, reply_to, view)
     original = place.load()
     draft.in_reply_to, draft.thread, draft.hops = reply_headers(mailboxes, original)
-    if wanted.subject is None:
-        draft.subject = subject_to(original.subject)
-    if not wanted.to:
-        draft.recipients = _recipients(mailboxes, place, original, sender, wanted.to_all)
+    if not draft.recipients:
+        draft.recipients = _recipients(mailboxes, place, original, sender, to_all)
         draft.project = ""  # these are whole addresses
+    return subject_to(original.subject)
 
 
 def _answered(mailboxes: Snapshot, text: str, view: View) -> Place:
     """Return a place of the message that `text` means: an ID, the end of one, or `last`."""
-    from ai_bridge.history import meant
-
     return meant.message(mailboxes, text, view, lambda id_: trace.one(mailboxes, id_, view))
 
 

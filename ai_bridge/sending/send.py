@@ -29,8 +29,9 @@ class Wanted:
 
     `to` is a list of addresses, short names or `*`, each text as in the header `To`. `reply_to` is the ID of the
     answered message, the end of that ID, or `last`. An answer whose `to` is empty goes to the sender of the answered
-    message and, if `to_all`, to that message's other recipients. `context` names files, or lines of them, to send along. `decide` is the rule of a decision that
-    the message opens, and `voters` names who votes. An empty body is refused unless `allow_empty`.
+    message and, if `to_all`, to that message's other recipients. `context` names files, or lines of them, to send
+    along. `decide` is the rule of a decision that the message opens, and `voters` names who votes. An empty body is
+    refused unless `allow_empty`.
     """
 
     __slots__ = ("allow_empty", "body", "context", "decide", "reply_to", "subject", "to", "to_all", "voters")
@@ -96,7 +97,8 @@ def _draft(mailboxes: Snapshot, sender: str, wanted: Wanted, view: "View | None"
         from ai_bridge.message.reference import View  # most messages answer nothing
         from ai_bridge.sending import answer
 
-        answer.begin(mailboxes, sender, draft, wanted, view or View(sender))
+        subject = answer.begin(mailboxes, sender, draft, wanted.reply_to, view or View(sender), wanted.to_all)
+        draft.subject = subject if wanted.subject is None else wanted.subject
     elif not wanted.to:
         raise NoRecipient()
     if wanted.decide is not None:

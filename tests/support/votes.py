@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ai_bridge.decisions import opening
 from ai_bridge.history import threads
+from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.votes import MAJORITY

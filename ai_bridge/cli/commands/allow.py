@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import click
 
 from ai_bridge import settings
@@ -28,8 +26,7 @@ def allow(where: Tree, agent: str | None, subject: str, as_json: bool) -> None:
     """
     person.refuse_clients("this")
     only = None if agent is None else where.known_agent(agent)
-    most = settings.load(where.path).max_hops
-    places = _meant(where, subject, View(only or ""), lambda exact: allow_mail(where, exact, most, only))
+    places = _allowed(where, subject, only)
     if as_json:
         echo_json({"id": one.id, "to": one.recipient, "state": one.state, "path": one.path} for one in places)
         return
@@ -39,8 +36,9 @@ def allow(where: Tree, agent: str | None, subject: str, as_json: bool) -> None:
         click.echo(f"nothing was held; {printable(subject)} may go on")
 
 
-def _meant(where: Tree, subject: str, view: View, allow: Callable[[str], list[Place]]) -> list[Place]:
-    """Return `allow` of the agent of that address, if there is one, else of the message that is meant."""
+def _allowed(where: Tree, subject: str, only: str | None) -> list[Place]:
+    """Allow the mail of the agent of that address, if there is one, else the thread of the message that is meant."""
+    most = settings.load(where.path).max_hops
     if address.is_address(subject) and where.has_outbox(subject):
-        return allow(subject)
-    return meant.message(where, subject, view, allow)
+        return allow_mail(where, subject, most, only)
+    return meant.message(where, subject, View(only or ""), lambda exact: allow_mail(where, exact, most, only))

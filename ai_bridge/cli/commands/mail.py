@@ -21,6 +21,7 @@ from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.snapshot import Snapshot
+from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import reference
@@ -61,7 +62,7 @@ _ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Send even an em
 
 
 @click.command()
-@click.argument("recipient", required=False, shell_complete=complete_agents)
+@click.argument("recipient", metavar="RECIPIENT", required=False, shell_complete=complete_agents)
 @click.argument("subject", required=False)
 @_FROM
 @_MESSAGE
@@ -76,15 +77,14 @@ _ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Send even an em
 @_WAIT_READ
 @_ALLOW_EMPTY
 @common()
-@click.pass_context
-def send(ctx: click.Context, where: Tree, as_json: bool, **words: Any) -> None:
+def send(where: Tree, as_json: bool, **words: Any) -> None:
     """Send a message to RECIPIENT: an address, several with commas, or '*' for all.
 
     The body comes from standard input, --file or -m. The ID is printed once the message is safe on the disk. With
     --reply-to, RECIPIENT may be left out: the answer goes to the sender of that message.
     """
     if words["recipient"] is None and words["reply_to"] is None:
-        raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
+        raise click.UsageError("Missing argument 'RECIPIENT'.")
     _send(where, as_json, words)
 
 
@@ -204,7 +204,12 @@ def restore(where: Tree, agent: str | None, id_: str, force: bool, as_json: bool
     mine, check = view(where, agent), None if force else partial(recheck.check, where)
     places = meant.message(where, id_, mine, lambda exact: put_back(where, exact, mine, check))
     if as_json:
-        echo_json([{"id": place.id, "state": place.state, "path": place.path} for place in places])
+        echo_json({"id": _named(place, id_), "state": place.state, "path": place.path} for place in places)
         return
     for place in places:
         click.echo(f"{printable(place.name)} is {place.state} again")
+
+
+def _named(place: Place, typed: str) -> str:
+    """Return the name of the file if that was typed, else the message's ID."""
+    return place.name if place.name == reference.split(typed)[1] else place.id
