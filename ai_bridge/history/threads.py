@@ -11,7 +11,7 @@ from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
-from ai_bridge.message.ids import is_id, is_own_id
+from ai_bridge.message.ids import is_id, writer_of
 from ai_bridge.message.message import Message, format_message, parse
 from ai_bridge.system import untrusted
 
@@ -98,18 +98,13 @@ def _original(mailboxes: Tree, answer: Message) -> Message | None:
     if not is_id(id_):
         return None
     name = file_name(id_, answer.sender)
-    for owner in dict.fromkeys((*answer.recipients[:1], _writer(id_))):
+    for owner in dict.fromkeys((*answer.recipients[:1], writer_of(id_))):
         if address.is_address(owner):
             outbox = mailboxes.outbox(owner)
             for state in _STATES:
                 if (found := _read(outbox.file(state, name))) is not None:
                     return found
     return None
-
-
-def _writer(id_: str) -> str:
-    """Return the address with which an ID begins."""
-    return id_.rsplit("-", 4 if is_own_id(id_) else 2)[0]
 
 
 def _read(path: str) -> Message | None:

@@ -111,10 +111,11 @@ def find(mailboxes: Tree, text: str, view: View | None = None) -> list[Place]:
 
 
 def one(mailboxes: Tree, text: str, view: View) -> Place:
-    """Return one place of the message that `find` finds.
+    """Return one place of the message that `find` finds; of several with the ID, the one that the agent got or sent.
 
-    No directory of an outbox is listed for the ID of a message that the view's agent got or sent. Raises what `find`
-    does.
+    No directory of an outbox is listed for an ID of our own form, nor for any other ID of a message that the view's
+    agent got or sent. Of several messages between others, an ID of our own form means that of the agent with which it
+    begins. Raises what `find` does.
     """
     sender, id_ = view.split(text)
     if view.agent and ids.is_id(id_):
@@ -128,6 +129,9 @@ def one(mailboxes: Tree, text: str, view: View) -> Place:
         }
         if found:
             return found[reference.only(id_, found)]
+        if sender in ("", writer := ids.writer_of(id_)) and writer in own:
+            for place in _named(mailboxes.outbox(writer), id_, own):
+                return place
     return find(mailboxes, text, view)[0]
 
 

@@ -152,6 +152,15 @@ def test_one_of_several_messages_is_the_one_for_the_caller_or_refused(where: Tre
     assert trace.one(where, "gemini/n1", View("codex")).outbox.owner == "gemini"
 
 
+def test_an_id_between_others_means_the_agent_with_which_it_begins(where: Tree) -> None:
+    where.make(["codex"])
+    id_ = "claude-20261128-010100-000001-ab12"
+    put_message(where, UNREAD, f"{id_}.gemini.txt", id_)
+    Path(where.outbox("gemini").file(UNREAD, f"{id_}.gemini.txt")).write_text("forged")
+    assert trace.one(where, id_, View("codex")).outbox.owner == "claude"
+    assert trace.one(where, f"gemini/{id_}", View("codex")).outbox.owner == "gemini"
+
+
 def test_the_recipients_of_a_message_are_those_of_its_files(where: Tree) -> None:
     where.make(["codex", "mini"])
     put_message(where, READ, "n1.gemini.txt")

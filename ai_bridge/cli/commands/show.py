@@ -20,7 +20,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
-from ai_bridge.message import context
+from ai_bridge.message import context, reference
 from ai_bridge.message.reference import View
 from ai_bridge.system import untrusted
 from ai_bridge.text import counted, printable
@@ -109,7 +109,7 @@ def status(where: Tree, agent: str | None, id_: str | None, as_json: bool) -> No
         echo_json(_place_object(place, why) for place, why in explained)
         return
     for place, why in explained:
-        click.echo(_place_line(place, why))
+        click.echo(_place_line(id_, place, why))
 
 
 def _place_object(place: Place, why: str | None) -> dict[str, object]:
@@ -117,9 +117,11 @@ def _place_object(place: Place, why: str | None) -> dict[str, object]:
     return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at(), "reason": why}
 
 
-def _place_line(place: Place, why: str | None) -> str:
+def _place_line(typed: str, place: Place, why: str | None) -> str:
+    """Return where a copy is, after what was typed, or after the ID if that was not typed as a whole."""
     reason = f"  {printable(why)}" if why else ""
-    return f"{printable(place.id)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
+    id_ = typed if reference.split(typed)[1] in (place.id, place.name) else place.id
+    return f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
 
 
 def _own_status(where: Tree, agent: str | None, as_json: bool) -> None:

@@ -228,11 +228,12 @@ ai_bridge()
 """
 
 
-@pytest.mark.parametrize("by", ["recipient", "sender"])
+@pytest.mark.parametrize("by", ["recipient", "sender", "supervisor"])
 def test_an_exact_id_has_no_outbox_listed(where: Tree, settings: Settings, by: str) -> None:
+    where.make(["codex"])
     id_ = post(where)
     route(where, settings)
-    sender = "gemini" if by == "recipient" else "claude"
+    sender = {"recipient": "gemini", "sender": "claude", "supervisor": "codex"}[by]
     words = ["send", "--from", sender, "--reply-to", id_, "-m", "x"]
     done = subprocess.run([sys.executable, "-c", _LISTED, ROOT, *words], capture_output=True, text=True, check=True)
     assert done.stderr == ""
