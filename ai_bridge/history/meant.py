@@ -6,17 +6,21 @@ end of an ID: in the index, and among the few files that no index holds.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
 from typing import TypeVar
 
 from ai_bridge.agents.resolve import project_for
 from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.history import search
+from ai_bridge.history.indexer import FILE
 from ai_bridge.history.query import Query
 from ai_bridge.history.search import Found
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.file_names import label
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, Outbox
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import NotUnread
@@ -30,6 +34,8 @@ from ai_bridge.text import printable, shorten
 LAST, FEWEST = "last", 3
 # The most characters that say what a message is.
 _ABOUT = 80
+# So many messages are read at once, in a time that nobody notices.
+_FEW = 2000
 # The most messages that a refusal names, and how many are looked at first to find one that another agent wrote.
 _NAMED, _FIRST = 5, 8
 
@@ -180,12 +186,25 @@ def newest(mailboxes: Tree, most: int = 20) -> list[tuple[str, str, str]]:
     """Return the newest messages of this project, the newest first: the end of each ID, the ID, and what it is.
 
     The end is the shortest, from 4 characters on, that no other of these IDs has. The message is described as
-    `sender → recipient subject`.
+    `sender → recipient subject`. The list is empty if the index would first have to read very many messages.
     """
+    if not _is_quick(mailboxes):
+        return []
     found = search.find(mailboxes, Query(limit=most, project=project_for(mailboxes, ""))).places
     copies = list(reversed(trace.by_message(found)))
     ids = [places[0].id for places in copies]
     return [(_short(one[0].id, ids), one[0].id, _about(one)) for one in copies]
+
+
+def _is_quick(mailboxes: Tree) -> bool:
+    """Tell whether the index was built before, or has little to read; looks at no more than few names."""
+    if os.path.exists(mailboxes.state_file(FILE)):
+        return True
+    left = _FEW
+    for path in [outbox.directory(state) for outbox in mailboxes.outboxes() for state in (UNREAD, READ)]:
+        with suppress(OSError), os.scandir(path) as entries:
+            left -= sum(1 for _ in islice(entries, left))
+    return left > 0
 
 
 def _short(id_: str, others: list[str]) -> str:

@@ -177,6 +177,16 @@ def test_the_newest_are_offered_by_ends_that_tell_them_apart(where: Tree, settin
     assert [_found(where, end) for end, _, _ in meant.newest(where)] == [id_ for _, id_, _ in found]
 
 
+def test_nothing_is_offered_before_a_long_index_is_built(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meant, "_FEW", 3)
+    for id_ in IDS:
+        _put(where, id_, READ)
+    assert meant.newest(where) == []
+    assert not os.path.exists(where.state_file("index.sqlite3"))
+    assert _found(where, "zz99") == IDS[2]
+    assert len(meant.newest(where)) == 3
+
+
 def test_no_more_than_the_newest_twenty_are_offered(where: Tree) -> None:
     ids = [post(where, str(number)) for number in range(25)]
     assert [id_ for _, id_, _ in meant.newest(where)] == ids[:4:-1]
