@@ -114,7 +114,7 @@ def one(mailboxes: Tree, text: str, view: View) -> Place:
     """Return one place of the message that `find` finds; of several with the ID, the one that the agent got or sent.
 
     No directory of an outbox is listed for an ID of our own form, nor for any other ID of a message that the view's
-    agent got or sent. Of several messages between others, an ID of our own form means that of the agent with which it
+    agent got or sent. If several messages between others have such an ID, it means that of the agent with which it
     begins. Raises what `find` does.
     """
     sender, id_ = view.split(text)
