@@ -130,6 +130,11 @@ TESTED_ELSEWHERE = [
         "inbox/wait mailboxes/unread",
     ),
     (
+        "tests/history/test_meant.py",
+        "the end of an ID is one of the ways to mean a message",
+        "history/ends",
+    ),
+    (
         "tests/reach/test_ways.py",
         "each client is rung by its own means; one test file holds them side by side",
         "reach/claude reach/codex reach/gemini",

@@ -190,18 +190,18 @@ def complete_ids(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
 
     The help of each is `sender → recipient subject`. None without mailboxes; changes nothing in them.
     """
-    from ai_bridge.history import meant  # most commands complete nothing
+    from ai_bridge.history import ends  # most commands complete nothing
 
     by_client = bool(clients.variable_set())
     try:
         where = find_mailboxes(ctx.params.get("where"), only_to_look=not by_client, by_client=by_client)
         only_show(where.path)
-        found = meant.newest(where)
+        found = ends.newest(where)
     except (BridgeError, OSError):
         return []
-    ends = [CompletionItem(end, help=about) for end, _, about in found if end.startswith(incomplete)]
+    short = [CompletionItem(end, help=about) for end, _, about in found if end.startswith(incomplete)]
     whole = [CompletionItem(id_, help=about) for _, id_, about in found if incomplete and id_.startswith(incomplete)]
-    return ends + whole
+    return short + whole
 
 
 def view(where: Tree, agent: str | None) -> View:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.errors import NoSuchMessage
-from ai_bridge.history import meant
-from ai_bridge.history.meant import NothingYet, SeveralMeant
+from ai_bridge.history import ends, meant
+from ai_bridge.history.ends import NothingYet, SeveralMeant
 from ai_bridge.history.query import Query
 from ai_bridge.mailboxes import trace, unread
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, READ, UNREAD
@@ -166,7 +166,7 @@ def test_the_newest_are_offered_by_ends_that_tell_them_apart(where: Tree, settin
     for id_ in ("a-20261128-010101-000001-same", "b-20261128-010102-000002-same"):
         _put(where, id_)
     own = post(where, to="gemini, codex", subject="s\u202e")
-    found = meant.newest(where)
+    found = ends.newest(where)
     assert [(end, id_) for end, id_, _ in found] == [
         (own[-4:], own),
         ("2-same", "b-20261128-010102-000002-same"),
@@ -174,19 +174,19 @@ def test_the_newest_are_offered_by_ends_that_tell_them_apart(where: Tree, settin
     ]
     assert found[0][2] == "claude → codex, gemini s\\u202e"
     route(where, settings)
-    assert [_found(where, end) for end, _, _ in meant.newest(where)] == [id_ for _, id_, _ in found]
+    assert [_found(where, end) for end, _, _ in ends.newest(where)] == [id_ for _, id_, _ in found]
 
 
 def test_nothing_is_offered_before_a_long_index_is_built(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(meant, "_FEW", 3)
+    monkeypatch.setattr(ends, "_FEW", 3)
     for id_ in IDS:
         _put(where, id_, READ)
-    assert meant.newest(where) == []
+    assert ends.newest(where) == []
     assert not os.path.exists(where.state_file("index.sqlite3"))
     assert _found(where, "zz99") == IDS[2]
-    assert len(meant.newest(where)) == 3
+    assert len(ends.newest(where)) == 3
 
 
 def test_no_more_than_the_newest_twenty_are_offered(where: Tree) -> None:
     ids = [post(where, str(number)) for number in range(25)]
-    assert [id_ for _, id_, _ in meant.newest(where)] == ids[:4:-1]
+    assert [id_ for _, id_, _ in ends.newest(where)] == ids[:4:-1]

@@ -220,6 +220,7 @@ sys.addaudithook(hear)
 leave = os._exit
 def look(code):
     sys.stderr.write("\\n".join(path for path in listed if "-outbox" in path))
+    sys.stderr.write(" ".join(sys.modules.keys() & {"sqlite3", "click", "re", "typing", "dataclasses", "json"}))
     sys.stderr.flush()
     leave(code)
 os._exit = look
@@ -229,13 +230,15 @@ ai_bridge()
 
 
 @pytest.mark.parametrize("by", ["recipient", "sender", "supervisor"])
-def test_an_exact_id_has_no_outbox_listed(where: Tree, settings: Settings, by: str) -> None:
+def test_an_exact_id_has_no_outbox_listed_and_nothing_slow_imported(where: Tree, settings: Settings, by: str) -> None:
     where.make(["codex"])
     id_ = post(where)
     route(where, settings)
     sender = {"recipient": "gemini", "sender": "claude", "supervisor": "codex"}[by]
     words = ["send", "--from", sender, "--reply-to", id_, "-m", "x"]
-    done = subprocess.run([sys.executable, "-c", _LISTED, ROOT, *words], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _LISTED, ROOT, *words], capture_output=True, text=True, check=True
+    )
     assert done.stderr == ""
     assert _message(where, done.stdout).get("In-Reply-To") == id_
     assert not os.path.exists(where.state_file("index.sqlite3"))
