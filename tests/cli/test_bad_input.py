@@ -155,10 +155,7 @@ def test_a_command_into_a_bad_output_says_at_most_one_sentence(
         pytest.skip("a test of its own runs it")
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     id_ = post(where, "hello", to="claude", sender="gemini")
-    words = [
-        id_ if name in ("show", "reply", "restore", "acknowledge", "allow") else word
-        for word in needed(program, name)
-    ]
+    words = [id_ if name in TAKE_IDS else word for word in needed(program, name)]
     done = run([program, name, *words, *WORDS.get(name, [])], output)
     check_one_sentence(done)
     if output == "full" and done.returncode == 1 and not name.startswith(("health", "stop")):
