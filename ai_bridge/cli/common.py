@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 from ai_bridge import clients
 from ai_bridge.agents import identity
 from ai_bridge.cli import sandbox, usage
+from ai_bridge.cli.screen import colours
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import adoption, find
@@ -103,6 +104,7 @@ class LazyGroup(click.Group):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
+        ctx.color = colours.wanted()  # click asks it of the context, for every text that is printed
         nudge.attach()
         try:
             result = super().invoke(ctx)
