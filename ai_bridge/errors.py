@@ -105,7 +105,9 @@ class NoSuchMessage(BridgeError):
 class BadDuration(BridgeError):
     """What holds a duration is an option or a setting."""
 
-    sentence = "{option}: {text!r} is no duration: give a whole number with s, m, h or d behind it, like 90m, 2h or 30d"
+    sentence = (
+        "{option}: {text!r} is no duration: give a whole number with s, m, h or d behind it, like 90m, 2h or 30d"
+    )
 
 
 class RouterRunning(BridgeError):

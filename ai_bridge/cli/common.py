@@ -15,8 +15,7 @@ from click.shell_completion import CompletionItem
 
 from ai_bridge import clients
 from ai_bridge.agents import identity
-from ai_bridge.cli import sandbox, usage
-from ai_bridge.cli.screen import colours
+from ai_bridge.cli import colours, sandbox, usage
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import adoption, find
@@ -31,7 +30,7 @@ from ai_bridge.text import printable
 _TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link")
 _ADOPT = ("start", "restart")
 _OPERATE = ("health", "logs", "stop", "config")
-_SHOW = ("list", "show", "history", "search", "decisions", "peers", "status")
+_SHOW = ("list", "show", "history", "threads", "search", "decisions", "peers", "status")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -109,7 +109,9 @@ def print_places(places: list[Place], as_json_lines: bool, with_body: bool = Tru
     """Print one line per message, or JSON Lines; with JSON, messages that cannot be read go to standard error."""
     from ai_bridge.cli.common import echo_json
 
-    objects, lines = place_objects(places, with_body) if as_json_lines else ([], list(map(entry_line, entries(places))))
+    objects, lines = (
+        place_objects(places, with_body) if as_json_lines else ([], list(map(entry_line, entries(places))))
+    )
     echo_json(objects)
     for entry in lines:
         click.echo(entry, err=as_json_lines)

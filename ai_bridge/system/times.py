@@ -79,7 +79,7 @@ def age(seconds: float) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago something was, as people say it: `5 min ago`; `just now` within a second, or in the future."""
+    """Return how long ago something was: `5 min ago`; `just now` within a second, or if it is still to come."""
     return f"{age(seconds)} ago" if seconds >= 1 else "just now"
 
 

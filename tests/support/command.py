@@ -43,14 +43,14 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
 def on_terminal(answer: bytes, *words: str, columns: int = 0, **environment: str) -> tuple[int, str]:
     """Run `ai-bridge` on a terminal where somebody types; returns its exit code and all it showed.
 
-    The terminal has so many `columns`; with 0 it reports no width.
+    The terminal has so many `columns`; with 0 it reports no width. There is no pager, which would wait for keys.
     """
     ours, theirs = pty.openpty()
     try:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
         os.write(ours, answer)
         line = [sys.executable, "-m", "ai_bridge", *words]
-        kept = {**os.environ, "TERM": "xterm", **environment}
+        kept = {**os.environ, "TERM": "xterm", "PAGER": "cat", **environment}
         done = subprocess.run(line, stdin=theirs, stdout=theirs, stderr=theirs, timeout=60, check=False, env=kept)
         os.write(theirs, b"\0")
         shown = b""

@@ -119,7 +119,8 @@ def test_a_time_span_is_said_as_people_say_it(seconds: float, said: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(-5, "just now"), (0.9, "just now"), (1, "1 s ago"), (300, "5 min ago"), (180_000, "2 d ago")]
+    ("seconds", "said"),
+    [(-5, "just now"), (0.9, "just now"), (1, "1 s ago"), (300, "5 min ago"), (180_000, "2 d ago")],
 )
 def test_a_moment_is_said_to_be_so_long_ago(seconds: float, said: str) -> None:
     assert times.ago(seconds) == said
@@ -134,7 +135,24 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2", "h", "2 h", "-2h", "+2h", "1.5h", "2H", "2min", "2w", "2h30m", "²h", "٣h", "2h\n", "1234567890s", "nan"],
+    [
+        "",
+        "2",
+        "h",
+        "2 h",
+        "-2h",
+        "+2h",
+        "1.5h",
+        "2H",
+        "2min",
+        "2w",
+        "2h30m",
+        "²h",
+        "٣h",
+        "2h\n",
+        "1234567890s",
+        "nan",
+    ],
 )
 def test_no_other_text_is_a_duration_and_the_refusal_says_where_it_was(text: str) -> None:
     with pytest.raises(BadDuration) as refusal:

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal: colours, tables that fit its width, texts in a pager.
+"""What a person sees on a terminal: tables that fit its width, relative times, a pager. A pipe gets none of it.
 
-A pipe gets none of this. Call `colours.wanted`, `tables.lines`, `pager.show`, and `messages` for lists of mail.
+Call `tables.lines` for rows, `pager.show` for a text, and the other modules for what their names say.
 """

@@ -15,6 +15,7 @@ from ai_bridge.cli.screen.tables import Cell
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.outbox import READ
 from ai_bridge.mailboxes.trace import Place, by_message
+from ai_bridge.message.address import project_of
 from ai_bridge.message.ids import is_own_id, stamp_of
 from ai_bridge.message.message import Message
 from ai_bridge.system import times
@@ -53,21 +54,38 @@ def ago(at_s: float) -> str:
     return times.ago(time.time() - at_s) if at_s else ""
 
 
-def table(entries: list[Entry], project: str) -> list[str]:
-    """Return one line per message and state, which fits the terminal."""
-    if not entries:
-        return []
+def table(entries: list[Entry], project: str, me: str = "") -> list[str]:
+    """Return one line per message and state, which fits the terminal; it does not name `me` as a recipient."""
     ids = short_ids(entry.place.id for entry in entries)
-    rows = [_row(entry, ids[entry.place.id], project) for entry in entries]
+    rows = [_row(entry, ids[entry.place.id], project, me) for entry in entries]
     return tables.lines(rows, (3, 4), terminal.columns())
 
 
-def _row(entry: Entry, id_: str, project: str) -> list[Cell]:
+def print_list(places: list[Place], as_json: bool, project: str) -> None:
+    """Print messages as JSON Lines, else one line each: in columns on a terminal, whole in a pipe."""
+    if as_json or not terminal.is_shown():
+        output.print_places(places, as_json)
+        return
+    for line in table(output.entries(places), project):
+        click.echo(line)
+
+
+def print_mine(places: list[Place], as_json: bool, me: str) -> None:
+    """Do what `print_list` does for mail to one agent, `me`; JSON has no bodies."""
+    if as_json or not terminal.is_shown():
+        output.print_places(places, as_json, with_body=False)
+        return
+    for line in table(output.entries(places), project_of(me), me):
+        click.echo(line)
+
+
+def _row(entry: Entry, id_: str, project: str, me: str) -> list[Cell]:
     state = Cell(entry.state, bold=True, colour=_COLOURS.get(entry.state))
     if entry.message is None:
-        what = f"({entry.trouble})"
+        what = f"({entry.trouble})" if entry.trouble else ""
         return [Cell(printable(entry.place.name)), state, Cell(""), Cell(""), Cell(printable(what))]
-    who = f"{short_name(entry.message.sender, project)} → {short_names(entry.recipients, project)}"
+    to = "" if entry.recipients == [me] else f" → {short_names(entry.recipients, project)}"
+    who = short_name(entry.message.sender, project) + to
     subject = Cell(printable(entry.message.subject))
     return [Cell(id_, colour="cyan"), state, Cell(ago(sent_s(entry.message)), dim=True), Cell(who), subject]
 
@@ -94,29 +112,37 @@ def _message(copies: list[Place], ids: dict[str, str], project: str) -> str:
         message = place.load()
     except (BridgeError, OSError) as trouble:
         return f"{output.unreadable(place, trouble)}\n"
-    at_s = sent_s(message)
     to = [copy.recipient for copy in copies if copy.recipient] or message.recipients
-    parts = [
-        click.style(times.local_minute(at_s) if at_s else "at no known time", dim=True),
-        f"{click.style(short_name(message.sender, project), bold=True)} → {short_names(to, project)}",
-        click.style(printable(message.subject), fg="cyan"),
-        click.style(ids.get(place.id) or printable(place.id), dim=True),
-        click.style(_states(copies, project), fg="yellow"),
-    ]
-    return "  ".join(filter(click.unstyle, parts)) + "\n" + indented(message.body)
+    id_ = ids.get(place.id) or printable(place.id)
+    return f"{_head(message, to, id_, _states(copies, project), project)}\n{indented(message.body)}"
+
+
+def _head(message: Message, to: list[str], id_: str, states: str, project: str) -> str:
+    """Return the line above a message's words; on a terminal, its subject takes what room the other parts leave."""
+    at_s = sent_s(message)
+    at = times.local_minute(at_s) if at_s else "at no known time"
+    sender, names = short_name(message.sender, project), f" → {short_names(to, project)}"
+    subject = printable(message.subject)
+    if terminal.is_shown():
+        others = terminal.width("  ".join(filter(None, (at, sender + names, id_, states))))
+        subject = terminal.clipped(subject, max(terminal.columns() - others - 2, 10))
+    who = click.style(sender, bold=True) + names
+    dim, yellow = Cell("", dim=True), Cell("", colour="yellow")
+    shown = (tables.styled(at, dim), who, tables.styled(subject, Cell("", colour="cyan")))
+    return "  ".join(filter(None, (*shown, tables.styled(id_, dim), tables.styled(states, yellow))))
 
 
 def _states(copies: list[Place], project: str) -> str:
-    """Return the states of the copies that are not read: the state alone if all have it, else with their recipients."""
+    """Return which copies are not read: their state alone if it is that of all, else with its recipients."""
     states = {copy.state for copy in copies}
     if len(states) == 1:
         return "" if states == {READ} else copies[0].state
     late = {state: [copy.recipient for copy in copies if copy.state == state] for state in states - {READ}}
-    return ", ".join(f"{state} by {short_names(late[state], project)}" for state in sorted(late))
+    return ", ".join(f"{state} for {short_names(late[state], project)}" for state in sorted(late))
 
 
 def indented(text: str) -> str:
-    """Return a text made harmless, each line with an indent before it; on a terminal, lines that are too long are cut."""
+    """Return a text made harmless, its lines indented; on a terminal, those that are too long are cut."""
     lines = printable(text, keep=BODY_KEEPS).rstrip("\n").split("\n")
     if terminal.is_shown():
         most = max(terminal.columns() - len(_INDENT), 20)

@@ -12,7 +12,8 @@ import sys
 import click
 
 from ai_bridge import clients
-from ai_bridge.cli.screen import colours, terminal
+from ai_bridge.cli import colours
+from ai_bridge.cli.screen import terminal
 
 # Without a file of settings for it, `less` ends at once if the text fits, shows colours, and leaves the text there.
 _LESS = "FRX"

@@ -28,6 +28,8 @@ def lines(rows: list[list[Cell]], elastic: tuple[int, ...], most: int) -> list[s
     The columns with the numbers `elastic` are narrowed if there is too little room, the widest first. If that is not
     enough, all but the first are.
     """
+    if not rows:
+        return []
     widths = [max(map(terminal.width, (cell.text for cell in column))) for column in zip(*rows, strict=True)]
     room = most + len(_GAP) - sum(width + len(_GAP) for width in widths if width)
     room = _narrow(widths, list(elastic), _LEAST, room)

@@ -8,7 +8,7 @@ import textwrap
 
 # Before the first combining mark, each character takes one column. So do these.
 _FIRST_MARK = "\u0300"
-_NARROW = frozenset("→…–—‘’“”•·")
+_NARROW = frozenset("→…—“”·")
 # A width for a terminal that does not report one.
 _USUAL = (80, 24)
 
@@ -49,12 +49,13 @@ def wrapped(line: str, most: int) -> list[str]:
     """Return one line of a text as lines of at most `most` columns, cut between words where that is possible."""
     if width(line) <= most:
         return [line]
-    how = {"break_on_hyphens": False, "drop_whitespace": False, "expand_tabs": False, "replace_whitespace": False}
     if _is_plain(line):
-        return [part.rstrip() for part in textwrap.wrap(line, most, **how)]
-    import wcwidth
+        parts = textwrap.wrap(line, most, break_on_hyphens=False, replace_whitespace=False)
+    else:
+        import wcwidth
 
-    return [part.rstrip() for part in wcwidth.wrap(line, most, **how)]
+        parts = wcwidth.wrap(line, most, break_on_hyphens=False, replace_whitespace=False)
+    return [part.rstrip() for part in parts]
 
 
 def _is_plain(text: str) -> bool:
