@@ -103,7 +103,7 @@ class NoSuchMessage(BridgeError):
 
 
 class BadDuration(BridgeError):
-    """What holds a duration is an option or a setting."""
+    """The text of an option or a setting is no duration."""
 
     sentence = (
         "{option}: {text!r} is no duration: give a whole number with s, m, h or d behind it, like 90m, 2h or 30d"

@@ -32,7 +32,7 @@ _BRIDGE = {
     "allow": ("ai_bridge.cli.commands.allow:allow", "Let a thread, or an agent's mail, go on: a person's approval."),
     "list": (f"{_LOOK}:list_", "List the mail that awaits me, or what is held or malformed."),
     "show": (f"{_LOOK}:show", "Show one message, wherever it is."),
-    "history": (f"{_PAST}:history", "What was said, with its words, newest last."),
+    "history": (f"{_PAST}:history", "Show past messages with their words, newest last."),
     "threads": (f"{_PAST}:threads", "The conversations: who, how much, what is unread, the last word."),
     "search": (f"{_PAST}:search", "Find messages by their words."),
     "decisions": (f"{_PAST}:decisions", "How decisions stand."),

@@ -44,19 +44,25 @@ def peers(where: Tree, agent: str | None, as_json: bool) -> None:
 
 
 def _table(found: list[Peer]) -> list[str]:
-    """Return one line per agent, which fits the terminal."""
+    """Return one line per agent, which fits the terminal; a narrow one has no room for its client and machine."""
+    is_wide = terminal.columns() >= terminal.WIDE
     rows = [
         [
             Cell(printable(peer.address), bold=peer.is_online or None),
             Cell(_since(peer), dim=not peer.is_online or None),
-            Cell(printable(peer.client)),
-            Cell(peer.waiting if peer.unread or peer.coming else "", colour="yellow"),
-            Cell(printable(peer.home)),
+            Cell(printable(peer.client) if is_wide else ""),
+            Cell(_waiting(peer), colour="yellow"),
+            Cell(printable(peer.home) if is_wide else ""),
             Cell(printable(work_of(peer.card) or peer.card.get("description"))),
         ]
         for peer in found
     ]
-    return tables.lines(rows, (2, 4, 5), terminal.columns())
+    return tables.lines(rows, (2, 3, 4, 5), terminal.columns())
+
+
+def _waiting(peer: Peer) -> str:
+    """Return how much mail awaits an agent, without what is none."""
+    return peer.waiting.removeprefix("0 unread").removeprefix(", ")
 
 
 def _since(peer: Peer) -> str:

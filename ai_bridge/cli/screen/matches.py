@@ -1,4 +1,4 @@
-"""What a search found: each message with the place where the words are."""
+"""The answer to a search: each message with the place where the words are."""
 
 from __future__ import annotations
 

@@ -25,14 +25,15 @@ class Cell(NamedTuple):
 def lines(rows: list[list[Cell]], elastic: tuple[int, ...], most: int) -> list[str]:
     """Return one line of at most `most` columns per row; a column that is empty in all rows is left out.
 
-    The columns with the numbers `elastic` are narrowed if there is too little room, the widest first. If that is not
-    enough, all but the first are.
+    The columns with the numbers `elastic` are narrowed if there is too little room, the widest first. If nothing is
+    left of them and that is not enough, all but the first are narrowed.
     """
     if not rows:
         return []
     widths = [max(map(terminal.width, (cell.text for cell in column))) for column in zip(*rows, strict=True)]
     room = most + len(_GAP) - sum(width + len(_GAP) for width in widths if width)
     room = _narrow(widths, list(elastic), _LEAST, room)
+    room = _narrow(widths, list(elastic), 1, room)
     _narrow(widths, list(range(1, len(widths))), 1, room)
     return [_line([(cell, width) for cell, width in zip(row, widths, strict=True) if width]) for row in rows]
 

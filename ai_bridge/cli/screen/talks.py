@@ -13,19 +13,20 @@ from ai_bridge.message.message import Message
 from ai_bridge.system import times
 from ai_bridge.text import counted, printable
 
-# A terminal with fewer columns has the last word of each conversation on a line of its own.
-_WIDE = 80
 _INDENT = "      "
 
 
 def text(found: list[Conversation], project: str) -> str:
-    """Return a line per conversation: ID, time, messages, unread, agents, subject, first line of the last message."""
+    """Return a line per conversation: ID, time, messages, unread, agents, subject, first line of the last message.
+
+    A narrow terminal has that line below the others.
+    """
     if not terminal.is_shown():
         return "".join(f"{_line(one)}\n" for one in found)
     ids = messages.short_ids(one.id for one in found)
     rows = [_row(one, ids[one.id], project) for one in found]
     most = terminal.columns()
-    if most >= _WIDE:
+    if most >= terminal.WIDE:
         return "".join(f"{line}\n" for line in tables.lines(rows, (4, 5, 6), most))
     lines = zip(tables.lines([row[:-1] for row in rows], (4, 5), most), rows, strict=True)
     return "".join(f"{line}\n{_INDENT}{terminal.clipped(row[-1].text, most - len(_INDENT))}\n" for line, row in lines)

@@ -11,6 +11,8 @@ _FIRST_MARK = "\u0300"
 _NARROW = frozenset("→…—“”·")
 # A width for a terminal that does not report one.
 _USUAL = (80, 24)
+# A terminal with fewer columns has no room for all that a table could show.
+WIDE = 80
 
 
 def is_shown() -> bool:

@@ -14,7 +14,7 @@ import pytest
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
-from tests.support.command import command, refused
+from tests.support.command import command, on_terminal, refused
 from tests.support.mail import post, route
 from tests.support.presence import session
 
@@ -100,6 +100,20 @@ def test_a_short_name_means_the_one_of_the_project(
     monkeypatch.chdir(tmp_path / "web")
     command("card", "set", "description=small", "mini")
     assert cards.load(where, "mini@web").get("description") == "small"
+
+
+@pytest.mark.parametrize("columns", [50, 120])
+def test_peers_on_a_terminal_is_a_table_that_says_how_long_ago(where: Tree, columns: int) -> None:
+    where.make(["an-agent-of-a-long-name"])
+    cards.change(where, "gemini", {"description": "reviews Python, " * 10})
+    post(where)
+    with session(where, "claude", "claude-code"):
+        shown = on_terminal(b"", "peers", columns=columns, NO_COLOR="1")[1].rstrip("\0").splitlines()
+    assert all(len(line) <= columns for line in shown)
+    assert re.match(r"claude +online \d+ s  claude-code ", shown[0]) or columns == 50
+    assert re.match(r"gemini +never seen +\S", shown[1])
+    assert ("1 on its way" if columns == 120 else "1 on…") in shown[1]
+    assert [line.find("never seen") for line in shown[1:]] == [len("an-agent-of-a-long-name") + 2] * 2
 
 
 def test_an_editor_changes_the_card(where: Tree, tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_a_long_message_is_said_to_its_end_and_none_can_pass_for_two(where: Tree
     assert lines[2] == "    \\x1b[31mred \\u202e"
     shown = on_terminal(b"", "history", columns=50, NO_COLOR="1")[1].rstrip("\0")
     assert all(line.startswith("    ") for line in shown.splitlines()[1:])
-    assert max(map(len, shown.splitlines())) <= 50
+    assert max(map(len, shown.splitlines()[1:])) <= 50
     assert shown.split().count("long") == 500
 
 
@@ -231,7 +231,7 @@ def test_with_an_agent_it_shows_the_mail_between_it_and_me_or_all_of_it(where: T
         assert _ids("history", *words, "--agent", "claude") == [ours]
     assert _ids("history") == [ours, theirs, other]
     refused_twice = command("history", "gemini", "--with", "codex")
-    assert (refused_twice.returncode, refused_twice.stdout) == (1, "")
+    assert (refused_twice.returncode, refused_twice.stdout) == (2, "")
     assert "give ADDRESS or --with ADDRESS, not both" in refused_twice.stderr
 
 
@@ -354,7 +354,7 @@ def test_threads_say_who_how_much_what_is_unread_and_the_last_word(where: Tree, 
     assert command("threads", "--before", first).stdout.startswith(other)
     shown = on_terminal(b"", "threads", columns=120, NO_COLOR="1")[1].splitlines()
     assert re.match(
-        r"\w{4}  (\d+ s|\d+ min) ago|just now  2  2 unread  claude, codex, gemini  a question  the last word",
+        r"\w{4}  (\d+ (s|min) ago|just now)  2  2 unread  claude, codex, gemini  a question  the last word",
         shown[1],
     )
     narrow = on_terminal(b"", "threads", columns=50, NO_COLOR="1")[1].splitlines()
