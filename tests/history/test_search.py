@@ -122,6 +122,7 @@ def plain(where: Tree, query: Query) -> tuple[list[str], bool]:
     if query.before is not None:
         last = max(file[0] for file in _all_files(where) if query.before in (_told(file[2])[0], file[2]))
         files = [file for file in files if file[0] < last and _told(file[2])[0] != query.before]
+    files = [file for file in files if file[0][0] >= query.since]
     messages = list(dict.fromkeys((owner, _told(name)[0]) for _, owner, name, _ in reversed(files)))
     newest = messages[: query.limit]
     found = [name for _, owner, name, _ in files if (owner, _told(name)[0]) in newest]
@@ -236,6 +237,7 @@ def test_whatever_happens_to_mail_the_same_is_found_as_by_a_walk(where: Tree, se
         query = life.ask()
         here = [name for _, _, name, _ in _all_files(where)]
         query.before = life.chance.choice([None, None, *here, *(_told(name)[0] for name in here)])
+        query.since = life.chance.choice(["", "", *(file[0][0] for file in _all_files(where))])
         found = search.find(where, query)
         assert (names(found.places), found.more) == plain(where, query)
         assert found.complete

@@ -127,6 +127,19 @@ def test_an_editor_changes_the_card(where: Tree, tmp_path: Path) -> None:
 
 
 CARD = b"---\ndescription: written\n---\nfor an hour\n"
+
+
+def test_without_a_terminal_no_editor_is_opened_that_nobody_named(where: Tree) -> None:
+    done = command("card", "edit", "claude", EDITOR="", VISUAL="")
+    refused(
+        done,
+        "there is no terminal for an editor",
+        "`ai-bridge card edit claude`",
+        "`ai-bridge card set FIELD=VALUE claude`",
+    )
+    assert not os.path.lexists(where.state_file("edited"))
+
+
 # What an editor does with the file it is given ($1), and what it has written there when it ends.
 SCRIPTS = {
     "text that is not UTF-8": ("printf 'caf\\351' >\"$1\"", b"caf\xe9"),

@@ -32,7 +32,7 @@ def test_the_widest_elastic_columns_are_narrowed_and_the_others_stay() -> None:
         "k7f2  unread  claude → gem…  a subject",
         "03gh  read    codex → clau…  终 another,…",
     ]
-    assert table(ROWS, 20) == ["k7f2  unread  c…  a…", "03gh  read    c…  终"]
+    assert table(ROWS, 20) == ["k7f2  unread  c…  a…", "03gh  read    c…  …"]
 
 
 def test_an_empty_column_takes_no_room() -> None:
