@@ -116,6 +116,13 @@ def test_peers_on_a_terminal_is_a_table_that_says_how_long_ago(where: Tree, colu
     assert [line.find("never seen") for line in shown[1:]] == [len("an-agent-of-a-long-name") + 2] * 2
 
 
+def test_peers_says_on_a_terminal_that_there_are_none(where: Tree, tmp_path: Path) -> None:
+    Tree(str(tmp_path / "empty")).make([])
+    words = ("peers", "--mailboxes", str(tmp_path / "empty"))
+    assert (command(*words).stdout, command(*words).stderr) == ("", "")
+    assert "no agents yet: `ai-bridge init` adds some" in on_terminal(b"", *words)[1]
+
+
 def test_an_editor_changes_the_card(where: Tree, tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf -- "---\\ndescription: edited\\n---\\nby hand\\n" >"$1"\n')

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,6 +48,26 @@ def test_no_wrapped_line_is_wider_than_its_room_and_no_word_is_lost(text: str, m
 def test_a_line_is_cut_between_words_and_keeps_its_indent() -> None:
     assert terminal.wrapped("    one two three", 12) == ["    one two", "three"]
     assert terminal.wrapped("", 12) == [""]
+
+
+@pytest.mark.parametrize("module", ["cli.commands.wait", "cli.commands.hook", "cli.fast_send", "server.run"])
+def test_what_must_be_quick_or_speaks_to_models_knows_nothing_of_a_terminal(module: str) -> None:
+    script = (
+        f"import sys, ai_bridge.{module}; print([one for one in sys.modules if 'wcwidth' in one or '.screen' in one])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
+
+
+def test_an_ordinary_text_is_measured_without_the_package_for_wide_ones() -> None:
+    script = (
+        "import sys; from ai_bridge.cli.screen import terminal\n"
+        "terminal.width('a → é'), terminal.clipped('a → é', 3), terminal.wrapped('a → é', 3)\n"
+        "print('wcwidth' in sys.modules)\n"
+        "terminal.width('世'); print('wcwidth' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout == b"False\nTrue\n"
 
 
 def test_the_width_is_that_of_the_variable_columns(monkeypatch: pytest.MonkeyPatch) -> None:
