@@ -243,6 +243,24 @@ def test_whatever_happens_to_mail_the_same_is_found_as_by_a_walk(where: Tree, se
         assert found.complete
 
 
+def test_since_goes_by_the_time_of_a_message_also_if_its_row_has_a_later_number(where: Tree) -> None:
+    where.make(["codex"])
+    for recipient in ("codex", "gemini"):  # the second row's number is one microsecond too late
+        put(where, file_name("claude-20260101-000000-000000-abcd", recipient))
+    assert len(find(where, since="20260101000000000000")) == 2
+    assert find(where, since="20260101000000000001") == []
+
+
+def test_since_looks_at_nothing_that_is_older(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    for second in range(10):
+        put(where, file_name(f"claude-20260101-00000{second}-000000-abcd", "gemini"))
+    find(where)
+    met: list[str] = []
+    real = search.locate
+    monkeypatch.setattr(search, "locate", lambda outbox, name: (met.append(name), real(outbox, name))[1])
+    assert len(find(where, since="20260101000007000000")) == len(met) == 3
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("size", [1, 3])
 def test_paging_meets_every_file_by_name_and_every_message_by_id_once(where: Tree, seed: int, size: int) -> None:
