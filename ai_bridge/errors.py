@@ -102,6 +102,14 @@ class NoSuchMessage(BridgeError):
     for_model = "there is no message {id}{where}: peer_history() shows the IDs"
 
 
+class BadDuration(BridgeError):
+    """The text of an option or a setting is no duration."""
+
+    sentence = (
+        "{option}: {text!r} is no duration: give a whole number with s, m, h or d behind it, like 90m, 2h or 30d"
+    )
+
+
 class RouterRunning(BridgeError):
     sentence = "{what} already ({holder}): `{stop}` stops {it}"
 

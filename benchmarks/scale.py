@@ -30,6 +30,7 @@ _PARTS: tuple[Callable[[Ground], list[Row]], ...] = (
     scale_past.list_of_agents,
     scale_past.index_from_nothing,
     scale_past.history,
+    scale_past.threads,
     scale_past.search,
     scale_past.new_message,
 )

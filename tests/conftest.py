@@ -42,6 +42,9 @@ def _own_environment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch
     for name in list(os.environ):
         if name.startswith(("AI_BRIDGE_", "AI_CONNECT_", "CLAUDE", "CODEX_", "GEMINI_", "XDG_")):
             monkeypatch.delenv(name)
+    for name in ("NO_COLOR", "FORCE_COLOR", "PAGER", "LESS", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AI_BRIDGE_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("AI_BRIDGE_PAIR_PER_HOUR", "0")  # many tests send more; those of the guard say otherwise

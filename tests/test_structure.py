@@ -33,6 +33,7 @@ MET_IN = {
     "anyio": {"api.agent", "server", "cli.commands.demo"},
     "tomlkit": {"install"},
     "nats": {"link.broker"},
+    "wcwidth": {"cli.screen"},
 }
 # What formats and parses times: functions, and modules that are of use for little else.
 TIMES = {"strftime", "strptime", "gmtime", "localtime", "mktime", "ctime", "asctime", "fromisoformat", "isoformat"}
@@ -63,7 +64,8 @@ TESTED_ELSEWHERE = [
         "tests/cli/commands",
         "it only prints; the tests of the commands run it as a process and look at what is printed",
         "__main__ agents/peers cli/commands/demo cli/commands/wait cli/common cli/editor cli/entry "
-        "cli/health_output cli/main cli/output cli/reader cli/receipts router/log_tail router/systemd",
+        "cli/health_output cli/main cli/output cli/reader cli/receipts router/log_tail router/systemd "
+        "cli/screen/aside cli/screen/decided cli/screen/matches cli/screen/messages cli/screen/talks",
     ),
     (
         "tests/cli/test_bad_input.py",

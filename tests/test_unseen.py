@@ -75,7 +75,9 @@ def is_clean(text: str) -> bool:
     "words",
     [
         ("list", "--agent", "gemini"),
-        ("history", "--agent", "gemini"),
+        ("history", "--brief", "--agent", "gemini"),
+        ("threads",),
+        ("list", "--malformed"),
         ("search", "read"),
         ("peers",),
         ("card", "show", "claude"),
@@ -87,7 +89,7 @@ def is_clean(text: str) -> bool:
         ("acknowledge", HIDDEN, "--agent", "gemini"),
         ("send", HIDDEN, "--agent", "claude"),
     ],
-    ids=lambda words: words[0],
+    ids=" ".join,
 )
 def test_a_command_shows_it(where: Tree, told: str, words: tuple[str, ...]) -> None:
     done = command(*words, "--mailboxes", where.path, body="x")
@@ -100,6 +102,15 @@ def test_a_message_shows_it_in_its_headers_and_keeps_what_languages_need_in_its_
     assert is_clean(head)
     assert "a\u200da\u3164a" in body
     assert "a\\u202ea\\u2066a\\u200ba" in body
+
+
+def test_what_was_said_shows_it_in_its_heads_and_keeps_what_languages_need_in_its_bodies(
+    where: Tree, told: str
+) -> None:
+    head, *body = command("history", "--thread", told, "--mailboxes", where.path).stdout.splitlines()
+    assert is_clean(head)
+    assert "a\u200da\u3164a" in body[1]
+    assert "a\\u202ea\\u2066a\\u200ba" in body[1]
 
 
 def test_a_decision_and_a_log_show_it(where: Tree, told: str, tmp_path: Path) -> None:

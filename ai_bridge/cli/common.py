@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 
 from ai_bridge import clients
 from ai_bridge.agents import identity
-from ai_bridge.cli import sandbox, usage
+from ai_bridge.cli import colours, sandbox, usage
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import adoption, find
@@ -31,7 +31,7 @@ from ai_bridge.text import printable
 _TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link", "completion")
 _ADOPT = ("start", "restart")
 _OPERATE = ("health", "logs", "stop", "config")
-_SHOW = ("list", "show", "history", "search", "decisions", "peers", "status", "whoami")
+_SHOW = ("list", "show", "history", "threads", "search", "decisions", "peers", "status", "whoami")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -104,6 +104,7 @@ class LazyGroup(click.Group):
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character
+        ctx.color = colours.wanted()  # click asks it of the context, for every text that is printed
         nudge.attach()
         try:
             result = super().invoke(ctx)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 
 import click
 
 from ai_bridge.agents import cards
+from ai_bridge.cli.screen import terminal
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import durable, untrusted
@@ -19,6 +21,14 @@ class NotACard(BridgeError):
     sentence = "{why}; the card of {agent} was not changed, and what you wrote is in {path}"
 
 
+class NoEditor(BridgeError):
+    sentence = (
+        "there is no terminal for an editor, and neither VISUAL nor EDITOR names one of yours: "
+        "run `ai-bridge card edit {agent}` in a terminal, "
+        "or change a field with `ai-bridge card set FIELD=VALUE {agent}`"
+    )
+
+
 class EditorFailed(BridgeError):
     sentence = "{why}; the card of {agent} was not changed"
 
@@ -26,8 +36,10 @@ class EditorFailed(BridgeError):
 def edit(where: Tree, agent: str) -> None:
     """Open the card in the person's editor, and write the edited text as the card.
 
-    Raises `BridgeError` if the text is no card or the editor fails; a text with changes is then kept in a file.
+    Raises `BridgeError` if there is no editor for it, the text is no card or the editor fails; a text with changes is
+    then kept in a file.
     """
+    _check_editor(agent)
     before = f"{cards.as_text(where, agent).rstrip()}\n"
     path = where.state_file(_FOLDER, f"{agent}.{secrets.token_hex(4)}.md")
     durable.make_directory(os.path.dirname(path))
@@ -44,6 +56,13 @@ def edit(where: Tree, agent: str) -> None:
     except (BridgeError, OSError, ValueError, click.ClickException, KeyboardInterrupt) as trouble:
         raise _kept(path, before, agent, _why(path, trouble)) from None
     durable.remove(path)
+
+
+def _check_editor(agent: str) -> None:
+    """Raise `NoEditor` if nobody named an editor, and that of the system would wait for keys without a terminal."""
+    is_named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not (is_named or (sys.stdin and sys.stdin.isatty() and terminal.is_shown())):
+        raise NoEditor(agent=agent)
 
 
 def _mark(path: str) -> tuple[int, int]:

@@ -1,6 +1,8 @@
-"""Print messages: as the frozen JSON object, as one line each, or as text for a person."""
+"""Messages as a pipe gets them: the frozen JSON object, one line each, or the whole text."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import click
 
@@ -12,7 +14,8 @@ from ai_bridge.system import times
 from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
 _NO_TIME = "-".ljust(17)
-_BODY_KEEPS = "\n\t" + OF_LANGUAGES
+# Characters that a body keeps, though they are not printable.
+BODY_KEEPS = "\n\t" + OF_LANGUAGES
 
 
 def as_json(message: Message, state: str, path: str, with_body: bool = True) -> dict[str, object]:
@@ -47,27 +50,47 @@ def text(message: Message) -> str:
     head = "".join(
         f"{click.style(name + ':', fg='cyan')} {printable(value)}\n" for name, value in message.headers.items()
     )
-    body = printable(message.body, keep=_BODY_KEEPS)
+    body = printable(message.body, keep=BODY_KEEPS)
     return f"{head}\n{body}" + ("" if body.endswith("\n") else "\n")
 
 
-def place_lines(places: list[Place]) -> list[str]:
-    """Return one line per message and state; the line of a message that cannot be read gives the reason."""
-    lines = []
+class Entry(NamedTuple):
+    """A message as it is in one state: one `place`, and all `recipients` whose copies are in that `state`.
+
+    If the message cannot be read, `message` is None and `trouble` says why.
+    """
+
+    place: Place
+    state: str
+    recipients: list[str]
+    message: Message | None
+    trouble: str = ""
+
+
+def entries(places: list[Place]) -> list[Entry]:
+    """Return one entry per message and state; reads one file of each."""
+    found = []
     for copies in by_message(places):
         for state in dict.fromkeys(place.state for place in copies):
             there = [place for place in copies if place.state == state]
+            recipients = [place.recipient for place in there if place.recipient]
             try:
                 message = there[0].load()
+                found.append(Entry(there[0], state, recipients or message.recipients, message))
             except (BridgeError, OSError) as trouble:
-                lines.append(_unreadable(there[0], trouble))
-                continue
-            recipients = [place.recipient for place in there if place.recipient]
-            lines.append(line(message, state, recipients or message.recipients))
-    return lines
+                found.append(Entry(there[0], state, recipients, None, str(trouble)))
+    return found
 
 
-def _unreadable(place: Place, trouble: Exception) -> str:
+def entry_line(entry: Entry) -> str:
+    """Return the line of an entry for a pipe; if its message cannot be read, the line gives the reason."""
+    if entry.message is None:
+        return unreadable(entry.place, entry.trouble)
+    return line(entry.message, entry.state, entry.recipients)
+
+
+def unreadable(place: Place, trouble: object) -> str:
+    """Return the line of a message that cannot be read, for that reason."""
     return f"{place.state:9} {printable(place.name)}  ({printable(str(trouble))})"
 
 
@@ -78,7 +101,7 @@ def place_objects(places: list[Place], with_body: bool) -> tuple[list[dict[str, 
         try:
             objects.append(as_json(place.load(), place.state, place.path, with_body))
         except (BridgeError, OSError) as trouble:
-            lines.append(_unreadable(place, trouble))
+            lines.append(unreadable(place, trouble))
     return objects, lines
 
 
@@ -86,7 +109,9 @@ def print_places(places: list[Place], as_json_lines: bool, with_body: bool = Tru
     """Print one line per message, or JSON Lines; with JSON, messages that cannot be read go to standard error."""
     from ai_bridge.cli.common import echo_json
 
-    objects, lines = place_objects(places, with_body) if as_json_lines else ([], place_lines(places))
+    objects, lines = (
+        place_objects(places, with_body) if as_json_lines else ([], list(map(entry_line, entries(places))))
+    )
     echo_json(objects)
     for entry in lines:
         click.echo(entry, err=as_json_lines)

@@ -13,8 +13,7 @@ MEANT = {
     "inbox": "`ai-bridge list` lists what awaits you",
     "ls": "`ai-bridge list` lists what awaits you",
     "watch": "`ai-bridge wait` ends when mail comes, and `ai-bridge logs -f` follows the router",
-    "thread": "`ai-bridge history --thread ID` shows a thread",
-    "threads": "`ai-bridge history --thread ID` shows a thread",
+    "thread": "`ai-bridge threads` lists the threads, and `ai-bridge history --thread ID` shows one",
     "ack": "`ai-bridge acknowledge ID` marks a message as read",
     "approve": "`ai-bridge allow THREAD` lets held mail go on",
 }

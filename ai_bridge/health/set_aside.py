@@ -31,18 +31,26 @@ def examine(outbox: Outbox, most: int = MOST) -> Iterator[Finding]:
 
 
 def _held(place: Place) -> Finding:
-    """Return the finding about a held file; its reason usually names the commands that let it go on."""
-    fix = f"ai-bridge allow {place.outbox.owner}"
-    what = f"held: {printable(place.name)}: {place.reason() or _UNKNOWN}"
-    if "`ai-bridge allow" in what:
-        return Finding(DIRECTORIES[HELD], OK, what)
-    return Finding(DIRECTORIES[HELD], OK, f"{what}; `{fix}` lets it go on", fix)
+    why, fix = way_on(place)
+    return Finding(DIRECTORIES[HELD], OK, f"held: {printable(place.name)}: {why}", fix)
 
 
 def _malformed(place: Place) -> Finding:
-    where, what = DIRECTORIES[MALFORMED], f"malformed: {printable(place.name)}: {place.reason() or _UNKNOWN}"
+    why, fix = way_on(place)
+    return Finding(DIRECTORIES[MALFORMED], NOTE, f"malformed: {printable(place.name)}: {why}", fix)
+
+
+def way_on(place: Place) -> tuple[str, str]:
+    """Return why a held or malformed file was set aside and how it goes on, and the command for that.
+
+    The command is '' if the reason itself names it, or if no command can name the file. Reads the reason.
+    """
+    why = place.reason() or _UNKNOWN
+    if place.state == HELD:
+        fix = f"ai-bridge allow {place.outbox.owner}"
+        return (why, "") if "`ai-bridge allow" in why else (f"{why}; `{fix}` lets it go on", fix)
     path = printable(place.path)
     if path != place.path:
-        return Finding(where, NOTE, f"{what}; repair {path} under a plain name and restore it, or remove it")
+        return f"{why}; repair {path} under a plain name and restore it, or remove it", ""
     fix = f"ai-bridge restore {shlex.quote(f'{place.outbox.owner}/{place.name}')}"
-    return Finding(where, NOTE, f"{what}; repair {path}, then `{fix}`, or remove it", fix)
+    return f"{why}; repair {path}, then `{fix}`, or remove it", fix

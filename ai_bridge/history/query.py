@@ -11,10 +11,11 @@ class Query:
     together hold, "phrases", and beginnings of words with a `*` at their end; nothing else has a meaning. A term
     without a word, like a mark alone, is left out, and a query of such terms only finds nothing. `limit`: the most
     messages, the newest. `before`: only messages older than the one with this ID, or than the file of this name.
-    `project`: only mail from or to an agent of this project.
+    `project`: only mail from or to an agent of this project. `since`: only messages of this time or later; a stamp
+    (see `system/times`), '' for all times.
     """
 
-    __slots__ = ("agent", "before", "limit", "peer", "project", "thread", "words")
+    __slots__ = ("agent", "before", "limit", "peer", "project", "since", "thread", "words")
 
     def __init__(
         self,
@@ -25,6 +26,7 @@ class Query:
         limit: int = 20,
         before: str | None = None,
         project: str = "",
+        since: str = "",
     ) -> None:
         self.agent = agent
         self.peer = peer
@@ -33,3 +35,4 @@ class Query:
         self.limit = limit
         self.before = before
         self.project = project
+        self.since = since

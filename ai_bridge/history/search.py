@@ -22,14 +22,16 @@ from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import project_of
 
-_ALL = f"SELECT {COLUMNS} FROM messages WHERE rowid < ? AND name NOT NULL ORDER BY rowid DESC"
+_ALL = f"SELECT {COLUMNS} FROM messages WHERE rowid < ? AND rowid >= ? AND name NOT NULL ORDER BY rowid DESC"
 _MATCHING = f"""
 SELECT {COLUMNS} FROM texts CROSS JOIN messages ON messages.rowid = texts.rowid
-WHERE texts MATCH ? AND texts.rowid < ? AND name NOT NULL ORDER BY texts.rowid DESC
+WHERE texts MATCH ? AND texts.rowid < ? AND texts.rowid >= ? AND name NOT NULL ORDER BY texts.rowid DESC
 """
 _ENDING = f"SELECT {COLUMNS} FROM messages WHERE tail = ? AND name NOT NULL ORDER BY rowid"
 _NEWEST = (1 << 63) - 1
-_WORD = re.compile(r'"[^"]*"\*?|\S+')
+_OLDEST = -(1 << 63)
+# One term of a search: a phrase in quotation marks, or anything without a blank; a `*` may end it.
+TERM = re.compile(r'"[^"]*"\*?|\S+')
 # The most times that files which change during a search are read again.
 _ROUNDS = 3
 
@@ -111,7 +113,7 @@ def _ending_in(index: Index, suffix: str) -> list[Place]:
 def _find(index: Index, query: Query) -> Found:
     expression = _expression(index, query)
     older_than = None if query.before is None else (_order_of(index, query.before), query.before)
-    walk = _walk(index, expression, max(0, query.limit), older_than, query.project)
+    walk = _walk(index, expression, max(0, query.limit), older_than, query.project, query.since)
     return Found(walk.places(), walk.has_more, index.complete)
 
 
@@ -145,7 +147,7 @@ def _of(index: Index, id_: str) -> str:
 
 def _holding(words: str) -> str:
     """Return the expression for words of subject and body; each is quoted, so that none acts as an operator."""
-    found = dict.fromkeys(map(_quoted, _WORD.findall(words)))
+    found = dict.fromkeys(map(_quoted, TERM.findall(words)))
     return f"{{subject body}} : ({' '.join(found)})" if found else ""
 
 
@@ -167,15 +169,16 @@ class _Walk:
     the number of a file's time, no newer file can follow.
     """
 
-    __slots__ = ("_ahead", "_found", "_limit", "_messages", "_project", "_settled", "altered")
+    __slots__ = ("_ahead", "_found", "_limit", "_messages", "_project", "_settled", "_since", "altered")
 
-    def __init__(self, limit: int | None, project: str) -> None:
+    def __init__(self, limit: int | None, project: str, since: str) -> None:
         """`limit` counts messages: all files of a message (one per recipient) are taken, or none of them.
 
-        If a `project` is given, only files from or to its agents are met.
+        If a `project` is given, only files from or to its agents are taken, and if `since`, those from that time on.
         """
         self._limit = limit
         self._project = project
+        self._since = since
         self._found: list[tuple[Order, str, Place]] = []
         self._messages: set[Key] = set()
         self._ahead: list[tuple[int, Key]] = []
@@ -193,7 +196,7 @@ class _Walk:
         if found is None:
             return
         order = outbox.order(found[0], row.name)
-        if older_than is None or (order < older_than[0] and id_ != older_than[1]):
+        if order[0] >= self._since and (older_than is None or (order < older_than[0] and id_ != older_than[1])):
             self._found.append((order, row.outbox, Place(outbox, found[0], row.name, recipient)))
             self._messages.add((row.outbox, id_))
             heappush(self._ahead, (-slot(order[0]), (row.outbox, id_)))
@@ -224,12 +227,13 @@ def _walk(
     limit: int | None = None,
     older_than: tuple[Order, str] | None = None,
     project: str = "",
+    since: str = "",
 ) -> _Walk:
     """Walk until the newest `limit` messages are known, or all; walk again if files had to be read again."""
     for _ in range(_ROUNDS):
-        walk = _Walk(limit, project)
+        walk = _Walk(limit, project, since)
         below = _NEWEST if older_than is None else index.free(slot(older_than[0][0]))
-        with _rows(index, expression, below) as rows:
+        with _rows(index, expression, below, slot(since) if since else _OLDEST) as rows:
             for row in rows:
                 walk.meet(index.mailboxes, row, older_than)
                 if walk.is_done(row.rowid):
@@ -241,9 +245,9 @@ def _walk(
 
 
 @contextmanager
-def _rows(index: Index, expression: str | None, below: int) -> Iterator[Iterator[Row]]:
-    """Yield the rows that match an expression, or all, with numbers less than `below`, the highest first."""
-    found = (_ALL, (below,)) if expression is None else (_MATCHING, (expression, below))
+def _rows(index: Index, expression: str | None, below: int, least: int) -> Iterator[Iterator[Row]]:
+    """Yield the rows that match an expression, or all, with numbers from `least` to less than `below`, backwards."""
+    found = (_ALL, (below, least)) if expression is None else (_MATCHING, (expression, below, least))
     with closing(index.connection.execute(*found)) as cursor:
         yield map(Row._make, cursor)
 

@@ -1,4 +1,4 @@
-"""Times as text and back: the only module that formats and parses them. All of them are in UTC.
+"""Times as text and back: the only module that formats and parses them. All of them are in UTC but `local_minute`.
 
 There are two forms. A *date* is RFC 3339 (`2026-11-22T03:24:05Z`), for people and headers. A *stamp* is the 20
 digits `YYYYMMDDHHMMSSffffff`; IDs carry one, and stamps sort as their times do. A send needs this module, so it
@@ -10,6 +10,9 @@ import time
 STAMP_DIGITS = 20
 _WHOLE_SECONDS = 14
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+# More digits than these make a duration that no clock can go back by.
+_MOST_DIGITS = 9
 
 
 def format_utc(seconds: float, fraction: str = "") -> str:
@@ -73,6 +76,34 @@ def age(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds)} s"
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was: `5 min ago`; `just now` within a second, or if it is still to come."""
+    return f"{age(seconds)} ago" if seconds >= 1 else "just now"
+
+
+def parse_duration(text: str, what: str) -> int:
+    """Return the seconds of a duration: a whole number with `s`, `m`, `h` or `d` behind it, like `90m` or `30d`.
+
+    `what` names the option or setting that holds it, for the refusal. Raises `BadDuration`.
+    """
+    number, unit = text[:-1], text[-1:]
+    if unit in _SECONDS and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:
+        return int(number) * _SECONDS[unit]
+    from ai_bridge.errors import BadDuration  # a send needs no refusals here
+
+    raise BadDuration(option=what, text=text)
+
+
+def stamp_before(seconds: float) -> str:
+    """Return the stamp of the moment that was so many seconds ago; the year 1970 if that is earlier."""
+    return format_stamp(max(0, time.time_ns() - int(seconds * 1_000_000_000)))
+
+
+def local_minute(seconds: float) -> str:
+    """Return seconds since the epoch as `2026-11-22 04:24`, in the time zone of this process."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
 def _seconds(text: str, form: str) -> float:

@@ -122,6 +122,7 @@ def plain(where: Tree, query: Query) -> tuple[list[str], bool]:
     if query.before is not None:
         last = max(file[0] for file in _all_files(where) if query.before in (_told(file[2])[0], file[2]))
         files = [file for file in files if file[0] < last and _told(file[2])[0] != query.before]
+    files = [file for file in files if file[0][0] >= query.since]
     messages = list(dict.fromkeys((owner, _told(name)[0]) for _, owner, name, _ in reversed(files)))
     newest = messages[: query.limit]
     found = [name for _, owner, name, _ in files if (owner, _told(name)[0]) in newest]
@@ -236,9 +237,28 @@ def test_whatever_happens_to_mail_the_same_is_found_as_by_a_walk(where: Tree, se
         query = life.ask()
         here = [name for _, _, name, _ in _all_files(where)]
         query.before = life.chance.choice([None, None, *here, *(_told(name)[0] for name in here)])
+        query.since = life.chance.choice(["", "", *(file[0][0] for file in _all_files(where))])
         found = search.find(where, query)
         assert (names(found.places), found.more) == plain(where, query)
         assert found.complete
+
+
+def test_since_goes_by_the_time_of_a_message_also_if_its_row_has_a_later_number(where: Tree) -> None:
+    where.make(["codex"])
+    for recipient in ("codex", "gemini"):  # the second row's number is one microsecond too late
+        put(where, file_name("claude-20260101-000000-000000-abcd", recipient))
+    assert len(find(where, since="20260101000000000000")) == 2
+    assert find(where, since="20260101000000000001") == []
+
+
+def test_since_looks_at_nothing_that_is_older(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    for second in range(10):
+        put(where, file_name(f"claude-20260101-00000{second}-000000-abcd", "gemini"))
+    find(where)
+    met: list[str] = []
+    real = search.locate
+    monkeypatch.setattr(search, "locate", lambda outbox, name: (met.append(name), real(outbox, name))[1])
+    assert len(find(where, since="20260101000007000000")) == len(met) == 3
 
 
 @pytest.mark.parametrize("seed", range(3))

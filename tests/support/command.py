@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 
 
 def command(*words: str, body: str | bytes = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -37,13 +40,18 @@ def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
         assert part in done.stderr
 
 
-def on_terminal(answer: bytes, *words: str) -> tuple[int, str]:
-    """Run `ai-bridge` on a terminal where somebody types; returns its exit code and all it showed."""
+def on_terminal(answer: bytes, *words: str, columns: int = 0, **environment: str) -> tuple[int, str]:
+    """Run `ai-bridge` on a terminal where somebody types; returns its exit code and all it showed.
+
+    The terminal has so many `columns`; with 0 it reports no width. There is no pager, which would wait for keys.
+    """
     ours, theirs = pty.openpty()
     try:
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24 if columns else 0, columns, 0, 0))
         os.write(ours, answer)
         line = [sys.executable, "-m", "ai_bridge", *words]
-        done = subprocess.run(line, stdin=theirs, stdout=theirs, stderr=theirs, timeout=60, check=False)
+        kept = {**os.environ, "TERM": "xterm", "PAGER": "cat", **environment}
+        done = subprocess.run(line, stdin=theirs, stdout=theirs, stderr=theirs, timeout=60, check=False, env=kept)
         os.write(theirs, b"\0")
         shown = b""
         while not shown.endswith(b"\0"):

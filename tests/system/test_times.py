@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ai_bridge.errors import BadDuration
 from ai_bridge.system import times
+from ai_bridge.text import printable
 from tests.support.checkout import ROOT
 
 # 2026-11-22T03:24:05.271828Z
@@ -113,6 +116,69 @@ def test_what_is_no_stamp_is_refused(stamp: str) -> None:
 )
 def test_a_time_span_is_said_as_people_say_it(seconds: float, said: str) -> None:
     assert times.age(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "just now"), (0.9, "just now"), (1, "1 s ago"), (300, "5 min ago"), (180_000, "2 d ago")],
+)
+def test_a_moment_is_said_to_be_so_long_ago(seconds: float, said: str) -> None:
+    assert times.ago(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0s", 0), ("90s", 90), ("90m", 5400), ("2h", 7200), ("30d", 2_592_000), ("007m", 420)]
+)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert times.parse_duration(text, "--since") == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "2",
+        "h",
+        "2 h",
+        "-2h",
+        "+2h",
+        "1.5h",
+        "2H",
+        "2min",
+        "2w",
+        "2h30m",
+        "²h",
+        "٣h",
+        "2h\n",
+        "1234567890s",
+        "nan",
+    ],
+)
+def test_no_other_text_is_a_duration_and_the_refusal_says_where_it_was(text: str) -> None:
+    with pytest.raises(BadDuration) as refusal:
+        times.parse_duration(text, "--since")
+    assert str(refusal.value).startswith(f"--since: {printable(text)!r} is no duration: give a whole number")
+    assert "90m, 2h or 30d" in str(refusal.value)
+
+
+def test_a_moment_so_long_ago_has_a_stamp_and_the_longest_ago_is_the_epoch() -> None:
+    before = time.time_ns()
+    earlier = times.parse_stamp(times.stamp_before(3600))
+    assert before / 1e9 - 3600 - 1e-3 <= earlier <= time.time_ns() / 1e9 - 3600 + 1e-3
+    assert times.stamp_before(1e12) == "19700101000000000000"
+
+
+@pytest.mark.parametrize(
+    ("zone", "minute"), [("UTC0", "2026-11-22 03:24"), ("CET-1", "2026-11-22 04:24"), ("EST5", "2026-11-21 22:24")]
+)
+def test_a_local_time_is_that_of_the_zone(zone: str, minute: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert times.local_minute(MOMENT_S) == minute
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_formatting_loads_nothing_of_the_standard_library() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 import click
 
@@ -14,8 +15,12 @@ from ai_bridge.agents.resolve import project_for, resolve_agent
 from ai_bridge.agents.work import work_of
 from ai_bridge.cli import editor
 from ai_bridge.cli.common import common, complete_agents, echo_json
+from ai_bridge.cli.reader import tell_none
+from ai_bridge.cli.screen import messages, tables, terminal
+from ai_bridge.cli.screen.tables import Cell
 from ai_bridge.machines.syncthing import status
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.system import times
 from ai_bridge.text import OF_LANGUAGES, printable, shorten
 
 _VERBS = ("show", "edit", "set", "move-home")
@@ -30,17 +35,51 @@ def peers(where: Tree, agent: str | None, as_json: bool) -> None:
     if as_json:
         echo_json(peer.as_json() for peer in found)
         return
-    for peer in found:
-        click.echo(_line(peer))
+    for line in _table(found) if terminal.is_shown() else map(_line, found):
+        click.echo(line)
+    if not found:
+        tell_none("no agents yet: `ai-bridge init` adds some")
     if (link := status.status_of(where)) is not None:
         click.echo(printable("; ".join([str(link), *link.troubles])))
+
+
+def _table(found: list[Peer]) -> list[str]:
+    """Return one line per agent, which fits the terminal; a narrow one has no room for its client and machine."""
+    is_wide = terminal.columns() >= terminal.WIDE
+    rows = [
+        [
+            Cell(printable(peer.address), bold=peer.is_online or None),
+            Cell(_since(peer), dim=not peer.is_online or None),
+            Cell(printable(peer.client) if is_wide else ""),
+            Cell(_waiting(peer), colour="yellow"),
+            Cell(printable(peer.home) if is_wide else ""),
+            Cell(printable(work_of(peer.card) or peer.card.get("description"))),
+        ]
+        for peer in found
+    ]
+    return tables.lines(rows, (2, 3, 4, 5), terminal.columns())
+
+
+def _waiting(peer: Peer) -> str:
+    """Return how much mail awaits an agent, without what is none."""
+    return peer.waiting.removeprefix("0 unread").removeprefix(", ")
+
+
+def _since(peer: Peer) -> str:
+    """Return whether the agent is online and since when, or when it was last seen, as people say it."""
+    here = peer.presence
+    if here is None or not (here.online or here.seen):
+        return "never seen"
+    if here.online:
+        return f"online {times.age(max(0.0, time.time() - here.since))}" if here.since else "online"
+    return f"seen {messages.ago(here.seen)}"
 
 
 def _line(peer: Peer) -> str:
     facts = [peer.card.display, when(peer), peer.client, peer.home, peer.waiting]
     facts += [f"works on: {line}" if (line := work_of(peer.card)) else ""]
     about = shorten(peer.card.get("description"), 80)
-    return click.style(peer.address, bold=peer.is_online) + printable(
+    return click.style(peer.address, bold=peer.is_online or None) + printable(
         "  " + "; ".join(fact for fact in facts if fact) + (f"  {about}" if about else "")
     )
 

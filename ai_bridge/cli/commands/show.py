@@ -12,31 +12,48 @@ from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.cli import output
 from ai_bridge.cli.common import common, complete_ids, echo_json, view
 from ai_bridge.cli.reader import tell_none
+from ai_bridge.cli.screen import aside, messages
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
 from ai_bridge.history import meant
 from ai_bridge.mailboxes import attachments, find, trace
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, UNREAD
+from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.message import context, reference
+from ai_bridge.message.address import project_of
 from ai_bridge.message.reference import View
 from ai_bridge.system import untrusted
 from ai_bridge.text import counted, printable
 
 
 @click.command("list")
+@click.option("--held", is_flag=True, help="Mail that is held for a person's approval, with the reason.")
+@click.option("--malformed", is_flag=True, help="Mail that could not be delivered, with the reason.")
 @common()
-def list_(where: Tree, agent: str | None, as_json: bool) -> None:
-    """List what awaits me: unread mail, mail that is not yet delivered, and mail held for a person's approval."""
+def list_(where: Tree, agent: str | None, held: bool, malformed: bool, as_json: bool) -> None:
+    """List what awaits me: unread mail, mail that is not yet delivered, and mail held for a person's approval.
+
+    With --held or --malformed, list that mail, from and to me; if I am a person, or it is not known who I am, that of
+    all agents.
+    """
+    if states := [state for state, is_asked in ((HELD, held), (MALFORMED, malformed)) if is_asked]:
+        whose = aside.concerned(where, agent)
+        aside.print_all(aside.places_of(where, states, whose), as_json, project_of(whose or ""))
+    else:
+        _list_mine(where, agent, as_json)
+
+
+def _list_mine(where: Tree, agent: str | None, as_json: bool) -> None:
+    """List what awaits the agent; raises `NoIdentity` if it is not known who that is."""
     me = where.known_agent(identity.who(where, agent).address)
     dropped, held = (
         [Place(box, state, name, me) for box in where.outboxes() for name in box.names(state, me)]
         for state in (DROPPED, HELD)
     )
     unread = [Place(one.outbox, UNREAD, one.name, me) for one in unread_for(where, me)]
-    output.print_places(unread + dropped + held, as_json, with_body=False)
+    messages.print_mine(unread + dropped + held, as_json, me)
     if not unread + dropped + held:
         tell_none(f"nothing awaits {me}")
 

@@ -14,7 +14,7 @@ import pytest
 from ai_bridge.agents import cards
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
-from tests.support.command import command, refused
+from tests.support.command import command, on_terminal, refused
 from tests.support.mail import post, route
 from tests.support.presence import session
 
@@ -102,6 +102,27 @@ def test_a_short_name_means_the_one_of_the_project(
     assert cards.load(where, "mini@web").get("description") == "small"
 
 
+@pytest.mark.parametrize("columns", [50, 120])
+def test_peers_on_a_terminal_is_a_table_that_says_how_long_ago(where: Tree, columns: int) -> None:
+    where.make(["an-agent-of-a-long-name"])
+    cards.change(where, "gemini", {"description": "reviews Python, " * 10})
+    post(where)
+    with session(where, "claude", "claude-code"):
+        shown = on_terminal(b"", "peers", columns=columns, NO_COLOR="1")[1].rstrip("\0").splitlines()
+    assert all(len(line) <= columns for line in shown)
+    assert re.match(r"claude +online \d+ s  claude-code ", shown[0]) or columns == 50
+    assert re.match(r"gemini +never seen +\S", shown[1])
+    assert ("1 on its way" if columns == 120 else "1 on…") in shown[1]
+    assert [line.find("never seen") for line in shown[1:]] == [len("an-agent-of-a-long-name") + 2] * 2
+
+
+def test_peers_says_on_a_terminal_that_there_are_none(where: Tree, tmp_path: Path) -> None:
+    Tree(str(tmp_path / "empty")).make([])
+    words = ("peers", "--mailboxes", str(tmp_path / "empty"))
+    assert (command(*words).stdout, command(*words).stderr) == ("", "")
+    assert "no agents yet: `ai-bridge init` adds some" in on_terminal(b"", *words)[1]
+
+
 def test_an_editor_changes_the_card(where: Tree, tmp_path: Path) -> None:
     editor = tmp_path / "editor"
     editor.write_text('#!/bin/sh\nprintf -- "---\\ndescription: edited\\n---\\nby hand\\n" >"$1"\n')
@@ -113,6 +134,19 @@ def test_an_editor_changes_the_card(where: Tree, tmp_path: Path) -> None:
 
 
 CARD = b"---\ndescription: written\n---\nfor an hour\n"
+
+
+def test_without_a_terminal_no_editor_is_opened_that_nobody_named(where: Tree) -> None:
+    done = command("card", "edit", "claude", EDITOR="", VISUAL="")
+    refused(
+        done,
+        "there is no terminal for an editor",
+        "`ai-bridge card edit claude`",
+        "`ai-bridge card set FIELD=VALUE claude`",
+    )
+    assert not os.path.lexists(where.state_file("edited"))
+
+
 # What an editor does with the file it is given ($1), and what it has written there when it ends.
 SCRIPTS = {
     "text that is not UTF-8": ("printf 'caf\\351' >\"$1\"", b"caf\xe9"),

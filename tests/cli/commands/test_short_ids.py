@@ -14,6 +14,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.support.command import command, refused
 from tests.support.mail import post, put_message, route, states
+from tests.support.votes import propose
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +99,24 @@ def test_an_attachment_is_still_shown_by_its_hash(
     sent = command("send", "gemini", "--from", "claude", "--context", "long.txt", "-m", "x")
     entry = trace.find(where, sent.stdout.strip())[0].load().get("Context") or ""
     assert command("show", entry.rpartition("sha256:")[2]).stdout == "row\n" * 9000
+
+
+def test_past_mail_conversations_and_decisions_take_the_ends_of_ids(where: Tree, settings: Settings) -> None:
+    where.make(["codex"])
+    first = post(where, "one")
+    post(where, "two", thread=first, in_reply_to=first)
+    thread = propose(where, ["gemini", "codex"])
+    route(where, settings)
+    for text in (first, first[-4:]):
+        shown = command("history", "--thread", text, "--json").stdout.splitlines()
+        assert [json.loads(line)["body"] for line in shown] == ["one", "two"]
+    for words in (["history"], ["search", "one"]):
+        shown = command(*words, "--before", thread[-4:], "--json").stdout
+        assert shown == command(*words, "--before", thread, "--json").stdout != ""
+    older = command("threads", "--before", thread[-4:], "--json").stdout
+    assert older == command("threads", "--before", thread, "--json").stdout != ""
+    whole = command("decisions", thread).stdout
+    assert command("decisions", thread[-4:]).stdout == command("decisions", "last").stdout == whole != ""
+    for words in (["history", "--thread"], ["history", "--before"], ["threads", "--before"], ["decisions"]):
+        done = command(*words, "nope")
+        refused(done, "there is no message nope", f"{where.path}: `ai-bridge history` lists the IDs")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.agents import cards
 from ai_bridge.mailboxes import attachments
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, READ, UNREAD
@@ -18,7 +19,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import context
 from ai_bridge.settings import Settings
 from tests.cli.commands.lines import KEYS, untimed
-from tests.support.command import BY_ENTRY, command, refused, without_output
+from tests.support.command import BY_ENTRY, command, on_terminal, refused, without_output
 from tests.support.machine import LAPTOP, TOWER, On, settle_on
 from tests.support.mail import LIMIT, post, route, send
 
@@ -96,7 +97,7 @@ def test_history_shows_both_directions_newest_last(where: Tree, settings: Settin
     assert _ids("history", "--agent", "claude", "--thread", ids[0]) == [ids[0], ids[3]]
     assert _ids("history", "--agent", "claude", "--thread", ids[0], "--limit", "1") == [ids[3]]
     assert [one["body"] for one in _objects("history", "--agent", "gemini")] == ["1", "2", "4"]
-    lines = untimed(command("history", "--agent", "codex").stdout).splitlines()
+    lines = untimed(command("history", "--brief", "--agent", "codex").stdout).splitlines()
     assert lines == [f"unread    {ids[2]}  claude → codex  message"]
 
 
@@ -162,7 +163,7 @@ def test_a_mistyped_peer_of_the_history_is_told_the_nearest_one() -> None:
     refused(command("history", "gmini", "--agent", "claude"), "no agent gmini (did you mean gemini?)")
 
 
-@pytest.mark.parametrize("words", [("list",), ("history",), ("read",), ("wait",), ("acknowledge", "x")])
+@pytest.mark.parametrize("words", [("list",), ("read",), ("wait",), ("acknowledge", "x")])
 def test_who_i_am_must_be_known(words: tuple[str, ...]) -> None:
     refused(command(*words), "--agent ADDRESS or set AI_BRIDGE_AGENT (known: claude, gemini)")
 
@@ -215,7 +216,7 @@ def test_colour_is_for_terminals_only(where: Tree, processes: list[subprocess.Po
     terminal, theirs = pty.openpty()
     processes.append(subprocess.Popen([*BY_ENTRY, "list", "--agent", "gemini"], stdout=theirs))
     assert processes[0].wait(60) == 0
-    assert os.read(terminal, 4096).startswith(b"\x1b[1mdropped")
+    assert os.read(terminal, 4096).startswith(b"\x1b[36m")
     os.close(theirs)
     os.close(terminal)
 
@@ -247,6 +248,7 @@ def test_a_look_changes_nothing(where: Tree, settings: Settings) -> None:
         ("list",),
         ("show", ids[0]),
         ("history",),
+        ("threads",),
         ("status",),
         ("status", ids[1]),
         ("health",),
@@ -332,6 +334,90 @@ def test_of_a_message_to_all_each_is_shown_the_own_copy_and_its_sender_all_recip
     assert [one["to"] for one in _objects("show", id_, "--agent", "claude")] == ["codex", "gemini"]
 
 
+# --- what was set aside -----------------------------------------------------------------------------------
+
+
+def _set_aside(where: Tree, settings: Settings) -> tuple[str, str]:
+    """Have one message of codex held for gemini, and two files of claude and codex malformed; returns their IDs."""
+    where.make(["codex", "me"])
+    cards.change(where, "gemini", {"hold": "codex"})
+    held = post(where, "may I?", sender="codex", subject="a request")
+    _by_hand(where, "note.txt", "no headers\n\nbody")
+    bad = "codex-20201122-232405-000001-abcd"
+    astray = f"ID: {bad}\nFrom: codex\nTo: nobody\nSubject: astray\n\nx"
+    Path(where.outbox("codex").file(DROPPED, f"{bad}.nobody.txt")).write_text(astray)
+    route(where, settings)
+    return held, bad
+
+
+def test_list_shows_what_is_held_and_malformed_of_all_agents_with_reason_and_command(
+    where: Tree, settings: Settings
+) -> None:
+    held, bad = _set_aside(where, settings)
+    (line,) = command("list", "--held").stdout.splitlines()
+    assert re.match(
+        rf"held      codex/{held}\.gemini\.txt  \d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\dZ  gemini holds mail from codex", line
+    )
+    assert "`ai-bridge allow codex`" in line
+    lines = command("list", "--malformed").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == [f"codex/{bad}.nobody.txt", "claude/note.txt"]
+    assert "`ai-bridge restore claude/note.txt`" in lines[1]
+    assert "there is no agent nobody" in lines[0]
+    assert f"`ai-bridge restore codex/{bad}.nobody.txt`" in lines[0]
+    assert len(command("list", "--held", "--malformed").stdout.splitlines()) == 3
+    told = _objects("list", "--malformed", "--held")
+    assert [one["state"] for one in told] == ["held", "malformed", "malformed"]
+    assert list(told[0]) == ["id", "from", "to", "state", "path", "at", "reason", "fix"]
+    assert [(one["id"], one["from"], one["to"]) for one in told[:2]] == [
+        (held, "codex", "gemini"),
+        (bad, "codex", "nobody"),
+    ]
+    assert (told[0]["fix"], told[2]["fix"]) == (None, "ai-bridge restore claude/note.txt")
+
+
+def test_the_commands_that_are_named_let_the_mail_go_on(where: Tree, settings: Settings) -> None:
+    held, _ = _set_aside(where, settings)
+    (named,) = re.findall(r"`ai-bridge (allow codex)`", command("list", "--held").stdout)
+    assert command(*named.split()).returncode == 0
+    assert command("list", "--held").stdout == ""
+    where.outbox("claude")
+    path = Path(where.outbox("claude").file(MALFORMED, "note.txt"))
+    path.write_text("ID: n1\nFrom: claude\nTo: gemini\nSubject: s\n\nx")
+    (named,) = re.findall(r"`ai-bridge (restore claude/\S+)`", command("list", "--malformed").stdout)
+    assert command(*named.split()).returncode == 0
+    route(where, settings)
+    assert _objects("show", "n1")[0]["state"] == UNREAD
+    assert _objects("show", held)[0]["state"] == UNREAD
+
+
+def test_an_agent_sees_its_own_and_a_person_all(
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, bad = _set_aside(where, settings)
+    assert _ids("list", "--held", "--malformed", "--agent", "claude") == ["note"]
+    assert _ids("list", "--held", "--malformed", "--agent", "codex") == [held, bad]
+    assert _ids("list", "--held", "--malformed", "--agent", "gemini") == [held]
+    cards.change(where, "me", {"person": "yes"})
+    monkeypatch.setenv("AI_BRIDGE_AGENT", "me")
+    assert _ids("list", "--held", "--malformed") == [held, bad, "note"]
+    assert _ids("list", "--held", "--malformed", "--agent", "me") == []
+    monkeypatch.setenv("AI_BRIDGE_AGENT", "codex")
+    assert _ids("list", "--held", "--malformed") == [held, bad]
+    refused(command("list", "--held", "--agent", "gmini"), "no agent gmini (did you mean gemini?)")
+
+
+@pytest.mark.parametrize("columns", [50, 120])
+def test_what_was_set_aside_fits_the_terminal(where: Tree, settings: Settings, columns: int) -> None:
+    held, _ = _set_aside(where, settings)
+    shown = on_terminal(b"", "list", "--held", columns=columns, NO_COLOR="1")[1].rstrip("\0").splitlines()
+    assert re.match(rf"{held[-4:]}  held  (just now|\d+ (s|min) ago)  codex → gemini  a request", shown[0])
+    assert all(line.startswith("    ") and len(line) <= columns for line in shown[1:])
+    assert "gemini holds mail from codex until a person" in shown[1]
+    shown = on_terminal(b"", "list", "--malformed", columns=columns, NO_COLOR="1")[1].splitlines()
+    assert shown[0].split()[:2] == ["abcd", "malformed"]
+    assert ["note.txt", "malformed"] in [line.split() for line in shown]
+
+
 # --- nothing to show --------------------------------------------------------------------------------------
 
 
@@ -343,6 +429,9 @@ def test_of_a_message_to_all_each_is_shown_the_own_copy_and_its_sender_all_recip
         (["history"], "no past messages found", 0),
         (["search", "*"], "no past messages found", 0),
         (["decisions"], "no decisions yet", 0),
+        (["threads"], "no conversations yet", 0),
+        (["list", "--held"], "nothing is set aside", 0),
+        (["list", "--malformed", "--held"], "nothing is set aside", 0),
         (["wait", "--timeout", "0"], "no mail for gemini in 0 s", 3),
     ],
     ids=lambda one: one[0] if isinstance(one, list) else "",
