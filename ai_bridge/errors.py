@@ -98,7 +98,7 @@ class BadText(BridgeError):
 
 
 class NoSuchMessage(BridgeError):
-    sentence = "there is no message {id}{where}: `ai-bridge history` lists the IDs"
+    sentence = "there is no message {id}{where}: `ai-bridge history` lists the IDs, and the end of one is enough"
     for_model = "there is no message {id}{where}: peer_history() shows the IDs"
 
 

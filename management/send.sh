@@ -8,7 +8,7 @@
 #   --mailboxes DIR                   the mailboxes (else AI_BRIDGE_MAILBOXES, the nearest upward, the main
 #                                     worktree's, the user's own)
 #   --file PATH                       read the body from a file
-#   --reply-to ID                     answer that message, in its thread
+#   --reply-to ID                     answer that message, in its thread; the subject is then Re: and that message's
 #   --allow-empty                     send even an empty body
 # Prints the ID once the message is safe on the disk. Exit codes: 0 sent, 1 refused, 2 usage.
 #
@@ -267,36 +267,58 @@ refuse_nobody() {
 }
 
 check_subject() {
-    case $subject in
-        *"$newline"*) refuse "the subject holds a line break: a subject is one line of text" ;;
-        *[[:cntrl:]]*) refuse "the subject holds a control character: a subject is one line of text" ;;
-        *[!\ -~]*) check_bytes ;;
-    esac
+    case $subject in *"$newline"*) refuse "the subject holds a line break: a subject is one line of text" ;; esac
+    ! holds_control "$subject" || refuse "the subject holds a control character: a subject is one line of text"
 }
 
-# Beyond ASCII: the controls U+0080 to U+009F and the separators U+2028 and U+2029.
-check_bytes() {
+# Succeeds if $1 holds a control character; beyond ASCII these are U+0080 to U+009F, and the separators U+2028 and
+# U+2029.
+holds_control() {
+    case $1 in
+        *[[:cntrl:]]*) return 0 ;;
+        *[!\ -~]*) ;;
+        *) return 1 ;;
+    esac
     c1=$(printf '\302')
-    case $subject in
-        *"$c1"["$(printf '\200')"-"$(printf '\237')"]* | *"$(printf '\342\200\250')"* | *"$(printf '\342\200\251')"*)
-            refuse "the subject holds a control character: a subject is one line of text" ;;
+    case $1 in
+        *"$c1"["$(printf '\200')"-"$(printf '\237')"]* | *"$(printf '\342\200\250')"* | *"$(printf '\342\200\251')"*) return 0 ;;
+        *) return 1 ;;
     esac
 }
 
-# Puts the thread of the answered message into `thread`: that message's `Thread`, or its ID if it has none.
+# Puts the thread of the answered message into `thread`: that message's `Thread`, or its ID if it has none. Without a
+# subject of its own the answer gets that message's, behind one `Re:`.
 find_thread() {
     [ -n "$reply_to" ] || return
     set +f
     for original in "$mailboxes"/*-outbox/"$reply_to".*.txt "$mailboxes"/*-outbox/.*/"$reply_to".*.txt; do
         [ -f "$original" ] && [ ! -L "$original" ] || continue
         set -f
-        thread=$reply_to
+        thread=$reply_to answered=''
         while IFS= read -r line && [ -n "$line" ]; do
-            case $line in 'Thread: '*) thread=${line#Thread: } ;; esac
+            case $line in
+                'Thread: '*) thread=${line#Thread: } ;;
+                'Subject: '*) answered=${line#Subject: } ;;
+            esac
         done <"$original"
+        [ -n "$has_subject" ] || find_subject
         return
     done
     refuse "there is no message $reply_to in $mailboxes: \`ai-bridge history\` lists the IDs"
+}
+
+# A subject that may not be sent as it is, is left out: the answer has the usual subject then.
+find_subject() {
+    while :; do
+        case $answered in
+            [Rr][Ee]:*) answered=${answered#???} ;;
+            ' '*) answered=${answered# } ;;
+            *) break ;;
+        esac
+    done
+    ! holds_control "$answered" || return 0
+    subject="Re: $answered"
+    subject=${subject% }
 }
 
 # A mistake in the file that all share stops nobody. A mistake in the user's own file or variable is refused.

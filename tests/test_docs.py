@@ -45,7 +45,7 @@ def test_every_command_explains_itself_and_has_the_common_options(name: str) -> 
 def test_the_fast_path_knows_the_options_that_click_knows() -> None:
     command = bridge.get_command(None, "send")  # type: ignore[arg-type]
     assert command is not None
-    known = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    known = {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
     assert known == {*fast_send.VALUES, *fast_send.LISTS, *fast_send.FLAGS}
 
 

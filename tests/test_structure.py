@@ -75,7 +75,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/cli/test_sending.py",
         "the fast way and the slow way to send are one command; its tests take both",
-        "cli/fast_send cli/outside",
+        "cli/batch cli/fast_send cli/outside",
     ),
     (
         "tests/health/test_doctor.py",
@@ -130,6 +130,11 @@ TESTED_ELSEWHERE = [
         "tests/inbox/test_fetch.py",
         "a wait is a fetch that begins with sleep; both are tested together",
         "inbox/wait mailboxes/unread",
+    ),
+    (
+        "tests/history/test_meant.py",
+        "the end of an ID is one of the ways to mean a message",
+        "history/ends",
     ),
     (
         "tests/reach/test_ways.py",

@@ -39,7 +39,8 @@ def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -
 
     `option` or a variable may name an agent of this project without the project. `client` is the name of the
     connected client; None in a command. Raises `NoIdentity` if nothing tells which agent it is, and `BadAddress` if
-    the option or variable holds no address. No session gets a person's address: an option that names one raises
+    the option or variable holds no address. If nothing else tells, a terminal that no client started is that of the
+    mailboxes' only person. No session gets a person's address: an option that names one raises
     `PersonsAddress`, and a variable, which the session may have got from the person's own shell, is passed over.
     """
     if option is not None:
@@ -53,7 +54,32 @@ def who(mailboxes: Tree, option: str | None = None, client: str | None = None) -
     if client and (named := _agent_of(client)) not in ("", address.POSTMASTER):
         own = _no_persons(mailboxes, _in(mailboxes, named), client)
         return Identity(own, f"from the client's name, {abridge(printable(client), _REPEATED)}")
+    if client is None and (name := _of_terminal(mailboxes)):
+        return Identity(name, "the only person's address, and this is a terminal")
     raise NoIdentity(known=", ".join(mailboxes.agents()) or "none yet")
+
+
+def _of_terminal(mailboxes: Tree) -> str:
+    """Return the person's address in a terminal that no client started; '' if it is none, or no single one is meant.
+
+    Only addresses that live on this machine count, and those of this project come first.
+    """
+    from ai_bridge import clients  # a sender that gives its name needs none of these
+    from ai_bridge.agents import person, projects
+
+    if clients.variable_set() or not any(map(_is_terminal, range(3))):
+        return ""
+    persons = person.here(mailboxes)
+    ours = [one for one in persons if "@" in one and address.project_of(one) == projects.here()]
+    found = ours or persons
+    return found[0] if len(found) == 1 else ""
+
+
+def _is_terminal(descriptor: int) -> bool:
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
 
 
 def _own(mailboxes: Tree, name: str, client: str | None) -> str:

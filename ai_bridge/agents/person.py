@@ -7,6 +7,7 @@ forger.
 from ai_bridge import clients
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines.home_lines import said_by
+from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Tree
 
@@ -54,6 +55,12 @@ def is_persons(mailboxes: Tree, address: str) -> bool:
         return mailboxes.part(CardFiles).card_of(address).meaning(says_person)
     except OSError:
         return False
+
+
+def here(mailboxes: Tree) -> list[str]:
+    """Return the persons' addresses that live on this machine."""
+    homes = mailboxes.part(Homes)
+    return [one for one in mailboxes.agents() if is_persons(mailboxes, one) and homes.is_here(one)]
 
 
 def says_person(card: CardFile) -> bool:

@@ -64,7 +64,7 @@ class Agent:
         Args:
             to: An address, a short name, `*` for all others, or several of these.
             body: The text.
-            subject: One line; "message" if it is not given.
+            subject: One line; if it is not given, "message", or `Re: ` and the subject of the answered message.
             reply_to: The ID of the message that this one answers.
             context: Files to send along, each as `PATH` or `PATH:FIRST-LAST` (lines). A program that a client
                 started may send files of the project only.

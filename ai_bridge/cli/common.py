@@ -21,16 +21,17 @@ from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes import adoption, find
 from ai_bridge.mailboxes.adoption import NotAdopted
 from ai_bridge.mailboxes.find import find_mailboxes
+from ai_bridge.mailboxes.outbox import only_show
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.reference import View
 from ai_bridge.text import printable
 
 # The first group makes the mailboxes, or finds them later. The second adopts them. The others only look: at the
 # state of the mail, or at the mail itself.
-_TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link")
+_TAKE_THE_WORD = ("init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link", "completion")
 _ADOPT = ("start", "restart")
 _OPERATE = ("health", "logs", "stop", "config")
-_SHOW = ("list", "show", "history", "threads", "search", "decisions", "peers", "status")
+_SHOW = ("list", "show", "history", "threads", "search", "decisions", "peers", "status", "whoami")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -183,6 +184,25 @@ def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
     except (BridgeError, OSError):
         return []
     return [agent for agent in agents if agent.startswith(incomplete)]
+
+
+def complete_ids(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the newest messages, to complete a word: the end of each ID, or the whole ID that `incomplete` begins.
+
+    The help of each is `sender → recipient subject`. None without mailboxes; changes nothing in them.
+    """
+    from ai_bridge.history import ends  # most commands complete nothing
+
+    by_client = bool(clients.variable_set())
+    try:
+        where = find_mailboxes(ctx.params.get("where"), only_to_look=not by_client, by_client=by_client)
+        only_show(where.path)
+        found = ends.newest(where)
+    except (BridgeError, OSError):
+        return []
+    short = [CompletionItem(end, help=about) for end, _, about in found if end.startswith(incomplete)]
+    whole = [CompletionItem(id_, help=about) for _, id_, about in found if incomplete and id_.startswith(incomplete)]
+    return short + whole
 
 
 def view(where: Tree, agent: str | None) -> View:

@@ -11,6 +11,8 @@ VALUES = {
     "--agent": "agent",
     "--from": "sender",
     "--file": "file",
+    "--message": "message",
+    "-m": "message",
     "--reply-to": "reply_to",
     "--wait-read": "wait_read",
     "--decide": "decide",
@@ -57,7 +59,7 @@ def parse(words: list[str]) -> sending.Request | None:
         name, equals, value = word.partition("=")
         if word in FLAGS:
             found[FLAGS[word]] = True
-        elif name in VALUES or name in LISTS:
+        elif (name in VALUES or name in LISTS) and (name.startswith("--") or not equals):
             text = value if equals else next(rest, None)
             if text is None or not _is_taken(name, text, found, lists):
                 return None
@@ -65,9 +67,10 @@ def parse(words: list[str]) -> sending.Request | None:
             return None
         else:
             plain.append(word)
-    if not 1 <= len(plain) <= 2:
+    if not (1 if found.get("reply_to") is None else 0) <= len(plain) <= 2:
         return None
-    return sending.Request(recipient=plain[0], subject=plain[1] if len(plain) == 2 else None, **found, **lists)
+    recipient, subject, *_ = (*plain, None, None)
+    return sending.Request(recipient=recipient, subject=subject, **found, **lists)
 
 
 def _is_taken(name: str, text: str, found: dict[str, object], lists: dict[str, list[str]]) -> bool:

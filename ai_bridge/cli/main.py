@@ -10,6 +10,7 @@ _MAIL = "ai_bridge.cli.commands.mail"
 _LOOK = "ai_bridge.cli.commands.show"
 _PAST = "ai_bridge.cli.commands.history"
 _BOOK = "ai_bridge.cli.commands.agents"
+_SHELL = "ai_bridge.cli.commands.shell"
 _OPERATE = "ai_bridge.cli.commands.router"
 _SETUP = "ai_bridge.cli.commands.setup"
 _INSTALL = "ai_bridge.cli.commands.install"
@@ -24,7 +25,8 @@ _OPERATING = {
 }
 _BRIDGE = {
     "init": (f"{_SETUP}:init", "Make the mailboxes, or add agents to them."),
-    "send": (f"{_MAIL}:send", "Send a message; the body comes from standard input or --file."),
+    "send": (f"{_MAIL}:send", "Send a message; the body comes from standard input, --file or -m."),
+    "reply": (f"{_MAIL}:reply", "Answer a message: by its ID, the end of its ID, or `last`."),
     "read": (f"{_MAIL}:read", "Print what is unread for me, and acknowledge it."),
     "wait": ("ai_bridge.cli.commands.wait:wait", "Wait until something is unread for me."),
     "acknowledge": (f"{_MAIL}:acknowledge", "Mark unread messages as read."),
@@ -38,6 +40,7 @@ _BRIDGE = {
     "decisions": (f"{_PAST}:decisions", "How decisions stand."),
     "peers": (f"{_BOOK}:peers", "All agents, and who is online."),
     "card": (f"{_BOOK}:card", "Show or change what others know of an agent."),
+    "whoami": (f"{_SHELL}:whoami", "Which agent I am here, and why."),
     "status": (f"{_LOOK}:status", "Where a message is; without an ID, who I am and how the mail stands."),
     "router": (f"{_OPERATE}:router", "Run the router in the foreground."),
     **_OPERATING,
@@ -49,6 +52,10 @@ _BRIDGE = {
     "install": (f"{_INSTALL}:install", "Register server, hooks and skill with a client."),
     "uninstall": (f"{_INSTALL}:uninstall", "Remove what install added."),
     "doctor": ("ai_bridge.cli.commands.doctor:doctor", "Whether each client can use the mail and be reached."),
+    "completion": (
+        "ai_bridge.cli.commands.shell:completion",
+        "The script that completes words in bash, zsh or fish.",
+    ),
     "demo": (f"{_SETUP}:demo", "Two agents talk on throw-away mailboxes."),
 }
 _COLLAB = {"status": (f"{_OPERATE}:status", "Which routers run, and what waits for each agent."), **_OPERATING}

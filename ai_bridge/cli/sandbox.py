@@ -12,7 +12,13 @@ from ai_bridge.system.directories import state_base
 from ai_bridge.system.paths import upwards
 
 # The tool that does the work of each command outside of the sandbox.
-_TOOLS = {"send": "peer_send", "read": "peer_read", "wait": "peer_wait", "acknowledge": "peer_read"}
+_TOOLS = {
+    "send": "peer_send",
+    "reply": "peer_send",
+    "read": "peer_read",
+    "wait": "peer_wait",
+    "acknowledge": "peer_read",
+}
 # How sandboxes refuse to write: bubblewrap, Landlock, Seatbelt.
 _REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 

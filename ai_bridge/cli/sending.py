@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
-class BadBatchLine(BridgeError):
-    sentence = "line {number} of the batch {why}; nothing was sent"
-
-
 class BadBatchMessage(BridgeError):
     sentence = "line {number} of the batch: {why}; nothing was sent"
 
 
 class BodyTwice(BridgeError):
-    sentence = "{path} holds the body, and standard input holds another: leave one of them out"
+    sentence = "{path} holds the body, and {other} holds another: leave one of them out"
+
+
+class BatchHasBodies(BridgeError):
+    sentence = "the lines of a batch hold the bodies: leave -m or --batch out"
 
 
 class Request:
     """The options and arguments of one `send`, by their names; None if not given."""
 
     __slots__ = (
-        *("agent", "allow_empty", "batch", "context", "decide", "file", "json"),
-        *("mailboxes", "recipient", "reply_to", "sender", "subject", "voters", "wait_read"),
+        *("agent", "allow_empty", "batch", "context", "decide", "file", "json", "mailboxes", "message"),
+        *("recipient", "reply_to", "sender", "subject", "to_all", "voters", "wait_read"),
     )
 
     def __init__(self, **words: object) -> None:
@@ -55,10 +55,12 @@ class Request:
     file: str | None
     json: bool | None
     mailboxes: str | None
-    recipient: str
+    message: str | None
+    recipient: str | None
     reply_to: str | None
     sender: str | None
     subject: str | None
+    to_all: bool | None
     voters: str | None
     wait_read: float | None
 
@@ -154,21 +156,33 @@ def _line(sent: "Sent", as_json: bool) -> str:
 
 def _wanted(request: Request, limit: int) -> tuple[list[int], list[Wanted]]:
     """Return the messages to send, and the number of the line of each if they are a batch."""
-    if request.file not in (None, "-"):
-        from ai_bridge.system import pipes  # most bodies come from standard input
-
-        if sys.stdin is not None and pipes.is_given(0):
-            raise BodyTwice(path=request.file)
+    _refuse_two_bodies(request)
     if request.batch:
         lines = _batch(request)
         return [number for number, _ in lines], [_one(request, found["body"], found) for _, found in lines]
     return [], [_one(request, _body(request, limit), {})]
 
 
+def _refuse_two_bodies(request: Request) -> None:
+    """Raise if the request names more than one body; looks at standard input, and never reads or waits for it."""
+    said = "-m" if request.message is not None else request.file
+    if said in (None, "-"):
+        return
+    if said == "-m" and request.batch:
+        raise BatchHasBodies()
+    if said == "-m" and request.file is not None:
+        raise BodyTwice(path=said, other="standard input" if request.file == "-" else request.file)
+    from ai_bridge.system import pipes  # most bodies come from standard input
+
+    if sys.stdin is not None and pipes.is_given(0):
+        raise BodyTwice(path=said, other="standard input")
+
+
 def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
     """Return the message of the request; what a `line` of a batch says comes first."""
+    recipient = line.get("to", request.recipient)
     return Wanted(
-        [line.get("to", request.recipient)],
+        [] if recipient is None else [recipient],
         body,
         line.get("subject", request.subject),
         line.get("reply_to", request.reply_to),
@@ -176,6 +190,7 @@ def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
         request.decide,
         None if request.voters is None else [request.voters],
         bool(request.allow_empty),
+        bool(request.to_all),
     )
 
 
@@ -183,6 +198,8 @@ def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
 
 
 def _body(request: Request, limit: int) -> str:
+    if request.message is not None:
+        return request.message
     raw = _raw(request.file, limit)
     if len(raw) > limit:
         raise TooLarge(what="the body", size=f"more than {limit}", limit=limit)
@@ -213,47 +230,17 @@ def _text(raw: bytes, path: str | None) -> str:
         raise BadText(what=path or "standard input", offset=error.start) from None
 
 
-# --- a batch --------------------------------------------------------------------------------------------
-
 _BATCH_BYTES = 256 * 1024 * 1024
-_BATCH_TEXTS = ("body", "subject", "to", "reply_to")
 
 
 def _batch(request: Request) -> "list[tuple[int, dict[str, Any]]]":
-    """Read JSON Lines, and return each object with its line's number.
+    """Read the messages of a batch, each with its line's number."""
+    from ai_bridge.cli import batch  # most sends are of one message
 
-    An object has a `body` and, optionally, a `subject`, `to`, `reply_to` and `context`.
-    """
     raw = _raw(request.file, _BATCH_BYTES)
     if len(raw) > _BATCH_BYTES:
         raise TooLarge(what="the batch", size=f"more than {_BATCH_BYTES}", limit=_BATCH_BYTES)
-    lines = enumerate(_text(raw, request.file).split("\n"), 1)
-    return [(number, _parsed(line, number)) for number, line in lines if line.strip()]
-
-
-def _parsed(line: str, number: int) -> "dict[str, Any]":
-    import json
-
-    try:
-        found = json.loads(line)
-        json.dumps(found, ensure_ascii=False).encode()  # a lone surrogate is no text
-    except (ValueError, RecursionError):
-        raise BadBatchLine(number=number, why="is not JSON") from None
-    if not isinstance(found, dict) or not isinstance(found.get("body"), str):
-        raise BadBatchLine(number=number, why="is not an object with a text `body`")
-    for key, value in found.items():
-        if not _may_hold(key, value):
-            texts = ", ".join(_BATCH_TEXTS)
-            raise BadBatchLine(
-                number=number, why=f"holds {key!r}, but may hold the texts {texts} and a list `context`"
-            )
-    return found
-
-
-def _may_hold(key: str, value: object) -> bool:
-    if key == "context":
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    return key in _BATCH_TEXTS and isinstance(value, str)
+    return batch.parsed(_text(raw, request.file))
 
 
 # --- receipts -------------------------------------------------------------------------------------------

@@ -8,14 +8,12 @@ import shlex
 _COMMON = {"--json": False, "--agent": True, "--mailboxes": True}
 # What to type for a word that people try; by its letters alone, another command would be suggested.
 MEANT = {
-    "whoami": "`ai-bridge status` says who you are",
     "who": "`ai-bridge peers` lists the agents",
     "agents": "`ai-bridge peers` lists the agents",
     "inbox": "`ai-bridge list` lists what awaits you",
     "ls": "`ai-bridge list` lists what awaits you",
     "watch": "`ai-bridge wait` ends when mail comes, and `ai-bridge logs -f` follows the router",
     "thread": "`ai-bridge threads` lists the threads, and `ai-bridge history --thread ID` shows one",
-    "reply": "`ai-bridge send RECIPIENT --reply-to ID` answers a message",
     "ack": "`ai-bridge acknowledge ID` marks a message as read",
     "approve": "`ai-bridge allow THREAD` lets held mail go on",
 }

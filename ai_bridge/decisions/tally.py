@@ -12,6 +12,7 @@ from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.history import search
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message import reference
 from ai_bridge.message.ids import stamp_of
 from ai_bridge.message.message import Message
 from ai_bridge.message.votes import (
@@ -61,6 +62,11 @@ def tally(mailboxes: Tree, id_: str, in_hand: tuple[str, Message] | None = None)
         if found.thread == decision.id and sender in decision.voters:
             _note_vote(decision, sender, found)
     return decision
+
+
+def of_thread(mailboxes: Tree, text: str) -> Decision:
+    """Return what `tally` does for a message named by its ID or as `SENDER/ID`."""
+    return tally(mailboxes, reference.split(text)[1])
 
 
 def _all_said(mailboxes: Tree, id_: str) -> list[Said]:

@@ -21,7 +21,7 @@ from ai_bridge.mailboxes.tree import Tree
 
 Answer = TypeVar("Answer")
 
-_FILE = "index.sqlite3"
+FILE = "index.sqlite3"
 # Raise it with every change to what is written to the database.
 VERSION = 3
 # A row without a name is of a file that went away. Its words cannot be taken out of a table without content, so its
@@ -78,7 +78,7 @@ def ask(mailboxes: Tree, question: Callable[[Index], Answer]) -> Answer:
         return question(index)
 
     mailboxes = Snapshot.of(mailboxes).check()
-    path, lock = mailboxes.state_file(_FILE), mailboxes.state_file("locks", "index.lock")
+    path, lock = mailboxes.state_file(FILE), mailboxes.state_file("locks", "index.lock")
     return Cache(path, lock, SCHEMA, VERSION).ask(asked)
 
 

@@ -7,14 +7,12 @@ The header `Hops` gives the number, else the answers are counted. An agent's mes
 import os
 
 from ai_bridge.errors import Malformed
-from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
-from ai_bridge.message.ids import is_id, is_own_id
+from ai_bridge.message.ids import is_id, writer_of
 from ai_bridge.message.message import Message, format_message, parse
-from ai_bridge.message.reference import View
 from ai_bridge.system import untrusted
 
 HEADER = "Hops"
@@ -85,9 +83,8 @@ def depth_of(mailboxes: Tree, message: Message) -> int:
     return max(answers, least) if known is None else answers + known
 
 
-def reply_headers(mailboxes: Tree, id_: str, view: View | None = None) -> tuple[str, str, int]:
-    """Return `In-Reply-To`, `Thread`, `Hops` of an answer to the message; raises as `trace.find` and `Place.load`."""
-    original = trace.find(mailboxes, id_, view)[0].load()
+def reply_headers(mailboxes: Tree, original: Message) -> tuple[str, str, int]:
+    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message."""
     return original.id, original.thread or original.id, depth_of(mailboxes, original) + 1
 
 
@@ -101,18 +98,13 @@ def _original(mailboxes: Tree, answer: Message) -> Message | None:
     if not is_id(id_):
         return None
     name = file_name(id_, answer.sender)
-    for owner in dict.fromkeys((*answer.recipients[:1], _writer(id_))):
+    for owner in dict.fromkeys((*answer.recipients[:1], writer_of(id_))):
         if address.is_address(owner):
             outbox = mailboxes.outbox(owner)
             for state in _STATES:
                 if (found := _read(outbox.file(state, name))) is not None:
                     return found
     return None
-
-
-def _writer(id_: str) -> str:
-    """Return the address with which an ID begins."""
-    return id_.rsplit("-", 4 if is_own_id(id_) else 2)[0]
 
 
 def _read(path: str) -> Message | None:

@@ -13,9 +13,7 @@ from ai_bridge.system import times, untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeVar
-
-    Moved = TypeVar("Moved")
+    from collections.abc import Iterator
 
 # So many recipients are many.
 _MANY = 50
@@ -110,6 +108,46 @@ def find(mailboxes: Tree, text: str, view: View | None = None) -> list[Place]:
         if by_sender := {places[0].outbox.owner: places for places in found if places}:
             return by_sender[reference.only(id_, _callers(by_sender, view.agent) or by_sender)]
     raise NoSuchMessage(id=text, where=f" in {mailboxes.path}")
+
+
+def one(mailboxes: Tree, text: str, view: View) -> Place:
+    """Return one place of the message that `find` finds; of several with the ID, the one that the agent got or sent.
+
+    No directory of an outbox is listed for an ID of our own form, nor for any other ID of a message that the view's
+    agent got or sent. If several messages between others have such an ID, it means that of the agent with which it
+    begins. Raises what `find` does.
+    """
+    sender, id_ = view.split(text)
+    if view.agent and ids.is_id(id_):
+        outboxes = mailboxes.outboxes()
+        own = [outbox.owner for outbox in outboxes]
+        found = {
+            box.owner: place
+            for box in outboxes
+            if sender in ("", box.owner)
+            if (place := next(_named(box, id_, own if box.owner == view.agent else [view.agent]), None))
+        }
+        if found:
+            return found[reference.only(id_, found)]
+        if sender in ("", writer := ids.writer_of(id_)) and writer in own:
+            for place in _named(mailboxes.outbox(writer), id_, own):
+                return place
+    return find(mailboxes, text, view)[0]
+
+
+def recipients(mailboxes: Tree, place: Place) -> list[str]:
+    """Return all agents that have a file of the message, by the names of these files; lists no outbox."""
+    agents = [outbox.owner for outbox in mailboxes.outboxes()]
+    return list(dict.fromkeys(found.recipient for found in _named(place.outbox, place.id, agents)))
+
+
+def _named(outbox: Outbox, id_: str, agents: list[str]) -> "Iterator[Place]":
+    """Yield the places of the files that have the message's name for one of these agents, and are not malformed."""
+    for agent in agents:
+        name = file_name(id_, agent)
+        for state in STATES:
+            if state != MALFORMED and os.path.lexists(outbox.file(state, name)):
+                yield Place(outbox, state, name, agent)
 
 
 def _with_callers(outboxes: list[Outbox], id_: str, agent: str) -> list[Outbox]:

@@ -89,6 +89,11 @@ def stamp_of(id_: str) -> str:
     return ""
 
 
+def writer_of(id_: str) -> str:
+    """Return the address with which an ID of our own form, or of the older one, begins."""
+    return id_.rsplit("-", 4 if is_own_id(id_) else 2)[0]
+
+
 def is_own_id(id_: str) -> bool:
     """Tell whether the ID has the form that this program composes."""
     parts = id_.rsplit("-", 4)

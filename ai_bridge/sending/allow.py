@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
+from ai_bridge.errors import Malformed, NoSuchMessage
 from ai_bridge.history import search
 from ai_bridge.history.threads import depth_of, thread_of
 from ai_bridge.mailboxes import trace
@@ -28,7 +28,7 @@ from ai_bridge.system import times
 _AHEAD_NS = 86_400_000_000_000
 
 
-class NothingOfThatName(BridgeError):
+class NothingOfThatName(NoSuchMessage):
     sentence = "there is neither an agent nor a message {subject}: `ai-bridge peers` and `ai-bridge list` name them"
 
 

@@ -19,15 +19,22 @@ class VotersAlone(BridgeError):
     for_model = 'voters go with decide: say decide="majority" or decide="unanimous"'
 
 
+class NoRecipient(BridgeError):
+    sentence = "the message names no recipient: give one, or answer a message with --reply-to ID"
+    for_model = "the message names no recipient: give 'to', or reply_to, which answers its sender"
+
+
 class Wanted:
     """A message that somebody wants to send; None stands for what is not given.
 
     `to` is a list of addresses, short names or `*`, each text as in the header `To`. `reply_to` is the ID of the
-    answered message. `context` names files, or lines of them, to send along. `decide` is the rule of a decision that
-    the message opens, and `voters` names who votes. An empty body is refused unless `allow_empty`.
+    answered message, the end of that ID, or `last`. An answer whose `to` is empty goes to the sender of the answered
+    message and, if `to_all`, to that message's other recipients. `context` names files, or lines of them, to send
+    along. `decide` is the rule of a decision that the message opens, and `voters` names who votes. An empty body is
+    refused unless `allow_empty`.
     """
 
-    __slots__ = ("allow_empty", "body", "context", "decide", "reply_to", "subject", "to", "voters")
+    __slots__ = ("allow_empty", "body", "context", "decide", "reply_to", "subject", "to", "to_all", "voters")
 
     def __init__(
         self,
@@ -39,8 +46,10 @@ class Wanted:
         decide: str | None = None,
         voters: "list[str] | None" = None,
         allow_empty: bool = False,
+        to_all: bool = False,
     ) -> None:
         self.to = to
+        self.to_all = to_all
         self.body = body
         self.subject = subject
         self.reply_to = reply_to
@@ -82,29 +91,24 @@ def check_alone(mailboxes: Snapshot, sender: str, wanted: Wanted, by_person: boo
 
 
 def _draft(mailboxes: Snapshot, sender: str, wanted: Wanted, view: "View | None", project: str) -> Draft:
-    in_reply_to, thread, hops = _reply_headers(mailboxes, sender, wanted.reply_to, view)
     subject = DEFAULT_SUBJECT if wanted.subject is None else wanted.subject
-    draft = Draft(wanted.to, wanted.body, subject, in_reply_to, thread, wanted.allow_empty, None, hops, project)
+    draft = Draft(wanted.to, wanted.body, subject, allow_empty=wanted.allow_empty, project=project)
+    if wanted.reply_to:
+        from ai_bridge.message.reference import View  # most messages answer nothing
+        from ai_bridge.sending import answer
+
+        subject = answer.begin(mailboxes, sender, draft, wanted.reply_to, view or View(sender), wanted.to_all)
+        draft.subject = subject if wanted.subject is None else wanted.subject
+    elif not wanted.to:
+        raise NoRecipient()
     if wanted.decide is not None:
         from ai_bridge.decisions.opening import begin  # most messages open no decision
 
         begin(mailboxes, sender, draft, wanted.decide, wanted.voters)
     elif wanted.voters is not None:
         raise VotersAlone()
-    check_subject(subject)
+    check_subject(draft.subject)
     return draft
-
-
-def _reply_headers(
-    mailboxes: Snapshot, sender: str, id_: str | None, view: "View | None"
-) -> "tuple[str | None, str | None, int | None]":
-    """Return `In-Reply-To`, `Thread` and `Hops` of an answer to the message of that ID; three None without an ID."""
-    if not id_:
-        return None, None, None
-    from ai_bridge.history.threads import reply_headers  # most messages answer nothing
-    from ai_bridge.message.reference import View
-
-    return reply_headers(mailboxes, id_, view or View(sender))
 
 
 def _take_excerpts(

@@ -11,7 +11,7 @@ from ai_bridge.agents.work import set_work
 from ai_bridge.decisions import tally
 from ai_bridge.errors import EmptyBody
 from ai_bridge.health import mail
-from ai_bridge.history import search
+from ai_bridge.history import meant
 from ai_bridge.history.query import Query
 from ai_bridge.inbox import framing
 from ai_bridge.mailboxes import unread
@@ -48,7 +48,8 @@ def _context(session: Session, caller: Caller, words: Words) -> str:
 
 def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list[str]) -> str:
     where, name = session.begin(caller)
-    me, to = name.address, words["to"] if isinstance(words["to"], list) else [words["to"]]
+    me, to = name.address, words.get("to", [])
+    to = to if isinstance(to, list) else [to]
     wanted = Wanted(to, body, context=paths, **{name: words[name] for name in _ASKED_OF_SEND if name in words})
     sent = send(where, me, [wanted], by_model=True, view=session.view(caller))[0]
     session.shown.add([(me, sent.id)])
@@ -76,7 +77,8 @@ def _holding(where: Snapshot, me: str, recipients: list[str]) -> str:
 
 def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
     where, name = session.begin(caller)
-    done = unread.acknowledge(where, name.address, words["ids"], session.view(caller))
+    mine = session.view(caller)
+    done = meant.unread(where, words["ids"], mine, lambda ids: unread.acknowledge(where, name.address, ids, mine))
     return f"Marked as read: {', '.join(done)}"
 
 
@@ -93,7 +95,7 @@ def _list(session: Session, caller: Caller, words: Words) -> str:
 def _history(session: Session, caller: Caller, words: Words) -> str:
     where, name = session.begin(caller)
     query = _query(name.address, words)
-    found = search.find_as_asked(where, query)
+    found = meant.past(where, query, session.view(caller))
     text, shown = rendering.history(found, rendering.asked(words, query.peer), _budget(where, caller))
     session.shown.add(shown)
     return text
@@ -118,11 +120,11 @@ def _budget(where: Snapshot, caller: Caller) -> int:
 
 
 def _status(session: Session, caller: Caller, words: Words) -> str:
-    where = session.look()
+    where, mine = session.look(), session.view(caller)
     if "thread" in words:
-        return rendering.tally(tally.tally(where, words["thread"]))
+        return rendering.tally(meant.message(where, words["thread"], mine, lambda id_: tally.of_thread(where, id_)))
     if "id" in words:
-        return rendering.places(mail.explain(where, words["id"], session.view(caller)))
+        return rendering.places(meant.message(where, words["id"], mine, lambda id_: mail.explain(where, id_, mine)))
     where, me = session.begin(caller)
     if "working_on" in words:
         return rendering.work(set_work(where, me.address, words["working_on"]))

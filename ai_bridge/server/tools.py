@@ -96,7 +96,7 @@ _FIXED = (
             "to": {"anyOf": [_TEXT, _TEXTS], "description": "address, list, or *"},
             "body": _TEXT,
             "subject": {**_TEXT, "description": "one line"},
-            "reply_to": {**_TEXT, "description": "ID of the message you answer"},
+            "reply_to": {**_TEXT, "description": "ID of the message you answer; without 'to', its sender"},
             "context": {**_TEXTS, "description": _PATHS},
             "decide": {
                 "type": "string",
@@ -106,7 +106,6 @@ _FIXED = (
             "voters": {**_TEXTS, "description": "who votes with you (default: to); one not in 'to' judges a split"},
         },
         _MARKS,
-        "to",
         "body",
     ),
     _tool(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from ai_bridge.agents import cards, person
+from ai_bridge import clients
+from ai_bridge.agents import cards, person, projects
 from ai_bridge.agents.identity import NoIdentity, who
 from ai_bridge.agents.person import ForPersons, PersonsAddress
 from ai_bridge.mailboxes.outbox import READ
@@ -99,3 +102,72 @@ def test_a_variable_of_the_persons_own_shell_does_not_make_a_session_a_person(
 def test_only_the_card_of_ones_own_team_makes_a_person(where: Tree, card: str, is_person: bool) -> None:
     Path(cards.card_path(where, "gemini")).write_text(card)
     assert person.is_persons(where, "gemini") is is_person
+
+
+# --- a terminal -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some descriptor of this process is a terminal."""
+    monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == 2)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_is_that_of_the_only_person(where: Tree) -> None:
+    assert (who(where).address, who(where).why) == ("me", "the only person's address, and this is a terminal")
+    assert who(where, "claude").address == "claude"
+
+
+def test_without_a_terminal_nobody_is_a_person_unasked(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "isatty", lambda _: False)
+    with pytest.raises(NoIdentity):
+        who(where)
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    "variable", [name for one in clients.ALL for name in (*one.shell_variables, *one.session_variables)]
+)
+def test_a_shell_that_a_client_started_is_never_a_persons(
+    where: Tree, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    found = ""
+    with suppress(NoIdentity):
+        found = who(where).address
+    assert found != "me"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_no_client_gets_the_address_of_a_terminal(where: Tree) -> None:
+    with pytest.raises(NoIdentity):
+        who(where, None, "")
+    assert who(where, None, "claude-code").address == "claude"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_one_of_several_persons_is_not_guessed_but_that_of_the_project_comes_first(
+    where: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects, "here", lambda: "web")
+    assert command("init", "me@web").returncode == 0
+    assert who(where).address == "me@web"
+    monkeypatch.setattr(projects, "here", lambda: "api")
+    with pytest.raises(NoIdentity):
+        who(where)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_person_who_lives_on_another_machine_is_not_this_one(where: Tree) -> None:
+    """Two people who share mailboxes, each on a machine of their own, do not become each other."""
+    Path(where.path, "agents", "me.md").write_text("---\nhome: other-0123abcd\nperson: yes\n---\n")
+    with pytest.raises(NoIdentity):
+        who(where)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_without_a_person_nobody_is_one(where: Tree) -> None:
+    Path(where.path, "agents", "me.md").unlink()
+    with pytest.raises(NoIdentity):
+        who(where)

@@ -177,7 +177,7 @@ def test_a_message_has_what_its_sender_said(mail: Mailboxes, gemini: Agent) -> N
     first = mail.agent("claude").send("gemini", "question", subject="s")
     gemini.send(["claude"], "answer", reply_to=first.id)
     (message,) = mail.agent("claude").wait(timeout_s=0)
-    assert (message.sender, message.recipients, message.subject) == ("gemini", ["claude"], "message")
+    assert (message.sender, message.recipients, message.subject) == ("gemini", ["claude"], "Re: s")
     assert (message.thread, message.reply_to) == (first.id, first.id)
     assert message.headers["In-Reply-To"] == first.id
     assert [found.id for found in mail.search(thread=first.id)] == [first.id, message.id]

@@ -24,11 +24,12 @@ from tests.support.project import home_and_project
 PROGRAMS = {"ai-bridge": bridge, "ai-collab": collab}
 COMMANDS = [(program, name) for program, group in PROGRAMS.items() for name in group.lazy]
 # These make the mailboxes, find them later, or need none; all others look for them first of all.
-LATER = {"init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link"}
+LATER = {"init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link", "completion"}
 # These start programs or change a client's files: a test of their own runs them in a home of their own.
 IN_A_HOME = {"start", "restart", "mcp", "hook", "demo", "install", "uninstall", "sync", "link", "install-service"}
 # What makes the others end at once, or gives them something to print.
 WORDS = {"router": ["--once"], "wait": ["--timeout", "0"], "search": ["hello"]}
+TAKE_IDS = {"show", "reply", "restore", "acknowledge", "allow"}
 EVERY = pytest.mark.parametrize(("program", "name"), COMMANDS, ids=[" ".join(one) for one in COMMANDS])
 OUTPUTS = ["closed", "full", "not read"]
 
@@ -44,7 +45,7 @@ def found(program: str, name: str) -> click.Command:
 def needed(program: str, name: str) -> list[str]:
     """Return a value for each argument that the command requires."""
     arguments = [one for one in found(program, name).params if isinstance(one, click.Argument) and one.required]
-    return ["gemini" for _ in arguments]
+    return [one.type.choices[0] if isinstance(one.type, click.Choice) else "gemini" for one in arguments]
 
 
 def run(words: list[str], output: str = "read", body: bytes = b"x") -> subprocess.CompletedProcess[str]:
@@ -154,7 +155,7 @@ def test_a_command_into_a_bad_output_says_at_most_one_sentence(
         pytest.skip("a test of its own runs it")
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     id_ = post(where, "hello", to="claude", sender="gemini")
-    words = [id_ if name in ("show", "restore", "acknowledge", "allow") else word for word in needed(program, name)]
+    words = [id_ if name in TAKE_IDS else word for word in needed(program, name)]
     done = run([program, name, *words, *WORDS.get(name, [])], output)
     check_one_sentence(done)
     if output == "full" and done.returncode == 1 and not name.startswith(("health", "stop")):
@@ -241,7 +242,7 @@ def test_help_and_version_are_understood_as_words_too(program: str) -> None:
     assert "No such command 'healh'. Did you mean 'health'?" in check_usage(run([program, "help", "healh"]))
 
 
-@pytest.mark.parametrize("word", ["whoami", "watch", "thread", "reply", "inbox", "approve"])
+@pytest.mark.parametrize("word", ["who", "watch", "thread", "ack", "inbox", "approve"])
 def test_a_word_that_is_no_command_is_answered_with_commands_that_there_are(word: str) -> None:
     sentence = check_usage(run(["ai-bridge", word]))
     assert "Did you mean" not in sentence

@@ -206,7 +206,7 @@ def test_only_words_that_are_plainly_understood_go_without_click() -> None:
 
 
 def test_every_option_known_without_click_is_the_same_with_it() -> None:
-    by_click = {word: option for option in mail.send.params for word in option.opts if word.startswith("--")}
+    by_click = {word: option for option in mail.send.params for word in option.opts if word.startswith("-")}
     for word, name in (fast_send.VALUES | fast_send.FLAGS).items():
         assert by_click[word].name == {"mailboxes": "where", "json": "as_json"}.get(name, name)
         assert by_click[word].is_flag is (word in fast_send.FLAGS)

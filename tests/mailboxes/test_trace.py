@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
+from ai_bridge.message.reference import SeveralMessages, View
 from ai_bridge.settings import Settings
 from tests.support.mail import post, put_message, route
 
@@ -87,8 +89,8 @@ def test_only_a_rejected_message_has_a_reason_and_a_lost_one_no_time(where: Tree
 def test_an_answer_opens_a_thread_or_stays_in_its_own(where: Tree) -> None:
     first = post(where, "x")
     second = post(where, "y", in_reply_to=first, thread="older")
-    assert threads.reply_headers(where, first) == (first, first, 1)
-    assert threads.reply_headers(where, second) == (second, "older", 2)
+    assert threads.reply_headers(where, trace.one(where, first, View()).load()) == (first, first, 1)
+    assert threads.reply_headers(where, trace.one(where, second, View()).load()) == (second, "older", 2)
     assert address.is_notice("postmaster")
     assert not address.is_notice("claude")
 
@@ -120,3 +122,47 @@ def test_what_is_gone_is_gone(where: Tree) -> None:
     os.remove(place.path)
     with pytest.raises(FileNotFoundError):
         place.load()
+
+
+# --- one place --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("agent", ["claude", "gemini", "codex", ""])
+@pytest.mark.parametrize("state", STATES)
+def test_one_place_is_found_as_all_places_are(where: Tree, state: str, agent: str) -> None:
+    where.make(["codex"])
+    put_message(where, state, "n1.gemini.txt")
+    put_message(where, state, "my note.txt", "n2", "gemini, codex")
+    for text in ("n1", "claude/n1", "n1.gemini.txt", "my note.txt"):
+        assert trace.one(where, text, View(agent)).path == trace.find(where, text, View(agent))[0].path
+    for text in ("n3", "gemini/n1", ""):
+        with pytest.raises(NoSuchMessage):
+            trace.one(where, text, View(agent))
+
+
+def test_one_of_several_messages_is_the_one_for_the_caller_or_refused(where: Tree) -> None:
+    where.make(["codex"])
+    for sender, to in (("claude", "gemini"), ("gemini", "codex"), ("codex", "codex")):
+        path = where.outbox(sender).file(UNREAD, f"n1.{to}.txt")
+        Path(path).write_text(f"ID: n1\nFrom: {sender}\nTo: {to}\nSubject: s\n\nx")
+    assert trace.one(where, "n1", View("claude")).outbox.owner == "claude"
+    for agent in ("gemini", "codex", ""):
+        with pytest.raises(SeveralMessages):
+            trace.one(where, "n1", View(agent))
+    assert trace.one(where, "gemini/n1", View("codex")).outbox.owner == "gemini"
+
+
+def test_an_id_between_others_means_the_agent_with_which_it_begins(where: Tree) -> None:
+    where.make(["codex"])
+    id_ = "claude-20261128-010100-000001-ab12"
+    put_message(where, UNREAD, f"{id_}.gemini.txt", id_)
+    Path(where.outbox("gemini").file(UNREAD, f"{id_}.gemini.txt")).write_text("forged")
+    assert trace.one(where, id_, View("codex")).outbox.owner == "claude"
+    assert trace.one(where, f"gemini/{id_}", View("codex")).outbox.owner == "gemini"
+
+
+def test_the_recipients_of_a_message_are_those_of_its_files(where: Tree) -> None:
+    where.make(["codex", "mini"])
+    put_message(where, READ, "n1.gemini.txt")
+    put_message(where, UNREAD, "n1.codex.txt", to="codex")
+    assert trace.recipients(where, trace.one(where, "n1", View("codex"))) == ["codex", "gemini"]

@@ -41,7 +41,7 @@ def _say(where: Tree, loaded: Settings, sender: str, draft: Draft, by_person: bo
 
 
 def _answer(where: Tree, loaded: Settings, sender: str, id_: str, by_person: bool = False) -> str:
-    in_reply_to, thread, depth = threads.reply_headers(where, id_)
+    in_reply_to, thread, depth = threads.reply_headers(where, trace.find(where, id_)[0].load())
     draft = Draft([OTHER[sender]], "and you?", "s", in_reply_to, thread, hops=depth)
     return _say(where, loaded, sender, draft, by_person).id
 

@@ -33,7 +33,7 @@ HELLO = {"to": "gemini", "body": "hello"}
         ({**HELLO, "reply_to": "a\0b"}, "there is no message a\\x00b"),
         ({**HELLO, "bdy": "hello"}, "'bdy' was unexpected"),
         ({"to": "gemini"}, "'body' is a required property"),
-        ({"body": "hello"}, "'to' is a required property"),
+        ({"body": "hello"}, "the message names no recipient: give 'to', or reply_to, which answers its sender"),
         ({}, "required property"),
         ({**HELLO, "body": ["hello"]}, "body: ['hello'] is not of type 'string'"),
         ({**HELLO, "subject": None}, "subject: None is not of type 'string'"),

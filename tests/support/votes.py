@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ai_bridge.decisions import opening
 from ai_bridge.history import threads
+from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.votes import MAJORITY
@@ -22,5 +23,5 @@ def propose(
 
 def answer(where: Tree, thread: str, voter: str, body: str, to: str = "claude") -> str:
     """Answer in the thread."""
-    in_reply_to, root, _ = threads.reply_headers(where, thread)
+    in_reply_to, root, _ = threads.reply_headers(where, trace.find(where, thread)[0].load())
     return send(where, voter, Draft([to], body, "re", in_reply_to, root), LIMIT).id

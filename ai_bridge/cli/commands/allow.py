@@ -6,14 +6,18 @@ import click
 
 from ai_bridge import settings
 from ai_bridge.agents import person
-from ai_bridge.cli.common import common, echo_json
+from ai_bridge.cli.common import common, complete_ids, echo_json
+from ai_bridge.history import meant
+from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message import address
+from ai_bridge.message.reference import View
 from ai_bridge.sending.allow import allow_mail
 from ai_bridge.text import printable
 
 
 @click.command()
-@click.argument("subject", metavar="THREAD|ADDRESS")
+@click.argument("subject", metavar="THREAD|ADDRESS", shell_complete=complete_ids)
 @common(agent_help="Only mail that is held for this agent.")
 def allow(where: Tree, agent: str | None, subject: str, as_json: bool) -> None:
     """Let a thread go on, named by the ID of any of its messages, or an agent's mail so far, named by its address.
@@ -22,7 +26,7 @@ def allow(where: Tree, agent: str | None, subject: str, as_json: bool) -> None:
     """
     person.refuse_clients("this")
     only = None if agent is None else where.known_agent(agent)
-    places = allow_mail(where, subject, settings.load(where.path).max_hops, only)
+    places = _allowed(where, subject, only)
     if as_json:
         echo_json({"id": one.id, "to": one.recipient, "state": one.state, "path": one.path} for one in places)
         return
@@ -30,3 +34,11 @@ def allow(where: Tree, agent: str | None, subject: str, as_json: bool) -> None:
         click.echo(f"{printable(place.name)} from {place.outbox.owner} is on its way again")
     if not places:
         click.echo(f"nothing was held; {printable(subject)} may go on")
+
+
+def _allowed(where: Tree, subject: str, only: str | None) -> list[Place]:
+    """Allow the mail of the agent of that address, if there is one, else the thread of the message that is meant."""
+    most = settings.load(where.path).max_hops
+    if address.is_address(subject) and where.has_outbox(subject):
+        return allow_mail(where, subject, most, only)
+    return meant.message(where, subject, View(only or ""), lambda exact: allow_mail(where, exact, most, only))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import click
@@ -11,14 +12,17 @@ from ai_bridge.agents import identity
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.agents.resolve import project_for, resolve_writer
 from ai_bridge.cli import output
-from ai_bridge.cli.common import common, complete_agents, echo_json
+from ai_bridge.cli.common import common, complete_agents, complete_ids, echo_json, view
 from ai_bridge.cli.reader import tell_none
 from ai_bridge.cli.screen import decided, matches, messages, pager, talks
 from ai_bridge.decisions import tally
-from ai_bridge.history import conversations
+from ai_bridge.decisions.decision import Decision
+from ai_bridge.history import conversations, meant
+from ai_bridge.history.conversations import Conversation
 from ai_bridge.history.query import Query
-from ai_bridge.history.search import Found, find_as_asked
+from ai_bridge.history.search import Found
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message import reference
 from ai_bridge.message.address import project_of
 from ai_bridge.system import times
 
@@ -31,7 +35,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _paged(command: Command) -> Command:
     """Add the options that choose how much past mail is shown."""
     for option in (
-        click.option("--before", metavar="ID", help="Only messages older than this one."),
+        click.option(
+            "--before", metavar="ID", help="Only messages older than this one.", shell_complete=complete_ids
+        ),
         click.option(
             "--limit",
             type=click.IntRange(1),
@@ -46,7 +52,12 @@ def _paged(command: Command) -> Command:
 @click.command()
 @click.argument("peer", metavar="[ADDRESS]", required=False, shell_complete=complete_agents)
 @click.option("--with", "with_", metavar="ADDRESS", help="The same as ADDRESS.", shell_complete=complete_agents)
-@click.option("--thread", metavar="ID", help="All messages of the thread to which this message belongs.")
+@click.option(
+    "--thread",
+    metavar="ID",
+    help="All messages of the thread to which this message belongs.",
+    shell_complete=complete_ids,
+)
 @click.option("--brief", is_flag=True, help="One line per message, without its words.")
 @_paged
 @common(agent_help="Only mail from and to this agent.")
@@ -58,7 +69,7 @@ def history(
     With ADDRESS, show the mail between that agent and me, or all of that agent if it is not known who I am.
     """
     query = _bounded(_of_agents(where, agent, _one_of(peer, with_), asked.pop("thread")), **asked)
-    found = find_as_asked(where, query)
+    found = meant.past(where, query, view(where, agent))
     if brief or as_json:
         messages.print_list(found.places, as_json, _near(where, agent))
     else:
@@ -133,7 +144,7 @@ def search(
     A word that ends in * stands for all words that begin with it. Words quoted together are a phrase.
     """
     text = " ".join(f'"{word}"' if any(map(str.isspace, word)) else word for word in words)
-    found = find_as_asked(where, _bounded(Query(peer=peer, words=text), **asked))
+    found = meant.past(where, _bounded(Query(peer=peer, words=text), **asked), view(where, agent))
     if as_json:
         output.print_places(found.places, as_json)
     else:
@@ -157,7 +168,7 @@ def _tell_rest(found: Found, as_json: bool, project: str = "") -> None:
 @common()
 def threads(where: Tree, agent: str | None, limit: int, before: str | None, as_json: bool) -> None:
     """List the conversations of this project, else of all agents, newest last: who, how much, and the last word."""
-    found = conversations.newest(where, _own_project(where), limit + 1, before)
+    found = _newest(where, agent, limit + 1, before)
     if as_json:
         echo_json(map(talks.as_json, found[-limit:]))
     else:
@@ -168,15 +179,31 @@ def threads(where: Tree, agent: str | None, limit: int, before: str | None, as_j
         click.echo(f"older ones: --before {found[-limit].id}", err=True)
 
 
+def _newest(where: Tree, agent: str | None, most: int, before: str | None) -> list[Conversation]:
+    """Return the newest conversations, before that of a message if it is given; raises `NoSuchMessage`."""
+    project = _own_project(where)
+    if before is None:
+        return conversations.newest(where, project, most)
+    mine = view(where, agent)
+    return meant.message(
+        where, before, mine, lambda id_: conversations.newest(where, project, most, reference.split(id_)[1])
+    )
+
+
 @click.command()
-@click.argument("thread", metavar="[THREAD]", required=False)
+@click.argument("thread", metavar="[THREAD]", required=False, shell_complete=complete_ids)
 @common()
 def decisions(where: Tree, agent: str | None, thread: str | None, as_json: bool) -> None:
     """Show how decisions stand: all of them, newest last, or the decision of a thread with every vote."""
-    found = tally.decisions(where) if thread is None else [tally.tally(where, thread)]
+    found = tally.decisions(where) if thread is None else [_decision(where, agent, thread)]
     if not found:
         tell_none("no decisions yet")
     if as_json:
         echo_json(decision.as_json() for decision in found)
         return
     click.echo(decided.text(found, with_votes=thread is not None), nl=False)
+
+
+def _decision(where: Tree, agent: str | None, thread: str) -> Decision:
+    """Return the decision to which the message belongs; raises what `meant.message` and `tally.of_thread` do."""
+    return meant.message(where, thread, view(where, agent), partial(tally.of_thread, where))

@@ -1,4 +1,4 @@
-"""The commands that move mail: send, read, wait, acknowledge, restore."""
+"""The commands that move mail: send, reply, read, acknowledge, restore."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ import click
 
 from ai_bridge.agents.senders import NO_PERMISSION, described
 from ai_bridge.cli import output
-from ai_bridge.cli.common import check_number, common, complete_agents, echo_json, view
+from ai_bridge.cli.common import check_number, common, complete_agents, complete_ids, echo_json, view
 from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, tell_rest, who_reads
 from ai_bridge.cli.sandbox import explained
 from ai_bridge.errors import BridgeError, disk_error
+from ai_bridge.history import meant
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.snapshot import Snapshot
+from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import reference
+from ai_bridge.message.reference import View
 from ai_bridge.router import recheck
 from ai_bridge.text import counted, printable
 
@@ -36,32 +39,77 @@ class NotRead(BridgeError):
     sentence = "standard output was not read to its end: {count} stayed unread; run `ai-bridge read` again"
 
 
-@click.command()
-@click.argument("recipient", shell_complete=complete_agents)
-@click.argument("subject", required=False)
-@click.option("--from", "sender", metavar="ADDRESS", help="The sender (else --agent, AI_BRIDGE_AGENT).")
-@click.option("--file", metavar="PATH", help="Read the body from a file; - is standard input.")
-@click.option("--reply-to", metavar="ID", help="Answer that message, in its thread.")
-@click.option("--context", multiple=True, metavar="PATH[:A-B]", help="Send a file, or lines of it, too; repeatable.")
-@click.option("--decide", metavar="RULE", help="Open a decision by majority or unanimous; answers vote.")
-@click.option("--voters", metavar="ADDRESS,...", help="The voters besides you (else the recipients).")
-@click.option(
-    "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context"}.'
+_MESSAGE = click.option("--message", "-m", metavar="TEXT", help="The body itself; standard input is not read.")
+_FILE = click.option("--file", metavar="PATH", help="Read the body from a file; - is standard input.")
+_FROM = click.option(
+    "--from",
+    "sender",
+    metavar="ADDRESS",
+    help="The sender (else --agent, AI_BRIDGE_AGENT).",
+    shell_complete=complete_agents,
 )
-@click.option(
+_CONTEXT = click.option(
+    "--context", multiple=True, metavar="PATH[:A-B]", help="Send a file, or lines of it, too; repeatable."
+)
+_WAIT_READ = click.option(
     "--wait-read",
     type=click.FloatRange(0),
     callback=check_number,
     metavar="S",
     help="Then wait until all have read it; exit code 3 after this many seconds, 1 if it is malformed.",
 )
-@click.option("--allow-empty", is_flag=True, help="Send even an empty body.")
+_ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Send even an empty body.")
+
+
+@click.command()
+@click.argument("recipient", metavar="RECIPIENT", required=False, shell_complete=complete_agents)
+@click.argument("subject", required=False)
+@_FROM
+@_MESSAGE
+@_FILE
+@click.option("--reply-to", metavar="ID", help="Answer that message, in its thread.", shell_complete=complete_ids)
+@_CONTEXT
+@click.option("--decide", metavar="RULE", help="Open a decision by majority or unanimous; answers vote.")
+@click.option("--voters", metavar="ADDRESS,...", help="The voters besides you (else the recipients).")
+@click.option(
+    "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context"}.'
+)
+@_WAIT_READ
+@_ALLOW_EMPTY
 @common()
 def send(where: Tree, as_json: bool, **words: Any) -> None:
     """Send a message to RECIPIENT: an address, several with commas, or '*' for all.
 
-    The body comes from standard input or --file. The ID is printed once the message is safe on the disk.
+    The body comes from standard input, --file or -m. The ID is printed once the message is safe on the disk. With
+    --reply-to, RECIPIENT may be left out: the answer goes to the sender of that message.
     """
+    if words["recipient"] is None and words["reply_to"] is None:
+        raise click.UsageError("Missing argument 'RECIPIENT'.")
+    _send(where, as_json, words)
+
+
+@click.command()
+@click.argument("reply_to", metavar="ID", shell_complete=complete_ids)
+@_FROM
+@_MESSAGE
+@_FILE
+@click.option("--subject", metavar="TEXT", help="The subject, if it is not to be `Re:` and that of the message.")
+@click.option("--all", "to_all", is_flag=True, help="Answer the sender and all other recipients.")
+@_CONTEXT
+@_WAIT_READ
+@_ALLOW_EMPTY
+@common()
+def reply(where: Tree, as_json: bool, **words: Any) -> None:
+    """Answer a message, in its thread: by its ID, the end of its ID (3 characters or more), or `last`, the newest.
+
+    The answer goes to the sender of the message; if you sent it, to its recipients. The body comes from standard
+    input, --file or -m. The ID of the answer is printed once it is safe on the disk.
+    """
+    _send(where, as_json, words)
+
+
+def _send(where: Tree, as_json: bool, words: dict[str, Any]) -> None:
+    """Send what the words ask for; raises `Exit` with the code if it is not 0."""
     from ai_bridge.cli import sending
 
     if code := sending.run(sending.Request(mailboxes=where.path, json=as_json, **words), sys.stdout):
@@ -138,25 +186,30 @@ def _acknowledged(waiting: Waiting) -> bool:
 
 
 @click.command()
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_ids)
 @common()
 def acknowledge(where: Tree, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
     """Mark messages that are unread for me as read."""
     me, _ = who_reads(where, agent)
-    for id_ in unread.acknowledge(where, me, list(ids)):
+    for id_ in meant.unread(where, list(ids), View(me), partial(unread.acknowledge, where, me)):
         echo_json([{"id": reference.split(id_)[1], "state": READ}]) if as_json else click.echo(id_)
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=complete_ids)
 @click.option("--force", is_flag=True, help="Also a malformed file that has not changed: the router decides again.")
 @common()
 def restore(where: Tree, agent: str | None, id_: str, force: bool, as_json: bool) -> None:
     """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
-    places = put_back(where, id_, view(where, agent), None if force else partial(recheck.check, where))
+    mine, check = view(where, agent), None if force else partial(recheck.check, where)
+    places = meant.message(where, id_, mine, lambda exact: put_back(where, exact, mine, check))
     if as_json:
-        id_ = reference.split(id_)[1]
-        echo_json([{"id": id_, "state": place.state, "path": place.path} for place in places])
+        echo_json({"id": _named(place, id_), "state": place.state, "path": place.path} for place in places)
         return
     for place in places:
         click.echo(f"{printable(place.name)} is {place.state} again")
+
+
+def _named(place: Place, typed: str) -> str:
+    """Return the name of the file if that was typed, else the message's ID."""
+    return place.name if place.name == reference.split(typed)[1] else place.id

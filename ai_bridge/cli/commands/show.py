@@ -10,17 +10,18 @@ from ai_bridge import settings
 from ai_bridge.agents import identity
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.cli import output
-from ai_bridge.cli.common import common, echo_json, view
+from ai_bridge.cli.common import common, complete_ids, echo_json, view
 from ai_bridge.cli.reader import tell_none
 from ai_bridge.cli.screen import aside, messages
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.health import mail
+from ai_bridge.history import meant
 from ai_bridge.mailboxes import attachments, find, trace
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, UNREAD
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
-from ai_bridge.message import context
+from ai_bridge.message import context, reference
 from ai_bridge.message.address import project_of
 from ai_bridge.message.reference import View
 from ai_bridge.system import untrusted
@@ -58,11 +59,11 @@ def _list_mine(where: Tree, agent: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=complete_ids)
 @click.option("--raw", is_flag=True, help="The file's exact bytes.")
 @common()
 def show(where: Tree, agent: str | None, id_: str, raw: bool, as_json: bool) -> None:
-    """Show one message in any state, by ID, SENDER/ID or file name; or an attachment's bytes, by its hash.
+    """Show one message in any state, by ID, SENDER/ID, the end of an ID, `last` or file name; or an attachment.
 
     If the message went to several agents, it shows the copy for me, else the first, and names all recipients.
     """
@@ -83,7 +84,7 @@ def _places(where: Tree, id_: str, view: View) -> list[Place]:
     Raises `NoSuchMessage` and what else `trace.find` does.
     """
     try:
-        places = trace.find(where, id_, view)
+        places = meant.message(where, id_, view, lambda exact: trace.find(where, exact, view))
     except NoSuchMessage:
         if not context.is_hash(id_):
             raise
@@ -112,14 +113,15 @@ def _show_attachment(where: Tree, sha256: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("id_", metavar="[ID]", required=False)
+@click.argument("id_", metavar="[ID]", required=False, shell_complete=complete_ids)
 @common()
 def status(where: Tree, agent: str | None, id_: str | None, as_json: bool) -> None:
     """Show where a message is, for each recipient; without an ID, show who I am, my router and what waits."""
     if id_ is None:
         _own_status(where, agent, as_json)
         return
-    explained = mail.explain(where, id_, view(where, agent))
+    mine = view(where, agent)
+    explained = meant.message(where, id_, mine, lambda exact: mail.explain(where, exact, mine))
     if as_json:
         echo_json(_place_object(place, why) for place, why in explained)
         return
@@ -132,8 +134,10 @@ def _place_object(place: Place, why: str | None) -> dict[str, object]:
     return {"id": place.id, "to": place.recipient, "state": place.state, "at": place.at(), "reason": why}
 
 
-def _place_line(id_: str, place: Place, why: str | None) -> str:
+def _place_line(typed: str, place: Place, why: str | None) -> str:
+    """Return where a copy is, after what was typed, or after the ID if that was not typed as a whole."""
     reason = f"  {printable(why)}" if why else ""
+    id_ = typed if reference.split(typed)[1] in (place.id, place.name) else place.id
     return f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
 
 
