@@ -204,8 +204,16 @@ def test_the_workflow_runs_the_readmes_test_command_on_each_system_and_python() 
 # --- what the documents say -------------------------------------------------------------------------------
 
 
-def test_the_readme_adds_the_extra_that_is_declared_and_nothing_names_an_index_that_has_no_ai_bridge() -> None:
+def test_the_page_on_machines_adds_the_extra_that_is_declared_and_nothing_names_an_index_that_has_no_ai_bridge() -> (
+    None
+):
     (wanted,) = PROJECT["optional-dependencies"]["nats"]
-    assert f"pipx inject --force ai-bridge '{wanted}'" in (ROOT / "README.md").read_text()
-    texts = [*ROOT.glob("*.md"), *PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.md"), *(ROOT / "management").iterdir()]
+    assert f"pipx inject --force ai-bridge '{wanted}'" in (ROOT / "docs/machines.md").read_text()
+    texts = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *PACKAGE.rglob("*.py"),
+        *PACKAGE.rglob("*.md"),
+        *(ROOT / "management").iterdir(),
+    ]
     assert [path.name for path in texts if re.search(r"ai-bridge\[|install ai-bridge\b", path.read_text())] == []

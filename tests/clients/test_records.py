@@ -75,7 +75,7 @@ def test_the_shells_send_script_knows_the_same_variables(client: Client) -> None
 
 
 @pytest.mark.parametrize("client", clients.registrable(), ids=named)
-def test_the_readme_names_each_client(client: Client) -> None:
-    text = (ROOT / "README.md").read_text()
+def test_the_page_on_clients_names_each_client(client: Client) -> None:
+    text = (ROOT / "docs/clients.md").read_text()
     assert client.title in text
     assert f"`{client.files.folder.variable}`" in text

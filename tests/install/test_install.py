@@ -659,8 +659,8 @@ def test_an_unknown_client_or_scope_is_a_usage_error(home: Path, verb: str, word
     assert _tree(home) == {}
 
 
-def test_the_readme_names_every_file_and_every_event() -> None:
-    text = (ROOT / "README.md").read_text()
+def test_the_page_on_clients_names_every_file_and_every_event() -> None:
+    text = (ROOT / "docs/clients.md").read_text()
     for client in CLIENTS:
         for piece in pieces(client, "user", Choice()):
             name = os.path.basename(piece.path)

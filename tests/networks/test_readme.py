@@ -1,4 +1,4 @@
-"""The README's four commands, run exactly as written on two fresh machines, make mail go between them."""
+"""The four commands of docs/machines.md, run exactly as written on two fresh machines, make mail go between them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _PATIENCE_S = 90.0
 
 
 def _commands(word: str) -> list[tuple[int, str]]:
-    """Return the README's block of commands that holds the word: the number of the machine, and what it runs."""
-    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL):
+    """Return the page's block of commands that holds the word: the number of the machine, and what it runs."""
+    for block in re.findall(r"```sh\n(.*?)```", (ROOT / "docs/machines.md").read_text(), re.DOTALL):
         found = re.findall(r"^(laptop|mini)\$ +(.+)$", block, re.MULTILINE)
         if found and word in block:
             return [(_NAMES.index(machine), command) for machine, command in found]
-    raise AssertionError(f"README.md has no such block with {word}")
+    raise AssertionError(f"docs/machines.md has no such block with {word}")
 
 
 def _shell(host: Host, command: str) -> subprocess.CompletedProcess[str]:
@@ -69,7 +69,7 @@ def test_with_syncthing(tmp_path: Path) -> None:
 
 
 def test_on_a_share(tmp_path: Path) -> None:
-    """The share is of sshfs; what is mounted where is not the README's to say."""
+    """The share is of sshfs; what is mounted where is not the page's to say."""
     if why := software.why_not("sshfs"):
         pytest.skip(why)
     with FreshSshfs(tmp_path) as ground:

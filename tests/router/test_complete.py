@@ -51,7 +51,7 @@ def test_plain_text_becomes_a_message_to_the_agent_in_its_name(where: Tree, sett
 
 
 def test_what_a_shell_echoes_is_read(where: Tree) -> None:
-    """The line of the README."""
+    """The line of docs/commands.md."""
     os.system(f"echo hi > {where.path}/claude-outbox/gemini.txt")
     done = command("read", "--agent", "gemini", "--mailboxes", where.path, AI_BRIDGE_SETTLE_S="0")
     assert done.stdout.rpartition("\n\n")[2].startswith("hi\n")

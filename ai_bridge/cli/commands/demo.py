@@ -1,4 +1,7 @@
-"""Two agents talk on throw-away mailboxes: the real commands do each step, and the demo checks each result."""
+"""Two agents talk on throw-away mailboxes: the real commands do each step, and the demo checks each result.
+
+It shows the conversation while it goes on, and then how long each step took.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,8 @@ _PATIENCE_S = 10.0
 _AGENTS = ("claude", "gemini")
 _QUESTION = "Phase 1 is complete. No escaping: $(), \\, \", ' mean nothing here.\n---\nWhat is next?\n"
 _ANSWER = "Well done. Phase 2: the tests.\n"
+# What was done, how long it took in milliseconds, and where the message's file was then.
+_steps: list[tuple[str, float, str]] = []
 
 
 class Unseen(Exception):
@@ -47,6 +52,7 @@ def _play(home: str) -> int:
     try:
         with _routers(where):
             anyio.run(_talk, where)
+            _show_steps()
             _show_health()
         _check(not control.running(where), "every router stopped")
     except (Unseen, BaseExceptionGroup) as trouble:
@@ -64,11 +70,10 @@ def _first_cause(trouble: BaseException) -> BaseException:
 @contextlib.contextmanager
 def _routers(where: Tree) -> Iterator[None]:
     """Run claude's and gemini's router while the demo lasts."""
-    _say("Setting up throw-away mailboxes")
     _command("init", *_AGENTS)
     try:
         for agent in _AGENTS:
-            click.echo("  " + _command("start", "--agent", agent))
+            _command("start", "--agent", agent)
         _check(len(control.running(where)) == 2, "two routers run")
         yield
     finally:
@@ -76,21 +81,19 @@ def _routers(where: Tree) -> Iterator[None]:
 
 
 async def _talk(where: Tree) -> None:
-    _say("Claude asks, through a shell pipe")
     question = _pipe(_QUESTION, "send", "gemini", "status_update", "--from", "claude")
+    _say("claude → gemini: status_update", _QUESTION)
     _follow(where, question, "unread")
-    _say("Gemini reads it through the STDIO MCP server")
     async with _client(clients.by_name("gemini").own_name) as gemini:
         names = [tool.name for tool in (await gemini.list_tools()).tools]
-        click.echo(f"  tools: {', '.join(names)}")
         _check("read_claude_messages" in names, "the tool read_claude_messages is there")
         await _read(gemini, "read_claude_messages", _QUESTION)
         _follow(where, question, "read")
-    _say("Gemini answers through a pipe; Claude's server is waiting for it")
     async with _client(clients.by_name("claude").own_name) as claude, anyio.create_task_group() as group:
         group.start_soon(_answer_later, where, question)
         await _wait(claude)
         await _read(claude, "read_gemini_messages", _ANSWER)
+        _say("gemini → claude: next", _ANSWER)
         _check("No unread mail" in await _call(claude, "peer_read"), "nothing is left unread")
 
 
@@ -113,7 +116,7 @@ def _client(name: str) -> AbstractAsyncContextManager[Client]:
 async def _call(client: Client, tool: str, **words: object) -> str:
     started = time.perf_counter()
     result = await client.call_tool(tool, words)
-    click.echo(f"  {tool}: {(time.perf_counter() - started) * 1000:.1f} ms")
+    _took(f"{client.client_info.name if client.client_info else ''} calls {tool}", started)
     content = result.content[0]
     _check(isinstance(content, TextContent) and not result.is_error, f"{tool} answered")
     assert isinstance(content, TextContent)
@@ -121,9 +124,7 @@ async def _call(client: Client, tool: str, **words: object) -> str:
 
 
 async def _read(client: Client, tool: str, body: str) -> None:
-    text = await _call(client, tool)
-    _check(body in text, f"{tool} showed the exact body")
-    click.echo("\n".join(f"  | {line}" for line in text.splitlines()))
+    _check(body in await _call(client, tool), f"{tool} showed the exact body")
 
 
 async def _wait(client: Client) -> None:
@@ -139,18 +140,17 @@ def _pipe(body: str, *words: str) -> str:
     """Send with a process of its own that reads the body from a pipe, as in a shell; return the ID."""
     started = time.perf_counter()
     id_ = _command(*words, body=body)
-    click.echo(f"  accepted {id_} after {(time.perf_counter() - started) * 1000:.0f} ms (process start included)")
+    _took("`ai-bridge send` in a shell, until the message is safe on the disk", started)
     return id_
 
 
 def _follow(where: Tree, id_: str, state: str) -> None:
-    """Wait, at most `_PATIENCE_S` seconds, until the message is in that state, and print where its file is."""
+    """Wait, at most `_PATIENCE_S` seconds, until the message is in that state."""
     started = time.perf_counter()
     while time.perf_counter() - started < _PATIENCE_S:
         place = trace.find(where, id_)[0]
         if place.state == state:
-            waited = (time.perf_counter() - started) * 1000
-            click.echo(f"  {state} {waited:.1f} ms later: {os.path.relpath(place.path, where.path)}")
+            _took(f"then until it is {state}", started, os.path.relpath(place.path, where.path))
             return
         time.sleep(0.001)
     raise Unseen(f"{id_} in state {state}")
@@ -165,12 +165,22 @@ def _command(*words: str, body: str = "") -> str:
 
 
 def _show_health() -> None:
-    _say("Health")
-    click.echo("  " + _command("health").replace("\n", "\n  "))
+    _say("Health", _command("health").splitlines()[-1].strip())
 
 
-def _say(heading: str) -> None:
+def _show_steps() -> None:
+    lines = [f"{took:7.1f} ms  {what}" + (f": {path}" if path else "") for what, took, path in _steps]
+    _say("How long each step took", "\n".join(lines))
+
+
+def _took(what: str, started: float, path: str = "") -> None:
+    _steps.append((what, (time.perf_counter() - started) * 1000, path))
+
+
+def _say(heading: str, text: str) -> None:
+    """Print a heading, and the text indented below it."""
     click.echo(click.style(f"\n{heading}", bold=True))
+    click.echo("\n".join(f"  {line}" for line in text.splitlines()))
 
 
 def _check(seen: bool, what: str) -> None:
