@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import settings as settings_
+from ai_bridge.archive.restore import put_back
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, MOVES, PROCESSING, READ, UNREAD
-from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system import libc, settled
@@ -111,6 +111,8 @@ def test_no_move_replaces_a_file(where: Tree, verb: str) -> None:
     outbox = where.outbox("claude")
     before, after = MOVES[verb]
     source, target = Path(outbox.file(before, "a.txt")), Path(outbox.file(after, "b.txt"))
+    for path in (source, target):
+        path.parent.mkdir(parents=True, exist_ok=True)
     source.write_text("mine")
     target.write_text("theirs")
     with pytest.raises(FileExistsError):

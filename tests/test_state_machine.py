@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from ai_bridge import settings as settings_
+from ai_bridge.archive.restore import put_back
 from ai_bridge.mailboxes import trace, unread
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, STATES, UNREAD
-from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router

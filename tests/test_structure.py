@@ -159,7 +159,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/router/test_route.py",
         "states, moves and names are what a pass makes and finds",
-        "mailboxes/file_names mailboxes/outbox router/recipients router/set_aside router/step",
+        "mailboxes/file_names mailboxes/outbox mailboxes/states router/recipients router/set_aside router/step",
     ),
     (
         "tests/router/test_daemon.py",

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.archive.restore import put_back
 from ai_bridge.errors import DiskError
 from ai_bridge.health.finding import WRONG
 from ai_bridge.health.mail import examine, worst_level
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
-from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.archive.restore import put_back
 from ai_bridge.history import threads
 from ai_bridge.link import wire
 from ai_bridge.link.config import Link
 from ai_bridge.link.remote_agents import RemoteAgents
 from ai_bridge.mailboxes.outbox import DROPPED, INSIDE, PROCESSING, UNREAD
-from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import message
 from ai_bridge.router.daemon import Daemon

@@ -3,7 +3,7 @@
 import sys
 
 from ai_bridge.mailboxes.compose import Sent
-from ai_bridge.mailboxes.outbox import MALFORMED, READ
+from ai_bridge.mailboxes.outbox import ARCHIVED, MALFORMED, READ
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.sending.await_read import await_read
@@ -16,14 +16,20 @@ _NOTHING_CAME = 3
 def wait(where: Tree, sent: list[Sent], sender: str, timeout_s: float, loaded: Settings) -> int:
     """Wait until all copies are read or malformed, at most `timeout_s` s; print on standard error where each is.
 
-    Returns the exit code: 0 if all are read, 1 if any is malformed, else 3.
+    Returns the exit code: 0 if all are read, 1 if any ended unread, else 3.
     """
     places = await_read(where, sent, sender, timeout_s, loaded)
     if sys.stderr is not None:
         sys.stderr.write("".join(_receipt(place, len(sent) > 1) for place in places))
         sys.stderr.flush()
-    states = {place.state for place in places}
-    return 1 if MALFORMED in states else _NOTHING_CAME if states - {READ} else 0
+    if any(_ended_unread(place) for place in places):
+        return 1
+    return _NOTHING_CAME if {place.state for place in places} - {READ, ARCHIVED} else 0
+
+
+def _ended_unread(place: Place) -> bool:
+    """Tell whether the message is malformed, or was archived before anyone read it."""
+    return place.state == MALFORMED or (place.state == ARCHIVED and place.reason() is not None)
 
 
 def _receipt(place: Place, with_id: bool) -> str:

@@ -5,7 +5,17 @@ from contextlib import suppress
 
 from ai_bridge.health.finding import HEALTH_WORDS, WRONG, Finding, worst
 from ai_bridge.mailboxes.file_names import label
-from ai_bridge.mailboxes.outbox import DIRECTORIES, DROPPED, HELD, MALFORMED, PROCESSING, READ, STATES, Outbox
+from ai_bridge.mailboxes.outbox import (
+    ARCHIVED,
+    DIRECTORIES,
+    DROPPED,
+    HELD,
+    MALFORMED,
+    PROCESSING,
+    READ,
+    STATES,
+    Outbox,
+)
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message import ids
 from ai_bridge.router.delay import Delay, age_of
@@ -76,7 +86,10 @@ class AgentHealth:
             path = outbox.directory(state)
             try:
                 with os.scandir(untrusted.real_directory(path)) as entries:
-                    if state != READ:  # of past mail, which may be a million messages, not even the first
+                    if state not in (
+                        READ,
+                        ARCHIVED,
+                    ):  # of past mail, maybe a million messages, not even the first
                         next(entries, None)
             except FileNotFoundError:
                 continue

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.file_names import label
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
+from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.message import address, headers, ids, message
 from ai_bridge.message.votes import RULE_HEADER, RULES
 from ai_bridge.system import untrusted
 
 # In the order in which a message moves: a file that moves on during a look is met again.
-STATES = (DROPPED, PROCESSING, UNREAD, READ)
+STATES = (DROPPED, PROCESSING, UNREAD, READ, ARCHIVED)
 # Times in microseconds, shifted so that those of our centuries fit into the 64 bits of a row's number.
 _MIDDLE = 2 * 10**19
 _FARTHEST = 9 * 10**18

@@ -1,6 +1,7 @@
 """Keeps the index up to date with the outboxes: it reads new files, and writes their words to the database.
 
-A directory is listed again if its time has changed, and only files with new names are read. The numbers of rows
+A directory is listed again if its time has changed, and only files with new names are read. So a message that moves
+to the archive is not read again. The numbers of rows
 follow the times of their messages, so a query walks back from the newest and stops when it has enough.
 """
 
@@ -15,13 +16,16 @@ from typing import TypeVar
 
 from ai_bridge.history.database import Cache, Database
 from ai_bridge.history.entry import STATES, Row, Text, locate, nanoseconds, parts_of_name, read, slot
-from ai_bridge.mailboxes.outbox import DIRECTORIES, Outbox
+from ai_bridge.mailboxes.outbox import ARCHIVED, DIRECTORIES, REASON, Outbox
 from ai_bridge.mailboxes.snapshot import Snapshot
+from ai_bridge.mailboxes.states import month_of
 from ai_bridge.mailboxes.tree import Tree
 
 Answer = TypeVar("Answer")
 
 FILE = "index.sqlite3"
+# The states of messages that are not archived.
+_LIVE = tuple(state for state in STATES if state != ARCHIVED)
 # Raise it with every change to what is written to the database.
 VERSION = 3
 # A row without a name is of a file that went away. Its words cannot be taken out of a table without content, so its
@@ -123,13 +127,15 @@ class Index:
                     self._take_in(seen, quiet_ns)
 
     def _seen(self) -> dict[str, int]:
-        """Return the time of change of each directory of messages, in nanoseconds, by `owner/state`."""
+        """Return the time of change of each directory of messages, in nanoseconds, by `owner/state`.
+
+        Each month of archived messages counts for itself: `owner/archived/YYYY-MM`.
+        """
         seen = {}
         for outbox in self.mailboxes.outboxes():
-            for state in STATES:
+            for part, directory in _directories(outbox):
                 with suppress(OSError):
-                    found = os.stat(f"{outbox.path}/{DIRECTORIES[state]}")
-                    seen[f"{outbox.owner}/{state}"] = nanoseconds(found)
+                    seen[f"{outbox.owner}/{part}"] = nanoseconds(os.stat(directory))
         return seen
 
     def _changed(self, seen: dict[str, int]) -> set[str]:
@@ -151,7 +157,7 @@ class Index:
 
     def _forget(self, rows: list[Row]) -> None:
         numbers = [(row.rowid,) for row in rows]
-        paths = {(f"{row.outbox}/{state}",) for row in rows for state in STATES}
+        paths = {(f"{row.outbox}/{part}",) for row in rows for part in (*_LIVE, f"{ARCHIVED}/{month_of(row.name)}")}
         with self.connection as connection:
             threads = {thread for number in numbers for thread in connection.execute(_THREAD, number)}
             connection.executemany(_CLEAR, numbers)
@@ -165,7 +171,8 @@ class Index:
         changed = self._changed(seen)
         texts, listed, size, taken = list[Text](), dict[str, int | None](), 0, 0
         for owner in sorted({path.partition("/")[0] for path in changed}):
-            paths = {state: path for state in STATES if (path := f"{owner}/{state}") in changed}
+            parts = {path.partition("/")[2]: path for path in changed if path.partition("/")[0] == owner}
+            paths = {part: parts[part] for part in sorted(parts, key=_in_order)}
             for text in self._new(self.mailboxes.outbox(owner), paths, seen):
                 texts.append(text)
                 taken += 1
@@ -189,9 +196,10 @@ class Index:
     def _new(self, outbox: Outbox, paths: dict[str, str], seen: dict[str, int]) -> Iterator[Text]:
         """Read the files with new names; a directory with a file that cannot be read is taken out of `seen`."""
         known = {name for (name,) in self.connection.execute(_NAMES, (outbox.owner,))}
-        for state, path in paths.items():
+        for part, path in paths.items():
+            state, _, month = part.partition("/")
             try:
-                names = outbox.unordered(state)
+                names = _archived(outbox, month) if month else outbox.unordered(state)
             except OSError:
                 seen.pop(path, None)
                 continue
@@ -224,6 +232,28 @@ class Index:
             connection.executemany("INSERT INTO unsettled VALUES (?)", unsettled)
             connection.executemany("DELETE FROM directories WHERE path = ?", ((path,) for path in listed))
             connection.executemany("INSERT INTO directories VALUES (?, ?)", quiet)
+
+
+def _directories(outbox: Outbox) -> Iterator[tuple[str, str]]:
+    """Yield each directory of messages that is there: its state, with the month if it has one, and its path."""
+    for state in _LIVE:
+        yield state, f"{outbox.path}/{DIRECTORIES[state]}"
+    if not os.path.isdir(f"{outbox.path}/{DIRECTORIES[ARCHIVED]}"):
+        return
+    with suppress(OSError):
+        for month in outbox.months():
+            yield f"{ARCHIVED}/{os.path.basename(month)}", month
+
+
+def _in_order(part: str) -> tuple[int, str]:
+    """Return the key by which directories are listed: in the order of the moves."""
+    return STATES.index(part.partition("/")[0]), part
+
+
+def _archived(outbox: Outbox, month: str) -> list[str]:
+    """Return the files of a month that are no malformed ones; raises OSError."""
+    names = set(os.listdir(os.path.join(outbox.directory(ARCHIVED), month)))
+    return [name for name in names if f"{name}{REASON}" not in names and month_of(name) == month]
 
 
 def _numbered(texts: list[Text], free: Callable[[int], int]) -> list[tuple[int, Text]]:

@@ -8,7 +8,7 @@ import os
 
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.file_names import file_name
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, PROCESSING, READ, UNREAD
+from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, HELD, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.message.ids import is_id, writer_of
@@ -23,7 +23,7 @@ _BEYOND = 1 << 40
 # At most so many answers without the header are followed back.
 _LONGEST = 1000
 # The states in which an answered message may be, the likeliest first.
-_STATES = (READ, UNREAD, HELD, PROCESSING, DROPPED)
+_STATES = (READ, UNREAD, HELD, PROCESSING, DROPPED, ARCHIVED)
 
 
 def stated_depth(message: Message) -> int | None:

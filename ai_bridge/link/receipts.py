@@ -7,7 +7,18 @@ from ai_bridge.link import wire
 from ai_bridge.link.owed_receipts import Debt, Journal
 from ai_bridge.link.remote_agents import RemoteAgents
 from ai_bridge.mailboxes.file_names import label
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
+from ai_bridge.mailboxes.outbox import (
+    ARCHIVED,
+    DROPPED,
+    ENDED,
+    HELD,
+    MALFORMED,
+    PROCESSING,
+    READ,
+    REASON,
+    UNREAD,
+    Outbox,
+)
 from ai_bridge.system import untrusted
 
 _REASON_BYTES = 65_536
@@ -58,6 +69,9 @@ def _end(outbox: Outbox, debt: Debt) -> tuple[str, str]:
     """Return (state, reason) of a message that has ended, ('', '') if it has not, or cannot be found just now."""
     if os.path.lexists(outbox.file(READ, debt.name)):
         return wire.READ, ""
+    if os.path.lexists(archived := outbox.file(ARCHIVED, debt.name)):
+        unread = next((end for end in (REASON, ENDED) if os.path.lexists(archived + end)), "")
+        return (wire.MALFORMED, _reason(archived + unread)) if unread else (wire.READ, "")
     stem = debt.name.removesuffix(".txt")
     names = [name for name in outbox.visible(MALFORMED) if name == debt.name or name.startswith(f"{stem}~")]
     if not names:

@@ -1,14 +1,27 @@
-"""One sender's directory: its states, the table of moves between them, and their listing.
-
-The table is that of docs/format.md; a move is one rename that never replaces a file.
-"""
+"""One sender's directory: its messages by state, listed in the order in which they were sent."""
 
 import os
-import stat
 
 from ai_bridge.errors import IdReused, Malformed
-from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.file_names import is_older, label, proper_name, variant, written
+from ai_bridge.mailboxes.states import (
+    ARCHIVED,
+    ATTACHED,
+    DIRECTORIES,
+    DROPPED,
+    ENDED,
+    HELD,
+    INSIDE,
+    MALFORMED,
+    MOVES,
+    PROCESSING,
+    READ,
+    REASON,
+    STATES,
+    TEMPORARY,
+    UNREAD,
+    Directories,
+)
 from ai_bridge.message import ids
 from ai_bridge.system import durable, untrusted
 
@@ -16,37 +29,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# All that work with outboxes take the states from here.
+__all__ = [
+    "ARCHIVED",
+    "ATTACHED",
+    "DIRECTORIES",
+    "DROPPED",
+    "ENDED",
+    "HELD",
+    "INSIDE",
+    "MALFORMED",
+    "MOVES",
+    "PROCESSING",
+    "READ",
+    "REASON",
+    "STATES",
+    "SUFFIX",
+    "TEMPORARY",
+    "UNREAD",
+    "NotTakenOver",
+    "Outbox",
+    "only_show",
+]
 SUFFIX = "-outbox"
-TEMPORARY = ".tmp"
-ATTACHED = ".attached"
-REASON = ".reason"
-
-STATES = ("dropped", "processing", "unread", "read", "held", "malformed")
-DROPPED, PROCESSING, UNREAD, READ, HELD, MALFORMED = STATES
-DIRECTORIES = {
-    DROPPED: "",
-    PROCESSING: ".processing",
-    UNREAD: ".unread",
-    READ: ".read",
-    HELD: ".held",
-    MALFORMED: ".malformed",
-}
-# The directories that every outbox has.
-INSIDE = (TEMPORARY, *filter(None, DIRECTORIES.values()))
-MOVES = {
-    "claim": (DROPPED, PROCESSING),
-    "release": (PROCESSING, DROPPED),
-    "deliver": (PROCESSING, UNREAD),
-    "reject": (PROCESSING, MALFORMED),
-    "hold": (PROCESSING, HELD),
-    "acknowledge": (UNREAD, READ),
-    "restore read": (READ, UNREAD),
-    "restore malformed": (MALFORMED, DROPPED),
-    "allow": (HELD, DROPPED),
-    "return": (UNREAD, MALFORMED),
-    "take over unread": (UNREAD, UNREAD),
-    "take over read": (READ, READ),
-}
 # The paths of trees that were found and not adopted: this process only looks at them.
 _ONLY_SHOWN: set[str] = set()
 
@@ -60,114 +65,10 @@ def only_show(tree: str) -> None:
     _ONLY_SHOWN.add(tree)
 
 
-class Outbox:
-    """The directory of all that one agent has sent; `owner` is the agent's address.
+class Outbox(Directories):
+    """The directory of all that one agent has sent, with its listings; `owner` is the agent's address."""
 
-    A symbolic link is never an outbox, nor one of its directories: a file moved there would leave the mailboxes.
-    """
-
-    __slots__ = ("owner", "path")
-
-    def __init__(self, path: str, owner: str) -> None:
-        self.path = path
-        self.owner = owner
-
-    def __repr__(self) -> str:
-        return f"Outbox({self.path!r})"
-
-    @property
-    def temporary(self) -> str:
-        """The directory of messages being written."""
-        return os.path.join(self.path, TEMPORARY)
-
-    @property
-    def attached(self) -> str:
-        """The directory of attachments, each named after its content; made when the first one is stored."""
-        return os.path.join(self.path, ATTACHED)
-
-    def is_there(self) -> bool:
-        """Tell whether the outbox exists: as a directory, not as a link to one."""
-        try:
-            return stat.S_ISDIR(os.lstat(self.path).st_mode)
-        except (OSError, ValueError):
-            return False
-
-    def directory(self, state: str) -> str:
-        """Return the directory that holds the messages in `state`."""
-        return os.path.join(self.path, DIRECTORIES[state]) if state != DROPPED else self.path
-
-    def file(self, state: str, name: str) -> str:
-        """Return the path of the file `name` in `state`."""
-        return os.path.join(self.directory(state), name)
-
-    def has(self, name: str) -> bool:
-        """Tell whether the message file is there in any state but malformed."""
-        return any(os.path.lexists(self.file(state, name)) for state in STATES if state != MALFORMED)
-
-    def holds(self, state: str, name: str) -> bool:
-        """Tell whether a file of that name, and no reservation, is there in `state`."""
-        path = self.file(state, name)
-        return os.path.lexists(path) and not untrusted.is_reservation(path)
-
-    def flush(self, *states: str) -> None:
-        """Make the moves into and out of these states durable."""
-        for state in states:
-            durable.flush_directory(self.directory(state))
-
-    def freshen(self) -> None:
-        """Make a network file system look at every state again, before names are looked for."""
-        for state in STATES:
-            untrusted.freshen(self.directory(state))
-
-    def make(self) -> bool:
-        """Create the outbox and its missing directories; True if it is new."""
-        made = durable.make_directory(self.path)
-        self.complete()
-        return made
-
-    def complete(self) -> bool:
-        """Create the directories an existing outbox lacks (an older layout, or a sync); True if it lacked any."""
-        if not self.is_there():
-            return False
-        with os.scandir(self.path) as entries:
-            there = {entry.name for entry in entries if entry.is_dir()}
-        missing = [directory for directory in INSIDE if directory not in there]
-        for directory in missing:
-            durable.make_directory(os.path.join(self.path, directory))
-        return bool(missing)
-
-    def move(self, verb: str, name: str, new_name: str | None = None) -> bool:
-        """Make the move `verb` of the table, with `new_name` if given; False if another process was first.
-
-        An empty file among delivered messages only reserves its name, and the message takes its place. Reports the
-        move to `changes`. Raises FileExistsError if the target's name is taken, and another OSError if the disk
-        refuses or the target's directory is a link.
-        """
-        states = MOVES[verb]
-        untrusted.real_directory(self.directory(states[1]))
-        source, target = self.file(states[0], name), self.file(states[1], new_name or name)
-        try:
-            moved = durable.move(source, target)
-        except FileExistsError:
-            if states[1] not in (UNREAD, READ) or not durable.move_onto_reservation(source, target):
-                raise
-            moved = True
-        changes.report(os.path.dirname(self.path), source, target)
-        return moved
-
-    def release(self, name: str) -> str:
-        """Put a claimed file back, under a free name if its own was taken; returns it, '' if another was first."""
-        return self.move_to_free("release", name)
-
-    def move_to_free(self, verb: str, name: str) -> str:
-        """Make a move to the first free name of `name`, `name~1` …; returns it, '' if another process was first."""
-        number = 0
-        while True:
-            free = variant(name, number)
-            try:
-                return free if self.move(verb, name, free) else ""
-            except FileExistsError:
-                number += 1
+    __slots__ = ()
 
     def listed(self, state: str) -> list[str]:
         """Return `unordered`, or [] if the directory cannot be listed."""
@@ -209,13 +110,22 @@ class Outbox:
     def _listed(self, state: str, ending: str) -> list[str]:
         """Return the names of the message files; takes over those of the older layout that it meets."""
         try:
-            names = os.listdir(untrusted.real_directory(self.directory(state)))
+            names = self._everything(state)
         except FileNotFoundError:
             return []
         if state in (UNREAD, READ) and (older := list(filter(is_older, names))):
             self.take_over(state, older)
             names = os.listdir(self.directory(state))
         return [name for name in names if name.endswith(ending) and not name.startswith(".")]
+
+    def _everything(self, state: str) -> list[str]:
+        """Return all names in the directory of a state, or in the directories of all months."""
+        if state == ARCHIVED:
+            return [name for month in self.months() for name in os.listdir(month)]
+        names = os.listdir(untrusted.real_directory(self.directory(state)))
+        if state == DROPPED:
+            self.may_be_archiving = DIRECTORIES[ARCHIVED] in names
+        return names
 
     # --- the older layout -------------------------------------------------------------------------------
 

@@ -1,19 +1,35 @@
 """Finds the places of a message: by its ID, or as SENDER/ID, in every state, with the reason if it was set aside."""
 
 import os
+from functools import partial
 
 from ai_bridge.errors import Malformed, NoSuchMessage
 from ai_bridge.mailboxes.file_names import file_name, label
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, STATES, UNREAD, Outbox
+from ai_bridge.mailboxes.outbox import (
+    ARCHIVED,
+    DROPPED,
+    ENDED,
+    HELD,
+    MALFORMED,
+    PROCESSING,
+    READ,
+    REASON,
+    STATES,
+    UNREAD,
+    Outbox,
+)
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, ids, message, reference
 from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
-from ai_bridge.system import times, untrusted
+from ai_bridge.system import durable, times, untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import TypeVar
+
+    Moved = TypeVar("Moved")
 
 # So many recipients are many.
 _MANY = 50
@@ -45,13 +61,18 @@ class Place:
         return times.format_utc(changed)
 
     def reason(self) -> str | None:
-        """Return the reason why it was rejected or is held; None if it is neither, or the reason cannot be read."""
-        if self.state not in (HELD, MALFORMED):
+        """Return the reason why it was rejected, is held, or ended unread; None if there is none that can be read."""
+        if self.state not in (HELD, MALFORMED, ARCHIVED):
             return None
         try:
-            return untrusted.read_file(self.path + REASON, 65536).decode("utf-8", "replace").strip()
+            return untrusted.read_file(self.path_of_reason(), 65536).decode("utf-8", "replace").strip()
         except (OSError, Malformed):
             return None
+
+    def path_of_reason(self) -> str:
+        """Return the path of the file with the reason; an archived message has one of two kinds, or none."""
+        has_ended = self.state == ARCHIVED and not os.path.lexists(self.path + REASON)
+        return self.path + (ENDED if has_ended else REASON)
 
     def raw(self) -> bytes:
         """Return the file's bytes; if the file was moved meanwhile, it is followed, which changes `state`.
@@ -82,6 +103,22 @@ class Place:
         return message.parse(self.raw())
 
 
+def without_reason(place: Place, move: "Callable[[], Moved]") -> "Moved":
+    """Remove the reason of a file, then make the move; if that fails, write the reason again.
+
+    The reason goes first, because a router may write a new one as soon as the file is back.
+    """
+    reason, beside = place.reason(), place.path_of_reason()
+    if reason is not None:
+        durable.remove(beside)
+    try:
+        return move()
+    except OSError:
+        if reason is not None:
+            durable.replace_own(beside, f"{reason}\n".encode())
+        raise
+
+
 def by_message(places: list[Place]) -> list[list[Place]]:
     """Return the places grouped by message: those of one ID in one outbox, one place per recipient."""
     grouped: dict[tuple[str, str], list[Place]] = {}
@@ -104,7 +141,8 @@ def find(mailboxes: Tree, text: str, view: View | None = None) -> list[Place]:
     for outbox in _with_callers(meant, id_, view.agent):
         if places := _by_name(outbox, id_, recipients):
             return places
-    for found in ((_by_name(outbox, id_, recipients) for outbox in meant), (_by_content(one, id_) for one in meant)):
+    ways = (partial(_by_name, id_=id_, recipients=recipients), partial(_by_content, id_=id_))
+    for found in (map(way, meant) for way in (*ways, partial(_in_archive, id_=id_))):
         if by_sender := {places[0].outbox.owner: places for places in found if places}:
             return by_sender[reference.only(id_, _callers(by_sender, view.agent) or by_sender)]
     raise NoSuchMessage(id=text, where=f" in {mailboxes.path}")
@@ -182,15 +220,17 @@ def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
         for name in outbox.visible(state)
         if id_ in (label(name)[0], name)
     ]
+    past = (READ, ARCHIVED) if outbox.may_be_archiving else (READ,)
     return places + [
-        Place(outbox, READ, name, label(name)[1])
-        for name in _names_in_read(outbox, id_, recipients)
-        if os.path.lexists(outbox.file(READ, name))
+        Place(outbox, state, name, label(name)[1])
+        for state in past
+        for name in _names_in_past(outbox, state, id_, recipients)
+        if os.path.lexists(outbox.file(state, name))
     ]
 
 
-def _names_in_read(outbox: Outbox, id_: str, recipients: list[str]) -> list[str]:
-    """Return the names under which the message may be in `.read`.
+def _names_in_past(outbox: Outbox, state: str, id_: str, recipients: list[str]) -> list[str]:
+    """Return the names under which the message may be read or archived, as `state` says.
 
     They are made from the recipients. If there are many, and the ID does not begin with the outbox's owner, listing
     the directory is less work.
@@ -198,11 +238,19 @@ def _names_in_read(outbox: Outbox, id_: str, recipients: list[str]) -> list[str]
     own_name = [id_] if id_.endswith(".txt") and "/" not in id_ else []
     if not ids.is_id(id_):
         return own_name
-    if not ids.is_own_id(id_) and os.path.lexists(outbox.file(READ, older := f"{id_}.txt")):
+    if state == READ and not ids.is_own_id(id_) and os.path.lexists(outbox.file(READ, older := f"{id_}.txt")):
         outbox.take_over(READ, [older])
     if len(recipients) > _MANY and not id_.startswith(f"{outbox.owner}-"):
-        return [name for name in untrusted.listed(outbox.directory(READ)) if name.startswith(f"{id_}.")] + own_name
+        directory = os.path.dirname(outbox.file(state, file_name(id_, outbox.owner)))
+        return [name for name in untrusted.listed(directory) if name.startswith(f"{id_}.")] + own_name
     return [file_name(id_, recipient) for recipient in recipients] + own_name
+
+
+def _in_archive(outbox: Outbox, id_: str) -> list[Place]:
+    """Look for archived files that have another name than the message's: a malformed one's, or one with a number."""
+    directory = os.path.dirname(outbox.file(ARCHIVED, file_name(id_, outbox.owner)))
+    found = [name for name in untrusted.listed(directory) if name.startswith(f"{id_}.") and name.endswith(".txt")]
+    return [Place(outbox, ARCHIVED, name, label(name)[1]) for name in found]
 
 
 def _by_content(outbox: Outbox, id_: str) -> list[Place]:

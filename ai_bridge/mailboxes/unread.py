@@ -4,7 +4,7 @@ import os
 
 from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes.file_names import file_name, label
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
+from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import message, reference
 from ai_bridge.message.message import Message
@@ -75,16 +75,22 @@ class Waiting:
             return durable.remove(self.path)
 
     def drop_if_returned(self) -> bool:
-        """Remove the message if a sync tool brought it back after it was read; True if so."""
+        """Remove the message if a sync tool brought it back after it was read or archived; True if so."""
         try:
-            returned = os.path.lexists(self.read_path) and self._was_read_before()
+            returned = (os.path.lexists(self.read_path) and self._was_read_before()) or self._is_archived()
             return returned and durable.remove(self.path)
         except OSError:
             return False
 
     def _was_read_before(self) -> bool:
+        return self._says_the_same(self.read_path)
+
+    def _is_archived(self) -> bool:
+        return self.outbox.has_archived(self.name) and self._says_the_same(self.outbox.file(ARCHIVED, self.name))
+
+    def _says_the_same(self, other: str) -> bool:
         try:
-            return untrusted.read_delivered(self.path) == untrusted.read_delivered(self.read_path)
+            return untrusted.read_delivered(self.path) == untrusted.read_delivered(other)
         except Malformed:
             return False
 

@@ -14,7 +14,7 @@ from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.file_names import file_name
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, message
@@ -204,8 +204,8 @@ class Router:
 
     def _deliver(self, outbox: Outbox, name: str, parsed: Message, recipient: str) -> Step:
         final = file_name(parsed.id, recipient)
-        if outbox.holds(READ, final):
-            return self._collapse(outbox, name, parsed.id, recipient, READ)
+        if past := outbox.past_state_of(final):
+            return self._collapse(outbox, name, parsed.id, recipient, past)
         if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
             return self._keep_back(outbox, name, final, objection)
         why = see_to_judgement(self.mailboxes, outbox.owner, parsed, recipient, self.settings)

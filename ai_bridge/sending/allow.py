@@ -13,8 +13,7 @@ from ai_bridge.history.threads import depth_of, thread_of
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, Outbox
-from ai_bridge.mailboxes.restore import without_reason
-from ai_bridge.mailboxes.trace import Place
+from ai_bridge.mailboxes.trace import Place, without_reason
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, reference
 from ai_bridge.message.ids import is_id

@@ -4,13 +4,13 @@ import time
 
 from ai_bridge.mailboxes.compose import Sent
 from ai_bridge.mailboxes.file_names import file_name
-from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ
+from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, HELD, MALFORMED, PROCESSING, READ
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.wake import Wake
 from ai_bridge.settings import Settings
 
-ENDED = (READ, MALFORMED)
+ENDED = (READ, MALFORMED, ARCHIVED)
 
 
 def await_read(mailboxes: Tree, sent: list[Sent], sender: str, timeout_s: float, settings: Settings) -> list[Place]:
@@ -26,7 +26,7 @@ def await_read(mailboxes: Tree, sent: list[Sent], sender: str, timeout_s: float,
         for recipient in one.recipients
     ]
     deadline = time.monotonic() + timeout_s
-    with Wake.over(mailboxes, settings, lambda: [outbox.directory(state) for state in ENDED]) as wake:
+    with Wake.over(mailboxes, settings, lambda: [outbox.directory(state) for state in (READ, MALFORMED)]) as wake:
         while _are_awaited(places) and (left := deadline - time.monotonic()) > 0:
             wake.wait(min(left, settings.sweep_s))
     return places

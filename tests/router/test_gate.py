@@ -11,13 +11,13 @@ import pytest
 
 from ai_bridge import settings
 from ai_bridge.agents import cards
+from ai_bridge.archive.restore import CannotRestore, put_back
 from ai_bridge.history import search
 from ai_bridge.history.query import Query
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD, Outbox
-from ai_bridge.mailboxes.restore import CannotRestore, put_back
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.router.route import Router

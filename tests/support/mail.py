@@ -61,5 +61,6 @@ def make_mailboxes(path: Path, *agents: str) -> str:
 
 def put_message(where: Tree, state: str, name: str, id_: str = "n1", to: str = "gemini") -> str:
     path = where.outbox("claude").file(state, name)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(TEXT.format(id=id_, to=to))
     return path

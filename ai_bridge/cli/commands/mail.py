@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ai_bridge.agents.senders import NO_PERMISSION, described
+from ai_bridge.archive.restore import put_back
 from ai_bridge.cli import output
 from ai_bridge.cli.common import check_number, common, complete_agents, complete_ids, echo_json, view
 from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, tell_rest, who_reads
@@ -19,7 +20,6 @@ from ai_bridge.history import meant
 from ai_bridge.inbox import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
-from ai_bridge.mailboxes.restore import put_back
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree

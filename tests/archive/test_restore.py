@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.mailboxes.outbox import DROPPED, MALFORMED, PROCESSING, READ, UNREAD
-from ai_bridge.mailboxes.restore import CannotRestore, NameTaken, put_back
+from ai_bridge.archive.restore import CannotRestore, NameTaken, put_back
+from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, ENDED, MALFORMED, PROCESSING, READ, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from tests.support.mail import put_message, route, states
@@ -48,3 +48,16 @@ def test_restoring_replaces_nothing(where: Tree) -> None:
     with pytest.raises(NameTaken, match=r"n1\.gemini\.txt cannot be restored: a message of that name is unread"):
         put_back(where, "n1")
     assert Path(where.outbox("claude").file(UNREAD, "n1.gemini.txt")).read_text() == "kept"
+
+
+def test_an_archived_message_is_unread_again_and_one_that_nobody_read_is_judged_again(
+    where: Tree, settings: Settings
+) -> None:
+    put_message(where, ARCHIVED, "n1.gemini.txt")
+    for id_, ending in (("n2", ENDED), ("n3", REASON)):
+        Path(put_message(where, ARCHIVED, f"{id_}.gemini.txt", id_) + ending).write_text("why")
+    assert [put_back(where, id_)[0].state for id_ in ("n1", "n2", "n3")] == [UNREAD, DROPPED, DROPPED]
+    assert states(where, "claude") == {DROPPED: ["n2.gemini.txt", "n3.gemini.txt"], UNREAD: ["n1.gemini.txt"]}
+    assert not list(Path(where.outbox("claude").directory(ARCHIVED)).rglob("n*"))
+    route(where, settings)
+    assert len(states(where, "claude")[UNREAD]) == 3

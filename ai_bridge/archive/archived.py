@@ -1,0 +1,105 @@
+"""Moves files into the archive: many read ones at once, or one that nobody read, with the reason beside it."""
+
+import os
+from contextlib import suppress
+
+from ai_bridge.mailboxes import changes
+from ai_bridge.mailboxes.file_names import shortened, variant
+from ai_bridge.mailboxes.outbox import ARCHIVED, ENDED, MALFORMED, MOVES, READ, REASON, Outbox
+from ai_bridge.mailboxes.states import month_of
+from ai_bridge.system import durable, untrusted
+
+
+def archive_read(outbox: Outbox, names: list[str]) -> int:
+    """Move these read files to the archive, and return how many were there to be moved.
+
+    Flushes nothing but new directories: the caller calls `flush` at the end. Raises OSError.
+    """
+    by_month: dict[str, list[str]] = {}
+    for name in names:
+        by_month.setdefault(month_of(name), []).append(name)
+    source, archive = untrusted.real_directory(outbox.directory(READ)), outbox.directory(ARCHIVED)
+    moved = 0
+    for month, files in by_month.items():
+        directory = os.path.join(archive, month)
+        outbox.make_month(directory)
+        _remove_stale_reasons(directory, files)
+        moved += sum(_move_one(outbox, f"{source}{os.sep}{name}", f"{directory}{os.sep}{name}") for name in files)
+        changes.report(os.path.dirname(outbox.path), directory)
+    changes.report(os.path.dirname(outbox.path), source)
+    return moved
+
+
+def _move_one(outbox: Outbox, source: str, target: str) -> bool:
+    try:
+        return durable.move(source, target)
+    except FileExistsError:  # an older message of that name is archived, or a process that died reserved the name
+        return bool(outbox.move_to_free("archive read", os.path.basename(source)))
+
+
+def _remove_stale_reasons(directory: str, names: list[str]) -> None:
+    """Remove what a process left that wrote a reason and died before its move; the file was read since."""
+    there = set(untrusted.listed(directory))
+    for name in names if any(one.endswith((REASON, ENDED)) for one in there) else ():
+        for ending in (REASON, ENDED):
+            if f"{name}{ending}" in there and name not in there:
+                durable.remove(os.path.join(directory, name + ending))
+
+
+def archive_malformed(outbox: Outbox, name: str, more: str = "", verb: str = "archive malformed") -> bool:
+    """Move a malformed file to the archive, its reason with it; `more`, if given, is a further line of the reason.
+
+    False if another process was first. Flushes the reason alone. Raises OSError.
+    """
+    before = outbox.file(MALFORMED, name) + REASON
+    try:
+        why = untrusted.read_start(before, 65536).decode("utf-8", "replace").strip()
+    except OSError:
+        why = "the reason is not known"
+    if not put_away(outbox, verb, name, f"{why}\n{more}".strip(), REASON):
+        return False
+    durable.remove(before)
+    return True
+
+
+def put_away(outbox: Outbox, verb: str, name: str, why: str, ending: str = ENDED) -> str:
+    """Move one file that nobody read to the archive, and return its name there, '' if another process was first.
+
+    The reason is written first, durably, beside the file's new name. Raises OSError.
+    """
+    here, number = outbox.file(MOVES[verb][0], name), 0
+    while True:
+        kept = variant(shortened(name), number)
+        target = outbox.file(ARCHIVED, kept)
+        number += 1
+        if os.path.lexists(target) and not (untrusted.is_same(here, target) or untrusted.is_reservation(target)):
+            continue
+        outbox.make_month(os.path.dirname(target))
+        durable.replace_own(target + ending, f"{why}\n".encode("utf-8", "backslashreplace"))
+        if moved := _is_moved(outbox, verb, name, kept):
+            return kept
+        if not _is_taken(here, target):
+            with suppress(OSError):
+                durable.remove(target + ending)
+        if moved is not None:
+            return ""
+
+
+def _is_moved(outbox: Outbox, verb: str, name: str, kept: str) -> bool | None:
+    """Make the move; False if another process was first, None if the name was taken meanwhile."""
+    try:
+        return outbox.move(verb, name, kept)
+    except FileExistsError:
+        return None
+
+
+def _is_taken(here: str, target: str) -> bool:
+    """Tell whether another file has the name `target`, and a reason beside it may be that file's."""
+    return os.path.lexists(target) and not untrusted.is_same(here, target)
+
+
+def flush(outboxes: list[Outbox], *states: str) -> None:
+    """Make all moves from these states to the archive durable; a month that is long past is flushed, too."""
+    for outbox in outboxes:
+        for directory in [*map(outbox.directory, states), *outbox.months()]:
+            durable.flush_directory(directory)
