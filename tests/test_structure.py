@@ -78,6 +78,11 @@ TESTED_ELSEWHERE = [
         "cli/batch cli/fast_send cli/outside",
     ),
     (
+        "tests/archive/test_threads.py",
+        "the machine that moves a file is asked for each file that is to be archived",
+        "archive/movers",
+    ),
+    (
         "tests/health/test_doctor.py",
         "the doctor puts what it reports together; its tests look at whole reports",
         "cli/commands/doctor health/claude health/gemini health/registration health/server_start health/switches",

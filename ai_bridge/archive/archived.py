@@ -13,7 +13,8 @@ from ai_bridge.system import durable, untrusted
 def archive_read(outbox: Outbox, names: list[str]) -> int:
     """Move these read files to the archive, and return how many were there to be moved.
 
-    Flushes nothing but new directories: the caller calls `flush` at the end. Raises OSError.
+    Flushes nothing but new directories: the caller calls `remove_stale_reasons` before, and `flush` at the end.
+    Raises OSError.
     """
     by_month: dict[str, list[str]] = {}
     for name in names:
@@ -23,7 +24,6 @@ def archive_read(outbox: Outbox, names: list[str]) -> int:
     for month, files in by_month.items():
         directory = os.path.join(archive, month)
         outbox.make_month(directory)
-        _remove_stale_reasons(directory, files)
         moved += sum(_move_one(outbox, f"{source}{os.sep}{name}", f"{directory}{os.sep}{name}") for name in files)
         changes.report(os.path.dirname(outbox.path), directory)
     changes.report(os.path.dirname(outbox.path), source)
@@ -37,13 +37,17 @@ def _move_one(outbox: Outbox, source: str, target: str) -> bool:
         return bool(outbox.move_to_free("archive read", os.path.basename(source)))
 
 
-def _remove_stale_reasons(directory: str, names: list[str]) -> None:
-    """Remove what a process left that wrote a reason and died before its move; the file was read since."""
-    there = set(untrusted.listed(directory))
-    for name in names if any(one.endswith((REASON, ENDED)) for one in there) else ():
-        for ending in (REASON, ENDED):
-            if f"{name}{ending}" in there and name not in there:
-                durable.remove(os.path.join(directory, name + ending))
+def remove_stale_reasons(outbox: Outbox, names: list[str]) -> None:
+    """Remove what a process left that wrote a reason and died before its move; the files `names` were read since.
+
+    Lists the months once. Raises OSError.
+    """
+    directories = outbox.months()
+    there = {name: directory for directory in directories for name in untrusted.listed(directory)}
+    endings = [ending for ending in (REASON, ENDED) if any(name.endswith(ending) for name in there)]
+    for stale in (f"{name}{ending}" for name in names if endings and name not in there for ending in endings):
+        if stale in there:
+            durable.remove(os.path.join(there[stale], stale))
 
 
 def archive_malformed(outbox: Outbox, name: str, more: str = "", verb: str = "archive malformed") -> bool:

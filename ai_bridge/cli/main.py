@@ -9,6 +9,7 @@ from ai_bridge.cli.common import LazyGroup
 _MAIL = "ai_bridge.cli.commands.mail"
 _LOOK = "ai_bridge.cli.commands.show"
 _PAST = "ai_bridge.cli.commands.history"
+_ARCHIVE = "ai_bridge.cli.commands.archive"
 _BOOK = "ai_bridge.cli.commands.agents"
 _SHELL = "ai_bridge.cli.commands.shell"
 _OPERATE = "ai_bridge.cli.commands.router"
@@ -30,7 +31,11 @@ _BRIDGE = {
     "read": (f"{_MAIL}:read", "Print what is unread for me, and acknowledge it."),
     "wait": ("ai_bridge.cli.commands.wait:wait", "Wait until something is unread for me."),
     "acknowledge": (f"{_MAIL}:acknowledge", "Mark unread messages as read."),
-    "restore": (f"{_MAIL}:restore", "Put a read message back to unread, a malformed one back on its way."),
+    "restore": (
+        f"{_MAIL}:restore",
+        "Put a read or archived message back to unread, a malformed one on its way.",
+    ),
+    "archive": (f"{_ARCHIVE}:archive", "Archive read mail of threads that ended long ago."),
     "allow": ("ai_bridge.cli.commands.allow:allow", "Let a thread, or an agent's mail, go on: a person's approval."),
     "list": (f"{_LOOK}:list_", "List the mail that awaits me, or what is held or malformed."),
     "show": (f"{_LOOK}:show", "Show one message, wherever it is."),

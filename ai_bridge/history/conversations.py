@@ -6,7 +6,7 @@ The index keeps the newest message of each thread, so the newest conversations a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import groupby
@@ -25,7 +25,8 @@ from ai_bridge.system import times
 _NEWEST_FIRST = "SELECT thread, last FROM threads WHERE last < ? ORDER BY last DESC"
 _LAST = "SELECT last FROM threads WHERE thread = ?"
 _FILES_BETWEEN = """
-SELECT last, outbox, name FROM (SELECT thread, last FROM threads WHERE last > ? AND last < ? ORDER BY last LIMIT 1000)
+SELECT last, thread, outbox, name FROM (
+    SELECT thread, last FROM threads WHERE last > ? AND last < ? ORDER BY last LIMIT 1000)
 JOIN messages USING (thread) WHERE name NOT NULL ORDER BY last
 """
 _OF_THREAD = f"SELECT {COLUMNS} FROM messages WHERE thread = ? AND name NOT NULL ORDER BY rowid"
@@ -67,20 +68,25 @@ def newest(mailboxes: Tree, project: str = "", limit: int = 20, before: str | No
     return ask(mailboxes, lambda index: _newest(index, project, limit, before))
 
 
-def ended_before(mailboxes: Tree, seconds: float) -> Iterator[list[tuple[str, str]]]:
+def ended_before(
+    mailboxes: Tree, seconds: float, without: Collection[int] = frozenset()
+) -> Iterator[list[tuple[str, str]]]:
     """Yield the files of each thread whose last message was composed before `seconds` since the epoch, oldest first.
 
     A file is the owner of its outbox and its name. Rejected mail is in no thread, nor mail without a proper name. The
-    index is brought up to date first, and again for each thousand threads.
+    index is brought up to date first, and again for each thousand threads. The threads with the numbers in `without`
+    are left out.
     """
     after, bound = _BEGINNING, slot(times.format_stamp(int(seconds * 1e9)))
     while rows := ask(mailboxes, partial(_files_between, after=after, bound=bound)):
         for last, files in groupby(rows, itemgetter(0)):
-            yield [(owner, name) for _, owner, name in files]
             after = last
+            found = list(files)
+            if found[0][1] not in without:
+                yield [(owner, name) for _, _, owner, name in found]
 
 
-def _files_between(index: Index, after: int, bound: int) -> list[tuple[int, str, str]]:
+def _files_between(index: Index, after: int, bound: int) -> list[tuple[int, int, str, str]]:
     return index.connection.execute(_FILES_BETWEEN, (after, bound)).fetchall()
 
 

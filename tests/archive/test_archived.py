@@ -25,6 +25,7 @@ NAME = "claude-20260103-000000-000000-aaaa.gemini.txt"
 
 
 def _archive(where: Tree, *names: str) -> None:
+    archived.remove_stale_reasons(where.outbox("claude"), list(names))
     assert archive_read(where.outbox("claude"), list(names)) == len(names)
 
 
@@ -41,16 +42,13 @@ def _found(where: Tree) -> list[tuple[str, str]]:
         (NAME, "2026-01"),
         ("claude-20251231-235959.gemini.txt", "2025-12"),
         ("claude-20260103-000000-000000-aaaa.gemini~1.txt", "2026-01"),
-        *(
-            (name, UNDATED)
-            for name in ("n1.gemini.txt", "hello.txt", "claude-20261303-000000.gemini.txt", "../x.txt")
-        ),
+        *((name, UNDATED) for name in ("n1.gemini.txt", "hello.txt", "claude-20261303-000000.gemini.txt")),
     ],
 )
 def test_the_name_alone_tells_the_directory(where: Tree, name: str, month: str) -> None:
     assert month_of(name) == month
     outbox = where.outbox("claude")
-    assert os.path.dirname(outbox.file(ARCHIVED, "x" if "/" in name else name)).endswith(month)
+    assert os.path.dirname(outbox.file(ARCHIVED, name)).endswith(month)
 
 
 def test_a_read_message_moves_to_the_directory_of_its_month_and_keeps_its_name_and_content(where: Tree) -> None:
@@ -236,7 +234,7 @@ def test_a_reason_whose_move_was_never_made_does_not_stay(where: Tree) -> None:
 
 def test_a_file_that_another_process_moved_first_leaves_no_reason(where: Tree) -> None:
     assert put_away(where.outbox("claude"), "withdraw unread", NAME, "why") == ""
-    assert [path for path in Path(where.outbox("claude").path).rglob("*.ended")] == []
+    assert list(Path(where.outbox("claude").path).rglob("*.ended")) == []
     assert archive_read(where.outbox("claude"), [NAME]) == 0
 
 

@@ -200,7 +200,7 @@ def acknowledge(where: Tree, agent: str | None, ids: tuple[str, ...], as_json: b
 @click.option("--force", is_flag=True, help="Also a malformed file that has not changed: the router decides again.")
 @common()
 def restore(where: Tree, agent: str | None, id_: str, force: bool, as_json: bool) -> None:
-    """Put a read message back to unread, or a malformed one (by ID or file name) back on its way."""
+    """Put a read or archived message back to unread, or a malformed one (by ID or file name) back on its way."""
     mine, check = view(where, agent), None if force else partial(recheck.check, where)
     places = meant.message(where, id_, mine, lambda exact: put_back(where, exact, mine, check))
     if as_json:
