@@ -49,6 +49,7 @@ def test_without_a_file_all_is_default(where: Tree, monkeypatch: pytest.MonkeyPa
         "team_agents": 200,
         "team_set_aside": 500,
         "team_refused_bytes": 10_485_760,
+        "archive_after": "",
     }
     assert loaded.origins == dict.fromkeys(SETTINGS, "default")
 

@@ -83,6 +83,11 @@ TESTED_ELSEWHERE = [
         "archive/movers",
     ),
     (
+        "tests/archive/test_fulfil.py",
+        "a wish is written on one machine and fulfilled on another; the tests are on both",
+        "archive/wishes",
+    ),
+    (
         "tests/health/test_doctor.py",
         "the doctor puts what it reports together; its tests look at whole reports",
         "cli/commands/doctor health/claude health/gemini health/registration health/server_start health/switches",

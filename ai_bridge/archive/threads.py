@@ -2,8 +2,9 @@
 
 import time
 
-from ai_bridge.archive import archived
+from ai_bridge.archive import archived, wishes
 from ai_bridge.archive.movers import NOBODY, Movers
+from ai_bridge.archive.wishes import ARCHIVE, Wish
 from ai_bridge.errors import Malformed, disk_error
 from ai_bridge.history.conversations import ended_before
 from ai_bridge.history.entry import number_of_thread
@@ -43,6 +44,13 @@ def archive_older(mailboxes: Tree, age_s: float) -> Run:
     for _ in steps(mailboxes, age_s, run):
         pass
     return run
+
+
+def ask_elsewhere(mailboxes: Tree, age_s: int, run: Run) -> list[str]:
+    """Ask each other machine that moves mail of this age to archive it, and return their IDs; raises OSError."""
+    for machine in run.elsewhere:
+        wishes.ask(mailboxes, Wish(ARCHIVE, str(age_s), "a person", machine))
+    return sorted(run.elsewhere)
 
 
 def steps(mailboxes: Tree, age_s: float, run: Run) -> "Iterator[None]":

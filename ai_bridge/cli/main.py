@@ -36,6 +36,8 @@ _BRIDGE = {
         "Put a read or archived message back to unread, a malformed one on its way.",
     ),
     "archive": (f"{_ARCHIVE}:archive", "Archive read mail of threads that ended long ago."),
+    "withdraw": (f"{_ARCHIVE}:withdraw", "Take back a message that nobody has read yet."),
+    "discard": (f"{_ARCHIVE}:discard", "Put a malformed or held message into the archive."),
     "allow": ("ai_bridge.cli.commands.allow:allow", "Let a thread, or an agent's mail, go on: a person's approval."),
     "list": (f"{_LOOK}:list_", "List the mail that awaits me, or what is held or malformed."),
     "show": (f"{_LOOK}:show", "Show one message, wherever it is."),

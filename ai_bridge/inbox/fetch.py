@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
+from ai_bridge.errors import BridgeError
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.file_names import label
@@ -71,8 +73,18 @@ class Reader:
     def bring_in(self) -> list[Outbox]:
         """Get dropped mail of all outboxes delivered; returns all outboxes."""
         outboxes = self._router.refresh()
+        if self._router.is_asked:
+            self._fulfil()
         self._bring_in(outboxes, everything=True)
         return outboxes
+
+    def _fulfil(self) -> None:
+        """Do what other machines asked for, such as to withdraw a message; the next look tries again."""
+        from ai_bridge.archive.fulfil import fulfil  # only if something is asked
+
+        with suppress(BridgeError, OSError):
+            for _ in fulfil(self.mailboxes, reader=self.agent):
+                pass
 
     def sweep(self, wake: Wake) -> list[Waiting]:
         """Look at all outboxes, part by part; outboxes that the wake hints at meanwhile come first.

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 # Files of a tree that no program obeys: a project may commit these.
 HARMLESS = (README, ".gitignore", marker.NAME)
 AGENTS = "agents"
+# What other machines are asked for; made when it is first needed.
+ASKED = "asked"
 # Directories of the tree that are written to, besides the outboxes: a link there would lead the writing elsewhere.
-_OWN = (AGENTS, "allowed", "presence")
+_OWN = (AGENTS, "allowed", ASKED, "presence")
 _TITLE = b"# Mailboxes"
 _TITLE_BYTES = 64
 # The kinds of what is in the tree's directory.

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ai_bridge.agents import presence
+from ai_bridge.archive.chores import Chores
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.clocks import Clocks
 from ai_bridge.machines.installed import Installed
@@ -66,6 +67,7 @@ class Daemon:
         self._installed = Installed()
         self._try_at = 0.0
         self._gives_way = False
+        self._chores = Chores(mailboxes, settings)
 
     # --- life -------------------------------------------------------------------------------------------
 
@@ -95,6 +97,7 @@ class Daemon:
         finally:
             for companion in self._companions:
                 companion.stop()
+            self._chores.stop()
             LOGGER.info("router of %s stopped", self._names())
             self._locks.release()
 
@@ -197,6 +200,8 @@ class Daemon:
             if hints is None:
                 self._look_around()
             self._pass(hints)
+            if hints is None:
+                self._do_chores()
         except NewerFormat:  # nothing of it is understood here, and a newer router needs the locks
             raise
         except BridgeError as refusal:  # the mailboxes are gone: a share may come back
@@ -206,6 +211,11 @@ class Daemon:
         except Exception:
             LOGGER.exception("the pass failed; its claims are released as if the router had died")
             self._recover()
+
+    def _do_chores(self) -> None:
+        """Do what other machines ask for, and archive what is due; it is logged, and an error only delays it."""
+        for said in self._chores.tend(self._router.is_asked):
+            LOGGER.info("%s", said)
 
     def _look_around(self) -> None:
         """Announce to other machines, if there are any, that this one is up, and look at the clocks."""

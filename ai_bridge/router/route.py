@@ -12,12 +12,11 @@ from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing.on_its_way import Coming
 from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.card_files import CardFiles
-from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.snapshot import Snapshot
-from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.message import address, message
+from ai_bridge.mailboxes.tree import ASKED, Tree
+from ai_bridge.message import address
 from ai_bridge.message.message import Message
 from ai_bridge.message.votes import check_opening
 from ai_bridge.router import complete, recipients
@@ -35,11 +34,14 @@ if TYPE_CHECKING:
 
 
 class Router:
-    """The moves of the agents it `serves`; the caller holds the router lock of each of them."""
+    """The moves of the agents it `serves`; the caller holds the router lock of each of them.
+
+    `agents` are all that have an outbox, and `is_asked` says whether other machines ask for anything.
+    """
 
     __slots__ = (
         *("_claims", "_coming", "_completion", "_gate", "_homes", "_writers"),
-        *("agents", "is_network", "mailboxes", "serves", "settings"),
+        *("agents", "is_asked", "is_network", "mailboxes", "serves", "settings"),
     )
 
     def __init__(self, mailboxes: Tree, serves: "set[str]", settings: Settings) -> None:
@@ -47,6 +49,7 @@ class Router:
         self.serves = serves
         self.settings = settings
         self.agents: set[str] = set()
+        self.is_asked = False
         self._claims = Claims()
         cards = CardFiles(mailboxes)
         self._homes = Homes(mailboxes, cards)
@@ -73,8 +76,10 @@ class Router:
             self._gate.save()
 
     def refresh(self) -> list[Outbox]:
-        """Update `agents` to those that have an outbox now; returns all outboxes, raises as `Tree.check`."""
-        outboxes = Snapshot.of(self.mailboxes).check().outboxes()
+        """Update `agents` and `is_asked`; returns all outboxes, raises as `Tree.check`."""
+        seen = Snapshot.of(self.mailboxes).check()
+        outboxes = seen.outboxes()
+        self.is_asked = ASKED in seen.entries()
         self.agents = {outbox.owner for outbox in outboxes if outbox.owner != address.POSTMASTER}
         return outboxes
 
@@ -227,32 +232,20 @@ class Router:
         """Remove the claimed file if the earlier file with its ID has the same content; else reject it."""
         here = outbox.file(PROCESSING, name)
         raw = untrusted.read_file(here, self.settings.max_message_bytes)
-        same = self._holds(outbox.file(state, file_name(id_, recipient)), raw)
+        same = recipients.says(outbox.file(state, file_name(id_, recipient)), raw, self.settings.max_message_bytes)
         if not same:
             return self.reject(outbox, name, IdReused(id=id_, recipient=recipient))
         durable.remove(here)
         return Step("collapse", outbox, name, f"the same message is {state} already")
 
     def _fan_out(self, outbox: Outbox, name: str, parsed: Message, to: list[str]) -> Step:
-        """Drop one file for each recipient, then remove the original; safe to repeat after a crash."""
-        written_ns = os.lstat(outbox.file(PROCESSING, name)).st_mtime_ns  # it may order the copies
-        copies = tuple(file_name(parsed.id, recipient) for recipient in to)
-        for recipient, copy in zip(to, copies, strict=True):
-            raw = message.format_message(parsed.readdressed(recipient))
-            try:
-                drop(outbox, copy, raw, written_ns)
-            except FileExistsError:
-                if not self._holds(outbox.file(DROPPED, copy), raw):
-                    return self.reject(outbox, name, IdReused(id=parsed.id, recipient=recipient))
-        durable.remove(outbox.file(PROCESSING, name))
-        return Step("fan out", outbox, name, ", ".join(to), copies)
-
-    def _holds(self, path: str, raw: bytes) -> bool:
-        """Tell whether the content of the file at `path` is exactly `raw`."""
+        """Drop one file for each recipient, then remove the original."""
         try:
-            return untrusted.read_file(path, self.settings.max_message_bytes) == raw
-        except Malformed:
-            return False
+            made = recipients.drop_copies(outbox, name, parsed, to, self.settings.max_message_bytes)
+        except IdReused as refusal:
+            return self.reject(outbox, name, refusal)
+        durable.remove(outbox.file(PROCESSING, name))
+        return Step("fan out", outbox, name, ", ".join(to), made)
 
     # --- reject -----------------------------------------------------------------------------------------
 

@@ -83,6 +83,7 @@ _TABLE = (
         "messages of another team that may be held or malformed here at once, over a link",
         guard=True,
     ),
+    Setting("archive_after", "", 0, "how old a thread is when the router archives it, such as 30d; empty: never"),
     Setting(
         "team_refused_bytes",
         10_485_760,
@@ -115,6 +116,7 @@ class Settings:
     team_agents: int
     team_set_aside: int
     team_refused_bytes: int
+    archive_after: str
 
     def __init__(self) -> None:
         self.origins: dict[str, str] = {}

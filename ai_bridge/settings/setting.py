@@ -2,6 +2,8 @@
 
 import os
 
+from ai_bridge.errors import BridgeError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,9 +14,9 @@ _MAXIMUM = 1_000_000_000
 class Setting:
     """One setting: its `default`, the `minimum` of a number, and its `meaning` in words.
 
-    `choices` are all words allowed, if it is a word. If the default is a tuple, it is a list of folders. A `guard`
-    protects this user from what others put into the mailboxes: the shared file may make it stricter, never looser.
-    The environment variable `variable` sets it, too.
+    `choices` are all words allowed, if it is a word; without them a text is a duration, or empty. If the default is a
+    tuple, it is a list of folders. A `guard` protects this user from what others put into the mailboxes: the shared
+    file may make it stricter, never looser. The environment variable `variable` sets it, too.
     """
 
     __slots__ = ("choices", "default", "guard", "meaning", "minimum", "name", "variable")
@@ -45,6 +47,8 @@ class Setting:
             return "a list of folders, each absolute or ~/…"
         if isinstance(self.default, bool):
             return "true or false"
+        if isinstance(self.default, str):
+            return "a duration such as 30d, or empty"
         number = "a number" if isinstance(self.default, float) else "a whole number"
         return f"{number} of at least {self.minimum} and at most {_MAXIMUM}"
 
@@ -59,6 +63,8 @@ class Setting:
             return isinstance(value, list | tuple) and all(isinstance(one, str) and _is_folder(one) for one in value)
         if self.choices:
             return value in self.choices
+        if isinstance(self.default, str):
+            return isinstance(value, str) and (not value or _is_duration(value))
         if isinstance(self.default, bool) or isinstance(value, bool):
             return isinstance(self.default, bool) and isinstance(value, bool)
         kinds = (int, float) if isinstance(self.default, float) else (int,)
@@ -85,6 +91,16 @@ class Setting:
             return convert(text)
         except ValueError:
             return text
+
+
+def _is_duration(text: str) -> bool:
+    from ai_bridge.system import times  # few settings are durations
+
+    try:
+        times.parse_duration(text, "")
+    except BridgeError:
+        return False
+    return True
 
 
 def _is_folder(text: str) -> bool:

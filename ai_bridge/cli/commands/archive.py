@@ -1,4 +1,4 @@
-"""The commands that put mail away: archive."""
+"""The commands that put mail away: archive, withdraw, discard."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import sys
 
 import click
 
+from ai_bridge import clients
+from ai_bridge.agents import identity, person
 from ai_bridge.archive import threads
+from ai_bridge.archive.discard import A_PERSON, discard_copies
 from ai_bridge.archive.threads import Run
-from ai_bridge.cli.common import common, echo_json
+from ai_bridge.archive.withdraw import End, take_back_all
+from ai_bridge.cli.common import common, echo_json, view
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import times
-from ai_bridge.text import counted
+from ai_bridge.text import counted, printable
 
 
 @click.command()
@@ -22,11 +26,15 @@ def archive(where: Tree, agent: str | None, age: str, as_json: bool) -> None:
 
     Archived mail is found as before, by history, search, threads and show.
     """
-    run = _archived(where, times.parse_duration(age, "--older-than"))
+    age_s = times.parse_duration(age, "--older-than")
+    run = _archived(where, age_s)
+    asked = threads.ask_elsewhere(where, age_s, run)
     if as_json:
         echo_json([{"messages": run.messages, "threads": run.threads, "elsewhere": run.elsewhere}])
         return
     click.echo(f"archived {counted(run.messages, 'message')} of {counted(run.threads, 'thread')}")
+    for machine in asked:
+        click.echo(f"asked: {machine} does it for {counted(run.elsewhere[machine], 'message')}")
 
 
 def _archived(where: Tree, age_s: float) -> Run:
@@ -41,3 +49,52 @@ def _archived(where: Tree, age_s: float) -> Run:
         if is_shown:
             click.echo("\r\x1b[K", err=True, nl=False)
     return run
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@common()
+def withdraw(where: Tree, agent: str | None, id_: str, as_json: bool) -> None:
+    """Take back a message that I sent, from each recipient that has not read it yet; exit code 1 if any has."""
+    me = person.refuse_clients_as(where, identity.who(where, agent).address)
+    _print_ends(take_back_all(where, me, id_), as_json)
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@common()
+def discard(where: Tree, agent: str | None, id_: str, as_json: bool) -> None:
+    """Put a malformed or held message, by ID or file name, into the archive, where it is kept with its reason."""
+    _print_ends(discard_copies(where, id_, _discarder(where, agent), view(where, agent)), as_json)
+
+
+def _discarder(where: Tree, agent: str | None) -> str:
+    """Return the address of the agent whose client runs the command, or `A_PERSON`."""
+    if not clients.variable_set():
+        return A_PERSON
+    return person.refuse_clients_as(where, identity.who(where, agent).address)
+
+
+def _as_json(end: End) -> dict[str, object]:
+    place = end.place
+    return {"id": place.id, "to": place.recipient, "state": place.state, "done": end.done, "what": end.what}
+
+
+def _print_ends(ends: list[End], as_json: bool) -> None:
+    """Print what became of each copy; exit code 1 if it is not what was wanted."""
+    if as_json:
+        echo_json(
+            {
+                "id": end.place.id,
+                "to": end.place.recipient,
+                "state": end.place.state,
+                "done": end.done,
+                "what": end.what,
+            }
+            for end in ends
+        )
+    else:
+        for end in ends:
+            click.echo(f"{printable(end.place.id)} → {printable(end.place.recipient) or '?'}: {printable(end.what)}")
+    if not all(end.done for end in ends):
+        raise click.exceptions.Exit(1)

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from ai_bridge.mailboxes.outbox import ARCHIVED, READ
+from ai_bridge.mailboxes.outbox import ARCHIVED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from tests.history.test_search import put
 from tests.support.command import command, on_terminal
@@ -62,3 +62,33 @@ def test_its_progress_is_for_a_terminal(where: Tree) -> None:
     assert code == 0
     assert "1 of 1 messages archived" in shown
     assert shown.rstrip("\0").endswith("archived 1 message of 1 thread\n")
+
+
+def test_withdraw_says_what_became_of_each_copy(where: Tree, run) -> None:  # type: ignore[no-untyped-def]
+    where.make(["codex"])
+    id_ = NAME.split(".")[0]
+    put(where, NAME, state=UNREAD)
+    assert run("withdraw", id_, "--agent", "gemini").stderr == (
+        f"error: {id_} is from claude: only claude can withdraw it, and you are gemini\n"
+    )
+    done = run("withdraw", id_, "--agent", "claude")
+    assert (done.stdout, done.returncode) == (f"{id_} → gemini: withdrawn\n", 0)
+    assert "claude withdrew it before it was read" in run("status", id_).stdout
+    put(where, NAME.replace("gemini", "codex"), state=READ)
+    again = run("withdraw", id_, "--agent", "claude", "--json")
+    assert again.returncode == 1
+    found = {one["to"]: one["done"] for one in map(json.loads, again.stdout.splitlines())}
+    assert found == {"codex": False, "gemini": False}
+
+
+def test_discard_is_for_a_person_and_for_the_two_agents(where: Tree, run) -> None:  # type: ignore[no-untyped-def]
+    where.make(["codex"])
+    put(where, NAME, state=MALFORMED)
+    id_ = NAME.split(".")[0]
+    as_codex = run("discard", id_, "--agent", "codex", CLAUDECODE="1")
+    assert as_codex.stderr.startswith(f"error: {id_} is neither from nor to codex: only")
+    done = run("discard", NAME)
+    assert (done.stdout, done.stderr, done.returncode) == (f"{id_} → gemini: discarded\n", "", 0)
+    assert states(where, "claude") == {ARCHIVED: [NAME]}
+    restored = run("restore", NAME)
+    assert restored.stdout == f"{NAME} is dropped again\n"
