@@ -55,6 +55,7 @@ class Agent:
         decide: str | None = None,
         voters: str | Sequence[str] | None = None,
         allow_empty: bool = False,
+        expires: str | None = None,
     ) -> Sent:
         """Send a message. It is safe on the disk once this returns.
 
@@ -71,6 +72,7 @@ class Agent:
             decide: `majority` or `unanimous`: the message opens a decision.
             voters: The agents that vote, if these are not the recipients.
             allow_empty: Send even an empty body.
+            expires: A duration such as `2h`: if the message is unread by then, nobody is shown it.
 
         Returns:
             The message as it was sent; its `id` names it everywhere.
@@ -93,6 +95,7 @@ class Agent:
             text("decide", decide),
             None if voters is None else texts("voters", voters),
             allow_empty,
+            text("expires", expires),
         )
         where, by_model = Snapshot.of(self._tree).check(), bool(clients.variable_set())
         with PassedOn():
@@ -110,6 +113,7 @@ class Agent:
         decide: str | None = None,
         voters: str | Sequence[str] | None = None,
         allow_empty: bool = False,
+        expires: str | None = None,
     ) -> Sent:
         """Send a message as `send` does, without blocking the event loop (of asyncio or trio).
 
@@ -122,6 +126,7 @@ class Agent:
             decide: `majority` or `unanimous`.
             voters: The agents that vote.
             allow_empty: Send even an empty body.
+            expires: A duration such as `2h`: if the message is unread by then, nobody is shown it.
 
         Returns:
             The message as it was sent.
@@ -141,6 +146,7 @@ class Agent:
             decide=decide,
             voters=voters,
             allow_empty=allow_empty,
+            expires=expires,
         )
         return await anyio.to_thread.run_sync(call)
 

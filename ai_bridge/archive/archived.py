@@ -66,14 +66,15 @@ def archive_malformed(outbox: Outbox, name: str, more: str = "", verb: str = "ar
     return True
 
 
-def put_away(outbox: Outbox, verb: str, name: str, why: str, ending: str = ENDED) -> str:
+def put_away(outbox: Outbox, verb: str, name: str, why: str, ending: str = ENDED, wanted: str = "") -> str:
     """Move one file that nobody read to the archive, and return its name there, '' if another process was first.
 
-    The reason is written first, durably, beside the file's new name. Raises OSError.
+    The reason is written first, durably, beside the file's new name, which is `wanted` if that is given. Raises
+    OSError.
     """
     here, number = outbox.file(MOVES[verb][0], name), 0
     while True:
-        kept = variant(shortened(name), number)
+        kept = variant(shortened(wanted or name), number)
         target = outbox.file(ARCHIVED, kept)
         number += 1
         if os.path.lexists(target) and not (untrusted.is_same(here, target) or untrusted.is_reservation(target)):

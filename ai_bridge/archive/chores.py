@@ -1,10 +1,10 @@
-"""The chores of a router: it fulfils wishes at a sweep, and archives what is due beside its work with mail."""
+"""The chores of a router: it fulfils wishes, ends expired mail, and archives old mail beside its work."""
 
 import threading
 import time
 from collections.abc import Iterator
 
-from ai_bridge.archive import fulfil, threads, wishes
+from ai_bridge.archive import expire, fulfil, threads, wishes
 from ai_bridge.archive.threads import Run
 from ai_bridge.archive.wishes import ARCHIVE
 from ai_bridge.errors import BridgeError
@@ -16,6 +16,8 @@ from ai_bridge.text import counted
 
 # How often the setting `archive_after` is looked at, at most.
 _EVERY_S = 3600.0
+# How often unread mail is looked through for what has expired, at most.
+_EXPIRY_S = 30.0
 
 
 class Chores:
@@ -25,13 +27,13 @@ class Chores:
         self._mailboxes = mailboxes
         after = settings.archive_after
         self._after_s = times.parse_duration(after, "archive_after") if after else -1
-        self._next_at = time.monotonic()
+        self._next_at = self._expiry_at = time.monotonic()
         self._thread: threading.Thread | None = None
         self._is_stopped = threading.Event()
         self._said: list[str] = []
 
     def tend(self, is_asked: bool) -> Iterator[str]:
-        """Fulfil wishes if any are asked for, and begin to archive if that is due; yields sentences for the log.
+        """Fulfil wishes if there are any, end expired mail, and begin to archive if due; yields lines for the log.
 
         Raises OSError or `BridgeError`.
         """
@@ -39,6 +41,9 @@ class Chores:
             yield self._said.pop(0)
         if is_asked:
             yield from fulfil.fulfil(self._mailboxes)
+        if time.monotonic() >= self._expiry_at:
+            self._expiry_at = time.monotonic() + _EXPIRY_S
+            yield from expire.sweep(self._mailboxes)
         if self._thread is None or not self._thread.is_alive():
             self._begin(is_asked)
 

@@ -17,6 +17,7 @@ VALUES = {
     "--wait-read": "wait_read",
     "--decide": "decide",
     "--voters": "voters",
+    "--expires": "expires",
 }
 # Options that may be repeated.
 LISTS = {"--context": "context"}

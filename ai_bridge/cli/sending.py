@@ -39,8 +39,8 @@ class Request:
     """The options and arguments of one `send`, by their names; None if not given."""
 
     __slots__ = (
-        *("agent", "allow_empty", "batch", "context", "decide", "file", "json", "mailboxes", "message"),
-        *("recipient", "reply_to", "sender", "subject", "to_all", "voters", "wait_read"),
+        *("agent", "allow_empty", "batch", "context", "decide", "expires", "file", "json", "mailboxes"),
+        *("message", "recipient", "reply_to", "sender", "subject", "to_all", "voters", "wait_read"),
     )
 
     def __init__(self, **words: object) -> None:
@@ -52,6 +52,7 @@ class Request:
     batch: bool | None
     context: "list[str] | tuple[str, ...] | None"
     decide: str | None
+    expires: str | None
     file: str | None
     json: bool | None
     mailboxes: str | None
@@ -191,6 +192,7 @@ def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
         None if request.voters is None else [request.voters],
         bool(request.allow_empty),
         bool(request.to_all),
+        line.get("expires", request.expires),
     )
 
 

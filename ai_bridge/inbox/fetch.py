@@ -12,6 +12,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import Wake, hinted, parts
+from ai_bridge.message.ids import may_expire
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
@@ -105,7 +106,14 @@ class Reader:
 
     def _unread(self, outboxes: list[Outbox]) -> list[Waiting]:
         found = unread.unread_for(self.mailboxes, self.agent, self.sender, outboxes)
-        return [one for one in found if self._is_wanted(one) and not one.drop_if_returned()]
+        wanted = [one for one in found if self._is_wanted(one) and not one.drop_if_returned()]
+        return [one for one in wanted if not (may_expire(one.id) and self._is_over(one))]
+
+    def _is_over(self, one: Waiting) -> bool:
+        """Tell whether the time of a message is over; it is archived then."""
+        from ai_bridge.archive.expire import is_gone  # few messages expire
+
+        return is_gone(self.mailboxes, one)
 
     def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:
         if not self._is_anything_coming(outboxes):

@@ -11,6 +11,8 @@ from ai_bridge.message import headers, ids, message
 from ai_bridge.message.message import Message
 
 DEFAULT_SUBJECT = "message"
+# The header until when a message may be shown (`message.expiry`); its ID says that it has it.
+EXPIRES = "Expires"
 # What records the last ID of each sender, for `Tree.memory`.
 ISSUED = "issued"
 
@@ -93,7 +95,7 @@ def _compose(sender: str, draft: Draft, limit: int, issue: ids.Issue) -> tuple[s
     check_subject(draft.subject)
     if not draft.body and not draft.allow_empty:
         raise EmptyBody()
-    written, id_ = issue.next()
+    written, id_ = issue.next(EXPIRES in draft.extra)
     files = []
     for recipient in draft.recipients:
         raw = _formatted(Message(_headers(id_, sender, recipient, written, draft), draft.body))

@@ -6,7 +6,7 @@ from ai_bridge.errors import BridgeError, Malformed
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.message import message, reference
+from ai_bridge.message import expiry, message, reference
 from ai_bridge.message.message import Message
 from ai_bridge.message.reference import View
 from ai_bridge.system import durable, untrusted
@@ -53,7 +53,11 @@ class Waiting:
         return self.outbox.file(READ, self.name)
 
     def load(self) -> Message:
-        """Return the message; raises `Malformed` or OSError if somebody altered the file."""
+        """Return the message; raises `Expired`, and `Malformed` or OSError if somebody altered the file."""
+        return expiry.unexpired(self.load_anyway())
+
+    def load_anyway(self) -> Message:
+        """Return the message, even if its time is over; raises as `load` else."""
         return message.parse(untrusted.read_delivered(self.path))
 
     def acknowledge(self) -> bool:

@@ -7,7 +7,18 @@ smuggle in a second `From:`. The grammar is in docs/format.md.
 from ai_bridge.errors import Malformed
 
 REQUIRED = ("ID", "From", "To", "Subject")
-OPTIONAL = ("Date", "In-Reply-To", "Thread", "Context", "Hops", "Composed-By", "Decide", "Voters", "Auto-Submitted")
+OPTIONAL = (
+    "Date",
+    "In-Reply-To",
+    "Thread",
+    "Context",
+    "Hops",
+    "Composed-By",
+    "Decide",
+    "Voters",
+    "Auto-Submitted",
+    "Expires",
+)
 OURS = (*REQUIRED, *OPTIONAL)
 
 _NAME_CHARACTERS = frozenset(chr(code) for code in range(33, 127) if chr(code) != ":")

@@ -16,6 +16,10 @@ _ID_FIRST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 _ID_REST = _ID_FIRST | frozenset("@._-")
 _MAX_ID = 128
 
+# In the ID of a message that expires, this stands before the four random characters.
+_EXPIRES = "x"
+_RANDOM = 4
+
 _last_us = 0
 
 
@@ -33,12 +37,15 @@ class Issue:
         if before - time.time_ns() // 1000 < _DAY_US:
             _last_us = max(_last_us, before)
 
-    def next(self) -> tuple[str, str]:
-        """Return the date (RFC 3339) and the ID `<sender>-<YYYYMMDD>-<HHMMSS>-<microseconds>-<random>`."""
+    def next(self, expires: bool = False) -> tuple[str, str]:
+        """Return the date (RFC 3339) and the ID `<sender>-<YYYYMMDD>-<HHMMSS>-<microseconds>-<random>`.
+
+        If the message `expires`, its ID says so, see `may_expire`.
+        """
         global _last_us
         _last_us = max(time.time_ns() // 1000, _last_us + 1)
         stamp = times.format_stamp(_last_us * 1000)
-        id_ = f"{self._sender}-{stamp[:8]}-{stamp[8:14]}-{stamp[14:]}-{_random()}"
+        id_ = f"{self._sender}-{stamp[:8]}-{stamp[8:14]}-{stamp[14:]}-{_EXPIRES if expires else ''}{_random()}"
         return times.stamp_to_date(stamp), id_
 
     def save(self) -> None:
@@ -67,7 +74,7 @@ class Issue:
 
 def _random() -> str:
     number = int.from_bytes(os.urandom(3), "big")
-    return "".join(_ALPHABET[number // 36**place % 36] for place in range(4))
+    return "".join(_ALPHABET[number // 36**place % 36] for place in range(_RANDOM))
 
 
 def is_id(text: str) -> bool:
@@ -92,6 +99,12 @@ def stamp_of(id_: str) -> str:
 def writer_of(id_: str) -> str:
     """Return the address with which an ID of our own form, or of the older one, begins."""
     return id_.rsplit("-", 4 if is_own_id(id_) else 2)[0]
+
+
+def may_expire(id_: str) -> bool:
+    """Tell whether the ID is one of ours for a message that expires."""
+    ending = id_.rpartition("-")[2]
+    return len(ending) == _RANDOM + 1 and ending[0] == _EXPIRES and is_own_id(id_)
 
 
 def is_own_id(id_: str) -> bool:

@@ -7,7 +7,7 @@ dropped, and from then on a message like any other. It goes back to the outbox, 
 import os
 
 from ai_bridge.errors import Malformed, TooLarge
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, ISSUED
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, EXPIRES, ISSUED
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import PROCESSING, Outbox
 from ai_bridge.mailboxes.tree import Tree
@@ -57,7 +57,7 @@ class Completion:
     def _whole(self, outbox: Outbox, partial: Message) -> bytes:
         """Return the whole message, with an ID and a date of now, and record the ID on the disk."""
         issue = ids.Issue(os.path.join(self._mailboxes.memory(ISSUED), outbox.owner), outbox.owner)
-        date, id_ = issue.next()
+        date, id_ = issue.next(partial.get(EXPIRES) is not None)
         raw = gaps.filled(partial, id_, date)
         if len(raw) > self._limit:
             raise TooLarge(what="the message", size=len(raw), limit=self._limit)

@@ -7,6 +7,7 @@ stop the pass: the router keeps a refused file with its reason, and notifies the
 import os
 
 from ai_bridge.agents.policy import RefusedByCard
+from ai_bridge.archive import expire
 from ai_bridge.errors import BridgeError, ConflictCopy, IdReused, Malformed, disk_error
 from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing.on_its_way import Coming
@@ -16,7 +17,7 @@ from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD, Outbox
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import ASKED, Tree
-from ai_bridge.message import address
+from ai_bridge.message import address, expiry
 from ai_bridge.message.message import Message
 from ai_bridge.message.votes import check_opening
 from ai_bridge.router import complete, recipients
@@ -185,6 +186,8 @@ class Router:
         parsed, is_whole = complete.understood(outbox, name, raw, self.agents)
         to = self.recipients(outbox, name, parsed)
         check_opening(parsed, self.agents)
+        if is_whole:
+            expiry.check(parsed)
         return parsed, is_whole, to
 
     def is_full(self, recipient: str) -> bool:
@@ -211,6 +214,9 @@ class Router:
         final = file_name(parsed.id, recipient)
         if past := outbox.past_state_of(final):
             return self._collapse(outbox, name, parsed.id, recipient, past)
+        if expiry.is_over(parsed):
+            why = expire.put_away(self.mailboxes, outbox, "expire claimed", name, parsed, final)
+            return Step("expire", outbox, final, why)
         if (objection := self._gate.objection(outbox, name, parsed, recipient)) is not None:
             return self._keep_back(outbox, name, final, objection)
         why = see_to_judgement(self.mailboxes, outbox.owner, parsed, recipient, self.settings)

@@ -6,9 +6,9 @@ from ai_bridge.mailboxes.outbox import Outbox
 class Step:
     """One step of a pass, with one file.
 
-    `verb` is deliver, reject, hold, fan out, complete, collapse or release. The next pass looks again after leave
-    (the file is not complete yet), wait (its recipient has too much unread mail) and retry (the disk refused). `why`
-    is the reason, '' for most deliveries; `copies` names the files that a fan-out or a completion dropped.
+    `verb` is deliver, reject, hold, fan out, complete, collapse, expire or release. The next pass looks again after
+    leave (the file is not complete yet), wait (its recipient has too much unread mail) and retry (the disk refused).
+    `why` is the reason, '' for most deliveries; `copies` names the files that a fan-out or a completion dropped.
     """
 
     __slots__ = ("copies", "name", "outbox", "verb", "why")

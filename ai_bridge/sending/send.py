@@ -31,10 +31,13 @@ class Wanted:
     answered message, the end of that ID, or `last`. An answer whose `to` is empty goes to the sender of the answered
     message and, if `to_all`, to that message's other recipients. `context` names files, or lines of them, to send
     along. `decide` is the rule of a decision that the message opens, and `voters` names who votes. An empty body is
-    refused unless `allow_empty`.
+    refused unless `allow_empty`. `expires` is a duration (`90m`): a message that is unread by then is shown to nobody.
     """
 
-    __slots__ = ("allow_empty", "body", "context", "decide", "reply_to", "subject", "to", "to_all", "voters")
+    __slots__ = (
+        *("allow_empty", "body", "context", "decide", "expires", "reply_to", "subject", "to", "to_all"),
+        "voters",
+    )
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Wanted:
         voters: "list[str] | None" = None,
         allow_empty: bool = False,
         to_all: bool = False,
+        expires: str | None = None,
     ) -> None:
         self.to = to
         self.to_all = to_all
@@ -57,6 +61,7 @@ class Wanted:
         self.decide = decide
         self.voters = voters
         self.allow_empty = allow_empty
+        self.expires = expires
 
 
 def send(
@@ -107,6 +112,11 @@ def _draft(mailboxes: Snapshot, sender: str, wanted: Wanted, view: "View | None"
         begin(mailboxes, sender, draft, wanted.decide, wanted.voters)
     elif wanted.voters is not None:
         raise VotersAlone()
+    if wanted.expires is not None:
+        from ai_bridge.message import expiry  # most messages do not expire
+        from ai_bridge.system import times
+
+        draft.extra |= expiry.header(times.parse_duration(wanted.expires, "expires"))
     check_subject(draft.subject)
     return draft
 

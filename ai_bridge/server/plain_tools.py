@@ -27,7 +27,7 @@ from ai_bridge.text import printable, shorten
 Words = dict[str, Any]
 _DEFAULT_LIMIT = 20
 # Arguments of a send that have the same names in `Wanted`.
-_ASKED_OF_SEND = ("subject", "reply_to", "decide", "voters")
+_ASKED_OF_SEND = ("subject", "reply_to", "decide", "voters", "expires")
 
 
 # --- write ----------------------------------------------------------------------------------------------

@@ -103,6 +103,7 @@ _FIXED = (
                 "enum": list(RULES),
                 "description": "ask for a decision: answers begin a line with [LGTM] or [CONTINUE]",
             },
+            "expires": {**_TEXT, "description": "2h, 30d: unread by then, it is not shown"},
             "voters": {**_TEXTS, "description": "who votes with you (default: to); one not in 'to' judges a split"},
         },
         _MARKS,

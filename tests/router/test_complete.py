@@ -180,11 +180,11 @@ def test_a_file_exchanged_while_it_is_read_is_not_completed_as_what_it_was(
 ) -> None:
     path, real = _drop(where, "gemini.txt", "first"), ids.Issue.next
 
-    def exchange(self: ids.Issue) -> tuple[str, str]:
+    def exchange(self: ids.Issue, expires: bool = False) -> tuple[str, str]:
         monkeypatch.setattr(ids.Issue, "next", real)
         path.unlink()
         _drop(where, "gemini.txt", "second, and longer")
-        return real(self)
+        return real(self, expires)
 
     monkeypatch.setattr(ids.Issue, "next", exchange)
     route(where, settings)
