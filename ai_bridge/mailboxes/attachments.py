@@ -45,6 +45,11 @@ def paths_of(outbox: Outbox, message: Message) -> list[str]:
     return [path for path in paths if os.path.isfile(path) and not os.path.islink(path)]
 
 
+def is_one(path: str) -> bool:
+    """Tell whether the path has the name of an attachment."""
+    return _NAME.fullmatch(os.path.basename(path)) is not None
+
+
 def store(outbox: Outbox, contents: "Mapping[str, bytes]") -> None:
     """Write contents, by their file names, into an outbox, durably; a file that is there already stays as it is.
 

@@ -8,33 +8,67 @@ import click
 
 from ai_bridge import clients
 from ai_bridge.agents import identity, person
-from ai_bridge.archive import threads
+from ai_bridge.archive import deletion, threads
+from ai_bridge.archive.deletion import Doomed
 from ai_bridge.archive.discard import A_PERSON, discard_copies
 from ai_bridge.archive.threads import Run
 from ai_bridge.archive.withdraw import End, take_back_all
 from ai_bridge.cli.common import common, echo_json, view
+from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import times
 from ai_bridge.text import counted, printable
 
 
+class NotAsked(BridgeError):
+    sentence = (
+        "--delete would delete {count} for good, and there is no terminal to ask on: nothing was deleted; "
+        "use --yes to say so beforehand"
+    )
+
+
 @click.command()
 @click.option("--older-than", "age", metavar="AGE", required=True, help="0s, 90m, 2h, 30d: since the last message.")
+@click.option("--delete", is_flag=True, help="Then delete archived mail of that age for good, after a question.")
+@click.option("--yes", is_flag=True, help="With --delete: do not ask.")
 @common()
-def archive(where: Tree, agent: str | None, age: str, as_json: bool) -> None:
+def archive(where: Tree, agent: str | None, age: str, delete: bool, yes: bool, as_json: bool) -> None:
     """Archive read mail, by whole threads whose last message is older than AGE, and malformed files of that age.
 
     Archived mail is found as before, by history, search, threads and show.
     """
+    if delete:
+        person.refuse_clients("to delete mail")
     age_s = times.parse_duration(age, "--older-than")
     run = _archived(where, age_s)
-    asked = threads.ask_elsewhere(where, age_s, run)
+    _print_run(run, threads.ask_elsewhere(where, age_s, run), as_json)
+    if delete:
+        _delete(deletion.due(where, age_s), yes, as_json)
+
+
+def _print_run(run: Run, asked: list[str], as_json: bool) -> None:
     if as_json:
         echo_json([{"messages": run.messages, "threads": run.threads, "elsewhere": run.elsewhere}])
         return
     click.echo(f"archived {counted(run.messages, 'message')} of {counted(run.threads, 'thread')}")
     for machine in asked:
         click.echo(f"asked: {machine} does it for {counted(run.elsewhere[machine], 'message')}")
+
+
+def _delete(doomed: Doomed, yes: bool, as_json: bool) -> None:
+    """Delete what is due once a person says so; raises `NotAsked` if there is nobody to ask."""
+    count = f"{counted(len(doomed.messages), 'message')} and {counted(len(doomed.attached), 'attachment')}"
+    if (doomed.messages or doomed.attached) and not yes:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise NotAsked(count=count)
+        if not click.confirm(f"delete {count} for good?", err=True):
+            click.echo("nothing was deleted", err=True)
+            raise click.exceptions.Exit(1)
+    deletion.delete(doomed)
+    if as_json:
+        echo_json([{"deleted": len(doomed.messages), "attachments": len(doomed.attached)}])
+    else:
+        click.echo(f"deleted {count}")
 
 
 def _archived(where: Tree, age_s: float) -> Run:

@@ -92,3 +92,18 @@ def test_discard_is_for_a_person_and_for_the_two_agents(where: Tree, run) -> Non
     assert states(where, "claude") == {ARCHIVED: [NAME]}
     restored = run("restore", NAME)
     assert restored.stdout == f"{NAME} is dropped again\n"
+
+
+def test_delete_counts_asks_and_is_refused_without_a_terminal(where: Tree, run) -> None:  # type: ignore[no-untyped-def]
+    put(where, NAME)
+    line = ("archive", "--older-than", "1d", "--delete")
+    assert "a person, in a terminal of their own" in run(*line, CLAUDECODE="1").stderr
+    assert states(where, "claude") == {READ: [NAME]}
+    refused = run(*line)
+    assert refused.returncode == 1
+    assert "would delete 1 message and 0 attachments for good, and there is no terminal" in refused.stderr
+    code, shown = on_terminal(b"n\n", *line, "--mailboxes", where.path)
+    assert (code, "delete 1 message and 0 attachments for good?" in shown) == (1, True)
+    assert states(where, "claude") == {ARCHIVED: [NAME]}
+    assert run(*line, "--yes").stdout.endswith("deleted 1 message and 0 attachments\n")
+    assert states(where, "claude") == {}
