@@ -12,7 +12,7 @@ from random import Random
 import common
 
 from ai_bridge.mailboxes.file_names import file_name
-from ai_bridge.mailboxes.outbox import DIRECTORIES, READ, TEMPORARY, Outbox
+from ai_bridge.mailboxes.outbox import INSIDE, READ, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import message
 
@@ -31,7 +31,7 @@ def make(path: Path, agents: int, messages: int) -> Tree:
     where.make([common.SENDER, common.READER])
     names = _names(agents)
     for name in names[2:]:
-        for directory in ("", TEMPORARY, *filter(None, DIRECTORIES.values())):
+        for directory in ("", *INSIDE):
             os.mkdir(os.path.join(where.outbox(name).path, directory))
     _at_once(where, names, messages)
     return where

@@ -112,16 +112,11 @@ def _about(own: str) -> str:
         outboxes = where.outboxes()
     except (BridgeError, OSError):  # what keeps us from reading also keeps us from removing, and is reported then
         return "with messages that cannot be counted"
-    number = sum(_count(outbox.directory(state)) for outbox in outboxes for state in STATES)
-    unread = sum(_count(outbox.directory(state)) for outbox in outboxes for state in (DROPPED, PROCESSING, UNREAD))
+    number = sum(len(outbox.listed(state)) for outbox in outboxes for state in STATES)
+    unread = sum(len(outbox.listed(state)) for outbox in outboxes for state in (DROPPED, PROCESSING, UNREAD))
     is_shared = untrusted.listed(os.path.join(own, presence_pages.FOLDER)) or changes.are_passed_on(where.real())
     others = "; other machines lose them too" if is_shared else ""
     return f"with {counted(number, 'message')}, {unread} of them not read{others}"
-
-
-def _count(folder: str) -> int:
-    """Return how many messages a directory holds."""
-    return sum(name.endswith(".txt") for name in untrusted.listed(folder))
 
 
 # --- taking out -------------------------------------------------------------------------------------------
