@@ -22,6 +22,7 @@ class CannotDiscard(BridgeError):
         "{id} is {state}, not malformed or held: there is nothing to discard "
         "(its sender takes back unread mail with `ai-bridge withdraw`)"
     )
+    for_model = "{id} is {state}, not malformed or held: there is nothing to discard"
 
 
 class NotYours(BridgeError):
