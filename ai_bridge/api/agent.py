@@ -95,7 +95,7 @@ class Agent:
             text("decide", decide),
             None if voters is None else texts("voters", voters),
             allow_empty,
-            text("expires", expires),
+            expires=text("expires", expires),
         )
         where, by_model = Snapshot.of(self._tree).check(), bool(clients.variable_set())
         with PassedOn():

@@ -31,7 +31,8 @@ class Wanted:
     answered message, the end of that ID, or `last`. An answer whose `to` is empty goes to the sender of the answered
     message and, if `to_all`, to that message's other recipients. `context` names files, or lines of them, to send
     along. `decide` is the rule of a decision that the message opens, and `voters` names who votes. An empty body is
-    refused unless `allow_empty`. `expires` is a duration (`90m`): a message that is unread by then is shown to nobody.
+    refused unless `allow_empty`. `expires` is a duration (`90m`): if the message is unread by then, nobody is shown
+    it.
     """
 
     __slots__ = (

@@ -29,7 +29,7 @@ LATER = {"init", "mcp", "hook", "doctor", "demo", "install", "uninstall", "link"
 IN_A_HOME = {"start", "restart", "mcp", "hook", "demo", "install", "uninstall", "sync", "link", "install-service"}
 # What makes the others end at once, or gives them something to print.
 WORDS = {"router": ["--once"], "wait": ["--timeout", "0"], "search": ["hello"]}
-TAKE_IDS = {"show", "reply", "restore", "acknowledge", "allow"}
+TAKE_IDS = {"show", "reply", "restore", "acknowledge", "allow", "withdraw", "discard"}
 EVERY = pytest.mark.parametrize(("program", "name"), COMMANDS, ids=[" ".join(one) for one in COMMANDS])
 OUTPUTS = ["closed", "full", "not read"]
 

@@ -13,9 +13,11 @@ from ai_bridge.archive.deletion import Doomed
 from ai_bridge.archive.discard import A_PERSON, discard_copies
 from ai_bridge.archive.threads import Run
 from ai_bridge.archive.withdraw import End, take_back_all
-from ai_bridge.cli.common import common, echo_json, view
+from ai_bridge.cli.common import common, complete_ids, echo_json, view
 from ai_bridge.errors import BridgeError
+from ai_bridge.history import meant
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.reference import View
 from ai_bridge.system import times
 from ai_bridge.text import counted, printable
 
@@ -86,20 +88,21 @@ def _archived(where: Tree, age_s: float) -> Run:
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=complete_ids)
 @common()
 def withdraw(where: Tree, agent: str | None, id_: str, as_json: bool) -> None:
     """Take back a message that I sent, from each recipient that has not read it yet; exit code 1 if any has."""
     me = person.refuse_clients_as(where, identity.who(where, agent).address)
-    _print_ends(take_back_all(where, me, id_), as_json)
+    _print_ends(meant.message(where, id_, View(me), lambda exact: take_back_all(where, me, exact)), as_json)
 
 
 @click.command()
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", shell_complete=complete_ids)
 @common()
 def discard(where: Tree, agent: str | None, id_: str, as_json: bool) -> None:
     """Put a malformed or held message, by ID or file name, into the archive, where it is kept with its reason."""
-    _print_ends(discard_copies(where, id_, _discarder(where, agent), view(where, agent)), as_json)
+    by, mine = _discarder(where, agent), view(where, agent)
+    _print_ends(meant.message(where, id_, mine, lambda exact: discard_copies(where, exact, by, mine)), as_json)
 
 
 def _discarder(where: Tree, agent: str | None) -> str:

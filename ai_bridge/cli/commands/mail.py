@@ -73,7 +73,7 @@ _ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Send even an em
 @click.option("--expires", metavar="AGE", help="If it is unread by then (90m, 2h, 30d), nobody is shown it.")
 @click.option("--voters", metavar="ADDRESS,...", help="The voters besides you (else the recipients).")
 @click.option(
-    "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context"}.'
+    "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context", …}.'
 )
 @_WAIT_READ
 @_ALLOW_EMPTY
