@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ai_bridge.agents import person, policy
+from ai_bridge.agents import person, policy, retired
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines import home_lines, homes, this_machine
 from ai_bridge.mailboxes import card_files, changes
@@ -18,7 +18,7 @@ from ai_bridge.system import durable, front_matter, state_files, times
 from ai_bridge.system.locks import Lock
 
 # The machine that the agent lives on, and how it is reached. Only the program writes these fields.
-WRITTEN = ("home", "epoch", "next", "link", "remote", "gone")
+WRITTEN = ("home", "epoch", "next", "link", "remote", "gone", retired.RETIRED)
 _SAID = ("client", "project", "description", "working_on", "since")
 FIELDS = ("name", "display", *WRITTEN, *_SAID, person.FIELD, *policy.FIELDS)
 TEXT = "text"
@@ -172,6 +172,8 @@ def change(mailboxes: Tree, address: str, changes: dict[str, str]) -> Card:
     """
     settable = (*(name for name in FIELDS[1:] if name not in WRITTEN), TEXT)
     for name in changes:
+        if name == retired.RETIRED:
+            raise BadField(why=f"{name} is not set by hand: `ai-bridge remove {address}` retires an agent")
         if name in WRITTEN:
             raise BadField(why=f"{name} is not set by hand: `ai-bridge card move-home {address}` moves an agent")
         if name not in settable:

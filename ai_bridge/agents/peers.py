@@ -6,6 +6,7 @@ from ai_bridge.agents import address_book, presence
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.other_teams import GONE
 from ai_bridge.agents.presence import Presence
+from ai_bridge.agents.retired import RETIRED
 from ai_bridge.agents.work import work_of
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import coming, inboxes
@@ -48,6 +49,11 @@ class Peer:
         """The machine of its session, else the one its card names."""
         return (self.presence.home if self.presence and self.is_online else "") or self.card.get("home")
 
+    @property
+    def retired(self) -> str:
+        """When it was removed (RFC 3339), '' if it was not."""
+        return self.card.get(RETIRED)
+
     def as_json(self) -> dict[str, object]:
         """Return the agent as programs read it; times are RFC 3339, None if they are not known."""
         here = self.presence
@@ -64,6 +70,7 @@ class Peer:
             "last_seen": times.format_utc(here.seen) if here and here.seen else None,
             "unread": self.unread,
             "coming": self.coming,
+            **({"retired": self.retired} if self.retired else {}),
         }
 
 
@@ -75,8 +82,11 @@ def when(peer: Peer) -> str:
     return f"last seen {times.format_utc(here.seen)}" if here is not None and here.seen else "never seen"
 
 
-def all_peers(mailboxes: Tree) -> list[Peer]:
-    """Return all known agents: those online first, then those with unread mail, each group by address."""
+def all_peers(mailboxes: Tree, with_retired: bool = False) -> list[Peer]:
+    """Return all known agents: those online first, then those with unread mail, each group by address.
+
+    Agents that were removed are among them only `with_retired`.
+    """
     known, here = address_book.load_all(mailboxes), presence.all_presences(mailboxes)
     counts = {agent: len(found) for agent, found in inboxes(mailboxes).items()}
     on_their_way = {agent: len(found) for agent, found in coming(mailboxes).items()}
@@ -89,6 +99,6 @@ def all_peers(mailboxes: Tree) -> list[Peer]:
             on_their_way.get(agent, 0),
         )
         for agent in mailboxes.agents()
-        if agent not in known or not known[agent].get(GONE)
+        if agent not in known or not (known[agent].get(GONE) or (known[agent].get(RETIRED) and not with_retired))
     ]
     return sorted(found, key=lambda peer: (not peer.is_online, not (peer.unread or peer.coming), peer.address))

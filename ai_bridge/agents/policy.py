@@ -5,6 +5,7 @@ names is accepted. A missing card accepts all mail. A damaged card holds all mai
 that cannot be read now decides nothing yet. A card that this program wrote without such fields is not parsed as YAML.
 """
 
+from ai_bridge.agents.retired import RETIRED, says_retired
 from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.card_files import CardFile, CardFiles
 from ai_bridge.mailboxes.tree import Tree
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 class RefusedByCard(Malformed):
     sentence = "{recipient} takes no mail from {sender}: its card says so (`ai-bridge card show {recipient}`)"
     for_model = "{recipient} takes no mail from {sender}: its card says so; tell your user"
+
+
+class RecipientRemoved(RefusedByCard):
+    sentence = "{recipient} was removed and takes no mail: `ai-bridge init {recipient}` brings it back"
+    for_model = (
+        "{recipient} was removed and takes no mail: tell your user that `ai-bridge init {recipient}` brings it back"
+    )
 
 
 def entries(value: object) -> list[str]:
@@ -70,24 +78,35 @@ def verdict(rules: "Rules", sender: str) -> str:
     return ACCEPT
 
 
-def refuses(mailboxes: Tree, recipient: str, sender: str) -> bool:
-    """Tell whether a recipient's card refuses mail from `sender`; False if it is unreadable: a router asks again."""
+def refusal(mailboxes: Tree, recipient: str, sender: str) -> RefusedByCard | None:
+    """Return why a recipient's card refuses mail from `sender`; None if it does not, or cannot be read now."""
     try:
         card = mailboxes.part(CardFiles).card_of(recipient)
     except OSError:
-        return False
-    found = _policy(card) if REFUSE.encode() in card.raw else Policy({})
-    return bool(found.rules) and verdict(found.rules, sender) == REFUSE
+        return None
+    may_refuse = any(word.encode() in card.raw for word in (REFUSE, RETIRED))
+    return _refusal(_policy(card), recipient, sender) if may_refuse else None
+
+
+def _refusal(found: "Policy", recipient: str, sender: str) -> RefusedByCard | None:
+    if found.is_retired:
+        return RecipientRemoved(recipient=recipient, sender=sender)
+    refused = bool(found.rules) and verdict(found.rules, sender) == REFUSE
+    return RefusedByCard(recipient=recipient, sender=sender) if refused else None
 
 
 class Policy:
-    """The policy of one card: its `rules`, and its `damage`, which hides other rules; '' if it has none."""
+    """The policy of one card: its `rules`, and its `damage`, which hides other rules; '' if it has none.
 
-    __slots__ = ("damage", "rules")
+    An agent that `is_retired` takes no mail at all.
+    """
 
-    def __init__(self, rules: "Rules", damage: str = "") -> None:
+    __slots__ = ("damage", "is_retired", "rules")
+
+    def __init__(self, rules: "Rules", damage: str = "", is_retired: bool = False) -> None:
         self.rules = rules
         self.damage = damage
+        self.is_retired = is_retired
 
 
 class Policies:
@@ -105,9 +124,15 @@ class Policies:
         Raises OSError.
         """
         found = self._of(recipient)
+        if found.is_retired:
+            return REFUSE
         if found.damage:
             return HOLD
         return verdict(found.rules, sender) if found.rules else ACCEPT
+
+    def refusal(self, recipient: str, sender: str) -> RefusedByCard | None:
+        """Return why the recipient's card refuses mail from `sender`, None if it does not; raises OSError."""
+        return _refusal(self._of(recipient), recipient, sender)
 
     def damage(self, recipient: str) -> str:
         """Return what is wrong with the recipient's card, '' if it is whole or missing; raises OSError."""
@@ -132,6 +157,8 @@ class Policies:
 
 def _policy(card: CardFile) -> Policy:
     """Return the policy of a card; it is empty if the card is whole, and neither holds nor refuses mail."""
+    if card.meaning(says_retired):
+        return Policy({}, is_retired=True)
     if card.wrong or (not any(word.encode() in card.raw for word in (HOLD, REFUSE)) and card.is_plain()):
         return Policy({}, card.wrong)
     from ai_bridge.system import front_matter  # a send asks only whether a card refuses its sender

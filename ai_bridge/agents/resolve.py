@@ -90,10 +90,11 @@ def _other_than(sender: str, mailboxes: Tree, name: str, project: str) -> str:
 
 def _everyone_else(mailboxes: Tree, sender: str, project: str) -> list[str]:
     from ai_bridge.agents.other_teams import of_own_team
+    from ai_bridge.agents.retired import retired_since
 
     meant = {project, address.project_of(sender)}
     near = [agent for agent in mailboxes.agents() if agent != sender and address.project_of(agent) in meant]
-    everyone = of_own_team(mailboxes, near)
+    everyone = [agent for agent in of_own_team(mailboxes, near) if not retired_since(mailboxes, agent)]
     if not everyone:
         raise NobodyElse(sender=sender)
     return everyone

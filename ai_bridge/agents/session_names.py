@@ -11,6 +11,8 @@ from contextlib import suppress
 
 from ai_bridge.agents.identity import Identity, local
 from ai_bridge.agents.presence import SESSION, session
+from ai_bridge.agents.retired import UNUSED, retired_since
+from ai_bridge.agents.retirement import NAMED, bring_back
 from ai_bridge.agents.session_keys import digest, remember, remembered
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import this_machine
@@ -28,6 +30,11 @@ _MOST = 99
 class TooManySessions(BridgeError):
     sentence = "{most} sessions of {address} are alive: end one, or set AI_BRIDGE_AGENT to another address"
     for_model = "{most} sessions of {address} are alive: tell your user to end one"
+
+
+class Removed(BridgeError):
+    sentence = "{address} was removed: `ai-bridge init {address}` brings it back"
+    for_model = "{address} was removed: tell your user that `ai-bridge init {address}` brings it back"
 
 
 class Name:
@@ -58,7 +65,8 @@ def take(mailboxes: Tree, wanted: Identity, client: str = "", key: str = "") -> 
     """Take the lock of a free name for a session of the agent `wanted`, and return the name.
 
     `key` identifies a session that comes back, '' if its client gives none. Waits up to 2 seconds for an earlier
-    session to end. Remembers the name in the state directory. Raises `TooManySessions` or OSError.
+    session to end. Remembers the name in the state directory. The name of a further session that
+    was removed comes back. Raises `Removed` if the agent itself was, `TooManySessions` or OSError.
     """
     known = mailboxes.part(Homes)
     for name, why in _names(mailboxes, known, wanted.address, key):
@@ -66,10 +74,15 @@ def take(mailboxes: Tree, wanted: Identity, client: str = "", key: str = "") -> 
             continue
         if not _may_be_taken(mailboxes, name, wanted.address):
             continue
+        since = retired_since(mailboxes, name)
+        if since and name == wanted.address and not since.startswith(UNUSED):
+            raise Removed(address=name)
         lock = Lock(mailboxes.lock_file(SESSION, name))
         if lock.acquire(SESSION, f"{digest(key) or '-'} {client}", _PATIENCE_S if name == wanted.address else 0.1):
             remember(mailboxes, key, name)
             _mark(mailboxes, name)
+            if since:
+                bring_back(mailboxes, name)
             return Name(name, f"{wanted.why}{why}", lock)
     raise TooManySessions(most=_MOST, address=wanted.address)
 
@@ -88,7 +101,7 @@ def _mark(mailboxes: Tree, name: str) -> None:
 
 
 def _marker(mailboxes: Tree, name: str) -> str:
-    return mailboxes.state_file("named", name)
+    return mailboxes.state_file(NAMED, name)
 
 
 def _names(mailboxes: Tree, known: Homes, agent: str, key: str) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from ai_bridge import clients
-from ai_bridge.agents import cards, person, projects
+from ai_bridge.agents import cards, person, projects, retirement
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import adoption, find, tree
@@ -19,9 +19,9 @@ def make(named: str | None, asked: list[str], usual: list[str], tell: Tell) -> t
     """Make mailboxes with the agents `asked` for and their cards, or add what is missing, and adopt them.
 
     `named` is the path of the mailboxes. If it is None, they are the nearest from the working directory upwards, else
-    `mailboxes` in it. If `asked` is empty, new mailboxes get the agents `usual`. The card of `me` says that it is a
-    person's address. Returns the mailboxes, and the new agents. `tell` gets a sentence about an adoption, or about
-    one that is not possible, at once.
+    `mailboxes` in it. If `asked` is empty, new mailboxes get the agents `usual`. An agent that is asked for and was
+    removed comes back. The card of `me` says that it is a person's address. Returns the mailboxes, and the new
+    agents. `tell` gets a sentence about an adoption, or about one that is not possible, at once.
 
     Writes durably, and takes the locks of cards. In a client's shell it adopts only mailboxes that it makes. Raises
     `ForPersons` there for others that were found or are in the project. Raises `BridgeError` if the directory holds
@@ -39,6 +39,8 @@ def make(named: str | None, asked: list[str], usual: list[str], tell: Tell) -> t
     if may_adopt:
         _adopt(chosen, is_named, is_new, tell)
     projects.register()
+    for name in asked:
+        retirement.bring_back(chosen, name)
     for name in agents:
         cards.introduce(chosen, name, project="" if name in persons else projects.folder_name())
     for name in persons:

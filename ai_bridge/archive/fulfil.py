@@ -3,15 +3,18 @@
 import os
 from collections.abc import Iterator
 
-from ai_bridge.archive import discard, wishes, withdraw
+from ai_bridge.archive import discard, removal, wishes, withdraw
 from ai_bridge.archive.movers import Movers
-from ai_bridge.archive.wishes import DISCARD, WITHDRAW, Wish
+from ai_bridge.archive.removal import InUse
+from ai_bridge.archive.wishes import DISCARD, REMOVE, WITHDRAW, Wish
+from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import HELD, MALFORMED, STATES
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address
 from ai_bridge.system import durable
+from ai_bridge.text import counted
 
 
 def fulfil(mailboxes: Tree, reader: str = "") -> Iterator[str]:
@@ -22,12 +25,32 @@ def fulfil(mailboxes: Tree, reader: str = "") -> Iterator[str]:
     """
     movers = Movers(mailboxes)
     for wish in wishes.asked(mailboxes):
-        owner, name = wish.file
-        if wish.what not in (WITHDRAW, DISCARD) or not _is_file(mailboxes, owner, name):
-            continue
-        if movers.is_here(owner, name) and (said := _done(mailboxes, wish, owner, name, reader)):
+        said = ""
+        if wish.what in (WITHDRAW, DISCARD):
+            said = _moved(mailboxes, movers, wish, reader)
+        elif wish.what == REMOVE:
+            said = _removed(mailboxes, wish.of)
+        if said:
             durable.remove(wish.path, flush=True)
-            yield f"{wish.by} asked to {wish.what} {name}: {said}"
+            yield f"{wish.by} asked to {wish.what} {wish.of.rpartition('/')[2]}: {said}"
+
+
+def _moved(mailboxes: Tree, movers: Movers, wish: Wish, reader: str) -> str:
+    """Do what a wish says of a file that this machine moves; '' if it does not, or if it is to be tried again."""
+    owner, name = wish.file
+    if not _is_file(mailboxes, owner, name) or not movers.is_here(owner, name):
+        return ""
+    return _done(mailboxes, wish, owner, name, reader)
+
+
+def _removed(mailboxes: Tree, agent: str) -> str:
+    """Remove an agent that lives here; '' if it does not, or if a session has its address just now."""
+    if not (address.is_address(agent) and mailboxes.has_outbox(agent) and Homes(mailboxes).is_here(agent)):
+        return ""
+    try:
+        return f"{counted(removal.remove(mailboxes, agent).archived, 'message')} archived"
+    except InUse:
+        return ""
 
 
 def _is_file(mailboxes: Tree, owner: str, name: str) -> bool:

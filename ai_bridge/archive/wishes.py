@@ -12,7 +12,7 @@ from ai_bridge.mailboxes.tree import ASKED, Tree
 from ai_bridge.message import headers
 from ai_bridge.system import durable, times, untrusted
 
-WITHDRAW, DISCARD, ARCHIVE = "withdraw", "discard", "archive"
+WITHDRAW, DISCARD, ARCHIVE, REMOVE = "withdraw", "discard", "archive", "remove"
 _ENDING = ".txt"
 _BYTES = 4096
 # A wish that nobody fulfilled for so long is removed, whoever made it.
@@ -20,7 +20,9 @@ _STALE_S = 30 * 86_400
 
 
 class Wish:
-    """One wish, in the file at `path`: do `what` with the file `of` (`OWNER/NAME`), or with all mail of that age.
+    """One wish, in the file at `path`: do `what` with `of`.
+
+    `of` is a file (`OWNER/NAME`); to archive, the age of the mail; to remove, the address of an agent.
 
     `by` is the agent that asks, or `a person`. `on`, if it is not '', is the machine that is to do it.
     """

@@ -46,6 +46,7 @@ _BRIDGE = {
     "search": (f"{_PAST}:search", "Find messages by their words."),
     "decisions": (f"{_PAST}:decisions", "How decisions stand."),
     "peers": (f"{_BOOK}:peers", "All agents, and who is online."),
+    "remove": (f"{_BOOK}:remove", "Take an agent out; its mail goes to the archive."),
     "card": (f"{_BOOK}:card", "Show or change what others know of an agent."),
     "whoami": (f"{_SHELL}:whoami", "Which agent I am here, and why."),
     "status": (f"{_LOOK}:status", "Where a message is; without an ID, who I am and how the mail stands."),

@@ -53,6 +53,12 @@ def numbered(wanted: str, number: int) -> str:
     return f"{name[: MAX_PART - len(ending)]}{ending}{at}{project}"
 
 
+def is_numbered(address: str) -> bool:
+    """Tell whether an address has the form of a further session's, as `numbered` gives it."""
+    number = address.partition("@")[0].rpartition("-")[2]
+    return is_address(address) and number.isdigit() and int(number) > 1
+
+
 def tool_part(address: str) -> str:
     """Return the address in the form for a tool's name: `claude@web` becomes `claude_web`."""
     return address.replace("@", "_")

@@ -6,7 +6,7 @@ The router repeats the checks that `sending.limits` made before the send: a mess
 from contextlib import suppress
 
 from ai_bridge.agents import policy
-from ai_bridge.agents.policy import HOLD, REFUSE, RefusedByCard
+from ai_bridge.agents.policy import HOLD, REFUSE
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.history import threads
 from ai_bridge.machines.homes import Homes
@@ -68,7 +68,7 @@ class Gate:
             return None
         says = self._policies.verdict(recipient, sender)
         if says == REFUSE:
-            return RefusedByCard(recipient=recipient, sender=sender)
+            return self._policies.refusal(recipient, sender)
         if says == HOLD and not self._is_approved(outbox, name, claimed, any_time=True):
             return self._held_by_card(sender, recipient, threads.thread_of(claimed))
         depth = threads.stated_depth(claimed)

@@ -4,7 +4,6 @@ import os
 
 from ai_bridge import settings
 from ai_bridge.agents import policy
-from ai_bridge.agents.policy import RefusedByCard
 from ai_bridge.errors import BridgeError, ConflictCopy, Malformed
 from ai_bridge.mailboxes import conflicts
 from ai_bridge.mailboxes.outbox import REASON
@@ -51,5 +50,5 @@ def _judge(mailboxes: Tree, place: Place) -> None:
     raw = untrusted.read_file(place.path, loaded.max_message_bytes)
     parsed, _, recipients = router.understand(place.outbox, place.name, raw)
     for recipient in recipients:
-        if policy.refuses(mailboxes, recipient, parsed.sender):
-            raise RefusedByCard(recipient=recipient, sender=parsed.sender)
+        if refusal := policy.refusal(mailboxes, recipient, parsed.sender):
+            raise refusal

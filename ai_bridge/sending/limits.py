@@ -97,11 +97,12 @@ def check(
 
 def _willing(mailboxes: Tree, sender: str, wanted: list[str], project: str | None) -> list[str]:
     found = resolve_recipients(mailboxes, sender, wanted, project)
-    refusing = [recipient for recipient in found if policy.refuses(mailboxes, recipient, sender)]
+    asked = {recipient: policy.refusal(mailboxes, recipient, sender) for recipient in found}
+    refusals = [refusal for refusal in asked.values() if refusal is not None]
     is_to_all = any(address.EVERYONE in address.split_list(text) for text in wanted)
-    if refusing and (not is_to_all or len(refusing) == len(found)):
-        raise policy.RefusedByCard(recipient=refusing[0], sender=sender)
-    return [recipient for recipient in found if recipient not in refusing] if refusing else found
+    if refusals and (not is_to_all or len(refusals) == len(found)):
+        raise refusals[0]
+    return [recipient for recipient, refusal in asked.items() if refusal is None]
 
 
 def _not_sent(refusal: BridgeError, by_model: bool) -> NotSent:

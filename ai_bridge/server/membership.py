@@ -6,7 +6,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from ai_bridge.agents import cards, identity, presence, projects, session_keys, session_names
+from ai_bridge.agents import cards, identity, presence, projects, retirement, session_keys, session_names
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.agents.session_names import Name
 from ai_bridge.errors import BridgeError
@@ -43,6 +43,7 @@ class Membership:
         self._name: Name | None = None
         self._named_in = ("", "")
         self._introduction = ""
+        self._retirees = retirement.Retirees()
         self._has_left = False
 
     @property
@@ -98,6 +99,7 @@ class Membership:
         try:
             cards.introduce(where, self._name.address, caller.client, projects.folder_name())
             presence.announce(where)
+            retirement.retire_unused(where.tree())
         except (BridgeError, OSError) as trouble:  # a card that cannot be written keeps nobody from reading
             print(f"no card was written: {trouble}", file=sys.stderr)
         self._introduction = f"You are {self._name.address} ({self._name.why}). Mailboxes: {self.place(where)}."
@@ -133,14 +135,18 @@ class Membership:
     def peers(self, caller: Caller) -> list[str]:
         """Return the other agents with a tool here: of a session of a project, its own and those without a project.
 
-        None if there are no mailboxes.
+        Agents that were removed are not among them. It is empty if there are no mailboxes.
         """
         where = self.look()
         if not tree.is_mailboxes(where.path):
             return []
         own = self._own_address(where, caller) or ""
-        near = {"", project_of(own)}
-        return [one for one in where.agents() if one != own and (not project_of(own) or project_of(one) in near)]
+        near, gone = {"", project_of(own)}, self._retirees.names(where)
+        return [
+            one
+            for one in where.agents()
+            if one not in (own, *gone) and (not project_of(own) or project_of(one) in near)
+        ]
 
     def own_address(self, caller: Caller) -> str | None:
         """Return the session's address, or before its first use the one it will ask for; None if none is known."""

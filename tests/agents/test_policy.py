@@ -50,12 +50,12 @@ def _card(where: Tree, front: str) -> Path:
 def test_who_is_named_goes_before_everybody_and_the_stricter_counts(where: Tree, front: str, verdict: str) -> None:
     _card(where, front)
     assert Policies(CardFiles(where)).verdict("gemini", "claude") == verdict
-    assert policy.refuses(where, "gemini", "claude") is (verdict == REFUSE)
+    assert (policy.refusal(where, "gemini", "claude") is not None) is (verdict == REFUSE)
 
 
 def test_a_card_that_is_missing_accepts_and_one_that_is_too_long_or_no_file_holds(where: Tree) -> None:
     assert Policies(CardFiles(where)).verdict("gemini", "claude") == ACCEPT
-    assert not policy.refuses(where, "gemini", "claude")
+    assert not policy.refusal(where, "gemini", "claude")
     path = _card(where, f"refuse: claude\ntext: {'x' * 20_000}")
     assert Policies(CardFiles(where)).verdict("gemini", "claude") == HOLD
     assert Policies(CardFiles(where)).damage("gemini") == "it has 20043 bytes, and may have 16384"
@@ -63,7 +63,7 @@ def test_a_card_that_is_missing_accepts_and_one_that_is_too_long_or_no_file_hold
     os.mkfifo(path)
     assert Policies(CardFiles(where)).verdict("gemini", "claude") == HOLD
     assert Policies(CardFiles(where)).damage("gemini") == "it is a FIFO, not a regular file"
-    assert not policy.refuses(where, "gemini", "claude")
+    assert not policy.refusal(where, "gemini", "claude")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.archive import wishes
+from ai_bridge.agents.retired import retired_since
+from ai_bridge.archive import removal, wishes
 from ai_bridge.archive.chores import Chores
 from ai_bridge.archive.discard import A_PERSON, discard_copies
 from ai_bridge.archive.fulfil import fulfil
@@ -25,6 +26,7 @@ from ai_bridge.settings import Settings
 from tests.history.test_search import put
 from tests.support.machine import LAPTOP, TOWER, On, settle_on
 from tests.support.mail import states
+from tests.support.presence import session
 
 ID = "claude-20260103-000000-000000-aaaa"
 NAME = f"{ID}.gemini.txt"
@@ -174,3 +176,18 @@ def test_a_tree_whose_wishes_are_a_link_is_refused(where: Tree, tmp_path: Path) 
     with pytest.raises(OSError, match="symbolic link"):
         wishes.ask(where, Wish(WITHDRAW, "claude/x.txt", "claude"))
     assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_an_agent_is_removed_where_it_lives(apart: Tree, on: On) -> None:
+    put(apart, NAME, state=UNREAD)
+    assert removal.ask(apart, "gemini", A_PERSON) == TOWER
+    assert list(fulfil(apart)) == []
+    assert not retired_since(apart, "gemini")
+    on(TOWER)
+    with session(apart, "gemini"):
+        assert list(fulfil(apart)) == []
+    assert list(fulfil(apart)) == [f"{A_PERSON} asked to remove gemini: 1 message archived"]
+    assert retired_since(apart, "gemini")
+    assert states(apart, "claude") == {ARCHIVED: [NAME]}
+    assert _asked(apart) == []
+    assert removal.ask(apart, "gemini", A_PERSON) == ""

@@ -1,4 +1,4 @@
-"""The commands of the address book: peers, card."""
+"""The commands of the address book: peers, card, remove."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import time
 
 import click
 
-from ai_bridge.agents import cards, handover, identity, policy
+from ai_bridge.agents import cards, handover, identity, person, policy
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.peers import Peer, all_peers, when
 from ai_bridge.agents.resolve import project_for, resolve_agent
 from ai_bridge.agents.work import work_of
+from ai_bridge.archive import removal
+from ai_bridge.archive.discard import A_PERSON
+from ai_bridge.archive.removal import Removal
 from ai_bridge.cli import editor
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.cli.reader import tell_none
@@ -21,17 +24,18 @@ from ai_bridge.cli.screen.tables import Cell
 from ai_bridge.machines.syncthing import status
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import times
-from ai_bridge.text import OF_LANGUAGES, printable, shorten
+from ai_bridge.text import OF_LANGUAGES, counted, printable, shorten
 
 _VERBS = ("show", "edit", "set", "move-home")
 _PATIENCE_S = 60.0
 
 
 @click.command()
+@click.option("--all", "every", is_flag=True, help="Also the agents that were removed.")
 @common()
-def peers(where: Tree, agent: str | None, as_json: bool) -> None:
+def peers(where: Tree, agent: str | None, every: bool, as_json: bool) -> None:
     """List all agents: whether each is online, its client and project, its machine, and how much is unread."""
-    found = all_peers(where)
+    found = all_peers(where, with_retired=every)
     if as_json:
         echo_json(peer.as_json() for peer in found)
         return
@@ -60,6 +64,10 @@ def _table(found: list[Peer]) -> list[str]:
     return tables.lines(rows, (2, 3, 4, 5), terminal.columns())
 
 
+def _removed(peer: Peer) -> str:
+    return f"removed ({peer.retired})"
+
+
 def _waiting(peer: Peer) -> str:
     """Return how much mail awaits an agent, without what is none."""
     return peer.waiting.removeprefix("0 unread").removeprefix(", ")
@@ -67,6 +75,8 @@ def _waiting(peer: Peer) -> str:
 
 def _since(peer: Peer) -> str:
     """Return whether the agent is online and since when, or when it was last seen, as people say it."""
+    if peer.retired:
+        return _removed(peer)
     here = peer.presence
     if here is None or not (here.online or here.seen):
         return "never seen"
@@ -76,7 +86,8 @@ def _since(peer: Peer) -> str:
 
 
 def _line(peer: Peer) -> str:
-    facts = [peer.card.display, when(peer), peer.client, peer.home, peer.waiting]
+    since = _removed(peer) if peer.retired else when(peer)
+    facts = [peer.card.display, since, peer.client, peer.home, peer.waiting]
     facts += [f"works on: {line}" if (line := work_of(peer.card)) else ""]
     about = shorten(peer.card.get("description"), 80)
     return click.style(peer.address, bold=peer.is_online or None) + printable(
@@ -166,3 +177,27 @@ def _show(where: Tree, found: Card, as_json: bool) -> None:
     if not found.fields:
         click.echo(f"there is no card of {found.address} yet: `ai-bridge card set` writes one", err=True)
     sys.stdout.flush()
+
+
+@click.command()
+@click.argument("address", shell_complete=complete_agents)
+@common()
+def remove(where: Tree, agent: str | None, address: str, as_json: bool) -> None:
+    """Take the agent ADDRESS out: it gets no more mail, and its mail goes to the archive, also what is unread.
+
+    Its tool and its place in `*` go. `init ADDRESS` brings it back. While a session is this agent, it is not removed.
+    """
+    person.refuse_clients("`ai-bridge remove`")
+    removed = resolve_agent(where, address, project_for(where, ""))
+    if machine := removal.ask(where, removed, A_PERSON):
+        click.echo(f"asked: {machine} removes {removed}", err=as_json)
+    else:
+        _print_removal(removed, removal.remove(where, removed), as_json)
+
+
+def _print_removal(removed: str, done: Removal, as_json: bool) -> None:
+    if as_json:
+        echo_json([{"removed": removed, "archived": done.archived, "unread": done.unread}])
+        return
+    mail = f"{counted(done.archived, 'message')} went to the archive, {done.unread} of them unread"
+    click.echo(f"removed {removed}: {mail}; `ai-bridge init {removed}` brings it back")
