@@ -150,7 +150,7 @@ def test_past_mail_says_when_each_message_was_written(claude: Wire, where: Tree)
     post(where, "two", to="gemini", sender="claude")
     text = claude.text("peer_history")
     assert len(re.findall(r"^Date: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", text, re.MULTILINE)) == 2
-    for words in (["list", "--agent", "claude"], ["history", "--agent", "claude"]):
+    for words in (["list", "--agent", "claude"], ["history", "--brief", "--agent", "claude"]):
         lines = command(*words, "--mailboxes", where.path).stdout.splitlines()
         assert lines
         assert all(re.match(r"\w+ +\S+  \d{4}-\d\d-\d\d \d\d:\d\dZ  ", line) for line in lines)

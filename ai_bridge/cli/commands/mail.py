@@ -51,6 +51,9 @@ _FROM = click.option(
 _CONTEXT = click.option(
     "--context", multiple=True, metavar="PATH[:A-B]", help="Send a file, or lines of it, too; repeatable."
 )
+_EXPIRES = click.option(
+    "--expires", metavar="AGE", help="If it is unread by then (90m, 2h, 30d), nobody is shown it."
+)
 _WAIT_READ = click.option(
     "--wait-read",
     type=click.FloatRange(0),
@@ -70,7 +73,7 @@ _ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Send even an em
 @click.option("--reply-to", metavar="ID", help="Answer that message, in its thread.", shell_complete=complete_ids)
 @_CONTEXT
 @click.option("--decide", metavar="RULE", help="Open a decision by majority or unanimous; answers vote.")
-@click.option("--expires", metavar="AGE", help="If it is unread by then (90m, 2h, 30d), nobody is shown it.")
+@_EXPIRES
 @click.option("--voters", metavar="ADDRESS,...", help="The voters besides you (else the recipients).")
 @click.option(
     "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context", …}.'
@@ -97,6 +100,7 @@ def send(where: Tree, as_json: bool, **words: Any) -> None:
 @click.option("--subject", metavar="TEXT", help="The subject, if it is not to be `Re:` and that of the message.")
 @click.option("--all", "to_all", is_flag=True, help="Answer the sender and all other recipients.")
 @_CONTEXT
+@_EXPIRES
 @_WAIT_READ
 @_ALLOW_EMPTY
 @common()

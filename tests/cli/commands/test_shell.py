@@ -130,8 +130,8 @@ def test_bash_completes_with_the_script(named: Tree) -> None:
 
 
 def test_commands_options_and_agents_are_completed(named: Tree) -> None:
-    assert plain("reply", "restore", "restart", "read") == sorted(
-        completed("re"), key=["plain,reply", "plain,restore", "plain,restart", "plain,read"].index
+    assert plain("reply", "restore", "restart", "read", "remove") == sorted(
+        completed("re"), key=["plain,reply", "plain,restore", "plain,restart", "plain,read", "plain,remove"].index
     )
     assert completed("reply --mess") == plain("--message")
     assert completed("reply n1 --from ge") == completed("send ge") == plain("gemini")
