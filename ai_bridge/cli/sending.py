@@ -157,11 +157,13 @@ def _line(sent: "Sent", as_json: bool) -> str:
 
 def _wanted(request: Request, limit: int) -> tuple[list[int], list[Wanted]]:
     """Return the messages to send, and the number of the line of each if they are a batch."""
-    _refuse_two_bodies(request)
     if request.batch:
+        _refuse_two_bodies(request)
         lines = _batch(request)
         return [number for number, _ in lines], [_one(request, found["body"], found) for _, found in lines]
-    return [], [_one(request, _body(request, limit), {})]
+    body = _body(request, limit)  # a file that cannot be read is refused for that, whatever standard input holds
+    _refuse_two_bodies(request)
+    return [], [_one(request, body, {})]
 
 
 def _refuse_two_bodies(request: Request) -> None:
