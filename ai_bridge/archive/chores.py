@@ -31,6 +31,7 @@ class Chores:
         self._thread: threading.Thread | None = None
         self._is_stopped = threading.Event()
         self._said: list[str] = []
+        self._lasting: set[tuple[str, str]] = set()
 
     def tend(self, is_asked: bool) -> Iterator[str]:
         """Fulfil wishes if there are any, end expired mail, and begin to archive if due; yields lines for the log.
@@ -43,7 +44,7 @@ class Chores:
             yield from fulfil.fulfil(self._mailboxes)
         if time.monotonic() >= self._expiry_at:
             self._expiry_at = time.monotonic() + _EXPIRY_S
-            yield from expire.sweep(self._mailboxes)
+            yield from expire.sweep(self._mailboxes, self._lasting)
         if self._thread is None or not self._thread.is_alive():
             self._begin(is_asked)
 

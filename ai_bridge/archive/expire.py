@@ -11,7 +11,7 @@ from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.message import address, expiry, ids
+from ai_bridge.message import address, expiry
 from ai_bridge.message.message import Message
 from ai_bridge.system.locks import Lock
 from ai_bridge.text import printable, shorten
@@ -60,19 +60,30 @@ def is_gone(mailboxes: Tree, one: Waiting) -> bool:
     return True
 
 
-def sweep(mailboxes: Tree) -> Iterator[str]:
+def sweep(mailboxes: Tree, lasting: set[tuple[str, str]]) -> Iterator[str]:
     """Archive all unread mail whose time is over, if this machine moves it; yields a sentence for each, for the log.
 
-    Lists the unread mail of every outbox, and opens what may expire by its ID: one that says so, or one that this
-    program did not make. It leaves what a session reads just now to the next sweep.
+    Lists the unread mail of every outbox. `lasting` has the files that do not expire, each as the owner of its outbox
+    and its name. The sweep opens only others, and keeps the set up to date. It leaves what a session reads just now
+    to the next sweep.
     """
     movers = Movers(mailboxes)
-    for outbox in mailboxes.outboxes():
-        for name in outbox.listed(UNREAD):
+    listed = [(outbox, name) for outbox in mailboxes.outboxes() for name in outbox.listed(UNREAD)]
+    lasting &= {(outbox.owner, name) for outbox, name in listed}
+    for outbox, name in listed:
+        if (outbox.owner, name) not in lasting and movers.is_here(outbox.owner, name):
             one = Waiting(outbox, name)
-            is_ours = ids.is_own_id(one.id) and not ids.may_expire(one.id)
-            if is_ours or not movers.is_here(outbox.owner, name):
+            if not _may_end(one):
+                lasting.add((outbox.owner, name))
                 continue
             with Lock(mailboxes.lock_file("reader", label(name)[1].partition("~")[0])) as lock:
                 if lock.acquire("expire", "", 0.0) and is_gone(mailboxes, one):
                     yield f"{name} from {outbox.owner} expired"
+
+
+def _may_end(one: Waiting) -> bool:
+    """Tell whether a message has the header, or cannot be read now."""
+    try:
+        return one.load_anyway().get(expiry.HEADER) is not None
+    except (Malformed, OSError):
+        return True

@@ -3,10 +3,12 @@
 import os
 from collections.abc import Iterator
 
+from ai_bridge.agents.person import is_persons
 from ai_bridge.archive import discard, removal, wishes, withdraw
 from ai_bridge.archive.movers import Movers
 from ai_bridge.archive.removal import InUse
 from ai_bridge.archive.wishes import DISCARD, REMOVE, WITHDRAW, Wish
+from ai_bridge.errors import BridgeError
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import HELD, MALFORMED, STATES
@@ -44,13 +46,20 @@ def _moved(mailboxes: Tree, movers: Movers, wish: Wish, reader: str) -> str:
 
 
 def _removed(mailboxes: Tree, agent: str) -> str:
-    """Remove an agent that lives here; '' if it does not, or if a session has its address just now."""
+    """Remove an agent that lives here; '' if it does not, or if a session has its address just now.
+
+    A person's address is removed only by the command, in the person's own terminal.
+    """
     if not (address.is_address(agent) and mailboxes.has_outbox(agent) and Homes(mailboxes).is_here(agent)):
         return ""
+    if is_persons(mailboxes, agent):
+        return "refused: it is a person's address"
     try:
         return f"{counted(removal.remove(mailboxes, agent).archived, 'message')} archived"
     except InUse:
         return ""
+    except BridgeError as refusal:  # a damaged card, say: no wish keeps the others from being fulfilled
+        return f"not done: {refusal}"
 
 
 def _is_file(mailboxes: Tree, owner: str, name: str) -> bool:

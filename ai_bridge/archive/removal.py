@@ -12,6 +12,7 @@ from ai_bridge.mailboxes import compose
 from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import lock_inbox
 from ai_bridge.message.address import POSTMASTER
 from ai_bridge.text import counted
 
@@ -48,23 +49,29 @@ def remove(mailboxes: Tree, address: str) -> Removal:
     """Retire an agent that lives here, and archive its mail, durably; may be repeated.
 
     Mail to it that nobody read is archived with the reason, and its senders get a notice. Mail that it wrote stays
-    for those who have not read it. Takes the card's lock. Raises `InUse` while a session has the address,
-    `LivesElsewhere`, what `cards.put` raises, or `DiskError`: what was moved before stays archived.
+    for those who have not read it. Takes the locks of the reader and the card. Raises `InUse` while a session has the
+    address, `ReaderBusy`, `LivesElsewhere`, what `cards.put` raises, or `DiskError`: what was moved before stays
+    archived.
     """
     Homes(mailboxes).check(address)
     if holder := presence.session(mailboxes, address):
         raise InUse(address=address, holder=holder)
-    retirement.retire(mailboxes, address)
-    done, movers, outboxes = Removal(), Movers(mailboxes), mailboxes.outboxes()
     try:
-        for outbox in outboxes:
-            _put_away_unread(outbox, address, done)
-            _archive_read(outbox, address, movers, done)
-        done.archived += _archive_malformed(mailboxes.outbox(address))
-        archived.flush(outboxes, DROPPED, UNREAD, HELD, READ, MALFORMED)
-        _tell_senders(mailboxes, address, done.lost)
+        with lock_inbox(mailboxes, address):  # what a reader shows just now counts as read
+            return _removed(mailboxes, address)
     except OSError as error:
         raise disk_error(error.filename or mailboxes.path, error) from None
+
+
+def _removed(mailboxes: Tree, address: str) -> Removal:
+    retirement.retire(mailboxes, address)
+    done, movers, outboxes = Removal(), Movers(mailboxes), mailboxes.outboxes()
+    for outbox in outboxes:
+        _put_away_unread(outbox, address, done)
+        _archive_read(outbox, address, movers, done)
+    done.archived += _archive_malformed(mailboxes.outbox(address))
+    archived.flush(outboxes, DROPPED, UNREAD, HELD, READ, MALFORMED)
+    _tell_senders(mailboxes, address, done.lost)
     return done
 
 
@@ -114,6 +121,7 @@ def _archive_read(outbox: Outbox, address: str, movers: Movers, done: Removal) -
         if (is_own or parts_of_name(name)[1] == address) and movers.is_here(outbox.owner, name)
     ]
     if names:
+        archived.remove_stale_reasons(outbox, names)
         done.archived += archived.archive_read(outbox, names)
 
 

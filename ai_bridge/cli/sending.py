@@ -8,6 +8,7 @@ from ai_bridge.errors import BadText, BridgeError, TooLarge, disk_error
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.drop import PartlySent
 from ai_bridge.mailboxes.find import find_mailboxes
+from ai_bridge.message import ids
 from ai_bridge.sending.limits import NotSent
 from ai_bridge.sending.send import Wanted, check_alone, send
 from ai_bridge.system import untrusted
@@ -88,6 +89,7 @@ def run(request: Request, out: "TextIO | None") -> int:
         raise _with_line(where, sender, numbers, wanted, by_person, refusal) from None
     try:
         _tell(out, sent, bool(request.json))
+        _say_to_whom(request, sent)
         _say_who_is_outside(where, sender, [recipient for one in sent for recipient in one.recipients])
         flush()
         return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read)
@@ -137,6 +139,13 @@ def _tell(out: "TextIO | None", sent: "list[Sent]", as_json: bool) -> None:
     except OSError as error:
         ids = ", ".join(one.id for one in sent)
         raise BridgeError(what=f"sent as {ids}, but standard output took nothing: {error.strerror}") from None
+
+
+def _say_to_whom(request: Request, sent: "list[Sent]") -> None:
+    """Say on standard error to whom an answer went, if the sender named neither anybody nor a whole ID."""
+    is_named = request.recipient is not None or ids.is_own_id(request.reply_to or "")
+    if not is_named and sys.stderr is not None:
+        sys.stderr.write("".join(f"to {', '.join(one.recipients)}\n" for one in sent))
 
 
 def _say_who_is_outside(where: "Snapshot", sender: str, recipients: list[str]) -> None:

@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from itertools import islice
 
+from ai_bridge.agents.person import is_persons
 from ai_bridge.agents.resolve import project_for
 from ai_bridge.errors import BridgeError, Malformed, NoSuchMessage
 from ai_bridge.history import search
@@ -20,6 +21,7 @@ from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, READ, UNREAD, O
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import reference
+from ai_bridge.message.address import POSTMASTER
 from ai_bridge.message.ids import stamp_of
 from ai_bridge.system import times
 from ai_bridge.text import printable, shorten
@@ -39,7 +41,7 @@ class SeveralMeant(BridgeError):
 
 
 class NothingYet(NoSuchMessage):
-    sentence = "there is no message{where} that `last` could mean: nobody but you has written any yet"
+    sentence = "there is no message{where} that `last` could mean: {why}"
     for_model = sentence
 
 
@@ -62,18 +64,22 @@ def _name_of(place: Place) -> str:
 
 
 def last(mailboxes: Tree, agent: str) -> str:
-    """Return, as `SENDER/ID`, the newest message of the project that `agent` ('' if unknown) did not write.
+    """Return, as `SENDER/ID`, the newest message that `agent` means: the newest one to it.
 
-    It is that of all agents if none has a project. Raises `NothingYet`.
+    If the agent is a person, or is not known (''), it is the newest of the project that the agent did not write; that
+    of all agents if none has a project. Notices are left out. Raises `NothingYet`.
     """
+    reads_along = not agent or is_persons(mailboxes, agent)
     project, limit = project_for(mailboxes, agent), _FIRST
     while True:
-        found = search.find(mailboxes, Query(limit=limit, project=project))
+        query = Query(limit=limit, project=project) if reads_along else Query(agent=agent, limit=limit)
+        found = search.find(mailboxes, query)
         for place in reversed(found.places):
-            if place.outbox.owner != agent:
+            if place.outbox.owner not in (agent, POSTMASTER) and (reads_along or place.recipient == agent):
                 return _name_of(place)
         if not found.more:
-            raise NothingYet(where=f" in {mailboxes.path}")
+            why = "nobody but you has written any yet" if reads_along else f"nobody has written to {agent} yet"
+            raise NothingYet(where=f" in {mailboxes.path}", why=why)
         limit *= _FIRST
 
 

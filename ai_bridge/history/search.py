@@ -95,7 +95,7 @@ def by_suffix(mailboxes: Tree, suffix: str) -> list[Place]:
     Rejected mail is not found, nor mail without a proper name. It may lack some while another process is still
     building the index.
     """
-    if len(suffix) < TAIL:
+    if len(suffix) < TAIL or not suffix.isascii():  # the characters of an ID are ASCII
         return []
     return ask(mailboxes, lambda index: _ending_in(index, suffix))
 

@@ -13,6 +13,8 @@ _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 # More digits than these make a duration that no clock can go back by.
 _MOST_DIGITS = 9
+# A hundred years: a time later than the year 9999 has no form.
+_LONGEST_S = 100 * 366 * 86_400
 
 
 def format_utc(seconds: float, fraction: str = "") -> str:
@@ -90,7 +92,9 @@ def parse_duration(text: str, what: str) -> int:
     """
     number, unit = text[:-1], text[-1:]
     if unit in _SECONDS and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:
-        return int(number) * _SECONDS[unit]
+        seconds = int(number) * _SECONDS[unit]
+        if seconds <= _LONGEST_S:
+            return seconds
     from ai_bridge.errors import BadDuration  # a send needs no refusals here
 
     raise BadDuration(option=what, text=text)

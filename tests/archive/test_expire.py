@@ -68,7 +68,7 @@ def test_a_sweep_of_the_router_ends_it(where: Tree, settings: Settings) -> None:
 def test_until_then_it_is_mail_like_any_other(where: Tree, settings: Settings) -> None:
     put(where, NAME, state=DROPPED, Expires=AHEAD)
     assert [one.name for one in fetch(where, "gemini", settings)] == [NAME]
-    assert list(expire.sweep(where)) == []
+    assert list(expire.sweep(where, set())) == []
     assert states(where, "claude") == {UNREAD: [NAME]}
 
 
@@ -86,8 +86,8 @@ def test_it_is_sent_with_a_header_and_an_id_that_says_so(where: Tree, settings: 
 def test_what_a_session_reads_just_now_is_left_to_the_next_sweep(where: Tree) -> None:
     put(where, NAME, state=UNREAD, Expires=OVER)
     with unread.lock_inbox(where, "gemini"):
-        assert list(expire.sweep(where)) == []
-    assert len(list(expire.sweep(where))) == 1
+        assert list(expire.sweep(where, set())) == []
+    assert len(list(expire.sweep(where, set()))) == 1
 
 
 def test_only_the_home_of_its_recipient_ends_it(where: Tree, on: On) -> None:
@@ -95,9 +95,9 @@ def test_only_the_home_of_its_recipient_ends_it(where: Tree, on: On) -> None:
     settle_on(where, TOWER, "gemini")
     put(where, NAME, state=UNREAD, Expires=OVER)
     on(LAPTOP)
-    assert list(expire.sweep(where)) == []
+    assert list(expire.sweep(where, set())) == []
     on(TOWER)
-    assert len(list(expire.sweep(where))) == 1
+    assert len(list(expire.sweep(where, set()))) == 1
 
 
 def test_mail_without_the_header_is_not_opened_for_it(
@@ -107,7 +107,24 @@ def test_mail_without_the_header_is_not_opened_for_it(
     route(where, settings)
     monkeypatch.setattr(untrusted, "read_delivered", None)
     assert len(fetch(where, "gemini", settings)) == 1
-    assert list(expire.sweep(where)) == []
+
+
+def test_mail_that_does_not_expire_is_opened_by_one_sweep_alone(
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(where)
+    route(where, settings)
+    lasting = {("claude", "gone.gemini.txt")}
+    assert list(expire.sweep(where, lasting)) == []
+    assert lasting == {("claude", name) for name in states(where, "claude")[UNREAD]}
+    monkeypatch.setattr(untrusted, "read_delivered", None)
+    assert list(expire.sweep(where, lasting)) == []
+
+
+def test_an_id_of_ours_that_does_not_say_so_expires_all_the_same(where: Tree) -> None:
+    name = "claude-20260101-000000-000000-abcd.gemini.txt"
+    put(where, name, state=UNREAD, Expires=OVER)
+    assert list(expire.sweep(where, set())) == [f"{name} from claude expired"]
 
 
 def test_a_hand_written_header_that_holds_no_time_is_malformed(where: Tree, settings: Settings) -> None:
@@ -124,7 +141,7 @@ def test_a_message_with_an_id_of_another_form_is_not_shown_either(where: Tree, s
     assert page.shown == []
     assert "its time is over" in page.text
     assert "secret" not in page.text
-    assert list(expire.sweep(where)) == ["n1.gemini.txt from claude expired"]
+    assert list(expire.sweep(where, set())) == ["n1.gemini.txt from claude expired"]
     assert list(states(where, "claude")) == [ARCHIVED]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.agents import cards
 from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import ends, meant
 from ai_bridge.history.ends import NothingYet, SeveralMeant
@@ -17,6 +18,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import NotUnread
 from ai_bridge.message.reference import View
 from ai_bridge.settings import Settings
+from tests.history.test_search import put
 from tests.support.mail import post, put_message, route
 
 CLAUDE = View("claude")
@@ -101,6 +103,7 @@ def test_the_refusal_of_an_exact_look_is_kept_if_nothing_is_meant(where: Tree) -
 
 
 def test_last_is_the_newest_that_i_did_not_write(where: Tree) -> None:
+    cards.put(where, "claude", {"person": "yes"})
     with pytest.raises(NothingYet, match="nobody but you has written any yet"):
         _found(where, "last")
     post(where)
@@ -110,15 +113,27 @@ def test_last_is_the_newest_that_i_did_not_write(where: Tree) -> None:
     mine = [post(where, str(number)) for number in range(30)]
     assert _found(where, "last") == theirs
     assert _found(where, "last", View()) == _found(where, "last", View("gemini")) == mine[-1]
-    assert _found(where, "last", View("nobody-yet")) == mine[-1]
+
+
+def test_last_is_what_was_written_to_an_agent_and_never_a_notice(where: Tree) -> None:
+    where.make(["codex", "postmaster-s"])
+    with pytest.raises(NothingYet, match="nobody has written to claude yet"):
+        _found(where, "last")
+    theirs = post(where, sender="gemini", to="claude")
+    between = post(where, sender="gemini", to="codex")
+    where.outbox("postmaster").make()
+    put(where, "postmaster-20990101-000000-000000-aaaa.claude.txt", sender="postmaster", state=UNREAD)
+    assert _found(where, "last") == theirs
+    assert _found(where, "last", View()) == between
 
 
 def test_last_is_of_my_project(where: Tree) -> None:
     where.make(["codex@web", "claude@web", "codex@api"])
     near = post(where, sender="codex@web", to="claude@web")
     far = post(where, sender="codex@api", to="gemini")
+    cards.put(where, "claude@web", {"person": "yes"})
     assert _found(where, "last", View("claude@web")) == near
-    assert _found(where, "last", View("gemini@api")) == far
+    assert _found(where, "last", View("gemini")) == far
 
 
 def test_a_message_with_the_id_last_is_reached_with_its_sender_alone(where: Tree) -> None:

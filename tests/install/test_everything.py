@@ -14,12 +14,15 @@ import pytest
 from ai_bridge import clients
 from ai_bridge.install import everything
 from ai_bridge.mailboxes import adoption, find, marker
+from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router import control, systemd
 from ai_bridge.system import durable
 from ai_bridge.system.directories import config_base, state_base
 from ai_bridge.system.locks import Lock
 from tests.support.command import command, on_terminal, refused
+from tests.support.mail import states
+from tests.support.wait import until
 
 ALL = ("uninstall", "--everything")
 _OTHER_OPTIONS = ("--scope project", "--agent claude", "--mailboxes m")
@@ -78,6 +81,7 @@ def _use(is_running: bool = False) -> str:
     _done("install-service", "--mailboxes", own)
     if is_running:
         _done("start", "--mailboxes", own)
+        until(lambda: UNREAD in states(Tree(own), "claude"))
     return own
 
 

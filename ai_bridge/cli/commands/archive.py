@@ -80,7 +80,8 @@ def _archived(where: Tree, age_s: float) -> Run:
     try:
         for _ in threads.steps(where, age_s, run):
             if is_shown:
-                click.echo(f"\r{run.messages} of {run.due or 'a number of'} messages archived", err=True, nl=False)
+                said = f"{run.messages} of {run.due} messages archived" if run.due else "looking for old threads"
+                click.echo(f"\r{said}", err=True, nl=False)
     finally:
         if is_shown:
             click.echo("\r\x1b[K", err=True, nl=False)

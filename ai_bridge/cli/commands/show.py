@@ -136,7 +136,7 @@ def _place_object(place: Place, why: str | None) -> dict[str, object]:
 
 def _place_line(typed: str, place: Place, why: str | None) -> str:
     """Return where a copy is, after what was typed, or after the ID if that was not typed as a whole."""
-    reason = f"  {printable(why)}" if why else ""
+    reason = f"  {printable(why.replace(chr(10), '; '))}" if why else ""
     id_ = typed if reference.split(typed)[1] in (place.id, place.name) else place.id
     return f"{printable(id_)} → {place.recipient or '?'}: {place.state} since {place.at()}{reason}"
 

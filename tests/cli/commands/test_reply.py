@@ -49,7 +49,7 @@ def test_a_reply_fills_in_recipient_thread_and_subject(where: Tree) -> None:
     question = post(where, subject="API frozen?")
     done = command("reply", question[-4:], "--from", "gemini", body="yes")
     answer = _message(where, done.stdout)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, "to claude\n"), "an end of an ID may be another's: it says to whom"
     assert (answer.sender, answer.recipients, answer.subject, answer.body) == (
         "gemini",
         ["claude"],
@@ -82,8 +82,9 @@ def test_a_reply_takes_its_body_from_a_file(where: Tree, tmp_path: Path) -> None
 def test_send_that_answers_needs_no_recipient(where: Tree, way: tuple[str, ...]) -> None:
     post(where, subject="API frozen?")
     code, said = _run(way, "send", "--reply-to", "last", "--from", "gemini", body=b"yes")
-    assert code == 0
-    assert (_message(where, said).recipients, _message(where, said).subject) == (["claude"], "Re: API frozen?")
+    id_, *more = said.splitlines()
+    assert (code, more) == (0, ["to claude"])
+    assert (_message(where, id_).recipients, _message(where, id_).subject) == (["claude"], "Re: API frozen?")
     code, said = _run(way, "send", "--from", "gemini", body=b"yes")
     assert (code, said.splitlines()[-1]) == (2, "Error: Missing argument 'RECIPIENT'.")
 
@@ -201,7 +202,7 @@ def test_a_person_answers_in_a_terminal_without_saying_who_they_are(where: Tree,
     assert command("init", "me").returncode == 0
     question = post(where, sender="gemini", to="claude", subject="merge?")
     code, shown = on_terminal(b"", "reply", "last", "-m", "agreed")
-    answer = _message(where, shown.split("\0")[0])
+    answer = _message(where, shown.splitlines()[0])
     assert (code, answer.sender, answer.recipients, answer.subject) == (0, "me", ["gemini"], "Re: merge?")
     assert (answer.get("In-Reply-To"), answer.get("Hops")) == (question, "0")
     assert {step.verb for step in route(where, settings)} == {"deliver"}
