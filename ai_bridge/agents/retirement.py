@@ -28,10 +28,15 @@ def retire(mailboxes: Tree, address: str, by_itself: bool = False) -> None:
     cards.put(mailboxes, address, {RETIRED: (UNUSED if by_itself else "") + times.format_utc(time.time())})
 
 
-def bring_back(mailboxes: Tree, address: str) -> None:
-    """Let an agent that was removed take mail again; changes its card. Raises what `cards.put` raises."""
-    if retired_since(mailboxes, address):
-        cards.put(mailboxes, address, {RETIRED: ""})
+def bring_back(mailboxes: Tree, address: str) -> bool:
+    """Let an agent that was removed take mail again; changes its card. False if it was not removed.
+
+    Raises what `cards.put` raises.
+    """
+    if not retired_since(mailboxes, address):
+        return False
+    cards.put(mailboxes, address, {RETIRED: ""})
+    return True
 
 
 def retire_unused(mailboxes: Tree) -> list[str]:

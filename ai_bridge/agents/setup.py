@@ -40,7 +40,8 @@ def make(named: str | None, asked: list[str], usual: list[str], tell: Tell) -> t
         _adopt(chosen, is_named, is_new, tell)
     projects.register()
     for name in asked:
-        retirement.bring_back(chosen, name)
+        if retirement.bring_back(chosen, name):
+            tell(f"{name} is back; its earlier mail stays in the archive (`ai-bridge restore ID` has one back)")
     for name in agents:
         cards.introduce(chosen, name, project="" if name in persons else projects.folder_name())
     for name in persons:

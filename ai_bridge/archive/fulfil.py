@@ -14,6 +14,7 @@ from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import HELD, MALFORMED, STATES
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import ReaderBusy
 from ai_bridge.message import address
 from ai_bridge.system import durable
 from ai_bridge.text import counted
@@ -56,7 +57,7 @@ def _removed(mailboxes: Tree, agent: str) -> str:
         return "refused: it is a person's address"
     try:
         return f"{counted(removal.remove(mailboxes, agent).archived, 'message')} archived"
-    except InUse:
+    except (InUse, ReaderBusy):
         return ""
     except BridgeError as refusal:  # a damaged card, say: no wish keeps the others from being fulfilled
         return f"not done: {refusal}"

@@ -62,7 +62,8 @@ def test_a_damaged_rule_does_not_let_mail_to_it_pass(removed: Tree) -> None:
 
 def test_init_brings_it_back_if_it_is_named(removed: Tree) -> None:
     for words, since in ((["init"], True), (["init", "codex"], True), (["init", "gemini"], False)):
-        assert command(*words, "--mailboxes", removed.path).returncode == 0
+        done = command(*words, "--mailboxes", removed.path)
+        assert (done.returncode, "gemini is back" in done.stderr) == (0, not since)
         assert bool(retired_since(removed, "gemini")) is since
     assert policy.refusal(removed, "gemini", "claude") is None
 

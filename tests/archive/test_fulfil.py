@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.agents import cards
 from ai_bridge.agents.retired import retired_since
 from ai_bridge.archive import removal, wishes
 from ai_bridge.archive.chores import Chores
 from ai_bridge.archive.discard import A_PERSON, discard_copies
 from ai_bridge.archive.fulfil import fulfil
 from ai_bridge.archive.threads import archive_older, ask_elsewhere
-from ai_bridge.archive.wishes import DISCARD, WITHDRAW, Wish
+from ai_bridge.archive.wishes import DISCARD, REMOVE, WITHDRAW, Wish
 from ai_bridge.archive.withdraw import take_back_all
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread
@@ -176,6 +177,24 @@ def test_a_tree_whose_wishes_are_a_link_is_refused(where: Tree, tmp_path: Path) 
     with pytest.raises(OSError, match="symbolic link"):
         wishes.ask(where, Wish(WITHDRAW, "claude/x.txt", "claude"))
     assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_no_wish_removes_a_person(where: Tree) -> None:
+    cards.put(where, "gemini", {"person": "yes"})
+    wishes.ask(where, Wish(REMOVE, "gemini", "claude"))
+    assert list(fulfil(where)) == ["claude asked to remove gemini: refused: it is a person's address"]
+    assert not retired_since(where, "gemini")
+
+
+def test_a_wish_that_fails_keeps_none_of_the_others(where: Tree) -> None:
+    where.make(["codex"])
+    Path(cards.card_path(where, "gemini")).write_text("no card")
+    for agent in ("gemini", "codex"):
+        wishes.ask(where, Wish(REMOVE, agent, A_PERSON))
+    said = sorted(fulfil(where))
+    assert said[0] == f"{A_PERSON} asked to remove codex: 0 messages archived"
+    assert said[1].startswith(f"{A_PERSON} asked to remove gemini: not done: the card ")
+    assert _asked(where) == []
 
 
 def test_an_agent_is_removed_where_it_lives(apart: Tree, on: On) -> None:

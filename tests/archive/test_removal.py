@@ -11,11 +11,13 @@ from ai_bridge.agents import cards
 from ai_bridge.agents.retired import retired_since
 from ai_bridge.archive import removal
 from ai_bridge.archive.removal import InUse
-from ai_bridge.mailboxes.outbox import ARCHIVED, HELD, MALFORMED, READ, UNREAD
+from ai_bridge.mailboxes import unread
+from ai_bridge.mailboxes.outbox import ARCHIVED, ENDED, HELD, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.trace import find
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.settings import Settings
+from tests.history.test_search import put
 from tests.support.command import command
 from tests.support.mail import post, route, states
 from tests.support.presence import session
@@ -84,6 +86,24 @@ def test_an_agent_whose_session_lives_is_not_removed(where: Tree) -> None:
     with session(where, "gemini", "gemini-cli-mcp-client"), pytest.raises(InUse, match="end it, then remove gemini"):
         removal.remove(where, "gemini")
     assert not retired_since(where, "gemini")
+
+
+def test_an_agent_that_reads_just_now_is_not_removed(busy: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unread, "_PATIENCE_S", 0.0)
+    with unread.lock_inbox(busy, "gemini"), pytest.raises(unread.ReaderBusy):
+        removal.remove(busy, "gemini")
+    assert not retired_since(busy, "gemini")
+
+
+def test_a_reason_that_a_killed_process_left_does_not_stay_beside_read_mail(where: Tree) -> None:
+    name = "claude-20260101-000000-000000-aaaa.gemini.txt"
+    put(where, name)
+    stale = Path(where.outbox("claude").file(ARCHIVED, name) + ENDED)
+    stale.parent.mkdir(parents=True)
+    stale.write_text("claude withdrew it")
+    removal.remove(where, "gemini")
+    assert states(where, "claude") == {ARCHIVED: [name]}
+    assert not stale.exists()
 
 
 def test_the_command_says_what_went_and_how_to_bring_it_back(busy: Tree) -> None:

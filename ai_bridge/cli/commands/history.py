@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ai_bridge import clients
 from ai_bridge.agents import identity
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.agents.resolve import project_for, resolve_writer
@@ -21,10 +22,12 @@ from ai_bridge.history import conversations, meant
 from ai_bridge.history.conversations import Conversation
 from ai_bridge.history.query import Query
 from ai_bridge.history.search import Found
+from ai_bridge.mailboxes.outbox import HELD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import reference
 from ai_bridge.message.address import project_of
 from ai_bridge.system import times
+from ai_bridge.text import counted
 
 # So many are shown, unless --limit says otherwise, or all since some time are asked for.
 _USUAL, _ALL = 20, 1 << 40
@@ -75,6 +78,7 @@ def history(
     else:
         pager.show(messages.conversation(found.places, _near(where, agent)))
     _tell_rest(found, as_json, query.project)
+    _tell_held(where)
 
 
 def _one_of(peer: str | None, with_: str | None) -> str | None:
@@ -150,6 +154,14 @@ def search(
     else:
         pager.show(matches.text(found.places, text, _near(where, agent)))
     _tell_rest(found, as_json)
+    _tell_held(where)
+
+
+def _tell_held(where: Tree) -> None:
+    """Say to a person at a terminal how much mail waits for approval: it is not shown before, also not here."""
+    if clients.variable_set() or not (held := sum(len(box.listed(HELD)) for box in where.outboxes())):
+        return
+    tell_none(f"{counted(held, 'message')} held for a person's approval, not shown here: `ai-bridge list --held`")
 
 
 def _tell_rest(found: Found, as_json: bool, project: str = "") -> None:
@@ -177,6 +189,7 @@ def threads(where: Tree, agent: str | None, limit: int, before: str | None, as_j
         tell_none("no conversations yet")
     if len(found) > limit and not as_json:
         click.echo(f"older ones: --before {found[-limit].id}", err=True)
+    _tell_held(where)
 
 
 def _newest(where: Tree, agent: str | None, most: int, before: str | None) -> list[Conversation]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from ai_bridge.agents import cards
 from ai_bridge.cli.screen import terminal
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
@@ -385,3 +386,15 @@ def test_search_shows_the_words_with_what_is_around_them(where: Tree) -> None:
     assert "\x1b[31m\x1b[1mParsers\x1b[0m\n" in shown
     narrow = on_terminal(b"", "search", "pars*", columns=50, NO_COLOR="1")[1].rstrip("\0")
     assert max(map(len, narrow.splitlines())) <= 50
+
+
+def test_a_person_is_told_of_held_mail_and_a_model_is_not(where: Tree, settings: Settings) -> None:
+    cards.change(where, "gemini", {"hold": "claude"})
+    post(where, "secret plea")
+    route(where, settings)
+    for words in (("history",), ("threads",), ("search", "secret")):
+        code, shown = on_terminal(b"", *words)
+        assert code == 0
+        assert "1 message held for a person's approval, not shown here: `ai-bridge list --held`" in shown
+        assert "plea" not in shown
+        assert "held for" not in on_terminal(b"", *words, CLAUDECODE="1")[1]
