@@ -9,6 +9,8 @@ import pytest
 
 from ai_bridge.archive import archived
 from ai_bridge.archive.archived import archive_malformed, archive_read, put_away
+from ai_bridge.archive.restore import put_back
+from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import conversations, search
 from ai_bridge.history.query import Query
 from ai_bridge.mailboxes import changes, trace, unread
@@ -16,6 +18,7 @@ from ai_bridge.mailboxes.file_names import variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, ENDED, HELD, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.mailboxes.states import UNDATED, month_of
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.reference import View
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable, untrusted
@@ -292,3 +295,28 @@ def test_one_report_per_directory_is_made_to_other_machines(where: Tree, monkeyp
     _archive(where, *names)
     outbox = where.outbox("claude")
     assert reports == [(os.path.dirname(outbox.file(ARCHIVED, NAME)),), (outbox.directory(READ),)]
+
+
+# --- links ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("linked", ["month", "archive"])
+def test_what_a_link_in_place_of_the_archive_leads_to_is_no_message(
+    where: Tree, settings: Settings, tmp_path: Path, linked: str
+) -> None:
+    where.make([f"a{number}" for number in range(60)])
+    raw = Path(put(where, NAME)).read_bytes()
+    _archive(where, NAME)
+    outbox = where.outbox("claude")
+    path = Path(os.path.dirname(outbox.file(ARCHIVED, NAME)) if linked == "month" else outbox.directory(ARCHIVED))
+    os.rename(path, tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", path)
+    assert not outbox.holds(ARCHIVED, NAME)
+    assert not outbox.has_archived(NAME)
+    for text in (NAME, NAME.split(".")[0]):
+        for look in (trace.find, put_back):
+            with pytest.raises(NoSuchMessage):
+                look(where, text)
+        with pytest.raises(NoSuchMessage):
+            trace.one(where, text, View("gemini"))
+    assert _again(where, settings, raw) == ["deliver"]
