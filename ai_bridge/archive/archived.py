@@ -50,29 +50,30 @@ def remove_stale_reasons(outbox: Outbox, names: list[str]) -> None:
             durable.remove(os.path.join(there[stale], stale))
 
 
-def archive_malformed(outbox: Outbox, name: str, more: str = "", verb: str = "archive malformed") -> bool:
+def archive_malformed(outbox: Outbox, name: str, more: str = "", verb: str = "archive malformed") -> str:
     """Move a malformed file to the archive, its reason with it; `more`, if given, is a further line of the reason.
 
-    False if another process was first. Flushes the reason alone. Raises OSError.
+    Its name there always has a number, so that a message's proper name stays free for the message. Returns that name,
+    '' if another process was first. Flushes the reason alone. Raises OSError.
     """
     before = outbox.file(MALFORMED, name) + REASON
     try:
         why = untrusted.read_start(before, 65536).decode("utf-8", "replace").strip()
     except OSError:
         why = "the reason is not known"
-    if not put_away(outbox, verb, name, f"{why}\n{more}".strip(), REASON):
-        return False
-    durable.remove(before)
-    return True
+    kept = put_away(outbox, verb, name, f"{why}\n{more}".strip(), REASON)
+    if kept:
+        durable.remove(before)
+    return kept
 
 
 def put_away(outbox: Outbox, verb: str, name: str, why: str, ending: str = ENDED, wanted: str = "") -> str:
     """Move one file that nobody read to the archive, and return its name there, '' if another process was first.
 
-    The reason is written first, durably, beside the file's new name, which is `wanted` if that is given. Raises
-    OSError.
+    The reason is written first, durably, beside the file's new name, which is `wanted` if that is given. The new name
+    of a malformed file, whose reason has the ending REASON, always has a number. Raises OSError.
     """
-    here, number = outbox.file(MOVES[verb][0], name), 0
+    here, number = outbox.file(MOVES[verb][0], name), int(ending == REASON)
     while True:
         kept = variant(shortened(wanted or name), number)
         target = outbox.file(ARCHIVED, kept)

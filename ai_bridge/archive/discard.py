@@ -65,9 +65,9 @@ def put_aside(place: Place, by: str) -> End:
     if place.state == HELD:
         moved = put_away(place, "discard held", f"{place.reason() or ''}\n{said}".strip())
     else:
-        moved = archived.archive_malformed(place.outbox, place.name, said, "discard malformed")
-        if moved:
-            place.state = ARCHIVED
+        kept = archived.archive_malformed(place.outbox, place.name, said, "discard malformed")
+        if moved := kept != "":
+            place.name, place.state = kept, ARCHIVED
             archived.flush([place.outbox], MALFORMED)
             durable.flush_directory(before)
     return End(place, "discarded" if moved else "not discarded: another process moved it", done=moved)

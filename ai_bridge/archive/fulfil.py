@@ -84,5 +84,5 @@ def _done(mailboxes: Tree, wish: Wish, owner: str, name: str, reader: str) -> st
 
 def _place(mailboxes: Tree, owner: str, name: str) -> Place | None:
     outbox = mailboxes.outbox(owner)
-    found = [state for state in STATES if os.path.lexists(outbox.file(state, name))]
+    found = [state for state in STATES if outbox.has_file(state, name)]
     return Place(outbox, found[0], name, label(name)[1]) if found else None

@@ -126,4 +126,4 @@ def _archive_read(outbox: Outbox, address: str, movers: Movers, done: Removal) -
 
 
 def _archive_malformed(outbox: Outbox) -> int:
-    return sum(archived.archive_malformed(outbox, name) for name in outbox.unordered(MALFORMED))
+    return sum(bool(archived.archive_malformed(outbox, name)) for name in outbox.unordered(MALFORMED))

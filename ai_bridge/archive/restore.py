@@ -1,9 +1,11 @@
 """Puts a message back: a read or archived one to unread, one that was set aside to where it was dropped."""
 
 import os
+from contextlib import suppress
 
 from ai_bridge.errors import BridgeError
-from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, MALFORMED, READ, UNREAD
+from ai_bridge.mailboxes.file_names import without_number
+from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.mailboxes.trace import Place, find, without_reason
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.reference import View
@@ -51,10 +53,22 @@ def _put_one_back(place: Place) -> None:
     has_ended = before == MALFORMED or (before == ARCHIVED and os.path.lexists(place.path_of_reason()))
     after = DROPPED if has_ended else UNREAD
     verb = "restore ended" if before == ARCHIVED and has_ended else f"restore {before}"
+    is_malformed = place.path_of_reason().endswith(REASON) and has_ended and before == ARCHIVED
     try:
-        without_reason(place, lambda: place.outbox.move(verb, place.name))
+        place.name = without_reason(place, lambda: _move(place, verb, is_malformed))
     except FileExistsError:
         raise NameTaken(name=place.name, state=after) from None
     place.state = after
     place.outbox.flush(after)
     durable.flush_directory(directory)
+
+
+def _move(place: Place, verb: str, is_malformed: bool) -> str:
+    """Make the move, and return the new name; an archived malformed file loses the number that it got there."""
+    if is_malformed:
+        plain = without_number(place.name)
+        with suppress(FileExistsError):
+            place.outbox.move(verb, place.name, plain)
+            return plain
+    place.outbox.move(verb, place.name)
+    return place.name

@@ -117,7 +117,7 @@ class _Plan:
                 self._run.messages += archived.archive_read(self._outboxes[owner], names[first : first + _SLICE])
                 yield
         for box, name in self._malformed:
-            self._run.messages += archived.archive_malformed(box, name)
+            self._run.messages += bool(archived.archive_malformed(box, name))
             yield
         archived.flush([self._outboxes[owner] for owner in self._read], READ)
         archived.flush(list({box.owner: box for box, _ in self._malformed}.values()), MALFORMED)

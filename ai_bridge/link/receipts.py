@@ -6,7 +6,7 @@ from ai_bridge.errors import Malformed
 from ai_bridge.link import wire
 from ai_bridge.link.owed_receipts import Debt, Journal
 from ai_bridge.link.remote_agents import RemoteAgents
-from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.file_names import label, variant
 from ai_bridge.mailboxes.outbox import (
     ARCHIVED,
     DROPPED,
@@ -69,15 +69,27 @@ def _end(outbox: Outbox, debt: Debt) -> tuple[str, str]:
     """Return (state, reason) of a message that has ended, ('', '') if it has not, or cannot be found just now."""
     if os.path.lexists(outbox.file(READ, debt.name)):
         return wire.READ, ""
-    if os.path.lexists(archived := outbox.file(ARCHIVED, debt.name)):
+    if outbox.has_file(ARCHIVED, debt.name):
+        archived = outbox.file(ARCHIVED, debt.name)
         unread = next((end for end in (REASON, ENDED) if os.path.lexists(archived + end)), "")
         return (wire.MALFORMED, _reason(archived + unread)) if unread else (wire.READ, "")
     stem = debt.name.removesuffix(".txt")
     names = [name for name in outbox.visible(MALFORMED) if name == debt.name or name.startswith(f"{stem}~")]
     if not names:
-        return "", ""
+        return _archived_malformed(outbox, debt.name)
     newest = max(names, key=lambda name: (len(name), name))
     return wire.MALFORMED, _reason(outbox.file(MALFORMED, newest) + REASON)
+
+
+def _archived_malformed(outbox: Outbox, name: str) -> tuple[str, str]:
+    """Return the end of a message whose file was archived malformed, ('', '') if there is none."""
+    number, end = 1, ("", "")
+    while outbox.has_file(ARCHIVED, numbered := variant(name, number)):
+        path = outbox.file(ARCHIVED, numbered)
+        if os.path.lexists(path + REASON):
+            end = (wire.MALFORMED, _reason(path + REASON))
+        number += 1
+    return end
 
 
 def _reason(path: str) -> str:

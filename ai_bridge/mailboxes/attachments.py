@@ -6,6 +6,7 @@ They are complete under their final name, or absent, and are never replaced; equ
 import hashlib
 import os
 import re
+import time
 
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.mailboxes.outbox import Outbox
@@ -51,7 +52,9 @@ def is_one(path: str) -> bool:
 
 
 def store(outbox: Outbox, contents: "Mapping[str, bytes]") -> None:
-    """Write contents, by their file names, into an outbox, durably; a file that is there already stays as it is.
+    """Write contents, by their file names, into an outbox, durably; a file that is there already keeps its content.
+
+    Such a file gets the present time, so that `archive --delete` takes it for a new one.
 
     Raises `AlteredAttachment` if a file of one of the names holds something else, or `DiskError`.
     """
@@ -72,7 +75,7 @@ def store(outbox: Outbox, contents: "Mapping[str, bytes]") -> None:
 
 def _put(outbox: Outbox, name: str, raw: bytes) -> None:
     target, hash_ = os.path.join(outbox.attached, name), name.partition(".")[0]
-    if _holds(target, hash_):
+    if _holds(target, hash_) and _renewed(target):
         return
     temporary = os.path.join(outbox.temporary, f"{os.getpid()}.{os.urandom(4).hex()}.{name}")
     durable.write_new(temporary, raw)
@@ -83,6 +86,17 @@ def _put(outbox: Outbox, name: str, raw: bytes) -> None:
             raise AlteredAttachment(path=target) from None
     finally:
         durable.remove(temporary)
+
+
+def _renewed(path: str) -> bool:
+    """Give a file the present time; False if it was deleted meanwhile."""
+    try:
+        durable.set_written(path, time.time_ns())
+    except PermissionError:  # it belongs to another user of the machine
+        return True
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def find(mailboxes: Tree, text: str) -> str:

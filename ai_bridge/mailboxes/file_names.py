@@ -21,6 +21,12 @@ def variant(name: str, number: int) -> str:
     return f"{shortened(name).removesuffix('.txt')}~{number}.txt" if number else name
 
 
+def without_number(name: str) -> str:
+    """Return the name of which a file's name is a variant; a name that is none stays as it is."""
+    stem, tilde, number = name.removesuffix(".txt").rpartition("~")
+    return f"{stem}.txt" if tilde and stem and number.isdecimal() else name
+
+
 def shortened(name: str) -> str:
     """Return a message file's name; of a very long one, only the beginning."""
     stem = os.fsencode(name.removesuffix(".txt"))

@@ -135,15 +135,22 @@ class Directories:
         return any(os.path.lexists(self.file(state, name)) for state in others) or self.has_archived(name)
 
     def has_archived(self, name: str) -> bool:
-        """Tell whether the message file is archived, and not as a malformed one."""
-        if not self.may_be_archiving or not self.holds(ARCHIVED, name):
-            return False
-        return not os.path.lexists(self.file(ARCHIVED, name) + REASON)
+        """Tell whether the message file is archived; no malformed file is archived under a message's proper name."""
+        return self.may_be_archiving and self.holds(ARCHIVED, name)
 
     def holds(self, state: str, name: str) -> bool:
         """Tell whether a file of that name, and no reservation, is there in `state`."""
+        return self.has_file(state, name) and not untrusted.is_reservation(self.file(state, name))
+
+    def has_file(self, state: str, name: str) -> bool:
+        """Tell whether a name is there in `state`; what a symbolic link in place of the archive leads to is not."""
         path = self.file(state, name)
-        return os.path.lexists(path) and not untrusted.is_reservation(path)
+        if not os.path.lexists(path):
+            return False
+        if state != ARCHIVED:
+            return True
+        month = os.path.dirname(path)
+        return not os.path.islink(month) and not os.path.islink(os.path.dirname(month))
 
     def past_state_of(self, name: str) -> str:
         """Return READ or ARCHIVED if the message file is read or archived, '' if it is neither."""

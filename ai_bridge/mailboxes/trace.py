@@ -4,7 +4,7 @@ import os
 from functools import partial
 
 from ai_bridge.errors import Malformed, NoSuchMessage
-from ai_bridge.mailboxes.file_names import file_name, label
+from ai_bridge.mailboxes.file_names import file_name, label, variant, without_number
 from ai_bridge.mailboxes.outbox import (
     ARCHIVED,
     DROPPED,
@@ -18,6 +18,7 @@ from ai_bridge.mailboxes.outbox import (
     UNREAD,
     Outbox,
 )
+from ai_bridge.mailboxes.states import month_of
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, ids, message, reference
 from ai_bridge.message.message import Message
@@ -93,7 +94,7 @@ class Place:
         """
         states = STATES if label(self.name)[1] else ()
         for state in states:
-            if os.path.lexists(self.outbox.file(state, self.name)):
+            if self.outbox.has_file(state, self.name):
                 self.state = state
                 return True
         return False
@@ -184,7 +185,7 @@ def _named(outbox: Outbox, id_: str, agents: list[str]) -> "Iterator[Place]":
     for agent in agents:
         name = file_name(id_, agent)
         for state in STATES:
-            if state != MALFORMED and os.path.lexists(outbox.file(state, name)):
+            if state != MALFORMED and outbox.has_file(state, name):
                 yield Place(outbox, state, name, agent)
 
 
@@ -225,7 +226,7 @@ def _by_name(outbox: Outbox, id_: str, recipients: list[str]) -> list[Place]:
         Place(outbox, state, name, label(name)[1])
         for state in past
         for name in _names_in_past(outbox, state, id_, recipients)
-        if os.path.lexists(outbox.file(state, name))
+        if outbox.has_file(state, name)
     ]
 
 
@@ -248,9 +249,17 @@ def _names_in_past(outbox: Outbox, state: str, id_: str, recipients: list[str]) 
 
 def _in_archive(outbox: Outbox, id_: str) -> list[Place]:
     """Look for archived files that have another name than the message's: a malformed one's, or one with a number."""
-    directory = os.path.dirname(outbox.file(ARCHIVED, file_name(id_, outbox.owner)))
-    found = [name for name in untrusted.listed(directory) if name.startswith(f"{id_}.") and name.endswith(".txt")]
-    return [Place(outbox, ARCHIVED, name, label(name)[1]) for name in found]
+    found = []
+    for month in {month_of(file_name(id_, outbox.owner)), month_of(variant(id_, 1))}:
+        names = untrusted.listed(os.path.join(outbox.directory(ARCHIVED), month))
+        found += [name for name in names if name.endswith(".txt") and _is_variant(name, id_)]
+    found = [name for name in found if outbox.has_file(ARCHIVED, name)]
+    return [Place(outbox, ARCHIVED, name, label(without_number(name))[1]) for name in found]
+
+
+def _is_variant(name: str, id_: str) -> bool:
+    plain = without_number(name)
+    return name.startswith(f"{id_}.") or id_ in (plain, plain.removesuffix(".txt"))
 
 
 def _by_content(outbox: Outbox, id_: str) -> list[Place]:

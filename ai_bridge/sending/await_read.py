@@ -3,7 +3,7 @@
 import time
 
 from ai_bridge.mailboxes.compose import Sent
-from ai_bridge.mailboxes.file_names import file_name
+from ai_bridge.mailboxes.file_names import file_name, variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, HELD, MALFORMED, PROCESSING, READ
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
@@ -45,6 +45,9 @@ def _are_awaited(places: list[Place]) -> bool:
 def _look(place: Place) -> None:
     """Find the copy by its names, in the order of the moves, so that a copy that moves on meanwhile is found."""
     if place.follow():
+        return
+    if place.outbox.holds(ARCHIVED, numbered := variant(place.name, 1)):  # it was malformed
+        place.state, place.name = ARCHIVED, numbered
         return
     for state in (DROPPED, PROCESSING, HELD, MALFORMED):  # it has a variant of its name if another file had the name
         stem = place.name.removesuffix(".txt") + "~"

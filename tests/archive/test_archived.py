@@ -9,12 +9,16 @@ import pytest
 
 from ai_bridge.archive import archived
 from ai_bridge.archive.archived import archive_malformed, archive_read, put_away
+from ai_bridge.archive.restore import put_back
+from ai_bridge.errors import NoSuchMessage
 from ai_bridge.history import conversations, search
 from ai_bridge.history.query import Query
 from ai_bridge.mailboxes import changes, trace, unread
+from ai_bridge.mailboxes.file_names import variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, ENDED, HELD, MALFORMED, READ, REASON, UNREAD
 from ai_bridge.mailboxes.states import UNDATED, month_of
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.reference import View
 from ai_bridge.router.route import Router
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable, untrusted
@@ -169,6 +173,40 @@ def test_what_was_withdrawn_does_not_come_back_and_what_was_malformed_may(where:
     assert _again(where, settings, raw) == ["deliver"]
 
 
+def test_an_archived_malformed_file_does_not_hide_the_repaired_message(where: Tree, settings: Settings) -> None:
+    raw = Path(put(where, NAME, "word", state=UNREAD)).read_bytes()
+    os.unlink(where.outbox("claude").file(UNREAD, NAME))
+    assert _again(where, settings, raw.replace(b"From: claude", b"From: eve")) == ["reject", "deliver"]
+    assert archive_malformed(where.outbox("claude"), NAME) == variant(NAME, 1)
+    assert _again(where, settings, raw) == ["deliver"]
+    assert where.outbox("claude").move("acknowledge", NAME)
+    _archive(where, NAME)
+    assert _again(where, settings, raw) == ["collapse"]
+    assert states(where, "claude") == {ARCHIVED: [NAME, variant(NAME, 1)]}
+    for text in (NAME, NAME.split(".")[0]):
+        assert [(place.name, place.reason()) for place in trace.find(where, text)] == [(NAME, None)]
+    (place,) = trace.find(where, variant(NAME, 1))
+    assert (place.reason() or "").startswith("From")
+
+
+@pytest.mark.parametrize("name", [NAME, f"{NAME.split('.')[0]}.txt", "hello.txt"])
+def test_an_archived_malformed_file_is_found_by_its_id_and_by_its_own_name(where: Tree, name: str) -> None:
+    path = Path(where.outbox("claude").file(MALFORMED, name))
+    path.write_text("no message")
+    Path(f"{path}{REASON}").write_text("it has no end of header\n")
+    assert archive_malformed(where.outbox("claude"), name) == variant(name, 1)
+    for text in (name, variant(name, 1), name.partition(".")[0]):
+        (place,) = trace.find(where, text)
+        assert (place.name, place.reason()) == (variant(name, 1), "it has no end of header")
+
+
+def test_two_archived_malformed_files_of_one_name_are_kept_apart(where: Tree) -> None:
+    for number in (1, 2):
+        put(where, NAME, f"number {number}", state=MALFORMED)
+        assert archive_malformed(where.outbox("claude"), NAME) == variant(NAME, number)
+    assert sorted(place.load().body for place in trace.find(where, NAME)) == ["number 1", "number 2"]
+
+
 def test_an_archived_message_that_a_sync_tool_brings_back_unread_is_removed(where: Tree, settings: Settings) -> None:
     raw = Path(put(where, NAME)).read_bytes()
     _archive(where, NAME)
@@ -257,3 +295,28 @@ def test_one_report_per_directory_is_made_to_other_machines(where: Tree, monkeyp
     _archive(where, *names)
     outbox = where.outbox("claude")
     assert reports == [(os.path.dirname(outbox.file(ARCHIVED, NAME)),), (outbox.directory(READ),)]
+
+
+# --- links ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("linked", ["month", "archive"])
+def test_what_a_link_in_place_of_the_archive_leads_to_is_no_message(
+    where: Tree, settings: Settings, tmp_path: Path, linked: str
+) -> None:
+    where.make([f"a{number}" for number in range(60)])
+    raw = Path(put(where, NAME)).read_bytes()
+    _archive(where, NAME)
+    outbox = where.outbox("claude")
+    path = Path(os.path.dirname(outbox.file(ARCHIVED, NAME)) if linked == "month" else outbox.directory(ARCHIVED))
+    os.rename(path, tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", path)
+    assert not outbox.holds(ARCHIVED, NAME)
+    assert not outbox.has_archived(NAME)
+    for text in (NAME, NAME.split(".")[0]):
+        for look in (trace.find, put_back):
+            with pytest.raises(NoSuchMessage):
+                look(where, text)
+        with pytest.raises(NoSuchMessage):
+            trace.one(where, text, View("gemini"))
+    assert _again(where, settings, raw) == ["deliver"]

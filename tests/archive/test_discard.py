@@ -9,6 +9,7 @@ import pytest
 
 from ai_bridge.archive.discard import A_PERSON, CannotDiscard, NotYours, discard_copies
 from ai_bridge.mailboxes import trace
+from ai_bridge.mailboxes.file_names import variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from tests.history.test_search import put
@@ -25,7 +26,8 @@ def test_it_is_archived_with_its_reason_and_who_discarded_it(where: Tree, state:
     Path(path + REASON).write_text("its card holds it\n")
     (end,) = discard_copies(where, ID, by)
     assert (end.done, end.what) == (True, "discarded")
-    assert states(where, "claude") == {ARCHIVED: [NAME]}
+    assert states(where, "claude") == {ARCHIVED: [variant(NAME, int(state == MALFORMED))]}
+    assert (end.place.state, os.path.lexists(end.place.path)) == (ARCHIVED, True)
     (place,) = trace.find(where, ID)
     assert (place.reason(), place.load().body) == (f"its card holds it\ndiscarded by {by}", "kept")
     assert not os.path.lexists(path + REASON)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.archive.restore import CannotRestore, NameTaken, put_back
+from ai_bridge.mailboxes.file_names import variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, ENDED, MALFORMED, PROCESSING, READ, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
@@ -48,6 +49,19 @@ def test_restoring_replaces_nothing(where: Tree) -> None:
     with pytest.raises(NameTaken, match=r"n1\.gemini\.txt cannot be restored: a message of that name is unread"):
         put_back(where, "n1")
     assert Path(where.outbox("claude").file(UNREAD, "n1.gemini.txt")).read_text() == "kept"
+
+
+def test_an_archived_malformed_file_goes_back_under_its_own_name_and_replaces_nothing(
+    where: Tree, settings: Settings
+) -> None:
+    for number in (1, 2):
+        path = put_message(where, ARCHIVED, variant("n1.gemini.txt", number))
+        Path(path + REASON).write_text("why")
+    assert [place.state for place in put_back(where, "n1")] == [DROPPED, DROPPED]
+    assert len(states(where, "claude").pop(DROPPED)) == 2
+    assert Path(where.outbox("claude").file(DROPPED, "n1.gemini.txt")).exists()
+    assert [step.verb for step in route(where, settings)] == ["deliver", "collapse"]
+    assert states(where, "claude") == {UNREAD: ["n1.gemini.txt"]}
 
 
 def test_an_archived_message_is_unread_again_and_one_that_nobody_read_is_judged_again(

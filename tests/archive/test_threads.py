@@ -10,6 +10,7 @@ import pytest
 
 from ai_bridge.archive.threads import Run, archive_older, steps
 from ai_bridge.errors import DiskError
+from ai_bridge.mailboxes.file_names import variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import durable, times
@@ -68,8 +69,8 @@ def test_a_malformed_file_counts_for_itself_and_takes_its_reason_along(where: Tr
     for name in names[:2]:
         Path(outbox.file(MALFORMED, name) + REASON).write_text("no such agent\n")
     assert archive_older(where, AGE).messages == 1
-    assert states(where, "claude") == {MALFORMED: names[1:], ARCHIVED: names[:1]}
-    assert Path(outbox.file(ARCHIVED, names[0]) + REASON).read_text() == "no such agent\n"
+    assert states(where, "claude") == {MALFORMED: names[1:], ARCHIVED: [variant(names[0], 1)]}
+    assert Path(outbox.file(ARCHIVED, variant(names[0], 1)) + REASON).read_text() == "no such agent\n"
     assert sorted(os.listdir(outbox.directory(MALFORMED))) == sorted([*names[1:], names[1] + REASON])
 
 

@@ -66,11 +66,11 @@ def _delete(doomed: Doomed, yes: bool, as_json: bool) -> None:
         if not click.confirm(f"delete {count} for good?", err=True):
             click.echo("nothing was deleted", err=True)
             raise click.exceptions.Exit(1)
-    deletion.delete(doomed)
+    attached = deletion.delete(doomed)
     if as_json:
-        echo_json([{"deleted": len(doomed.messages), "attachments": len(doomed.attached)}])
+        echo_json([{"deleted": len(doomed.messages), "attachments": attached}])
     else:
-        click.echo(f"deleted {count}")
+        click.echo(f"deleted {counted(len(doomed.messages), 'message')} and {counted(attached, 'attachment')}")
 
 
 def _archived(where: Tree, age_s: float) -> Run:

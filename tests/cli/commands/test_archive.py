@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from ai_bridge.mailboxes.file_names import variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, MALFORMED, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from tests.history.test_search import put
@@ -89,7 +90,7 @@ def test_discard_is_for_a_person_and_for_the_two_agents(where: Tree, run) -> Non
     assert as_codex.stderr.startswith(f"error: {id_} is neither from nor to codex: only")
     done = run("discard", NAME)
     assert (done.stdout, done.stderr, done.returncode) == (f"{id_} → gemini: discarded\n", "", 0)
-    assert states(where, "claude") == {ARCHIVED: [NAME]}
+    assert states(where, "claude") == {ARCHIVED: [variant(NAME, 1)]}
     restored = run("restore", NAME)
     assert restored.stdout == f"{NAME} is dropped again\n"
 
