@@ -14,6 +14,7 @@ from ai_bridge.archive.restore import put_back
 from ai_bridge.archive.threads import archive_older
 from ai_bridge.archive.withdraw import take_back_all
 from ai_bridge.errors import BridgeError
+from ai_bridge.mailboxes.file_names import variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, ENDED, HELD, MALFORMED, READ, REASON, STATES, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
@@ -31,7 +32,7 @@ Act = Callable[[Tree], object]
 CASES: dict[str, tuple[str, str, bool, Act]] = {
     "archive read": (READ, ARCHIVED, False, lambda where: archive_older(where, 0)),
     "archive malformed": (MALFORMED, ARCHIVED, True, lambda where: archive_older(where, 0)),
-    "expire": (UNREAD, ARCHIVED, True, lambda where: list(expire.sweep(where))),
+    "expire": (UNREAD, ARCHIVED, True, lambda where: list(expire.sweep(where, set()))),
     "discard malformed": (MALFORMED, ARCHIVED, True, lambda where: discard_copies(where, ID, A_PERSON)),
     "discard held": (HELD, ARCHIVED, True, lambda where: discard_copies(where, ID, A_PERSON)),
     **{
@@ -52,10 +53,17 @@ def _prepared(where: Tree, state: str) -> Tree:
     return where
 
 
+def _file(where: Tree, state: str) -> Path:
+    """Return the message's file in that state; an archived malformed one has a number in its name."""
+    outbox = where.outbox("claude")
+    path = Path(outbox.file(state, NAME))
+    numbered = Path(outbox.file(state, variant(NAME, 1)))
+    return numbered if state == ARCHIVED and numbered.exists() else path
+
+
 def _where_it_is(where: Tree) -> list[str]:
     """Return the states in which the message is; a move by links may have left one file under two names."""
-    outbox = where.outbox("claude")
-    files = {state: Path(outbox.file(state, NAME)) for state in STATES}
+    files = {state: _file(where, state) for state in STATES}
     there = [state for state, path in files.items() if path.exists() and path.stat().st_size]
     assert len({files[state].stat().st_ino for state in there}) == 1
     assert all(files[state].read_text().endswith("kept") for state in there)
@@ -70,7 +78,7 @@ def _check(where: Tree, case: str) -> None:
     with suppress(BridgeError):  # it was done before
         act(where)
     assert _where_it_is(where) == [after]
-    beside = [Path(where.outbox("claude").file(after, NAME) + ending) for ending in (REASON, ENDED)]
+    beside = [Path(f"{_file(where, after)}{ending}") for ending in (REASON, ENDED)]
     assert any(path.exists() and path.stat().st_size for path in beside) is has_reason
 
 
