@@ -6,11 +6,17 @@ import pytest
 
 from ai_bridge.system import durable
 
+WAYS = ("renameat2", "link")
 
-@pytest.fixture(params=["renameat2", "link"])
+
+def rename_by(way: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let the disk rename in this way from now on; returns the way."""
+    if way == "link":
+        monkeypatch.setattr(durable, "find_function", lambda name: None)
+    return way
+
+
+@pytest.fixture(params=WAYS)
 def renaming(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The way of renaming that holds in the test."""
-    if request.param == "link":
-        monkeypatch.setattr(durable, "find_function", lambda name: None)
-    way: str = request.param
-    return way
+    return rename_by(request.param, monkeypatch)

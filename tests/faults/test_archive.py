@@ -19,6 +19,7 @@ from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, ENDED, HELD, MALFORMED
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
+from tests.faults.conftest import WAYS, rename_by
 from tests.faults.test_every_call import _counted, _fail_with, _run_and_die
 from tests.history.test_search import put
 from tests.support.disk import ERRNOS, FaultyOs
@@ -41,6 +42,13 @@ CASES: dict[str, tuple[str, str, bool, Act]] = {
     },
     "restore archived": (ARCHIVED, UNREAD, False, lambda where: put_back(where, ID)),
 }
+
+
+# All moves to the archive are made alike, so the second way of renaming is for the long runs.
+@pytest.fixture(params=[WAYS[0], pytest.param(WAYS[1], marks=pytest.mark.faults)])
+def renaming(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The way of renaming that holds in the test."""
+    return rename_by(request.param, monkeypatch)
 
 
 def _prepared(where: Tree, state: str) -> Tree:
