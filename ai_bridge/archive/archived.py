@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.file_names import shortened, variant
-from ai_bridge.mailboxes.outbox import ARCHIVED, ENDED, MALFORMED, MOVES, READ, REASON, Outbox
+from ai_bridge.mailboxes.outbox import ARCHIVED, ENDED, HELD, MALFORMED, MOVES, READ, REASON, Outbox
 from ai_bridge.mailboxes.states import month_of
 from ai_bridge.system import durable, untrusted
 
@@ -56,22 +56,19 @@ def archive_malformed(outbox: Outbox, name: str, more: str = "", verb: str = "ar
     Its name there always has a number, so that a message's proper name stays free for the message. Returns that name,
     '' if another process was first. Flushes the reason alone. Raises OSError.
     """
-    before = outbox.file(MALFORMED, name) + REASON
     try:
-        why = untrusted.read_start(before, 65536).decode("utf-8", "replace").strip()
+        why = untrusted.read_start(outbox.file(MALFORMED, name) + REASON, 65536).decode("utf-8", "replace").strip()
     except OSError:
         why = "the reason is not known"
-    kept = put_away(outbox, verb, name, f"{why}\n{more}".strip(), REASON)
-    if kept:
-        durable.remove(before)
-    return kept
+    return put_away(outbox, verb, name, f"{why}\n{more}".strip(), REASON)
 
 
 def put_away(outbox: Outbox, verb: str, name: str, why: str, ending: str = ENDED, wanted: str = "") -> str:
     """Move one file that nobody read to the archive, and return its name there, '' if another process was first.
 
     The reason is written first, durably, beside the file's new name, which is `wanted` if that is given. The new name
-    of a malformed file, whose reason has the ending REASON, always has a number. Raises OSError.
+    of a malformed file, whose reason has the ending REASON, always has a number. A reason that the file had before
+    goes. Raises OSError.
     """
     here, number = outbox.file(MOVES[verb][0], name), int(ending == REASON)
     while True:
@@ -83,6 +80,8 @@ def put_away(outbox: Outbox, verb: str, name: str, why: str, ending: str = ENDED
         outbox.make_month(os.path.dirname(target))
         durable.replace_own(target + ending, f"{why}\n".encode("utf-8", "backslashreplace"))
         if moved := _is_moved(outbox, verb, name, kept):
+            if MOVES[verb][0] in (HELD, MALFORMED):
+                durable.remove(here + REASON)
             return kept
         if not _is_taken(here, target):
             with suppress(OSError):

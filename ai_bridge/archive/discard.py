@@ -4,7 +4,7 @@ import os
 
 from ai_bridge.archive import archived, wishes
 from ai_bridge.archive.movers import Movers
-from ai_bridge.archive.wishes import DISCARD, Wish
+from ai_bridge.archive.wishes import A_PERSON, DISCARD, Wish
 from ai_bridge.archive.withdraw import End, put_away
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.outbox import ARCHIVED, HELD, MALFORMED
@@ -13,8 +13,6 @@ from ai_bridge.mailboxes.trace import Place, find
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.reference import View
 from ai_bridge.system import durable
-
-A_PERSON = "a person"
 
 
 class CannotDiscard(BridgeError):

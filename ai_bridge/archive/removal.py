@@ -13,14 +13,12 @@ from ai_bridge.mailboxes.file_names import label
 from ai_bridge.mailboxes.outbox import DROPPED, HELD, MALFORMED, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import lock_inbox
-from ai_bridge.message.address import POSTMASTER
 from ai_bridge.text import counted
 
 # The states of mail that nobody read.
 _AWAITED = (DROPPED, UNREAD, HELD)
 # A notice names at most so many messages.
 _NAMED = 100
-_NOTICE_BYTES = 65_536
 
 
 class InUse(BridgeError):
@@ -89,18 +87,14 @@ def ask(mailboxes: Tree, address: str, by: str) -> str:
 
 def _tell_senders(mailboxes: Tree, removed: str, lost: dict[str, list[str]]) -> None:
     """Send each sender one notice of its mail that the removed agent will not read."""
-    senders = [one for one in lost if one not in (POSTMASTER, removed) and not retired_since(mailboxes, one)]
-    if not senders:
-        return
-    mailboxes.outbox(POSTMASTER).make()
-    drafts = [_notice(removed, sender, lost[sender]) for sender in senders]
-    compose.compose_and_drop(mailboxes, POSTMASTER, drafts, _NOTICE_BYTES)
+    senders = [one for one in lost if one != removed and not retired_since(mailboxes, one)]
+    notices = [(sender, f"removed: {removed}", _notice(removed, lost[sender])) for sender in senders]
+    compose.drop_notices(mailboxes, notices)
 
 
-def _notice(removed: str, sender: str, ids: list[str]) -> compose.Draft:
+def _notice(removed: str, ids: list[str]) -> str:
     said = f"{removed} was removed, and did not read {counted(len(ids), 'message')} of yours. They are archived:"
-    body = "\n".join([said, *ids[:_NAMED], ""])
-    return compose.Draft([sender], body, f"removed: {removed}", extra={"Auto-Submitted": "auto-generated"})
+    return "\n".join([said, *ids[:_NAMED], ""])
 
 
 def _put_away_unread(outbox: Outbox, address: str, done: Removal) -> None:

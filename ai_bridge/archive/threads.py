@@ -4,7 +4,7 @@ import time
 
 from ai_bridge.archive import archived, wishes
 from ai_bridge.archive.movers import NOBODY, Movers
-from ai_bridge.archive.wishes import ARCHIVE, Wish
+from ai_bridge.archive.wishes import A_PERSON, ARCHIVE, Wish
 from ai_bridge.errors import Malformed, disk_error
 from ai_bridge.history.conversations import ended_before
 from ai_bridge.history.entry import number_of_thread
@@ -49,7 +49,7 @@ def archive_older(mailboxes: Tree, age_s: float) -> Run:
 def ask_elsewhere(mailboxes: Tree, age_s: int, run: Run) -> list[str]:
     """Ask each other machine that moves mail of this age to archive it, and return their IDs; raises OSError."""
     for machine in run.elsewhere:
-        wishes.ask(mailboxes, Wish(ARCHIVE, str(age_s), "a person", machine))
+        wishes.ask(mailboxes, Wish(ARCHIVE, str(age_s), A_PERSON, machine))
     return sorted(run.elsewhere)
 
 

@@ -7,7 +7,7 @@ from ai_bridge.archive import archived, wishes
 from ai_bridge.archive.movers import Movers
 from ai_bridge.archive.wishes import WITHDRAW, Wish
 from ai_bridge.errors import BridgeError
-from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, HELD, PROCESSING, READ, REASON, UNREAD
+from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, HELD, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.trace import Place, find
 from ai_bridge.mailboxes.tree import Tree
@@ -95,13 +95,11 @@ def _is_taken(mailboxes: Tree, place: Place, why: str, patience_s: float, reader
 
 
 def put_away(place: Place, verb: str, why: str) -> bool:
-    """Archive one file with the reason, durably; a reason that it had goes. False if another process was first."""
+    """Archive one file with the reason, durably; False if another process was first."""
     before = place.path
     kept = archived.put_away(place.outbox, verb, place.name, why)
     if not kept:
         return False
-    if place.state == HELD:
-        durable.remove(before + REASON)
     durable.flush_directory(os.path.dirname(before))
     place.name, place.state = kept, ARCHIVED
     durable.flush_directory(os.path.dirname(place.path))

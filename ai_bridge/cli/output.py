@@ -37,12 +37,17 @@ def as_json(message: Message, state: str, path: str, with_body: bool = True) -> 
 
 def line(message: Message, state: str, recipients: list[str]) -> str:
     """Return a message in one line: state, ID, time (UTC; else that of its ID), sender, recipients, subject."""
-    stamp = stamp_of(message.id)
-    date = message.get("Date") or (times.stamp_to_date(stamp) if stamp else "")
     to = ", ".join(recipients)
     subject = shorten(printable(message.subject), 60)
-    head = f"{click.style(state.ljust(9), bold=True)} {message.id}  {times.to_minute(date) or _NO_TIME}"
+    at = times.to_minute(date_of(message)) or _NO_TIME
+    head = f"{click.style(state.ljust(9), bold=True)} {message.id}  {at}"
     return f"{head}  {message.sender} → {to}  {subject}"
+
+
+def date_of(message: Message) -> str:
+    """Return the date of a message: that of its header `Date`, else that in its ID, '' if there is neither."""
+    stamp = stamp_of(message.id)
+    return message.get("Date") or (times.stamp_to_date(stamp) if stamp else "")
 
 
 def text(message: Message) -> str:

@@ -41,14 +41,21 @@ class Conversation:
 
     `id`: the thread's ID. `subject`: that of its oldest message. `agents`: the addresses that wrote or got mail in
     it, in that order. `count`: its messages; one to several agents counts once. `unread`: its copies that are unread.
-    `last`: a place of the newest message. `at_s`: when that was composed, in seconds since the epoch; 0.0 if its name
-    does not say so.
+    `last`: a place of the newest message. `message`: that message, None if it cannot be read. `at_s`: when it was
+    composed, in seconds since the epoch; 0.0 if its name does not say so.
     """
 
-    __slots__ = ("agents", "at_s", "count", "id", "last", "subject", "unread")
+    __slots__ = ("agents", "at_s", "count", "id", "last", "message", "subject", "unread")
 
     def __init__(
-        self, id: str, subject: str, agents: list[str], count: int, unread: int, last: Place, at_s: float
+        self,
+        id: str,
+        subject: str,
+        agents: list[str],
+        count: int,
+        unread: int,
+        last: Place,
+        message: Message | None,
     ) -> None:
         self.id = id
         self.subject = subject
@@ -56,7 +63,8 @@ class Conversation:
         self.count = count
         self.unread = unread
         self.last = last
-        self.at_s = at_s
+        self.message = message
+        self.at_s = _at_s(last)
 
 
 def newest(mailboxes: Tree, project: str = "", limit: int = 20, before: str | None = None) -> list[Conversation]:
@@ -127,13 +135,14 @@ def _conversation(index: Index, rows: list[Row]) -> Conversation | None:
     first = next(_places(index, rows), None)
     if last is None or first is None:
         return None
-    newest_message, oldest = _loaded(last), _loaded(first)
+    message = _loaded(last)
+    oldest = message if first.path == last.path else _loaded(first)
     named = [(row.outbox, *parts_of_name(row.name)) for row in rows]
     agents = dict.fromkeys(agent for sender, _, recipient in named for agent in (sender, recipient))
     count = len({(sender, id_) for sender, id_, _ in named})
-    id_ = (newest_message and newest_message.thread) or last.id
+    id_ = (message and message.thread) or last.id
     subject = oldest.subject if oldest else ""
-    return Conversation(id_, subject, list(agents), count, _unread(index.mailboxes, rows), last, _at_s(last))
+    return Conversation(id_, subject, list(agents), count, _unread(index.mailboxes, rows), last, message)
 
 
 def _places(index: Index, rows: Iterator[Row] | list[Row]) -> Iterator[Place]:

@@ -8,11 +8,12 @@ from ai_bridge.mailboxes.file_names import file_name
 from ai_bridge.mailboxes.outbox import DROPPED
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import headers, ids, message
+from ai_bridge.message.address import POSTMASTER
+from ai_bridge.message.headers import EXPIRES
 from ai_bridge.message.message import Message
 
 DEFAULT_SUBJECT = "message"
-# The header until when a message may be shown (`message.expiry`); its ID says that it has it.
-EXPIRES = "Expires"
+_NOTICE_BYTES = 16_384
 # What records the last ID of each sender, for `Tree.memory`.
 ISSUED = "issued"
 
@@ -80,6 +81,18 @@ def compose_and_drop(mailboxes: Tree, sender: str, drafts: list[Draft], limit: i
         Sent(id_, [file[0] for file in files], [outbox.file(DROPPED, file_name(id_, file[0])) for file in files])
         for id_, files in composed
     ]
+
+
+def drop_notices(mailboxes: Tree, notices: "list[tuple[str, str, str]]") -> None:
+    """Drop the postmaster's notices, each as (recipient, subject, body); the postmaster itself gets none.
+
+    Raises what `compose_and_drop` raises.
+    """
+    told = {"Auto-Submitted": "auto-generated"}
+    drafts = [Draft([to], body, subject, extra=told) for to, subject, body in notices if to != POSTMASTER]
+    if drafts:
+        mailboxes.outbox(POSTMASTER).make()
+        compose_and_drop(mailboxes, POSTMASTER, drafts, _NOTICE_BYTES)
 
 
 def check(mailboxes: Tree, sender: str, draft: Draft, limit: int) -> None:

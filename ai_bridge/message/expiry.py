@@ -6,10 +6,9 @@ So a reader knows from the names which unread files to open before it counts the
 import time
 
 from ai_bridge.errors import Malformed
+from ai_bridge.message.headers import EXPIRES
 from ai_bridge.message.message import Message
 from ai_bridge.system import times
-
-HEADER = "Expires"
 
 
 class BadExpiry(Malformed):
@@ -22,12 +21,12 @@ class Expired(Malformed):
 
 def header(seconds: int) -> dict[str, str]:
     """Return the header of a message that may be shown for so many seconds from now."""
-    return {HEADER: times.format_utc(time.time() + seconds)}
+    return {EXPIRES: times.format_utc(time.time() + seconds)}
 
 
 def check(message: Message) -> None:
     """Raise `BadExpiry` if the message has the header and it holds no time."""
-    text = message.get(HEADER)
+    text = message.get(EXPIRES)
     if text is not None and not times.parse_utc(times.without_fraction(text)):
         raise BadExpiry(text=text[:80])
 
@@ -35,12 +34,12 @@ def check(message: Message) -> None:
 def unexpired(message: Message) -> Message:
     """Return the message; raises `Expired` if its time is over."""
     if is_over(message):
-        raise Expired(text=message.get(HEADER))
+        raise Expired(text=message.get(EXPIRES))
     return message
 
 
 def is_over(message: Message) -> bool:
     """Tell whether the message's time is over, by the clock of this machine."""
-    text = message.get(HEADER)
+    text = message.get(EXPIRES)
     until = times.parse_utc(times.without_fraction(text)) if text else 0.0
     return 0.0 < until <= time.time()

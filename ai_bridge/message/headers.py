@@ -7,6 +7,8 @@ smuggle in a second `From:`. The grammar is in docs/format.md.
 from ai_bridge.errors import Malformed
 
 REQUIRED = ("ID", "From", "To", "Subject")
+# Until when a message may be shown: see `expiry`.
+EXPIRES = "Expires"
 OPTIONAL = (
     "Date",
     "In-Reply-To",
@@ -17,7 +19,7 @@ OPTIONAL = (
     "Decide",
     "Voters",
     "Auto-Submitted",
-    "Expires",
+    EXPIRES,
 )
 OURS = (*REQUIRED, *OPTIONAL)
 

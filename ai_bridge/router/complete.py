@@ -7,11 +7,12 @@ dropped, and from then on a message like any other. It goes back to the outbox, 
 import os
 
 from ai_bridge.errors import Malformed, TooLarge
-from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, EXPIRES, ISSUED
+from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, ISSUED
 from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import PROCESSING, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message import address, gaps, ids, message
+from ai_bridge.message.headers import EXPIRES
 from ai_bridge.message.message import Message
 from ai_bridge.router.claims import Claims, Writers
 from ai_bridge.router.step import Step

@@ -8,11 +8,8 @@ from ai_bridge.mailboxes import compose
 from ai_bridge.mailboxes.file_names import shortened, variant
 from ai_bridge.mailboxes.outbox import HELD, MOVES, REASON, Outbox
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.message import address
 from ai_bridge.system import durable, untrusted
 from ai_bridge.text import printable, shorten
-
-_NOTICE_BYTES = 16_384
 
 
 def reject(mailboxes: Tree, outbox: Outbox, name: str, refusal: BridgeError) -> tuple[str, str]:
@@ -59,15 +56,10 @@ def _free_name(outbox: Outbox, state: str, here: str, wanted: str) -> str:
 
 def _tell_sender(mailboxes: Tree, outbox: Outbox, state: str, name: str, why: str) -> None:
     """Send the outbox's owner a bounce from the postmaster, but none about a bounce."""
-    if outbox.owner == address.POSTMASTER:
-        return
     what, happened, then = _held_words() if state == HELD else _rejected_words(name)
     kept = printable(outbox.file(state, name))
     body = f"A message from your outbox {happened}.\n\nReason: {why}\nKept as: {kept}\n{then}\n"
-    mailboxes.outbox(address.POSTMASTER).make()
-    subject = f"{what}: {shorten(printable(name), 120)}"
-    draft = compose.Draft([outbox.owner], body, subject, extra={"Auto-Submitted": "auto-generated"})
-    compose.compose_and_drop(mailboxes, address.POSTMASTER, [draft], _NOTICE_BYTES)
+    compose.drop_notices(mailboxes, [(outbox.owner, f"{what}: {shorten(printable(name), 120)}", body)])
 
 
 def _rejected_words(name: str) -> tuple[str, str, str]:

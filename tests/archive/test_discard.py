@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_bridge.archive.discard import A_PERSON, CannotDiscard, NotYours, discard_copies
+from ai_bridge.archive.discard import CannotDiscard, NotYours, discard_copies
+from ai_bridge.archive.wishes import A_PERSON
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.file_names import variant
 from ai_bridge.mailboxes.outbox import ARCHIVED, DROPPED, HELD, MALFORMED, PROCESSING, READ, REASON, UNREAD

@@ -11,10 +11,10 @@ from ai_bridge.agents import cards
 from ai_bridge.agents.retired import retired_since
 from ai_bridge.archive import removal, wishes
 from ai_bridge.archive.chores import Chores
-from ai_bridge.archive.discard import A_PERSON, discard_copies
+from ai_bridge.archive.discard import discard_copies
 from ai_bridge.archive.fulfil import fulfil
 from ai_bridge.archive.threads import archive_older, ask_elsewhere
-from ai_bridge.archive.wishes import DISCARD, REMOVE, WITHDRAW, Wish
+from ai_bridge.archive.wishes import A_PERSON, DISCARD, REMOVE, WITHDRAW, Wish
 from ai_bridge.archive.withdraw import take_back_all
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread

@@ -127,3 +127,8 @@ def test_a_client_removes_nobody_and_an_unknown_agent_is_refused(where: Tree) ->
     done = command("remove", "nobody", "--mailboxes", where.path)
     assert done.returncode == 1
     assert "there is no agent nobody" in done.stderr
+
+
+def test_no_reason_of_held_mail_stays_behind(busy: Tree) -> None:
+    removal.remove(busy, "gemini")
+    assert list(Path(busy.outbox("codex").directory(HELD)).iterdir()) == []

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.archive import expire
-from ai_bridge.archive.discard import A_PERSON, discard_copies
+from ai_bridge.archive.discard import discard_copies
 from ai_bridge.archive.restore import put_back
 from ai_bridge.archive.threads import archive_older
+from ai_bridge.archive.wishes import A_PERSON
 from ai_bridge.archive.withdraw import take_back_all
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.file_names import variant

@@ -14,8 +14,8 @@ from ai_bridge.agents.peers import Peer, all_peers, when
 from ai_bridge.agents.resolve import project_for, resolve_agent
 from ai_bridge.agents.work import work_of
 from ai_bridge.archive import removal
-from ai_bridge.archive.discard import A_PERSON
 from ai_bridge.archive.removal import Removal
+from ai_bridge.archive.wishes import A_PERSON
 from ai_bridge.cli import editor
 from ai_bridge.cli.common import common, complete_agents, echo_json
 from ai_bridge.cli.reader import tell_none

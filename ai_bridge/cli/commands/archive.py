@@ -10,8 +10,9 @@ from ai_bridge import clients
 from ai_bridge.agents import identity, person
 from ai_bridge.archive import deletion, threads
 from ai_bridge.archive.deletion import Doomed
-from ai_bridge.archive.discard import A_PERSON, discard_copies
+from ai_bridge.archive.discard import discard_copies
 from ai_bridge.archive.threads import Run
+from ai_bridge.archive.wishes import A_PERSON
 from ai_bridge.archive.withdraw import End, take_back_all
 from ai_bridge.cli.common import common, complete_ids, echo_json, view
 from ai_bridge.errors import BridgeError
@@ -121,16 +122,7 @@ def _as_json(end: End) -> dict[str, object]:
 def _print_ends(ends: list[End], as_json: bool) -> None:
     """Print what became of each copy; exit code 1 if it is not what was wanted."""
     if as_json:
-        echo_json(
-            {
-                "id": end.place.id,
-                "to": end.place.recipient,
-                "state": end.place.state,
-                "done": end.done,
-                "what": end.what,
-            }
-            for end in ends
-        )
+        echo_json(map(_as_json, ends))
     else:
         for end in ends:
             click.echo(f"{printable(end.place.id)} → {printable(end.place.recipient) or '?'}: {printable(end.what)}")

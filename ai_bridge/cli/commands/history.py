@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -159,9 +160,10 @@ def search(
 
 def _tell_held(where: Tree) -> None:
     """Say to a person at a terminal how much mail waits for approval: it is not shown before, also not here."""
-    if clients.variable_set() or not (held := sum(len(box.listed(HELD)) for box in where.outboxes())):
+    if clients.variable_set() or not sys.stderr.isatty():
         return
-    tell_none(f"{counted(held, 'message')} held for a person's approval, not shown here: `ai-bridge list --held`")
+    if held := sum(len(box.listed(HELD)) for box in where.outboxes()):
+        tell_none(f"{counted(held, 'message')} held for a person's approval, not shown here: `ai-bridge list --held`")
 
 
 def _tell_rest(found: Found, as_json: bool, project: str = "") -> None:

@@ -16,7 +16,7 @@ from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.outbox import READ
 from ai_bridge.mailboxes.trace import Place, by_message
 from ai_bridge.message.address import project_of
-from ai_bridge.message.ids import is_own_id, stamp_of
+from ai_bridge.message.ids import is_own_id
 from ai_bridge.message.message import Message
 from ai_bridge.system import times
 from ai_bridge.text import printable
@@ -44,9 +44,7 @@ def short_ids(ids: Iterable[str]) -> dict[str, str]:
 
 def sent_s(message: Message) -> float:
     """Return when a message was sent, by its header `Date`, else its ID: seconds since the epoch, 0 if unknown."""
-    stamp = stamp_of(message.id)
-    date = message.get("Date") or (times.stamp_to_date(stamp) if stamp else "")
-    return times.parse_utc(times.without_fraction(date))
+    return times.parse_utc(times.without_fraction(output.date_of(message)))
 
 
 def ago(at_s: float) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from ai_bridge.cli import output
 from ai_bridge.cli.screen import messages, tables, terminal
 from ai_bridge.cli.screen.tables import Cell
-from ai_bridge.errors import BridgeError
 from ai_bridge.history.conversations import Conversation
 from ai_bridge.message.message import Message
 from ai_bridge.system import times
@@ -36,7 +33,7 @@ def _line(one: Conversation) -> str:
     at = times.to_minute(times.format_utc(one.at_s)) if one.at_s else "-"
     count = counted(one.count, "message") + (f", {one.unread} unread" if one.unread else "")
     subject = tables.styled(printable(one.subject), Cell("", bold=True))
-    parts = (printable(one.id), at, count, ", ".join(one.agents), subject, _last_line(_last(one)))
+    parts = (printable(one.id), at, count, ", ".join(one.agents), subject, _last_line(one.message))
     return "  ".join(part for part in parts if part)
 
 
@@ -48,14 +45,8 @@ def _row(one: Conversation, id_: str, project: str) -> list[Cell]:
         Cell(f"{one.unread} unread" if one.unread else "", colour="yellow"),
         Cell(messages.short_names(one.agents, project)),
         Cell(printable(one.subject), bold=True),
-        Cell(_last_line(_last(one))),
+        Cell(_last_line(one.message)),
     ]
-
-
-def _last(one: Conversation) -> Message | None:
-    with suppress(BridgeError, OSError):
-        return one.last.load()
-    return None
 
 
 def _last_line(message: Message | None) -> str:
@@ -66,7 +57,7 @@ def _last_line(message: Message | None) -> str:
 
 def as_json(one: Conversation) -> dict[str, object]:
     """Return the conversation as the JSON object for programs; `last` is None if that message is unreadable."""
-    last = _last(one)
+    last = one.message
     return {
         "id": one.id,
         "subject": one.subject,
