@@ -107,7 +107,7 @@ class Running:
 
     def delivers(self) -> bool:
         post(self.where, "hello")
-        until(lambda: "dropped" not in states(self.where, "claude"))
+        until(lambda: not {"dropped", "processing"} & states(self.where, "claude").keys())
         return "unread" in states(self.where, "claude")
 
     def ends(self) -> bool:
