@@ -9,6 +9,8 @@ from ai_bridge.errors import Malformed
 REQUIRED = ("ID", "From", "To", "Subject")
 # Until when a message may be shown: see `expiry`.
 EXPIRES = "Expires"
+# How hard the recipient's session is rung: see `urgency`.
+URGENCY = "Urgency"
 OPTIONAL = (
     "Date",
     "In-Reply-To",
@@ -20,6 +22,7 @@ OPTIONAL = (
     "Voters",
     "Auto-Submitted",
     EXPIRES,
+    URGENCY,
 )
 OURS = (*REQUIRED, *OPTIONAL)
 

@@ -12,10 +12,11 @@ from ai_bridge import clients
 from ai_bridge.agents import session_keys
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.inbox import fetch, framing
+from ai_bridge.inbox.nobodys import open_inboxes
 from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import Waiting, lock_inbox
+from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.mailboxes.wake import SharedWatch
 from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
@@ -54,22 +55,23 @@ class Session(Membership):
         """Return the text that answers a read from `sender` (None: from all); `words` are the tool's arguments.
 
         Fetching may deliver mail on the disk. In mode auto, `settle` acknowledges the messages shown once the client
-        has the reply; until then the session keeps the agent's reader lock. Raises `BridgeError` or OSError.
+        has the reply; until then the session keeps the agent's reader lock, and those of ended sessions whose mail it
+        shows. Raises `BridgeError` or OSError.
         """
         where, name = self.begin(caller)
         me, loaded = name.address, where.settings()
         if sender is not None:
             sender = resolve_writer(where, sender, me)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
-        lock = lock_inbox(where, me)
+        inboxes = open_inboxes(where, me, loaded, sender)
+        waiting = inboxes.waiting
         try:
-            waiting = fetch.fetch(where, me, loaded, sender)
             budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)
             reply = framing.reply(where, me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
         except BaseException:
-            lock.release()
+            inboxes.release()
             raise
-        hand = ReplyInFlight(lock, reply.shown, named=reply.named)
+        hand = ReplyInFlight(inboxes, reply.shown, named=reply.named)
         if mode == framing.AUTO and hand.shown:
             self._keep_until_taken(request, hand)
         else:
