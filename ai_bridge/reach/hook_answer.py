@@ -90,7 +90,9 @@ class Answer:
             return
         from ai_bridge.reach.carry import Carrier  # most hooks have no mail to show
 
-        meant = {one.path for one in Carrier(self._where, self._me, loaded).choose(found)}
+        # Mail for a session that has ended is read by whoever takes it over, under that session's lock, too.
+        own = [one for one in found if one.recipient == self._me]
+        meant = {one.path for one in Carrier(self._where, self._me, loaded).choose(own)}
         manner = of_hook(self._ways.client, self._event, showing=True)
         ring = self._rings.begin_ring(lambda: found, manner, lambda one: one.path in meant) if meant else None
         if ring is not None and not self._show(ring):

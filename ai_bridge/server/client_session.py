@@ -13,22 +13,21 @@ from ai_bridge import clients
 from ai_bridge.agents import session_keys
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.inbox import fetch, framing
+from ai_bridge.inbox.nobodys import open_inboxes
 from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import Waiting, lock_inbox
+from ai_bridge.mailboxes.unread import Waiting, unread_for
 from ai_bridge.mailboxes.wake import SharedWatch
 from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.activity import Activity
 from ai_bridge.reach.carry import note_contacts
-from ai_bridge.reach.memory import Memory
 from ai_bridge.reach.pace import await_quiet, pace_of
 from ai_bridge.reach.rings import Rings
 from ai_bridge.reach.ways import ways_of
 from ai_bridge.router.delay import delay
 from ai_bridge.server.membership import Caller, Membership
-from ai_bridge.settings import Settings
 from ai_bridge.system import processes
 
 _DEFAULT_LIMIT = 100
@@ -59,22 +58,24 @@ class Session(Membership):
         """Return the text that answers a read from `sender` (None: from all); `words` are the tool's arguments.
 
         Fetching may deliver mail on the disk. In mode auto, `settle` acknowledges the messages shown once the client
-        has the reply; until then the session keeps the agent's reader lock. Raises `BridgeError` or OSError.
+        has the reply; until then the session keeps the agent's reader lock, and those of ended sessions whose mail it
+        shows. Raises `BridgeError` or OSError.
         """
         where, name = self.begin(caller)
         me, loaded = name.address, where.settings()
         if sender is not None:
             sender = resolve_writer(where, sender, me)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
-        lock = lock_inbox(where, me)
+        self._await_burst(where, me)
+        inboxes = open_inboxes(where, me, loaded, sender)
+        waiting = inboxes.waiting
         try:
-            waiting = self._fetch(where, me, loaded, sender)
             budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)
             reply = framing.reply(where, me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
         except BaseException:
-            lock.release()
+            inboxes.release()
             raise
-        hand = ReplyInFlight(lock, reply.shown, partial(self._note_contacts, where, me, reply), reply.named)
+        hand = ReplyInFlight(inboxes, reply.shown, partial(self._note_contacts, where, me, reply), reply.named)
         if mode == framing.AUTO and hand.shown:
             self._keep_until_taken(request, hand)
         else:
@@ -82,10 +83,10 @@ class Session(Membership):
             self.show(request, self.rings(where, me, caller), reply.shown, reply.named)
         return reply.text if waiting else f"{reply.text}{late_text(where, me, sender)}"
 
-    def _fetch(self, where: Snapshot, me: str, loaded: Settings, sender: str | None) -> list[Waiting]:
-        """Return the unread mail; the read that follows a ring at once waits for the end of a burst."""
-        memory = self._rings.memory() if self._rings is not None else Memory()
-        return await_quiet(memory, lambda: fetch.fetch(where, me, loaded, sender))
+    def _await_burst(self, where: Snapshot, me: str) -> None:
+        """Wait for the end of a burst of mail, if this read follows a ring at once: so one read shows it all."""
+        if self._rings is not None:
+            await_quiet(self._rings.memory(), lambda: unread_for(where, me))
 
     def _note_contacts(self, where: Snapshot, me: str, reply: framing.Reply, taken: bool) -> None:
         if taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,8 +55,15 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
-    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Codex's folder, with a path that is short enough for a socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("CODEX_HOME", folder)
+        yield folder
+
+
+@pytest.fixture
+def daemon(home: str) -> Iterator[Daemon]:
     path = Path(codex_daemon.socket_path())
     path.parent.mkdir()
     made = Daemon()
@@ -99,8 +107,8 @@ def test_an_answer_of_another_form_is_an_oserror(daemon: Daemon, said: str) -> N
         codex_daemon.deliver(THREAD, "a notice", urgent=False)
 
 
-def test_without_a_daemon_it_is_an_oserror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CODEX_HOME", str(tmp_path))
+@pytest.mark.usefixtures("home")
+def test_without_a_daemon_it_is_an_oserror() -> None:
     with pytest.raises(OSError, match="No such file"):
         codex_daemon.deliver(THREAD, "a notice", urgent=False)
 
