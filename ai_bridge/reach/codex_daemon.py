@@ -112,5 +112,5 @@ def _connected() -> Iterator[_Daemon]:
             daemon.call("initialize", clientInfo=client, capabilities={"experimentalApi": True})
             daemon.send(method="initialized")
             yield daemon
-    except (WebSocketException, ValueError, LookupError, TypeError) as trouble:
+    except (WebSocketException, ValueError, LookupError, TypeError, AttributeError) as trouble:
         raise OSError(f"the daemon of Codex CLI answered otherwise: {trouble}") from None
