@@ -52,13 +52,19 @@ def absent(mailboxes: Tree, sent: Sent, numbered_only: bool = False) -> "list[st
     return [said for one in asked if (said := away.note(mailboxes, one, _LONG_S))]
 
 
-def notes(mailboxes: Tree, sent: "list[Sent]", is_watched: bool) -> str:
-    """Return what the command line says of these messages, one line each and each line once.
+def counts(sent: "list[Sent]") -> str:
+    """Return the lines of the command line about the broadcasts among the messages, each line once."""
+    said = [f"Sent to {counted(len(one.recipients), 'agent')}. {sessions(one)}" for one in sent if sessions(one)]
+    return "".join(f"{line}\n" for line in dict.fromkeys(said))
 
-    If nobody watches the command, such as in a script, it does not look who was away: that would slow each send.
+
+def notes(mailboxes: Tree, sent: "list[Sent]", is_watched: bool) -> str:
+    """Return the lines of the command line about recipients that have been away for long, each line once.
+
+    If nobody watches the command, such as in a script, only ended sessions are looked for: more would slow each send.
     """
-    lines = [line for one in sent for line in (sessions(one), *absent(mailboxes, one, not is_watched)) if line]
-    return "".join(f"{line}\n" for line in dict.fromkeys(lines))
+    said = [line for one in sent for line in absent(mailboxes, one, numbered_only=not is_watched)]
+    return "".join(f"{line}\n" for line in dict.fromkeys(said))
 
 
 def _was_seen(mailboxes: Tree, agent: str) -> bool:

@@ -53,7 +53,8 @@ def test_the_number_is_said_of_a_broadcast_alone(many: Tree) -> None:
         assert audience.sessions(_sent(many, ["*"])) == "It rings 1 session."
         assert audience.sessions(_sent(many, ["gemini"])) == ""
     sent = [_sent(many, ["*"]), _sent(many, ["codex"]), _sent(many, ["*"])]
-    assert audience.notes(many, sent, is_watched=True) == "It rings 0 sessions.\n"
+    assert audience.notes(many, sent, is_watched=True) == ""
+    assert audience.counts(sent) == "Sent to 3 agents. It rings 0 sessions.\n"
 
 
 def test_of_many_that_were_away_three_are_named(many: Tree) -> None:
