@@ -68,6 +68,19 @@ def test_of_many_that_were_away_three_are_named(many: Tree) -> None:
     assert said == [f"{agent} was last seen 2 d ago." for agent in ("codex", "gemini", "mini")]
 
 
+def test_a_message_that_was_sent_stays_sent_if_the_disk_does_not_say_who_is_there(
+    many: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> set[str]:
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr("ai_bridge.agents.presence.online", refuse)
+    monkeypatch.setattr("ai_bridge.agents.sessions.away.note", refuse)
+    sent = _sent(many, ["*"])
+    assert (sent.rings, audience.sessions(sent), audience.counts([sent])) == (None, "", "")
+    assert audience.absent(many, Sent("x", ["claude-2"], [])) == []
+
+
 class _Calls:
     """Notes the calls of the operating system with a path while it is entered."""
 
