@@ -11,6 +11,8 @@ REQUIRED = ("ID", "From", "To", "Subject")
 EXPIRES = "Expires"
 # How hard the recipient's session is rung: see `urgency`.
 URGENCY = "Urgency"
+# Says that the router completed a file that somebody dropped by hand.
+COMPLETED = "Completed-By"
 OPTIONAL = (
     "Date",
     "In-Reply-To",
@@ -23,6 +25,7 @@ OPTIONAL = (
     "Auto-Submitted",
     EXPIRES,
     URGENCY,
+    COMPLETED,
 )
 OURS = (*REQUIRED, *OPTIONAL)
 
