@@ -324,7 +324,7 @@ def test_no_command_and_no_tool_escapes_that_limit() -> None:
     measured = faces()
     commands = {place.removeprefix("ai_bridge.") for place, _ in [*_BRIDGE.values(), *_COLLAB.values()]}
     assert {name for name in measured if name.startswith("cli.")} == commands
-    assert len(measured) - len(commands) == len(tools.tools([]))
+    assert len(measured) - len(commands) == len(tools.names())
 
 
 @pytest.mark.parametrize(

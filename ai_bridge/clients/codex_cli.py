@@ -78,6 +78,8 @@ CODEX_CLI = Client(
         idle="codex queue",
         working="hooks between two tool calls, else codex queue at the turn's end",
         hooks_s=60.0,
+        # Source: Codex CLI 0.169, which starts no server again for a thread, and has no command for that.
+        reconnect="type `/fork`, which goes on with this conversation in a new thread and starts the server",
     ),
     files=_files,
 )

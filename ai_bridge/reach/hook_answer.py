@@ -41,8 +41,8 @@ def answer(
         if hand is not None:
             import json  # a hook without mail starts faster without it
 
-            lesson = ways.lesson(event)
-            said = f"{text}\n{lesson}" if lesson else text
+            besides = ways.besides(event)
+            said = f"{text}\n{besides}" if besides else text
             return json.dumps(ways.hook_answer(event, said), ensure_ascii=False), hand
         ring.finish(told=False)
     return nothing(ways, event, level), None
@@ -50,12 +50,12 @@ def answer(
 
 def nothing(ways: Ways, event: str, level: str) -> str:
     """Return the answer if there is no mail: at most the lesson that lets the model be reached."""
-    lesson = ways.lesson(event) if level != OFF else ""
-    if not lesson:
+    besides = ways.besides(event) if level != OFF else ""
+    if not besides:
         return NOTHING
     import json
 
-    return json.dumps(ways.hook_answer(event, lesson), ensure_ascii=False)
+    return json.dumps(ways.hook_answer(event, besides), ensure_ascii=False)
 
 
 def _noticed(where: Tree, me: str, ring: Ring, ways: Ways, event: str) -> tuple[str, ReplyInFlight | None]:
