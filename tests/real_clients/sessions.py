@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from tests.real_clients.dialects import Call
+from tests.real_clients.dialects import Anthropic, Call, Dialect, Google, OpenAI
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import PATIENCE_S, Request
 from tests.real_clients.terminal import ENTER, Terminal
@@ -43,6 +43,7 @@ class Client(ABC):
     """One client on a test's ground; its files are written by `set_up`, ours by `ai-bridge install`."""
 
     name: str
+    dialect: type[Dialect]
     # What the terminal shows, one of these, once it takes prompts.
     ready: tuple[str, ...]
 
@@ -81,9 +82,12 @@ class Client(ABC):
         """Register all that is ours with it."""
         self.ground.bridge("install", self.name, "--yes")
 
-    def begin(self) -> Session:
-        """Begin an interactive session, and come to where it takes prompts."""
-        terminal = self.ground.open(self.words())
+    def begin(self, terminal: Terminal | None = None) -> Session:
+        """Begin an interactive session, in a terminal in which it starts already if one is given.
+
+        It takes prompts then.
+        """
+        terminal = terminal or self.ground.open(self.words())
         self.come_in(terminal)
         terminal.wait_until_quiet()
         return Session(self.ground, terminal)
@@ -91,13 +95,14 @@ class Client(ABC):
     def come_in(self, terminal: Terminal) -> None:
         terminal.wait_for(*self.ready)
 
-    def ask_once(self, prompt: str) -> str:
-        """Have one prompt answered; returns all that was printed."""
-        return self.ground.run(*self.words_once(prompt))
+    def ask_once(self, prompt: str, where: Path | None = None) -> str:
+        """Have one prompt answered, in the project or in the folder `where`; returns all that was printed."""
+        return self.ground.run(*self.words_once(prompt), where=where)
 
 
 class Claude(Client):
     name = "claude"
+    dialect = Anthropic
     ready = ("for agents", "for shortcuts", "shift+tab")
 
     def set_up(self) -> None:
@@ -132,6 +137,7 @@ class Claude(Client):
 
 class Gemini(Client):
     name = "gemini"
+    dialect = Google
     ready = ("Type your message",)
 
     def set_up(self) -> None:
@@ -164,9 +170,10 @@ class Gemini(Client):
 
 class Codex(Client):
     name = "codex"
+    dialect = OpenAI
     ready = ("YOLO mode",)
     _TRUST, _TRUSTED = "Trust all and continue", "trusted_hash"
-    # Two processes that outlive all sessions, and half a gigabyte copied into each home.
+    # With it: two processes that outlive all sessions, and half a gigabyte copied into each home.
     daemon = False
 
     def set_up(self) -> None:
@@ -221,9 +228,24 @@ trust_level = "trusted"
         return [self._config]
 
 
+class CodexWithDaemon(Codex):
+    """Codex CLI as people have it; its daemon runs the sessions, and outlives them."""
+
+    daemon = True
+
+
 def _write(path: Path, content: dict[str, Any] | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2) + "\n")
+
+
+def begin_all(*clients: Client) -> list[Session]:
+    """Begin a session of each client, all at the same time, and have each say a word."""
+    terminals = [client.ground.open(client.words()) for client in clients]
+    sessions = [client.begin(terminal) for client, terminal in zip(clients, terminals, strict=True)]
+    for session in sessions:
+        session.say("begin")
+    return sessions
 
 
 CLIENTS: dict[str, type[Client]] = {"claude": Claude, "gemini": Gemini, "codex": Codex}
