@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,22 @@ class Session:
                 continue
         raise AssertionError(f"the prompt never came to the model; the terminal shows: {self.terminal.text[-2000:]}")
 
+    def restart_server(self, command: str) -> None:
+        """Type the client's command for it, and wait until a new server has taken the place of the old one."""
+        before = set(self.ground.servers())
+        self.terminal.type(command)
+        for _ in range(int(PATIENCE_S / _ASK_AGAIN_S)):
+            self.terminal.wait_until_quiet()
+            self.terminal.type(ENTER)
+            with suppress(AssertionError):
+                return until(lambda: (now := set(self.ground.servers())) and not now & before, _ASK_AGAIN_S)
+        raise AssertionError(f"no new server came; the terminal shows: {self.terminal.text[-2000:]}")
+
+    def kill(self) -> None:
+        """Kill the client and all that shares its terminal, and wait until its server has ended, too."""
+        self.terminal.kill()
+        until(lambda: not self.ground.servers(), PATIENCE_S)
+
 
 class Client(ABC):
     """One client on a test's ground; its files are written by `set_up`, ours by `ai-bridge install`."""
@@ -46,6 +63,8 @@ class Client(ABC):
     dialect: type[Dialect]
     # What the terminal shows, one of these, once it takes prompts.
     ready: tuple[str, ...]
+    # The command by which a person restarts our server in a session; '' if it has none.
+    restart = ""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
@@ -104,6 +123,7 @@ class Claude(Client):
     name = "claude"
     dialect = Anthropic
     ready = ("for agents", "for shortcuts", "shift+tab")
+    restart = "/mcp reconnect plugin:ai-bridge:ai-bridge"
 
     def set_up(self) -> None:
         home, project = self.ground.home, str(self.ground.project)
@@ -139,6 +159,7 @@ class Gemini(Client):
     name = "gemini"
     dialect = Google
     ready = ("Type your message",)
+    restart = "/mcp reload"
 
     def set_up(self) -> None:
         _write(self.ground.home / ".gemini" / "settings.json", {
