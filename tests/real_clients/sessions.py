@@ -15,6 +15,8 @@ from tests.real_clients.terminal import ENTER, Terminal
 from tests.support.wait import until
 
 _ASK_AGAIN_S = 3.0
+# So long a terminal shows nothing new only if its client has nothing more to do.
+_AT_REST_S = 2.0
 
 
 class Session:
@@ -47,7 +49,8 @@ class Session:
             self.terminal.wait_until_quiet()
             self.terminal.type(ENTER)
             with suppress(AssertionError):
-                return until(lambda: (now := set(self.ground.servers())) and not now & before, _ASK_AGAIN_S)
+                until(lambda: (now := set(self.ground.servers())) and not now & before, _ASK_AGAIN_S)
+                return self.terminal.wait_until_quiet(_AT_REST_S)
         raise AssertionError(f"no new server came; the terminal shows: {self.terminal.text[-2000:]}")
 
     def kill(self) -> None:
