@@ -60,13 +60,16 @@ CLAUDE_CODE = Client(
     hooks=Hooks(
         events=("UserPromptSubmit", "PostToolUse", "Stop"),
         turn_end="Stop",
+        prompt="UserPromptSubmit",
+        shows_pushes=True,
         # A hook that calls a server's tool is an error in each turn once the server is gone or was declined.
     ),
     reach=Reach(
         "ai_bridge.reach.claude",
         idle="the session's socket",
         working="hooks between two tool calls, else the session's socket",
-        hooks_s=5.0,
+        hooks_s=30.0,
+        push="its socket",
     ),
     files=_files,
 )

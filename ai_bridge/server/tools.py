@@ -7,6 +7,7 @@ from typing import Any
 import mcp_types as types
 
 from ai_bridge.message.address import tool_part
+from ai_bridge.message.urgency import URGENCIES
 from ai_bridge.message.votes import RULES
 
 _READING: dict[str, Any] = {
@@ -91,9 +92,9 @@ _FIXED = (
     ),
     _tool(
         "peer_send",
-        "Send mail to an agent, a list of them, or * for all. Returns its ID once it is safe on disk.",
+        "Send mail to an agent, a list of them, a #group, or * for all. Returns its ID once it is safe on disk.",
         {
-            "to": {"anyOf": [_TEXT, _TEXTS], "description": "address, list, or *"},
+            "to": {"anyOf": [_TEXT, _TEXTS], "description": "address, #group, list, or *"},
             "body": _TEXT,
             "subject": {**_TEXT, "description": "one line"},
             "reply_to": {**_TEXT, "description": "ID of the message you answer; without 'to', its sender"},
@@ -104,6 +105,7 @@ _FIXED = (
                 "description": "ask for a decision: answers begin a line with [LGTM] or [CONTINUE]",
             },
             "expires": {**_TEXT, "description": "2h, 30d: unread by then, it is not shown"},
+            "urgency": {**_TEXT, "enum": list(URGENCIES), "description": "default next; quiet starts no turn"},
             "voters": {**_TEXTS, "description": "who votes with you (default: to); one not in 'to' judges a split"},
         },
         _MARKS,

@@ -87,7 +87,7 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
         from ai_bridge.reach import activity  # other clients' servers do not ask whether the session works
 
         activity.leave_note(found, key, event)
-    _say(*_mail(found, me, key, client, event, loaded))
+    _say(*_mail(found, me, key, client, told, loaded))
 
 
 def _name_session(client: "Client", session_id: object) -> None:
@@ -132,18 +132,28 @@ def _session(where: Tree, agent: "str | None", client: "Client") -> "tuple[str, 
 
 
 def _mail(
-    where: Tree, me: str, key: str, client: "Client", event: str, loaded: "Settings"
+    where: Tree, me: str, key: str, client: "Client", told: "dict[str, Any]", loaded: "Settings"
 ) -> "tuple[str, ReplyInFlight | None]":
     from ai_bridge.inbox import fetch
     from ai_bridge.reach import hook_answer
+    from ai_bridge.reach.pace import pace_of
     from ai_bridge.reach.rings import Rings
     from ai_bridge.reach.ways import ways_of
 
-    rings = Rings(where, me, key, passing=True)
+    event, pace = told["hook_event_name"], pace_of(loaded, client.reach.receipt_s)
+    rings = Rings(where, me, key, pace, passing=True)
     if event == client.hooks.begins:
-        rings.forget()  # a session that was resumed or cleared has lost what it was told before
-    ways, level = ways_of(client), loaded.reach
-    return hook_answer.answer(where, me, level, ways, rings, lambda: fetch.fetch(where, me, loaded), event)
+        rings.begin_session()  # a session that was resumed or cleared has lost what it was told before
+    elif event == client.hooks.prompt or not client.hooks.shows_pushes:
+        rings.hear(_prompt(client, told))
+    ways = ways_of(client)
+    return hook_answer.answer(where, me, loaded, ways, rings, lambda: fetch.fetch(where, me, loaded), event)
+
+
+def _prompt(client: "Client", told: "dict[str, Any]") -> "str | None":
+    """Return the text that begins a turn, if this hook is given it; else None."""
+    prompt = told.get("prompt") if told["hook_event_name"] == client.hooks.prompt else None
+    return prompt if isinstance(prompt, str) else None
 
 
 def _say(text: str, hand: "ReplyInFlight | None") -> None:
