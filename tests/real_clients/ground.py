@@ -16,9 +16,11 @@ from pathlib import Path
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.headers import URGENCY
+from ai_bridge.message.urgency import NEXT
 from tests.real_clients.model import Model
 from tests.real_clients.terminal import Terminal
-from tests.support.mail import LIMIT, send_batch
+from tests.support.mail import LIMIT, send, send_batch
 from tests.support.wait import until
 
 PROGRAM = str(Path(sys.executable).parent / "ai-bridge")
@@ -109,9 +111,9 @@ class Ground:
 
     # --- mail -------------------------------------------------------------------------------------------
 
-    def drop(self, to: str, body: str = "hello") -> None:
+    def drop(self, to: str, body: str = "hello", urgency: str = NEXT, sender: str = "postbox") -> None:
         """Send a message from an agent that is no client here."""
-        self.drop_all(to, [body])
+        send(self.where, sender, Draft([to], body, extra={URGENCY: urgency}), LIMIT)
 
     def drop_all(self, to: str, bodies: list[str]) -> None:
         """Send some messages at once."""
@@ -136,7 +138,7 @@ class Ground:
 
     def servers(self) -> list[int]:
         """Return the processes that serve the sessions here."""
-        return [pid for pid in self._started() if _arguments(pid)[-2:] == [PROGRAM.encode(), b"mcp"]]
+        return [pid for pid in self.started() if _arguments(pid)[-2:] == [PROGRAM.encode(), b"mcp"]]
 
     def end(self) -> None:
         """End what was started here, servers and daemons as well: each has this home in its environment."""
@@ -144,7 +146,7 @@ class Ground:
             terminal.end()
         for number in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + 5.0
-            while (left := self._started()) and time.monotonic() < deadline:
+            while (left := self.started()) and time.monotonic() < deadline:
                 for pid in left:
                     with contextlib.suppress(OSError):
                         os.kill(pid, number)
@@ -154,7 +156,8 @@ class Ground:
         # Half a gigabyte of Codex's daemon.
         shutil.rmtree(self.home / ".codex" / "packages", ignore_errors=True)
 
-    def _started(self) -> list[int]:
+    def started(self) -> list[int]:
+        """Return all processes that have this home in their environment."""
         mark = f"HOME={self.home}".encode()
         return [pid for pid in _pids() if mark in _environ(pid).split(b"\0") and pid != os.getpid()]
 

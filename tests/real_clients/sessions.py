@@ -142,6 +142,11 @@ class Claude(Client):
         _write(home / ".claude" / "settings.json", {"permissions": {"allow": ["Bash"]}})
         self.ground.environment |= {"ANTHROPIC_BASE_URL": self.ground.model.address, "ANTHROPIC_API_KEY": "dummy"}
 
+    def configure(self, words: dict[str, Any]) -> None:
+        """Put words into the person's settings."""
+        file = self.ground.home / ".claude" / "settings.json"
+        _write(file, {**json.loads(file.read_text()), **words})
+
     def words(self) -> list[str]:
         return ["claude"]
 

@@ -7,7 +7,7 @@ import pytest
 from tests.real_clients.answering import Answering
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import Model
-from tests.real_clients.notices import told_of
+from tests.real_clients.notices import shown
 from tests.real_clients.sessions import CLIENTS, Client, CodexWithDaemon, begin_all
 
 pytestmark = pytest.mark.clients
@@ -41,4 +41,4 @@ def test_two_clients_that_answer_each_other_are_ended_by_the_limit_of_their_thre
     model.wait_until_quiet(_REST_S)
     assert ground.unread(one.name) + ground.unread(other.name) == []
     assert len(ground.read_mail(one.name)) + len(ground.read_mail(other.name)) == _MESSAGES
-    assert sum(number for request in model.requests for number in told_of(request)) == _MESSAGES
+    assert sum(shown(request) for request in model.requests) == _MESSAGES

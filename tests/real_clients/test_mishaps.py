@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ai_bridge.message.urgency import NOW
 from tests.real_clients.ground import PROGRAM, Ground
 from tests.real_clients.model import Model
 from tests.real_clients.notices import notices, tells, told_of
@@ -39,7 +40,7 @@ def test_mail_cancels_no_call_that_runs(installed: Client, model: Model, ground:
     ground.wait_until_paused()
     before = len(model.requests)
     for number in range(3):
-        ground.drop(installed.name, f"part {number}")
+        ground.drop(installed.name, f"part {number}", NOW)
     assert not model.asks_within(_RUNS_ON_S)
     ground.go_on()
     after = model.wait_for(lambda request: "ended by itself" in "".join(request.results), before)
