@@ -20,7 +20,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 _SOCKET = "CLAUDE_CODE_MESSAGING_SOCKET"
-_INNER = "VANISHING_INNER"
 _SCRIPT = """#!{python}
 import sys
 sys.path[:0] = [{here!r}, {root!r}]
@@ -68,16 +67,14 @@ def _vanishes(log: str, share: float) -> bool:
 
 def ai_bridge(log: str, share: float) -> None:
     """Run `ai-bridge`; the rings of a server or of a wait go by this process."""
-    words, is_outer = sys.argv[1:], _INNER not in os.environ
+    words = sys.argv[1:]
     if words[:1] == ["mcp"] and os.environ.get(_SOCKET):
         os.environ[_SOCKET] = _stand_before(os.environ[_SOCKET], log, share)
-    elif words[:1] == ["mcp"] and is_outer and _is_codex(os.getppid()):
+    elif words[:1] == ["mcp"] and _is_codex(os.getppid()):
         sys.exit(_serve_below())
-    elif words[:2] == ["wait", "--new"] and is_outer:
-        sys.exit(_wait(log, share))
-    from ai_bridge.cli.entry import ai_bridge as run
-
-    run()
+    elif words[:2] == ["wait", "--new"]:
+        _wait(log, share)
+    _run()
 
 
 def codex(log: str, share: float) -> None:
@@ -124,16 +121,36 @@ def _serve_below() -> int:
     The daemon says what it took, so nothing that it was given vanishes. Only `codex queue` may lose a message.
     """
     own = os.path.join(os.path.dirname(os.path.dirname(sys.argv[0])), "codex")
-    environment = {**os.environ, _INNER: "1", "CODEX_HOME": "/nowhere"}
+    environment = {**os.environ, "CODEX_HOME": "/nowhere"}
     environment["PATH"] = f"{own}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run([sys.executable, *sys.argv], env=environment, check=False).returncode
 
 
-def _wait(log: str, share: float) -> int:
-    """Wait for news until its line does not vanish; returns the exit code of the wait."""
-    environment = {**os.environ, _INNER: "1"}
-    while True:
-        done = subprocess.run([sys.executable, *sys.argv], env=environment, stdout=subprocess.PIPE, check=False)
-        if not done.stdout or not _vanishes(log, share):
-            sys.stdout.buffer.write(done.stdout)
-            return done.returncode
+def _wait(log: str, share: float) -> None:
+    """Wait for news, in this process, whose parents tell whose session it is; again if the line vanishes."""
+    shown = os.dup(1)
+    taken, given = os.pipe()
+    os.dup2(given, 1)
+    os.close(given)
+    said: list[bytes] = []
+    reader = threading.Thread(target=lambda: said.extend(iter(lambda: os.read(taken, 65536), b"")))
+    reader.start()
+    code: object = 0
+    try:
+        _run()
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stdout.flush()
+        os.dup2(shown, 1)
+        reader.join()
+    if any(said) and _vanishes(log, share):
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    os.write(1, b"".join(said))
+    sys.exit(code)  # type: ignore[arg-type]
+
+
+def _run() -> None:
+    from ai_bridge.cli.entry import ai_bridge as run
+
+    run()
