@@ -279,7 +279,9 @@ find_members() {
         [ -n "$other" ] && [ "$other" != "$from" ] || continue
         read_groups "$mailboxes/agents/$other.md"
         case " $groups " in *" $1 "*) meant=$meant${meant:+,}$other ;; esac
-        known_groups=$known_groups${known_groups:+ }$groups
+        for word in $groups; do
+            case ", $known_groups, " in *", $word, "*) ;; *) known_groups=$known_groups${known_groups:+, }$word ;; esac
+        done
     done
     [ -n "$meant" ] || refuse "nobody else in the project of $from is in the group $1: groups here are ${known_groups:-none yet} (\`ai-bridge card set groups=NAME ADDRESS\` puts an agent into one)"
 }
@@ -290,8 +292,11 @@ read_groups() {
     [ -f "$1" ] && [ ! -L "$1" ] || return 0
     while IFS= read -r line; do
         case $line in
-            ---) [ -z "$inside" ] || return 0 && inside=yes ;;
-            'retired: '*) groups='' && return 0 ;;
+            ---) if [ -n "$inside" ]; then return; else inside=yes; fi ;;
+            'retired: '*)
+                groups=''
+                return
+                ;;
             'groups: '*) list_groups "${line#groups: }" ;;
         esac
     done <"$1"

@@ -148,7 +148,7 @@ def _notes(request: Request, where: "Snapshot", sender: str, sent: "list[Sent]",
     """Return what standard error says: to whom an answer went that names nobody, whom it reaches, who is outside."""
     is_named = request.recipient is not None or ids.is_own_id(request.reply_to or "")
     said = "" if is_named else "".join(f"to {', '.join(one.recipients)}\n" for one in sent)
-    said += audience.notes(where, sent, is_watched)
+    said += ("" if request.json else audience.counts(sent)) + audience.notes(where, sent, is_watched)
     recipients = list(dict.fromkeys(recipient for one in sent for recipient in one.recipients))
     if not any("@" in agent for agent in (sender, *recipients)):
         return said

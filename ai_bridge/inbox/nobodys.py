@@ -87,14 +87,18 @@ def whose(one: Waiting, agent: str) -> str:
 
 
 def _lock_ended(mailboxes: Tree, names: set[str], locks: list[Lock]) -> set[str]:
-    """Take the free reader locks of names whose sessions have ended, add them to `locks`, and return those names."""
+    """Take the free reader locks of names whose sessions have ended, add them to `locks`, and return those names.
+
+    A lock that the disk refuses is as one that is not free.
+    """
     held = set()
     for name in sorted(names):
         lock = Lock(mailboxes.lock_file("reader", name))
-        if lock.acquire("reader", name, patience_s=0):
-            locks.append(lock)
-            if session(mailboxes, name) is None:  # a session may have taken the name since the look
-                held.add(name)
+        with suppress(OSError):
+            if lock.acquire("reader", name, patience_s=0):
+                locks.append(lock)
+                if session(mailboxes, name) is None:  # a session may have taken the name since the look
+                    held.add(name)
     return held
 
 

@@ -73,6 +73,12 @@ class MemoryFile:
         return True
 
 
+def memory_of(mailboxes: Tree, agent: str, digest_: str) -> Memory:
+    """Return the memory of the session whose key has that digest; an empty one if there is none."""
+    path = mailboxes.state_file(DIRECTORY, f"{agent}-{digest_.strip('-')[:_DIGITS]}")
+    return parse(state_files.recall(path, _LIMIT))
+
+
 def memories(mailboxes: Tree, agent: str) -> list[Memory]:
     """Return the memories of all sessions that the agent has had, as far as they are still there."""
     folder = os.path.dirname(mailboxes.state_file(DIRECTORY, agent))

@@ -6,6 +6,7 @@ A broadcast is a message to everybody, to a group, or to several agents.
 import os
 import time
 
+from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.compose import Sent
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import is_numbered, is_several, split_list
@@ -22,14 +23,20 @@ def is_broadcast(to: "list[str]", recipients: "list[str]") -> bool:
     return len(recipients) > 1 or any(is_several(entry) for text in to for entry in split_list(text))
 
 
-def rung(mailboxes: Tree, recipients: "list[str]", urgency: "str | None") -> int:
-    """Return how many of the recipients have a live session, which the message rings: none if it is quiet."""
+def rung(mailboxes: Tree, recipients: "list[str]", urgency: "str | None") -> "int | None":
+    """Return how many of the recipients have a live session, which the message rings: none if it is quiet.
+
+    The message was sent already, so nothing is raised: it is None if the disk does not say.
+    """
     from ai_bridge.agents import presence  # most messages are to one agent
     from ai_bridge.message.urgency import QUIET
 
     if urgency == QUIET:
         return 0
-    online = presence.online(mailboxes)
+    try:
+        online = presence.online(mailboxes)
+    except (BridgeError, OSError):
+        return None
     return sum(recipient in online for recipient in recipients)
 
 
@@ -41,30 +48,41 @@ def sessions(sent: Sent) -> str:
 def absent(mailboxes: Tree, sent: Sent, numbered_only: bool = False) -> "list[str]":
     """Return a sentence for each of the first recipients that has been away for long, as far as that is known.
 
-    With `numbered_only` it looks for nobody but further sessions that have ended.
+    With `numbered_only` it looks for nobody but further sessions that have ended. The message was sent already, so
+    nothing is raised if the disk does not say.
     """
-    first = sent.recipients[:_MOST]
-    asked = [one for one in first if is_numbered(one) or not (numbered_only or _was_seen(mailboxes, one))]
-    if not asked:
-        return []
-    from ai_bridge.agents.sessions import away  # most recipients had a session today
+    try:
+        asked = [one for one in sent.recipients[:_MOST] if _may_be_away(mailboxes, one, numbered_only)]
+        if not asked:
+            return []
+        from ai_bridge.agents.sessions import away  # most recipients had a session today
 
-    return [said for one in asked if (said := away.note(mailboxes, one, _LONG_S))]
+        return [said for one in asked if (said := away.note(mailboxes, one, _LONG_S))]
+    except (BridgeError, OSError):
+        return []
+
+
+def counts(sent: "list[Sent]") -> str:
+    """Return the lines of the command line about the broadcasts among the messages, each line once."""
+    said = [f"Sent to {counted(len(one.recipients), 'agent')}. {sessions(one)}" for one in sent if sessions(one)]
+    return "".join(f"{line}\n" for line in dict.fromkeys(said))
 
 
 def notes(mailboxes: Tree, sent: "list[Sent]", is_watched: bool) -> str:
-    """Return what the command line says of these messages, one line each and each line once.
+    """Return the lines of the command line about recipients that have been away for long, each line once.
 
-    If nobody watches the command, such as in a script, it does not look who was away: that would slow each send.
+    If nobody watches the command, such as in a script, only ended sessions are looked for: more would slow each send.
     """
-    lines = [line for one in sent for line in (sessions(one), *absent(mailboxes, one, not is_watched)) if line]
-    return "".join(f"{line}\n" for line in dict.fromkeys(lines))
+    said = [line for one in sent for line in absent(mailboxes, one, numbered_only=not is_watched)]
+    return "".join(f"{line}\n" for line in dict.fromkeys(said))
 
 
-def _was_seen(mailboxes: Tree, agent: str) -> bool:
-    """Tell whether a closer look is not worth it; asks the disk once, for the last session on this machine."""
+def _may_be_away(mailboxes: Tree, agent: str, numbered_only: bool) -> bool:
+    """Tell whether a closer look is worth it; asks the disk once, for the last session on this machine."""
+    if is_numbered(agent) or numbered_only:
+        return is_numbered(agent)
     try:
         seen = os.stat(mailboxes.lock_file("session", agent)).st_mtime
     except OSError:
-        return "presence" not in mailboxes.entries()  # else it may have sessions on another machine
-    return time.time() - seen < _LONG_S
+        return "presence" in mailboxes.entries()  # it may have sessions on another machine
+    return time.time() - seen >= _LONG_S

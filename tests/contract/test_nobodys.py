@@ -156,9 +156,10 @@ def test_the_sender_to_several_hears_how_many_are_rung_by_every_way(ended: Tree)
     with session(ended, "codex"):
         words = ("send", "codex,gemini", "--from", "claude", "--mailboxes", ended.path)
         done = command(*words, body="x")
-        assert (done.returncode, done.stderr) == (0, "It rings 1 session.\n")
-        assert json.loads(command(*words, "--json", body="x").stdout)["rings"] == 1
-        assert json.loads(command(*words, "--urgency", "quiet", "--json", body="x").stdout)["rings"] == 0
+        assert (done.returncode, done.stderr) == (0, "Sent to 2 agents. It rings 1 session.\n")
+        assert command(*words, "--urgency", "quiet", body="x").stderr == "Sent to 2 agents. It rings 0 sessions.\n"
+        done = command(*words, "--json", body="x")
+        assert (json.loads(done.stdout)["rings"], done.stderr) == (1, "")
         mail = ai_bridge.Mailboxes(ended.path).agent("claude")
         assert (mail.send(["codex", "gemini"], "x").rings, mail.send("codex", "x").rings) == (1, None)
         claude = Session(ended.path, "claude")

@@ -178,6 +178,13 @@ def test_what_another_reader_took_between_look_and_lock_is_not_shown(
     assert _locks_held(two) == []
 
 
+def test_a_lock_that_the_disk_refuses_keeps_nobody_from_its_own_mail(two: Tree, settings: Settings) -> None:
+    post(two, "own", to="claude", sender="gemini")
+    post(two, "its", to="claude-2", sender="gemini")
+    Path(two.lock_file("reader", "claude-2")).mkdir(parents=True)
+    assert _read(two, "claude", settings) == [("claude", "own")]
+
+
 def test_a_reader_that_fails_keeps_no_lock(two: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     post(two, "x", to="claude-2", sender="gemini")
 

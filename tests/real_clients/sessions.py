@@ -163,6 +163,14 @@ class Claude(Client):
         return [self.ground.home / ".claude" / "settings.json"]
 
 
+_ALLOWED = """[[rule]]
+toolName = "run_shell_command"
+commandPrefix = ["echo", "touch", "test", "sleep"]
+decision = "allow"
+priority = 100
+"""
+
+
 class Gemini(Client):
     name = "gemini"
     dialect = Google
@@ -175,10 +183,12 @@ class Gemini(Client):
             "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
             "privacy": {"usageStatisticsEnabled": False}, "telemetry": {"enabled": False},
         })  # fmt: skip
+        # The tests' own commands, as a person allows what is often run; none of ours.
+        _write(self.ground.home / ".gemini" / "policies" / "tests.toml", _ALLOWED)
         self.ground.environment |= {"GOOGLE_GEMINI_BASE_URL": self.ground.model.address, "GEMINI_API_KEY": "dummy"}
 
     def words(self) -> list[str]:
-        return ["gemini", "-m", "gemini-2.5-flash", "--approval-mode", "yolo"]
+        return ["gemini", "-m", "gemini-2.5-flash"]
 
     def words_once(self, prompt: str) -> list[str]:
         return [*self.words(), "-p", prompt]

@@ -53,7 +53,8 @@ def test_the_number_is_said_of_a_broadcast_alone(many: Tree) -> None:
         assert audience.sessions(_sent(many, ["*"])) == "It rings 1 session."
         assert audience.sessions(_sent(many, ["gemini"])) == ""
     sent = [_sent(many, ["*"]), _sent(many, ["codex"]), _sent(many, ["*"])]
-    assert audience.notes(many, sent, is_watched=True) == "It rings 0 sessions.\n"
+    assert audience.notes(many, sent, is_watched=True) == ""
+    assert audience.counts(sent) == "Sent to 3 agents. It rings 0 sessions.\n"
 
 
 def test_of_many_that_were_away_three_are_named(many: Tree) -> None:
@@ -65,6 +66,19 @@ def test_of_many_that_were_away_three_are_named(many: Tree) -> None:
         ends(where, agent, ago_s=2 * 86_400.0)
     said = audience.absent(where, _sent(where, ["*"]))
     assert said == [f"{agent} was last seen 2 d ago." for agent in ("codex", "gemini", "mini")]
+
+
+def test_a_message_that_was_sent_stays_sent_if_the_disk_does_not_say_who_is_there(
+    many: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> set[str]:
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr("ai_bridge.agents.presence.online", refuse)
+    monkeypatch.setattr("ai_bridge.agents.sessions.away.note", refuse)
+    sent = _sent(many, ["*"])
+    assert (sent.rings, audience.sessions(sent), audience.counts([sent])) == (None, "", "")
+    assert audience.absent(many, Sent("x", ["claude-2"], [])) == []
 
 
 class _Calls:

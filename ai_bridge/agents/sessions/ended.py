@@ -5,6 +5,7 @@ another machine, or in another project, has another address or another state dir
 """
 
 import time
+from itertools import takewhile
 
 from ai_bridge.agents.presence import SESSION, session
 from ai_bridge.agents.sessions import further
@@ -17,8 +18,8 @@ RESTART_S = 10.0
 
 
 def has_ended(mailboxes: Tree, name: str) -> bool:
-    """Tell whether no session has the name now, and this machine moves its mail."""
-    return session(mailboxes, name) is None and mailboxes.part(Homes).is_routed_here(name)
+    """Tell whether no session has the name now, and this machine moves its mail; False if the disk does not say."""
+    return _is_free(mailboxes, name) and mailboxes.part(Homes).is_routed_here(name)
 
 
 def offered_to(mailboxes: Tree, agent: str) -> list[str]:
@@ -41,13 +42,21 @@ def rung_for(mailboxes: Tree, agent: str) -> list[str]:
     found = [name for name in names if name != agent and _is_over(mailboxes, name)]
     if not found:
         return []
-    live = next((name for name in (own, *names) if name == agent or session(mailboxes, name) is not None), agent)
-    return found if live == agent else []
+    earlier = takewhile(lambda name: name != agent, (own, *names))
+    return found if all(_is_free(mailboxes, name) for name in earlier) else []
 
 
 def nobodys(mailboxes: Tree, agent: str) -> list[str]:
     """Return no name: for a program that reads as an agent, and is no session."""
     return []
+
+
+def _is_free(mailboxes: Tree, name: str) -> bool:
+    """Tell whether no session has the name; False if the disk does not say."""
+    try:
+        return session(mailboxes, name) is None
+    except OSError:
+        return False
 
 
 def _is_over(mailboxes: Tree, name: str) -> bool:

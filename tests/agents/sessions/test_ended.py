@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -96,3 +97,11 @@ def test_a_project_has_its_own(where: Tree) -> None:
         assert second == "claude-2@web"
     assert ended.offered_to(where, "claude@web") == ["claude-2@web"]
     assert ended.offered_to(where, "claude") == ended.offered_to(where, "claude@api") == []
+
+
+def test_a_lock_that_the_disk_does_not_show_is_not_free(two: Tree) -> None:
+    path = Path(two.lock_file(SESSION, "claude-2"))
+    path.unlink()
+    path.mkdir()
+    assert not ended.has_ended(two, "claude-2")
+    assert ended.offered_to(two, "claude") == ended.rung_for(two, "claude") == ["claude-3"]
