@@ -133,7 +133,7 @@ _FIXED = (
             "to": _TO,
             "body": _TEXT,
             "subject": {**_TEXT, "description": "one line"},
-            "reply_to": {**_TEXT, "description": "ID you answer; without 'to', its sender"},
+            "reply_to": {**_TEXT, "description": "ID you answer; 'to' defaults to its sender"},
             "context": _PATHS,
             "decide": {
                 "type": "string",
@@ -142,7 +142,7 @@ _FIXED = (
             },
             "urgency": {**_TEXT, "enum": list(URGENCIES)},
             "voters": {**_TEXTS, "description": "who votes (default: to); one not in 'to' judges"},
-            "expires": {**_TEXT, "description": "2h, 30d: not shown later"},
+            "expires": {**_TEXT, "description": "2h, 30d"},
         },
         _MARKS,
         "body",
