@@ -24,6 +24,7 @@ _BURST, _BURST_PAUSE_S = 20, 0.05
 
 
 @pytest.mark.parametrize("answer", ["hold", "refuse"])
+@pytest.mark.stories
 def test_a_push_that_claude_code_holds_or_refuses_is_told_of_at_the_next_prompt(
     answer: str, ground: Ground, model: Model
 ) -> None:
@@ -74,6 +75,7 @@ def test_quiet_mail_waits_for_the_next_prompt(installed: Client, model: Model, g
     assert notices(session.say("what is new")) == 1
 
 
+@pytest.mark.stories
 def test_ordinary_mail_comes_at_the_end_of_a_turn(installed: Client, model: Model, ground: Ground) -> None:
     model.plan(installed.shell(ground.pause()), installed.shell("echo the second call"))
     installed.begin().say("work on")

@@ -24,6 +24,7 @@ def idle(client: Client, model: Model, prompt: str = "begin") -> Session:
     return session
 
 
+@pytest.mark.stories
 def test_an_idle_session_is_woken_by_mail(installed: Client, model: Model, ground: Ground) -> None:
     idle(installed, model)
     before = len(model.requests)
@@ -33,6 +34,7 @@ def test_an_idle_session_is_woken_by_mail(installed: Client, model: Model, groun
     assert len(ground.unread(installed.name)) == 1
 
 
+@pytest.mark.stories
 def test_a_session_of_codex_s_daemon_is_woken_too(ground: Ground, model: Model) -> None:
     class WithDaemon(Codex):
         daemon = True
