@@ -34,7 +34,7 @@ MET_IN = {
     "tomlkit": {"install"},
     "nats": {"link.broker"},
     "wcwidth": {"cli.screen"},
-    "websockets": {"reach.codex_daemon"},
+    "websockets": {"reach.means.codex_daemon"},
 }
 # What formats and parses times: functions, and modules that are of use for little else.
 TIMES = {"strftime", "strptime", "gmtime", "localtime", "mktime", "ctime", "asctime", "fromisoformat", "isoformat"}
@@ -151,7 +151,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/reach/test_ways.py",
         "each client is rung by its own means; one test file holds them side by side",
-        "reach/claude reach/codex reach/gemini",
+        "reach/means/claude reach/means/codex reach/means/gemini",
     ),
     (
         "tests/reach/test_rings.py",
@@ -330,7 +330,7 @@ def test_no_command_and_no_tool_escapes_that_limit() -> None:
     measured = faces()
     commands = {place.removeprefix("ai_bridge.") for place, _ in [*_BRIDGE.values(), *_COLLAB.values()]}
     assert {name for name in measured if name.startswith("cli.")} == commands
-    assert len(measured) - len(commands) == len(tools.tools([]))
+    assert len(measured) - len(commands) == len(tools.names())
 
 
 @pytest.mark.parametrize(

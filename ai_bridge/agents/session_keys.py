@@ -43,6 +43,15 @@ def shell_key(mailboxes: Tree, steps: int = _STEPS) -> str:
     return keys[0] if len(keys) == 1 else "" if keys else _process_key(mailboxes, steps)
 
 
+def hook_key(mailboxes: Tree, client: Client, steps: int) -> str:
+    """Return the key of the session whose hook this process is, as `shell_key` does.
+
+    A session that is a process has its key from the start: not only once its server has taken a name.
+    """
+    found = shell_key(mailboxes, steps)
+    return found or (processes.starter_key(steps) if client.session_is_process else "")
+
+
 def remembered(mailboxes: Tree, key: str) -> str | None:
     """Return the last address of the session with that key; None if there is none. Reads the state directory."""
     if not key:

@@ -4,11 +4,11 @@ from ai_bridge.clients.record import Client, Hooks, Reach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ai_bridge.clients.files import Files
+    from ai_bridge.clients.files import Checks, Files
 
 
 def _files() -> "Files":
-    from ai_bridge.clients.files import SERVER, Checks, ConfigFile, Files, Folder, Plugin, Switch
+    from ai_bridge.clients.files import SERVER, ConfigFile, Files, Folder, Plugin
 
     # Source: Claude Code, which calls the server and the tools of a plugin so. The name of a server is a rule for all
     # its tools. Without the rule it asks before each tool, and a session that nobody watches would get no mail.
@@ -17,20 +17,7 @@ def _files() -> "Files":
     return Files(
         Folder(".claude", variable="CLAUDE_CONFIG_DIR"),
         config=(ConfigFile("settings.json", members={("permissions", "allow"): rule}),),
-        checks=Checks(
-            switches=(
-                Switch(("disableAllHooks",), "disableAllHooks switches its hooks off", value=True),
-                Switch(("permissions", "deny"), f"permissions.deny names {rule}", member=rule),
-                Switch(
-                    ("enabledPlugins", f"{SERVER}@skills-dir"),
-                    "enabledPlugins switches the plugin ai-bridge off",
-                    value=False,
-                ),
-            ),
-            approval="ai_bridge.health.claude",
-            quiet={"DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1"},
-            unseen="a plugin given by --plugin-dir is not seen here",
-        ),
+        checks=_checks(rule),
         plugin=Plugin(
             "a plugin",
             (".claude-plugin", "plugin.json"),
@@ -46,6 +33,26 @@ def _files() -> "Files":
                 ConfigFile("settings.json", has_hooks=True, members={("permissions", "allow"): rule_before}),
             ),
         ),
+    )
+
+
+def _checks(rule: str) -> "Checks":
+    from ai_bridge.clients.files import SERVER, Checks, Switch
+
+    return Checks(
+        switches=(
+            Switch(("disableAllHooks",), "disableAllHooks switches its hooks off", value=True),
+            Switch(("permissions", "deny"), f"permissions.deny names {rule}", member=rule),
+            Switch(
+                ("enabledPlugins", f"{SERVER}@skills-dir"),
+                "enabledPlugins switches the plugin ai-bridge off",
+                value=False,
+            ),
+        ),
+        approval="ai_bridge.health.claude",
+        reach="ai_bridge.health.claude",
+        quiet={"DISABLE_AUTOUPDATER": "1", "DISABLE_TELEMETRY": "1"},
+        unseen="a plugin given by --plugin-dir is not seen here",
     )
 
 
@@ -65,11 +72,12 @@ CLAUDE_CODE = Client(
         # A hook that calls a server's tool is an error in each turn once the server is gone or was declined.
     ),
     reach=Reach(
-        "ai_bridge.reach.claude",
+        "ai_bridge.reach.means.claude",
         idle="the session's socket",
         working="hooks between two tool calls, else the session's socket",
         hooks_s=30.0,
         push="its socket",
+        reconnect="type `/mcp reconnect plugin:ai-bridge:ai-bridge`",
     ),
     files=_files,
 )

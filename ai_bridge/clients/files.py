@@ -111,6 +111,24 @@ class ConfigFile:
         return " and ".join(["server"] * self.has_server + ["hooks"] * self.has_hooks) or "permission"
 
 
+class Policy:
+    """A file of ours alone by which the client runs one command of ours without asking; for the user only.
+
+    `place`: the file, below the client's folder. `text`: its text in TOML, with {} for the beginning of the line of
+    shell. `words` follow the program in that line. `without` says what does not work without the file, and
+    `in_project` what a person does if a project registers us.
+    """
+
+    __slots__ = ("in_project", "place", "text", "without", "words")
+
+    def __init__(self, place: Keys, text: str, words: Keys, without: str, in_project: str) -> None:
+        self.place = place
+        self.text = text
+        self.words = words
+        self.without = without
+        self.in_project = in_project
+
+
 class Switch:
     """A setting of a client that switches our server or hooks off; `words` says in a sentence that it does.
 
@@ -136,7 +154,8 @@ class Checks:
     fails if its version is too old to be reached; `probe_trouble` says so in words. `quiet`: variables that keep the
     program from calling its vendor. `litters`: the program writes into its folder even if it only prints its version.
     `extensions`: the name of the folder of extensions in the client's folder. `unseen`: a sentence about
-    registrations that the doctor cannot see.
+    registrations that the doctor cannot see. `reach`: the module whose `reach_findings()` yields what else keeps the
+    client's sessions from being reached; '' for none.
     """
 
     __slots__ = (
@@ -147,6 +166,7 @@ class Checks:
         "probe",
         "probe_trouble",
         "quiet",
+        "reach",
         "switches",
         "unseen",
     )
@@ -162,6 +182,7 @@ class Checks:
         extensions: str = "",
         unseen: str = "",
         asks_for_all: bool = False,
+        reach: str = "",
     ) -> None:
         self.switches = switches
         self.approval = approval
@@ -172,6 +193,7 @@ class Checks:
         self.extensions = extensions
         self.unseen = unseen
         self.asks_for_all = asks_for_all
+        self.reach = reach
 
 
 class Plugin:
@@ -207,10 +229,11 @@ class Files:
 
     `config`: the files that install changes, in the order of the changes. `plugin` is None if the client reads no
     such folder. `former`: the files into which an older install put the server and hooks that call its tool, and the
-    folder with the older skill; install takes both out. None if there was no other way.
+    folder with the older skill; install takes both out. None if there was no other way. `policy` is None if the
+    client needs none.
     """
 
-    __slots__ = ("checks", "config", "folder", "former", "plugin", "server")
+    __slots__ = ("checks", "config", "folder", "former", "plugin", "policy", "server")
 
     def __init__(
         self,
@@ -220,6 +243,7 @@ class Files:
         checks: "Checks | None" = None,
         plugin: "Plugin | None" = None,
         former: "Files | None" = None,
+        policy: "Policy | None" = None,
     ) -> None:
         self.folder = folder
         self.config = config
@@ -227,3 +251,4 @@ class Files:
         self.checks = checks or Checks()
         self.plugin = plugin
         self.former = former
+        self.policy = policy

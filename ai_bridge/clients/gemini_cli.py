@@ -1,10 +1,10 @@
 """Gemini CLI, by Google."""
 
-from ai_bridge.clients.record import Client, Hooks, Reach
+from ai_bridge.clients.record import Client, Hooks, Listing, Reach
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ai_bridge.clients.files import Files
+    from ai_bridge.clients.files import Files, Policy
 
 
 def _files() -> "Files":
@@ -40,8 +40,27 @@ def _files() -> "Files":
             litters=True,
             extensions="extensions",
         ),
+        policy=_policy(),
         # It lets no extension declare its server trusted, and asks before the tools of that server.
         plugin=Plugin("an extension", ("gemini-extension.json",), withheld=("trust",), context_key="contextFileName"),
+    )
+
+
+def _policy() -> "Policy":
+    """Return the rule without which the wait that wakes an idle session stops at a question, each time it starts.
+
+    Source: Gemini CLI 0.61, which reads policies of the user and of an administrator, not of a project.
+    """
+    from ai_bridge.clients.files import SERVER, Policy
+
+    return Policy(
+        ("policies", f"{SERVER}.toml"),
+        "# Written by `ai-bridge install gemini`: waiting for mail needs no question.\n"
+        '[[rule]]\ntoolName = "run_shell_command"\ncommandPrefix = {}\ndecision = "allow"\npriority = 100\n',
+        words=("wait",),
+        without="it asks a person before each `ai-bridge wait`, which wakes an idle session",
+        in_project="Gemini CLI reads no policy of a project: each person who works here also runs "
+        "`ai-bridge install gemini` once, or it asks before each `ai-bridge wait`",
     )
 
 
@@ -54,6 +73,8 @@ GEMINI_CLI = Client(
     # Source: the client itself, asked with replies of growing length. It cuts out the middle of a longer one.
     reply_limit=38_000,
     ignores_updates=True,
+    # Source: Gemini CLI 0.61, which adds `wait_for_previous` to each tool: some 50 tokens.
+    listing=Listing(reading_tools=2, is_short=True),
     hooks=Hooks(
         events=("SessionStart", "BeforeAgent", "AfterTool", "AfterAgent"),
         turn_end="AfterAgent",
@@ -65,9 +86,10 @@ GEMINI_CLI = Client(
         every_tool=".*",
     ),
     reach=Reach(
-        "ai_bridge.reach.gemini",
+        "ai_bridge.reach.means.gemini",
         idle="`ai-bridge wait --new` in a background shell",
         working="hooks between two tool calls",
+        reconnect="type `/mcp reload`",
     ),
     files=_files,
 )

@@ -89,10 +89,11 @@ class Reach:
     `idle` and `working` say in words how a session is reached while it waits for its user, and while it works.
     `push` names the way in which the session's own server reaches it. `receipt_s`: for how many seconds a session may
     not show that it heard a push. `hooks_s`: for how many seconds a working session is left to its hooks. They are
-    sooner than a push that waits for the turn's end.
+    sooner than a push that waits for the turn's end. `reconnect`: what the user does if the session's server died, as
+    words after "to"; '' if nothing is known to help.
     """
 
-    __slots__ = ("hooks_s", "idle", "module", "push", "receipt_s", "working")
+    __slots__ = ("hooks_s", "idle", "module", "push", "receipt_s", "reconnect", "working")
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class Reach:
         hooks_s: float = 0.0,
         push: str = "a push",
         receipt_s: float = 0.0,
+        reconnect: str = "",
     ) -> None:
         self.push = push
         self.receipt_s = receipt_s
@@ -109,6 +111,21 @@ class Reach:
         self.idle = idle
         self.working = working
         self.hooks_s = hooks_s
+        self.reconnect = reconnect
+
+
+class Listing:
+    """How much a client's list of tools says: its model pays for it with each request.
+
+    At most `reading_tools` agents have a tool for their mail in the list. `is_short`: the client adds a long argument
+    of its own to each tool, so our words are few.
+    """
+
+    __slots__ = ("is_short", "reading_tools")
+
+    def __init__(self, reading_tools: int = 4, is_short: bool = False) -> None:
+        self.reading_tools = reading_tools
+        self.is_short = is_short
 
 
 class Client:
@@ -136,6 +153,7 @@ class Client:
         "hooks",
         "ignores_updates",
         "limit_is_bytes",
+        "listing",
         "name",
         "own_beginning",
         "own_names",
@@ -166,6 +184,7 @@ class Client:
         reply_limit: int | None = None,
         limit_is_bytes: bool = False,
         ignores_updates: bool = False,
+        listing: Listing | None = None,
         hooks: Hooks | None = None,
         reach: Reach | None = None,
         files: "Callable[[], Files] | None" = None,
@@ -184,6 +203,7 @@ class Client:
         self.reply_limit = reply_limit
         self.limit_is_bytes = limit_is_bytes
         self.ignores_updates = ignores_updates
+        self.listing = listing or Listing()
         self.hooks = hooks or Hooks()
         self.reach = reach or Reach()
         self._make_files = files

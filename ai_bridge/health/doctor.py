@@ -54,6 +54,8 @@ def examine(name: str) -> Iterator[Finding]:
         for finding in (*registration(one), *switches(one), _started(one)):
             hooked &= finding.where not in ("hooks", "switch") or finding.level == OK
             yield finding
+    if client.files.checks.reach:
+        yield from clients.code(client.files.checks.reach).reach_findings()
     yield _reach(client, program, known, hooked)
 
 

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 
 from ai_bridge import clients
-from ai_bridge.clients.files import PROJECT
+from ai_bridge.clients.files import PROJECT, USER
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding, install_command
 from ai_bridge.install.places import folder
 from ai_bridge.install.registered import Registration
@@ -28,6 +28,7 @@ def registration(one: Registration) -> Iterator[Finding]:
         yield Finding("hooks", WRONG, f"none on {', '.join(missing)}", fix)
     else:
         yield _trust(one)
+    yield from _policy(one)
     if one.skill == "absent":
         yield Finding("skill", NOTE, "the advisor skill is not there", fix)
 
@@ -50,6 +51,21 @@ def _trust(one: Registration) -> Finding:
         by_hand = f"(or start {client.program} once, and say that you trust them)"
         return Finding("hooks", WRONG, f"{found} {by_hand}", fix)
     return Finding("hooks", OK, ", ".join(one.hooks))
+
+
+def _policy(one: Registration) -> Iterator[Finding]:
+    """Yield a finding that says whether the client runs our wait without asking, if it asks otherwise."""
+    client = clients.by_name(one.client)
+    policy = client.files.policy
+    if policy is None:
+        return
+    path = os.path.join(folder(client.name, USER)[1], *policy.place)
+    if os.path.isfile(path):
+        yield Finding("policy", OK, path)
+    else:
+        level = NOTE if one.scope == PROJECT else WRONG
+        found = f"{client.title} has no {path}: {policy.without}"
+        yield Finding("policy", level, found, install_command(client.name))
 
 
 def _approval(one: Registration) -> Iterator[Finding]:

@@ -170,11 +170,11 @@ def _hook_words(command: object) -> list[str] | None:
         return None
     if words and words[0].startswith("AI_BRIDGE_STATE="):
         words = words[1:]
-    words = _own_words(words)
+    words = own_words(words)
     return words[1:] if words[:1] == ["hook"] else None
 
 
-def _own_words(words: list[str]) -> list[str]:
+def own_words(words: list[str]) -> list[str]:
     """Return the words after the program if it is ours, at whatever path; else []."""
     if words and os.path.basename(words[0]) == COMMAND:
         return words[1:]
@@ -260,7 +260,7 @@ def _placeless(entry: Entry) -> Entry:
         plain["hooks"] = [_placeless(hook) if isinstance(hook, dict) else hook for hook in _list(plain["hooks"])]
     if (words := _hook_words(entry.get("command"))) is not None:
         plain["command"] = ["hook", *words]
-    elif words := _own_words([str(entry.get("command")), *map(str, _list(entry.get("args")))]):
+    elif words := own_words([str(entry.get("command")), *map(str, _list(entry.get("args")))]):
         plain.update(command="", args=words)
     return plain
 

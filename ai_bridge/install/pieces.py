@@ -13,6 +13,7 @@ from ai_bridge.install.json_file import JsonFile
 from ai_bridge.install.places import folder
 from ai_bridge.install.plan import Piece
 from ai_bridge.install.plugin_files import plugin_files, skill_content
+from ai_bridge.install.policy import rule
 from ai_bridge.install.toml_file import TomlFile
 
 # Only the owner may read a client's files that hold more than settings.
@@ -28,7 +29,7 @@ def pieces(client: str, scope: str, choice: Choice) -> list[Piece]:
     record = clients.by_name(client)
     chosen = choice.for_all() if scope == PROJECT else choice
     config = [_config(record, record.files, file, scope, chosen) for file in record.files.config]
-    return [*_folder_pieces(record, scope, chosen), *config]
+    return [*_folder_pieces(record, scope, chosen), *_policy(record, scope), *config]
 
 
 def former_pieces(client: str, scope: str) -> list[Piece]:
@@ -66,6 +67,14 @@ def _skill(client: Client, files: Files, scope: str) -> Piece:
     return Piece(client.name, "skill", base, os.path.join(inside, *files.folder.skill), skill_content())
 
 
+def _policy(client: Client, scope: str) -> list[Piece]:
+    policy = client.files.policy
+    if policy is None or scope == PROJECT:
+        return []
+    base, inside = folder(client.name, scope)
+    return [Piece(client.name, "policy", base, os.path.join(inside, *policy.place), rule(policy))]
+
+
 def _config(client: Client, files: Files, file: ConfigFile, scope: str, choice: Choice) -> Piece:
     base, _ = folder(client.name, scope)
     mode = _PRIVATE if scope in file.private else _PUBLIC
@@ -82,4 +91,5 @@ def _content(client: Client, files: Files, file: ConfigFile, choice: Choice) -> 
         return JsonFile(entry, defaults=file.defaults, members=file.members)
     older = tool_hooks(client)
     groups = older if files is client.files.former else hook_groups(client, choice)
-    return JsonFile(entry, groups, file.defaults, file.members, client.hooks.advice, older)
+    advice = files.policy.in_project if files.policy and choice.is_shared else client.hooks.advice
+    return JsonFile(entry, groups, file.defaults, file.members, advice, older)

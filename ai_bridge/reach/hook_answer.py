@@ -46,18 +46,18 @@ def answer(
         return nothing(ways, event, loaded.reach), None
     import json  # a hook without mail starts faster without it
 
-    text = "\n".join([*said.texts, *filter(None, [ways.lesson(event)])])
+    text = "\n".join([*said.texts, *filter(None, [ways.besides(event)])])
     return json.dumps(ways.hook_answer(event, text), ensure_ascii=False), said.in_flight()
 
 
 def nothing(ways: Ways, event: str, level: str) -> str:
     """Return the answer if there is no mail: at most the lesson that lets the model be reached."""
-    lesson = ways.lesson(event) if level != OFF else ""
-    if not lesson:
+    besides = ways.besides(event) if level != OFF else ""
+    if not besides:
         return NOTHING
     import json
 
-    return json.dumps(ways.hook_answer(event, lesson), ensure_ascii=False)
+    return json.dumps(ways.hook_answer(event, besides), ensure_ascii=False)
 
 
 class Answer:

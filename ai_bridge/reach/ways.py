@@ -25,6 +25,7 @@ class Ways:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.news = ""  # what the next answer to a hook says besides, '' for nothing
 
     def is_session(self) -> bool:
         """Tell whether a session connects for certain, and not a command that only lists the tools."""
@@ -49,6 +50,10 @@ class Ways:
     def lesson(self, event: str) -> str:
         """Return what a hook for `event` teaches the model so that it can be reached; '' if nothing."""
         return ""
+
+    def besides(self, event: str) -> str:
+        """Return what a hook for `event` says besides mail: news of the session, and the lesson; '' if nothing."""
+        return "\n".join(text for text in (self.news, self.lesson(event)) if text)
 
     def hook_answer(self, event: str, text: str) -> dict[str, Any]:
         """Return the answer of a hook for `event` that puts the text before the model.

@@ -64,6 +64,22 @@ def recent(mailboxes: Tree, sender: str, recipient: str) -> Deliveries:
         return Deliveries([])
 
 
+def exchanged(mailboxes: Tree, agent: str) -> dict[str, float]:
+    """Return when mail between `agent` and each other agent was last delivered, in seconds since the epoch.
+
+    Looks at the times of the files that were ever written, and at no mail. {} if the disk gives none.
+    """
+    try:
+        base = mailboxes.part(folder)
+    except OSError:
+        return {}
+    found: dict[str, float] = {}
+    for other in {*untrusted.listed(os.path.join(base, agent)), *untrusted.listed(base)} - {agent}:
+        ways = (os.path.join(base, agent, other), os.path.join(base, other, agent))
+        found[other] = max(map(state_files.written_s, ways))
+    return {other: at for other, at in found.items() if at}
+
+
 def folder(mailboxes: Tree) -> str:
     """Return the folder of all counts of these mailboxes; raises OSError."""
     tree = os.stat(mailboxes.path)

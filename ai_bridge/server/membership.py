@@ -6,6 +6,7 @@ import sys
 import threading
 from contextlib import suppress
 
+from ai_bridge import clients
 from ai_bridge.agents import cards, identity, presence, projects, retirement, session_keys, session_names
 from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.agents.session_names import Name
@@ -16,6 +17,9 @@ from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.message.address import project_of
+from ai_bridge.reach import reconnect
+from ai_bridge.sending import traffic
+from ai_bridge.server.listed import choose
 from ai_bridge.text import printable
 
 
@@ -41,6 +45,7 @@ class Membership:
         self._agent = agent
         self._naming = threading.Lock()
         self._name: Name | None = None
+        self._serves = ""
         self._named_in = ("", "")
         self._introduction = ""
         self._retirees = retirement.Retirees()
@@ -93,9 +98,10 @@ class Membership:
         wanted = identity.who(where, self._agent, caller.client)
         where.make([wanted.address])
         self._named_in = (where.path, where.real())
-        self._name = session_names.take(
-            where, wanted, caller.client, caller.key or session_keys.session_key(caller.client)
-        )
+        key = caller.key or session_keys.session_key(caller.client)
+        self._name = session_names.take(where, wanted, caller.client, key)
+        self._serves = key
+        reconnect.begin(where, key)
         try:
             cards.introduce(where, self._name.address, caller.client, projects.folder_name())
             presence.announce(where)
@@ -125,6 +131,8 @@ class Membership:
         """Release the name for good, so that the next session can take it while calls are still at work here."""
         with self._naming:
             self._has_left = True
+            if self._name is not None:
+                reconnect.end(Tree(self._named_in[0]), self._serves)
             self._give_name_back()
 
     def announce(self) -> None:
@@ -147,6 +155,13 @@ class Membership:
             for one in where.agents()
             if one not in (own, *gone) and (not project_of(own) or project_of(one) in near)
         ]
+
+    def listing(self, caller: Caller, listed: list[str]) -> list[str]:
+        """Return those of `peers` whose mail has a tool of its own in the client's list; `listed` have one now."""
+        agents, where = self.peers(caller), self.look()
+        own = self._own_address(where, caller) or ""
+        client = clients.by_own_name(caller.client)
+        return choose(agents, own, client, listed, lambda: traffic.exchanged(where, own))
 
     def own_address(self, caller: Caller) -> str | None:
         """Return the session's address, or before its first use the one it will ask for; None if none is known."""

@@ -32,7 +32,7 @@ class Reaching:
 
     def __init__(self, session: Session) -> None:
         self.bus = InMemorySubscriptionBus()
-        self.listed: list[str] | None = None  # agents whose mail the client can read, as it last heard
+        self.listed: list[str] | None = None  # agents with a reading tool in the list, as the client last heard
         self._session = session
         self._caller: Caller | None = None
         self._connection: Any = None
@@ -162,7 +162,7 @@ class Reaching:
         """Notify the client if its list of tools is out of date."""
         if self.listed is None or self._caller is None:
             return
-        agents = self._session.peers(self._caller)
+        agents = self._session.listing(self._caller, self.listed)
         if agents != self.listed:
             self.listed = agents
             with suppress(NotReached):

@@ -21,7 +21,7 @@ from ai_bridge.machines.presence_pages import HEARTBEAT_S
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.server import resources, stdio, tool_calls, tools
 from ai_bridge.server.client_session import Session
-from ai_bridge.server.instructions import INSTRUCTIONS
+from ai_bridge.server.instructions import INSTRUCTIONS, instructions
 from ai_bridge.server.notifications import Reaching
 from ai_bridge.server.tool_calls import Context, caller
 from ai_bridge.server.update import Update
@@ -34,13 +34,14 @@ def build(session: Session, reaching: Reaching, update: Update) -> Server[Any]:
     """Return the SDK's server with our tools, resources and instructions."""
 
     async def list_tools(context: Context, _: types.PaginatedRequestParams | None) -> types.ListToolsResult:
+        who = caller(context)
         try:
-            peers = await anyio.to_thread.run_sync(session.peers, caller(context))
+            agents = await anyio.to_thread.run_sync(session.listing, who, reaching.listed or [])
         except (BridgeError, OSError):  # a call will say what is wrong
-            peers = []
-        reaching.listed = peers
-        reaching.begin(context.session, caller(context))
-        return types.ListToolsResult(tools=tools.tools(peers))
+            agents = []
+        reaching.listed = agents
+        reaching.begin(context.session, who)
+        return types.ListToolsResult(tools=tools.tools(agents, clients.by_own_name(who.client)))
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         reaching.begin(context.session, caller(context))
@@ -79,12 +80,13 @@ def _client_name(words: Mapping[str, Any]) -> str:
 
 
 def _fit(offered: dict[str, Any], client: Client) -> None:
-    """Remove the resources from `offered` if the client ignores their updates.
+    """Remove the resources from `offered` if the client ignores their updates, and choose the instructions.
 
     Some clients add tools of their own to every request when a server has resources.
     """
     if client.ignores_updates:
         offered["capabilities"].pop("resources", None)
+    offered["instructions"] = instructions(client)
 
 
 def main(where: str | None, agent: str | None) -> None:

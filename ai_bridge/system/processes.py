@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 MODULE = ["-P", "-m", "ai_bridge"]
 # How long a trial may take.
 _TRIAL_S = 10.0
+# Programs that only run the line of another program.
+_SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "busybox"))
 
 
 def program() -> list[str]:
@@ -104,12 +106,27 @@ def ancestor_keys(most: int) -> list[str]:
     return keys
 
 
+def starter_key(most: int) -> str:
+    """Return a key for the program that started this one, be it through a shell: the nearest ancestor that is none.
+
+    At most `most` ancestors are looked at; the last of them counts in any case.
+    """
+    pid = os.getppid()
+    for _ in range(most - 1):
+        status = _status(pid)
+        if _command(pid) not in _SHELLS or not status or int(status[1]) <= 1:
+            break
+        pid = int(status[1])
+    return _key(pid, _status(pid))
+
+
 def is_gone(key: str) -> bool:
     """Tell whether the key's process has ended; False for a key of any other kind."""
     words = key.split()
-    if words[:1] != ["process"] or len(words) < 2:
+    if words[:1] != ["process"] or not words[1:] or not words[1].isdecimal():
         return False
-    return key != _key(int(words[1]), _status(int(words[1])))
+    status = _status(int(words[1]))
+    return key != _key(int(words[1]), status) or status[:1] == ["Z"]  # one whose parent has not asked for its end
 
 
 def _key(pid: int, status: list[str]) -> str:
@@ -119,8 +136,17 @@ def _key(pid: int, status: list[str]) -> str:
 
 def _status(pid: int) -> list[str]:
     """Return a process's fields from its state on: the 2nd is its parent, the 20th its start (proc_pid_stat(5))."""
+    return _stat(pid).rpartition(")")[2].split()
+
+
+def _command(pid: int) -> str:
+    """Return the name of the program that a process runs, cut to 15 characters; '' if it is not known."""
+    return _stat(pid).partition("(")[2].rpartition(")")[0]
+
+
+def _stat(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            return file.read().decode("ascii", "replace").rpartition(")")[2].split()
+            return file.read().decode("ascii", "replace")
     except OSError:
-        return []
+        return ""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge import clients
-from ai_bridge.health import doctor, server_start
+from ai_bridge.health import claude, doctor, server_start
 from ai_bridge.health.finding import NOTE, OK, WRONG, Finding
 from ai_bridge.install.changes import plan_changes
 from ai_bridge.install.plan import carry_out
@@ -74,7 +74,7 @@ def test_after_install_all_is_well_but_what_only_a_person_can_do(client: str, tm
     wrong = {check for check, finding in looked.items() if finding.level != OK}
     by_person = {"codex": {"hooks", "reach"}, "gemini": {"trusted"}}
     assert wrong == by_person.get(client, set())
-    assert set(looked) - {"trusted"} == {"installed", "registered", "hooks", "server", "reach"}
+    assert set(looked) - {"trusted", "policy"} == {"installed", "registered", "hooks", "server", "reach"}
     assert "tools after" in looked["server"].what
 
 
@@ -85,7 +85,7 @@ def test_in_the_home_directory_the_persons_files_are_no_projects(
     register("gemini")
     monkeypatch.chdir(tmp_path / "home")
     checks = [finding.where for finding in doctor.examine("gemini")]
-    assert checks == ["installed", "registered", "trusted", "hooks", "server", "reach"]
+    assert checks == ["installed", "registered", "trusted", "hooks", "policy", "server", "reach"]
 
 
 def test_looking_changes_nothing(tmp_path: Path) -> None:
@@ -174,6 +174,53 @@ def test_settings_that_keep_gemini_from_waking_are_wrong(tmp_path: Path) -> None
     entry["experimental"]["modelSteering"] = False
     path.write_text(json.dumps(entry))
     assert found("gemini")["reach"].level == WRONG
+
+
+def test_gemini_without_the_policy_stops_at_a_question(tmp_path: Path) -> None:
+    register("gemini")
+    assert found("gemini")["policy"].level == OK
+    (tmp_path / "home/.gemini/policies/ai-bridge.toml").unlink()
+    policy = found("gemini")["policy"]
+    assert (policy.level, policy.fix) == (WRONG, "ai-bridge install gemini")
+    assert "asks a person before each `ai-bridge wait`" in policy.what
+
+
+def test_what_a_project_registers_for_gemini_needs_the_policy_of_each_person(tmp_path: Path) -> None:
+    (tmp_path / "project" / ".git").mkdir()
+    register("gemini", "project")
+    assert found("gemini")["policy"].level == NOTE
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "level", "does"),
+    [
+        ("home/.claude/settings.json", "hold", WRONG, "holds"),
+        ("home/.claude/settings.json", "refuse", WRONG, "drops"),
+        ("home/.claude/settings.json", "a word of tomorrow", WRONG, "holds"),
+        ("home/.claude/settings.json", "accept", None, ""),
+        ("project/.claude/settings.json", "hold", WRONG, "holds"),
+        ("project/.claude/settings.local.json", "refuse", WRONG, "drops"),
+        ("managed/managed-settings.json", "hold", WRONG, "holds"),
+        ("managed/managed-settings.d/10-mail.json", "refuse", WRONG, "drops"),
+    ],
+)
+def test_a_setting_that_keeps_notices_from_a_session_of_claude_is_wrong(
+    place: str, value: str, level: int | None, does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claude, "_MANAGED", str(tmp_path / "managed"))
+    (tmp_path / "project" / ".git").mkdir()
+    register("claude")
+    path = tmp_path / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**settings, "crossSessionInbound": value}))
+    finding = found("claude").get("inbound")
+    assert (finding.level if finding else None) == level
+    if finding is not None:
+        assert f"Claude Code {does} what is to wake an idle session" in finding.what
+        assert str(path) in finding.what
+        asks = "administrator" in finding.what
+        assert (asks, finding.fix) == ((True, "") if "managed" in place else (False, f"$EDITOR {path}"))
 
 
 def test_what_a_project_registers_has_to_be_approved_once(tmp_path: Path) -> None:

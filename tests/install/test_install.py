@@ -34,7 +34,7 @@ FILES = {
         ".claude/skills/ai-bridge/hooks/hooks.json",
         ".claude/settings.json",
     ),
-    "gemini": (".gemini/skills/advisor/SKILL.md", ".gemini/settings.json"),
+    "gemini": (".gemini/skills/advisor/SKILL.md", ".gemini/policies/ai-bridge.toml", ".gemini/settings.json"),
     "codex": (".codex/skills/advisor/SKILL.md", ".codex/config.toml", ".codex/hooks.json"),
 }
 RULE = "mcp__plugin_ai-bridge_ai-bridge"
@@ -535,7 +535,7 @@ def test_a_file_written_by_another_program_meanwhile_is_merged_into_as_it_then_i
     path = others / ".gemini/settings.json"
     steps = plan_changes("install", ["gemini"], "user")
     path.write_text('{"numStartups": 2}')
-    assert len(list(carry_out(steps))) == 2
+    assert len(list(carry_out(steps))) == 3
     assert list(json.loads(path.read_text())) == ["numStartups", "mcpServers", "hooks", "tools", "experimental"]
     assert Path(f"{path}.bak").read_text() == '{"numStartups": 2}'
 

@@ -37,6 +37,28 @@ def test_a_shell_between_is_an_ancestor_too() -> None:
     assert ancestors[:2] == [parent, own_key()]
 
 
+def started_by(*before: str) -> str:
+    """Return the key a child process finds for the program that started it."""
+    script = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom ai_bridge.system.processes import *\n"
+    words = [*before, sys.executable, "-P", "-c", f"{script}print(starter_key(2))"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_program_that_started_a_process_is_found_with_and_without_a_shell_between() -> None:
+    assert started_by() == own_key()
+    for shell in ("sh", "bash"):
+        assert started_by(shell, "-c", '"$@"; :', "sh") == own_key()
+
+
+def test_a_program_that_is_no_shell_is_not_passed_over() -> None:
+    script = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    assert started_by(sys.executable, "-c", script) != own_key()
+
+
+def test_of_shells_in_shells_only_so_many_are_passed_over() -> None:
+    assert started_by("sh", "-c", '"$@"; :', "sh", "sh", "-c", '"$@"; :', "sh") != own_key()
+
+
 def test_a_process_keeps_its_key_and_no_two_have_the_same() -> None:
     assert own_key() == own_key()
     assert len({child()[0] for _ in range(3)} | {own_key()}) == 4

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ai_bridge.clients.record import Client
     from ai_bridge.inbox.reply_in_flight import ReplyInFlight
+    from ai_bridge.reach.ways import Ways
     from ai_bridge.settings import Settings
 
 # A hook's input holds what the model was asked and what its tools answered.
@@ -69,8 +70,7 @@ def run(name: str, where: "str | None" = None, agent: "str | None" = None) -> in
 
 
 def _answer(name: str, where: "str | None", agent: "str | None") -> None:
-    from ai_bridge.reach import hook_answer
-    from ai_bridge.reach.ways import ways_of
+    from ai_bridge.reach import hook_answer, reconnect
 
     client, told = clients.by_name(name), _input(name)
     event = told["hook_event_name"]
@@ -81,13 +81,14 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
         return _say(hook_answer.NOTHING, None)
     loaded = found.settings()
     key, me = _session(found, agent, client)
+    ways = reconnect.ways_after(found, client, key)
     if not (me and found.has_outbox(me)) or found.part(Homes).is_elsewhere(me):
-        return _say(hook_answer.nothing(ways_of(client), event, loaded.reach), None)
+        return _say(hook_answer.nothing(ways, event, loaded.reach), None)
     if client.reach.hooks_s and key:
         from ai_bridge.reach import activity  # other clients' servers do not ask whether the session works
 
         activity.leave_note(found, key, event)
-    _say(*_mail(found, me, key, client, told, loaded))
+    _say(*_mail(found, me, key, ways, told, loaded))
 
 
 def _name_session(client: "Client", session_id: object) -> None:
@@ -121,7 +122,7 @@ def _session(where: Tree, agent: "str | None", client: "Client") -> "tuple[str, 
         if variable not in own:
             os.environ.pop(variable, None)
     os.environ.update({name: "1" for name in client.shell_variables if name not in client.session_variables})
-    key = session_keys.shell_key(where, _STEPS)
+    key = session_keys.hook_key(where, client, _STEPS)
     try:
         me = session_keys.remembered(where, key) or identity.who(where, agent).address
     except NoIdentity:
@@ -132,21 +133,19 @@ def _session(where: Tree, agent: "str | None", client: "Client") -> "tuple[str, 
 
 
 def _mail(
-    where: Tree, me: str, key: str, client: "Client", told: "dict[str, Any]", loaded: "Settings"
+    where: Tree, me: str, key: str, ways: "Ways", told: "dict[str, Any]", loaded: "Settings"
 ) -> "tuple[str, ReplyInFlight | None]":
     from ai_bridge.inbox import fetch
     from ai_bridge.reach import hook_answer
     from ai_bridge.reach.pace import pace_of
     from ai_bridge.reach.rings import Rings
-    from ai_bridge.reach.ways import ways_of
 
-    event, pace = told["hook_event_name"], pace_of(loaded, client.reach.receipt_s)
-    rings = Rings(where, me, key, pace, passing=True)
+    event, client = told["hook_event_name"], ways.client
+    rings = Rings(where, me, key, pace_of(loaded, client.reach.receipt_s), passing=True)
     if event == client.hooks.begins:
         rings.begin_session()  # a session that was resumed or cleared has lost what it was told before
     elif event == client.hooks.prompt or not client.hooks.shows_pushes:
         rings.hear(_prompt(client, told))
-    ways = ways_of(client)
     return hook_answer.answer(where, me, loaded, ways, rings, lambda: fetch.fetch(where, me, loaded), event)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from ai_bridge.reach import codex_daemon
+from ai_bridge.reach.means import codex_daemon
 from ai_bridge.reach.ways import NotReached, Ways
 
 _PATIENCE_S = 20.0

@@ -13,7 +13,7 @@ import pytest
 from websockets.sync.server import ServerConnection, unix_serve
 
 from ai_bridge.clients import CODEX_CLI
-from ai_bridge.reach import codex_daemon
+from ai_bridge.reach.means import codex_daemon
 from ai_bridge.reach.ways import ways_of
 
 THREAD, TURN = "0199-thread", "01a2-turn"
