@@ -13,6 +13,8 @@ from ai_bridge.system import processes, state_files
 # further up may be another session.
 _STEPS = 3
 _BYTES = 256
+# Before the digest of a key that is not known itself.
+_DIGESTED = "digest "
 
 
 def session_key(client: str) -> str:
@@ -54,14 +56,15 @@ def hook_key(mailboxes: Tree, client: Client, steps: int) -> str:
     if client.session_is_process:
         return shell_key(mailboxes, steps) or processes.starter_key(steps)
     served = (_recalled(mailboxes, "clients", one) for one in processes.ancestor_keys(steps))
-    return next((key for key in served if key), "") or shell_key(mailboxes, steps)
+    of_server = next((found for found in served if found), "")
+    return f"{_DIGESTED}{of_server}" if of_server else shell_key(mailboxes, steps)
 
 
 def note_client(mailboxes: Tree, client: str) -> None:
     """Write down for the hooks of this server's session which key it has, if its client names its sessions."""
     record = clients.by_own_name(client)
     if not record.session_is_process and (key := _value_of(record)):
-        _remember(mailboxes, "clients", processes.parent_key(), key)
+        _remember(mailboxes, "clients", processes.parent_key(), digest(key))
 
 
 def remembered(mailboxes: Tree, key: str) -> str | None:
@@ -80,8 +83,8 @@ def remember(mailboxes: Tree, key: str, name: str) -> None:
 
 def digest(key: str) -> str:
     """Return the digest of a session's key, which is written down in its place; '' for the key ''."""
-    if not key:
-        return ""
+    if not key or key.startswith(_DIGESTED):
+        return key.removeprefix(_DIGESTED)
     import hashlib
 
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]

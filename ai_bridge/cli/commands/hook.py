@@ -157,7 +157,9 @@ def _is_cleared(where: Tree, me: str, key: str, client: "Client", told: "dict[st
     from ai_bridge.reach.ways import MARK
 
     own = told.get("session_id")
-    if not client.session_variables or not isinstance(own, str) or own in ("", key):
+    if not client.session_variables or not isinstance(own, str):
+        return False
+    if session_keys.digest(own) in ("", session_keys.digest(key)):
         return False
     if session_keys.remembered(where, own) is not None:
         return False
