@@ -130,6 +130,14 @@ class Ground:
         # Half a gigabyte of Codex's daemon.
         shutil.rmtree(self.home / ".codex" / "packages", ignore_errors=True)
 
+    def servers(self) -> list[int]:
+        """Return the processes of the servers that clients started here."""
+        return [pid for pid in self._started() if _words(pid)[1:3] == [PROGRAM.encode(), b"mcp"]]
+
+    def wait_until_served(self) -> None:
+        """Wait, within bounds, until a server here serves its session: that may take some seconds."""
+        until(lambda: list((self.home / ".local/state").rglob("servers/*")), PATIENCE_S)
+
     def _started(self) -> list[int]:
         mark = f"HOME={self.home}".encode()
         return [pid for pid in _pids() if mark in _environ(pid).split(b"\0") and pid != os.getpid()]
@@ -137,6 +145,13 @@ class Ground:
 
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _words(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _environ(pid: int) -> bytes:
