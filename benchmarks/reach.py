@@ -15,6 +15,8 @@ from common import ms, percentile, percentiles
 
 sys.path.insert(0, str(common.ROOT))
 
+import heard
+
 from tests.real_clients import software
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import Model
@@ -31,7 +33,14 @@ def main() -> None:
     options.add_argument("--drops", type=int, default=50, help="drops to the idle session")
     options.add_argument("--idle", type=float, default=30.0, metavar="S", help="how long it is left without mail")
     options.add_argument("--rounds", type=int, default=100, help="hooks of each kind")
+    options.add_argument("--heard", action="store_true", help="how much is heard if rings vanish, and nothing else")
+    options.add_argument("--client", action="append", choices=heard.CLIENTS, help="of --heard (default: all)")
+    options.add_argument("--messages", type=int, default=200, help="of --heard, to each client")
+    options.add_argument("--vanish", type=float, default=0.3, help="of --heard: the share of the rings that vanish")
+    options.add_argument("--kills", type=int, default=5, help="of --heard: how often the session is killed")
     chosen = options.parse_args()
+    if chosen.heard:
+        return heard.report(chosen.client or list(heard.CLIENTS), chosen.messages, chosen.vanish, chosen.kills)
     with common.throw_away(chosen.dir) as directory:
         _report_hooks(*_hooks(directory, chosen.rounds))
     # Nothing above it registers servers, as this checkout does.

@@ -3,12 +3,13 @@
 # `ai-bridge send`, in four small processes (date, dd, mv, sync) and one more dd per further recipient. The limits
 # (max_hops, pair_per_hour) are kept by the router: a message beyond one is held, and its sender gets a notice.
 #
-# usage: management/send.sh [options] RECIPIENT[,...]|'*' [SUBJECT]       the body is read from standard input
+# usage: management/send.sh [options] RECIPIENT[,...]|'#GROUP'|'*' [SUBJECT]       the body is read from standard input
 #   --from ADDRESS, --agent ADDRESS   the sender (else AI_BRIDGE_AGENT, AI_CONNECT_PEER_NAME)
 #   --mailboxes DIR                   the mailboxes (else AI_BRIDGE_MAILBOXES, the nearest upward, the main
 #                                     worktree's, the user's own)
 #   --file PATH                       read the body from a file
 #   --reply-to ID                     answer that message, in its thread; the subject is then Re: and that message's
+#   --urgency now|next|quiet          how hard the recipient's session is rung (else next)
 #   --allow-empty                     send even an empty body
 # Prints the ID once the message is safe on the disk. Exit codes: 0 sent, 1 refused, 2 usage.
 #
@@ -25,7 +26,7 @@ case ${XDG_CONFIG_HOME:-} in /*) ;; *) XDG_CONFIG_HOME='' ;; esac
 case ${XDG_DATA_HOME:-} in /*) ;; *) XDG_DATA_HOME='' ;; esac
 mailboxes=${AI_BRIDGE_MAILBOXES:-}
 from=${AI_BRIDGE_AGENT:-${AI_CONNECT_PEER_NAME:-}}
-recipient='' subject='' has_subject='' file='' reply_to='' thread='' allow_empty='' temporary='' known=''
+recipient='' subject='' has_subject='' file='' reply_to='' thread='' urgency='' allow_empty='' temporary='' known=''
 
 refuse() {
     if [ -n "$temporary" ]; then
@@ -53,7 +54,7 @@ show_help() {
 read_words() {
     while [ $# -gt 0 ]; do
         case $1 in
-            --from | --agent | --mailboxes | --file | --reply-to)
+            --from | --agent | --mailboxes | --file | --reply-to | --urgency)
                 [ $# -gt 1 ] || usage "$1 needs a value"
                 take_value "$1" "$2"
                 shift
@@ -76,6 +77,7 @@ take_value() {
         --mailboxes) mailboxes=$2 ;;
         --file) file=$2 ;;
         --reply-to) reply_to=$2 ;;
+        --urgency) urgency=$2 ;;
         *) usage "there is no option $1" ;;
     esac
 }
@@ -253,12 +255,60 @@ check_recipients() {
         one=${rest%%,*} rest=${rest#*,}
         one=${one#"${one%%[! ]*}"} one=${one%"${one##*[! ]}"}
         [ -n "$one" ] || continue
+        case $one in '#'*)
+            find_members "$one"
+            rest=$meant,$rest
+            continue
+            ;;
+        esac
         find_meant
         check_agent "$one"
         [ "$recipient$one" != "*$from" ] || continue
         case " $recipients " in *" $one "*) ;; *) recipients="$recipients${recipients:+ }$one" ;; esac
     done
     [ -n "$recipients" ] || refuse_nobody
+}
+
+# Puts the other agents of the sender's project whose cards name the group $1 into `meant`, separated by commas.
+find_members() {
+    list_agents '*' "$project"
+    near=$meant, meant='' known_groups=''
+    while [ -n "$near" ]; do
+        other=${near%%,*} near=${near#*,}
+        other=${other# }
+        [ -n "$other" ] && [ "$other" != "$from" ] || continue
+        read_groups "$mailboxes/agents/$other.md"
+        case " $groups " in *" $1 "*) meant=$meant${meant:+,}$other ;; esac
+        for word in $groups; do
+            case ", $known_groups, " in *", $word, "*) ;; *) known_groups=$known_groups${known_groups:+, }$word ;; esac
+        done
+    done
+    [ -n "$meant" ] || refuse "nobody else in the project of $from is in the group $1: groups here are ${known_groups:-none yet} (\`ai-bridge card set groups=NAME ADDRESS\` puts an agent into one)"
+}
+
+# Puts the groups that the card $1 names into `groups`, as `#backend #review`; none if its agent was removed.
+read_groups() {
+    groups='' inside=''
+    [ -f "$1" ] && [ ! -L "$1" ] || return 0
+    while IFS= read -r line; do
+        case $line in
+            ---) if [ -n "$inside" ]; then return; else inside=yes; fi ;;
+            'retired: '*)
+                groups=''
+                return
+                ;;
+            'groups: '*) list_groups "${line#groups: }" ;;
+        esac
+    done <"$1"
+}
+
+list_groups() {
+    before=$IFS
+    IFS=" ,[]'\"#"
+    for word in $1; do
+        [ -z "$word" ] || groups="$groups${groups:+ }#$word"
+    done
+    IFS=$before
 }
 
 refuse_nobody() {
@@ -305,6 +355,14 @@ find_thread() {
         return
     done
     refuse "there is no message $reply_to in $mailboxes: \`ai-bridge history\` lists the IDs"
+}
+
+check_urgency() {
+    case $urgency in
+        '' | now | quiet) ;;
+        next) urgency='' ;;
+        *) refuse "a message is urgent now, next or quiet, not '$urgency'" ;;
+    esac
 }
 
 # A subject that may not be sent as it is, is left out: the answer has the usual subject then.
@@ -365,6 +423,7 @@ compose() {
     temporary=$outbox/.tmp/$id
     tail="Subject: $subject${newline}Date: $3.${micro}Z"
     [ -z "$reply_to" ] || tail="$tail${newline}In-Reply-To: $reply_to${newline}Thread: $thread"
+    [ -z "$urgency" ] || tail="$tail${newline}Urgency: $urgency"
     if is_in_clients_shell; then
         tail="$tail${newline}Composed-By: model"
     elif [ -t 2 ]; then # a person's own message
@@ -450,6 +509,7 @@ check_format
 check_agent "$from"
 check_recipients
 check_subject
+check_urgency
 find_thread
 find_limit
 outbox=$mailboxes/$from-outbox first='' tail=''

@@ -42,7 +42,10 @@ def test_without_a_file_all_is_default(where: Tree, monkeypatch: pytest.MonkeyPa
         "context_chars": 8_000,
         "max_attachment_bytes": 10_485_760,
         "context_folders": (),
-        "reach": "notice",
+        "reach": "short",
+        "carry_chars": 1_000,
+        "ring_after_s": "10,120,600",
+        "wakes_per_hour": 30,
         "max_hops": 20,
         "pair_per_hour": 60,
         "max_unread": 10_000,
@@ -330,7 +333,7 @@ def test_a_word_is_one_of_its_choices(where: Tree, monkeypatch: pytest.MonkeyPat
         assert settings_.load(where.path).reach == word
     for wrong in ("loud", "", "1"):
         monkeypatch.setenv("AI_BRIDGE_REACH", wrong)
-        with pytest.raises(BadSetting, match="off, notice or full"):
+        with pytest.raises(BadSetting, match="off, notice, short or full"):
             settings_.load(where.path)
     for other in (True, 1, ["off"]):
         with pytest.raises(BadSetting):

@@ -34,6 +34,7 @@ MET_IN = {
     "tomlkit": {"install"},
     "nats": {"link.broker"},
     "wcwidth": {"cli.screen"},
+    "websockets": {"reach.means.codex_daemon"},
 }
 # What formats and parses times: functions, and modules that are of use for little else.
 TIMES = {"strftime", "strptime", "gmtime", "localtime", "mktime", "ctime", "asctime", "fromisoformat", "isoformat"}
@@ -150,7 +151,12 @@ TESTED_ELSEWHERE = [
     (
         "tests/reach/test_ways.py",
         "each client is rung by its own means; one test file holds them side by side",
-        "reach/claude reach/codex reach/gemini",
+        "reach/means/claude reach/means/codex reach/means/gemini",
+    ),
+    (
+        "tests/reach/test_rings.py",
+        "they are what a ring is decided by and noted in; the tests of rings look at what is rung",
+        "reach/due reach/manner reach/memory_file",
     ),
     (
         "tests/sending/test_limits.py",

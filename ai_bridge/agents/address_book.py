@@ -9,6 +9,7 @@ from typing import Any
 
 from ai_bridge.agents import cards
 from ai_bridge.agents.cards import BadCard, Card
+from ai_bridge.agents.several import groups
 from ai_bridge.errors import DiskError
 from ai_bridge.mailboxes import card_files
 from ai_bridge.mailboxes.tree import AGENTS, Tree
@@ -70,7 +71,9 @@ def _mark(path: str) -> list[int]:
 def _fields_or_none(mailboxes: Tree, address: str) -> dict[str, str] | None:
     """Return the fields of a card, None if it is damaged; raises `DiskError`."""
     try:
-        return cards.load(mailboxes, address).fields
+        card = cards.load(mailboxes, address)
+        named = groups.said_by(card.rest)  # a list, which is no text
+        return card.fields | ({groups.FIELD: ", ".join(named)} if named else {})
     except BadCard:
         return None
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ai_bridge.agents import person, policy, retired
+from ai_bridge.agents.several import groups
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.machines import home_lines, homes, this_machine
 from ai_bridge.mailboxes import card_files, changes
@@ -19,7 +20,7 @@ from ai_bridge.system.locks import Lock
 
 # The machine that the agent lives on, and how it is reached. Only the program writes these fields.
 WRITTEN = ("home", "epoch", "next", "link", "remote", "gone", retired.RETIRED)
-_SAID = ("client", "project", "description", "working_on", "since")
+_SAID = ("client", "project", "description", "working_on", groups.FIELD, "since")
 FIELDS = ("name", "display", *WRITTEN, *_SAID, person.FIELD, *policy.FIELDS)
 TEXT = "text"
 _FIELD_LENGTH = 400
@@ -146,8 +147,8 @@ def replace(mailboxes: Tree, address: str, text: str) -> None:
 
 
 def _check_rules(fields: dict[str, Any]) -> None:
-    """Raise `BadField` if a rule of a card names what can be nobody: it would guard against nobody."""
-    if wrong := policy.wrong_entries(fields):
+    """Raise `BadField` if a rule of a card names what can be nobody, or its groups what can be no group."""
+    if wrong := policy.wrong_entries(fields) + groups.wrong_entries(fields):
         raise BadField(why=wrong[0])
 
 

@@ -7,6 +7,7 @@ from ai_bridge.agents.cards import Card
 from ai_bridge.agents.other_teams import GONE
 from ai_bridge.agents.presence import Presence
 from ai_bridge.agents.retired import RETIRED
+from ai_bridge.agents.several import groups
 from ai_bridge.agents.work import work_of
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import coming, inboxes
@@ -54,6 +55,11 @@ class Peer:
         """When it was removed (RFC 3339), '' if it was not."""
         return self.card.get(RETIRED)
 
+    @property
+    def groups(self) -> list[str]:
+        """The groups that its card names, each as `#backend`."""
+        return groups.said_by(self.card.fields)
+
     def as_json(self) -> dict[str, object]:
         """Return the agent as programs read it; times are RFC 3339, None if they are not known."""
         here = self.presence
@@ -70,6 +76,7 @@ class Peer:
             "last_seen": times.format_utc(here.seen) if here and here.seen else None,
             "unread": self.unread,
             "coming": self.coming,
+            **({"groups": self.groups} if self.groups else {}),
             **({"retired": self.retired} if self.retired else {}),
         }
 

@@ -1,4 +1,4 @@
-"""Resolves a name to agents: a short name or `*` means agents of one's own project, an address means that agent."""
+"""Resolves a name to agents: a short name, a group or `*` means agents of one's project, an address that agent."""
 
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.tree import Tree
@@ -71,7 +71,8 @@ def resolve_recipients(mailboxes: Tree, sender: str, wanted: list[str], project:
     """Return the known agents that `wanted` names, each once; raises a `BridgeError`.
 
     Each text of `wanted` is a list as in `To`. `*` stands for all agents of this team and `project` except the
-    sender, and for those without a project if the sender has none. `project` is the sender's own if it is None.
+    sender, and for those without a project if the sender has none. A group (`#backend`) stands for those of them
+    whose card names it. `project` is the sender's own if it is None.
     """
     project = address.project_of(sender) if project is None else project
     entries = list(dict.fromkeys(entry for text in wanted for entry in address.split_list(text)))
@@ -79,7 +80,28 @@ def resolve_recipients(mailboxes: Tree, sender: str, wanted: list[str], project:
         return _everyone_else(mailboxes, sender, project)
     if not entries:
         address.checked("")
-    return list(dict.fromkeys(_other_than(sender, mailboxes, entry, project) for entry in entries))
+    return list(dict.fromkeys(agent for entry in entries for agent in _meant(sender, mailboxes, entry, project)))
+
+
+def _meant(sender: str, mailboxes: Tree, entry: str, project: str) -> list[str]:
+    if not entry.startswith(address.GROUP):
+        return [_other_than(sender, mailboxes, entry, project)]
+    from ai_bridge.agents.several import groups  # most messages are for no group
+
+    near = _others(mailboxes, sender, project)
+    return groups.members({agent: _groups_of(mailboxes, agent) for agent in near}, entry, sender)
+
+
+def _groups_of(mailboxes: Tree, agent: str) -> list[str]:
+    """Return the groups that an agent's card names; if it cannot be read now, those that it last named."""
+    from ai_bridge.agents.several import groups
+
+    try:
+        return groups.groups_of(mailboxes, agent)
+    except OSError:
+        from ai_bridge.agents import address_book  # most cards can be read
+
+        return groups.said_by(address_book.last_read(mailboxes, agent).fields)
 
 
 def _other_than(sender: str, mailboxes: Tree, name: str, project: str) -> str:
@@ -89,15 +111,20 @@ def _other_than(sender: str, mailboxes: Tree, name: str, project: str) -> str:
 
 
 def _everyone_else(mailboxes: Tree, sender: str, project: str) -> list[str]:
+    everyone = _others(mailboxes, sender, project)
+    if not everyone:
+        raise NobodyElse(sender=sender)
+    return everyone
+
+
+def _others(mailboxes: Tree, sender: str, project: str) -> list[str]:
+    """Return the agents that `*` means: those of this team and project besides the sender, and none removed."""
     from ai_bridge.agents.other_teams import of_own_team
     from ai_bridge.agents.retired import retired_since
 
     meant = {project, address.project_of(sender)}
     near = [agent for agent in mailboxes.agents() if agent != sender and address.project_of(agent) in meant]
-    everyone = [agent for agent in of_own_team(mailboxes, near) if not retired_since(mailboxes, agent)]
-    if not everyone:
-        raise NobodyElse(sender=sender)
-    return everyone
+    return [agent for agent in of_own_team(mailboxes, near) if not retired_since(mailboxes, agent)]
 
 
 def leaving(mailboxes: Tree, sender: str, recipients: list[str]) -> list[str]:

@@ -11,16 +11,15 @@ import time
 
 from ai_bridge.agents import address_book, cards, presence
 from ai_bridge.agents.retired import RETIRED, UNUSED, retired_since
+from ai_bridge.agents.sessions import further
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.tree import AGENTS, Tree
 from ai_bridge.mailboxes.unread import coming, inboxes
 from ai_bridge.message.address import is_numbered
-from ai_bridge.system import state_files, times, untrusted
+from ai_bridge.system import state_files, times
 from ai_bridge.system.state_files import Mark
 
 AWAY_S = 7 * 86_400
-# The folder of the names that belonged to sessions, in the state directory.
-NAMED = "named"
 
 
 def retire(mailboxes: Tree, address: str, by_itself: bool = False) -> None:
@@ -44,7 +43,7 @@ def retire_unused(mailboxes: Tree) -> list[str]:
 
     Returns them. Changes their cards. Raises what `cards.put` raises, or OSError.
     """
-    names = untrusted.listed(mailboxes.state_file(NAMED))
+    names = further.recorded(mailboxes)
     homes = Homes(mailboxes)
     unused = [
         name

@@ -4,7 +4,6 @@ A name is never taken from a live session. A session that comes back (its client
 name again, if that name is free now.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,8 +11,9 @@ from contextlib import suppress
 from ai_bridge.agents.identity import Identity, local
 from ai_bridge.agents.presence import SESSION, session
 from ai_bridge.agents.retired import UNUSED, retired_since
-from ai_bridge.agents.retirement import NAMED, bring_back
+from ai_bridge.agents.retirement import bring_back
 from ai_bridge.agents.session_keys import digest, remember, remembered
+from ai_bridge.agents.sessions import further
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines import this_machine
 from ai_bridge.machines.homes import Homes
@@ -69,6 +69,7 @@ def take(mailboxes: Tree, wanted: Identity, client: str = "", key: str = "") -> 
     was removed comes back. Raises `Removed` if the agent itself was, `TooManySessions` or OSError.
     """
     known = mailboxes.part(Homes)
+    own = _own(known, wanted.address)
     for name, why in _names(mailboxes, known, wanted.address, key):
         if known.is_elsewhere(name):
             continue
@@ -80,7 +81,7 @@ def take(mailboxes: Tree, wanted: Identity, client: str = "", key: str = "") -> 
         lock = Lock(mailboxes.lock_file(SESSION, name))
         if lock.acquire(SESSION, f"{digest(key) or '-'} {client}", _PATIENCE_S if name == wanted.address else 0.1):
             remember(mailboxes, key, name)
-            _mark(mailboxes, name)
+            further.record(mailboxes, name, own)
             if since:
                 bring_back(mailboxes, name)
             return Name(name, f"{wanted.why}{why}", lock)
@@ -90,25 +91,18 @@ def take(mailboxes: Tree, wanted: Identity, client: str = "", key: str = "") -> 
 def _may_be_taken(mailboxes: Tree, name: str, wanted: str) -> bool:
     """Tell whether a further session may have a name: it may not if somebody created an agent of that name."""
     made = mailboxes.outbox(name).is_there()
-    return name == wanted or not made or os.path.exists(_marker(mailboxes, name))
+    return name == wanted or not made or further.is_recorded(mailboxes, name)
 
 
-def _mark(mailboxes: Tree, name: str) -> None:
-    """Note in the state directory that a session had the name."""
-    with suppress(OSError):
-        durable.make_directory(os.path.dirname(_marker(mailboxes, name)))
-        os.close(durable.open_own(_marker(mailboxes, name)))
-
-
-def _marker(mailboxes: Tree, name: str) -> str:
-    return mailboxes.state_file(NAMED, name)
+def _own(known: Homes, agent: str) -> str:
+    """Return the address that a session of the agent has on this machine, if no other session has it."""
+    return local(agent, this_machine.label()) if known.is_elsewhere(agent) else agent
 
 
 def _names(mailboxes: Tree, known: Homes, agent: str, key: str) -> Iterator[tuple[str, str]]:
     """Yield (address, addition to `why`) for each address that the session may have, the best first."""
-    wanted, elsewhere = agent, ""
-    if known.is_elsewhere(agent):
-        wanted, elsewhere = local(agent, this_machine.label()), f"; {agent} lives on {known.home_of(agent)}"
+    wanted = _own(known, agent)
+    elsewhere = f"; {agent} lives on {known.home_of(agent)}" if wanted != agent else ""
     had = remembered(mailboxes, key)
     if had is not None and had != wanted and had in (numbered(wanted, number) for number in range(2, _MOST + 1)):
         yield had, f"; this session had that name before{elsewhere}"

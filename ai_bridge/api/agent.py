@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from ai_bridge import clients
 from ai_bridge.agents.resolve import resolve_writer
+from ai_bridge.agents.sessions import ended
 from ai_bridge.api.message import Message, Sent, is_readable, unread
 from ai_bridge.api.texts import text, texts
 from ai_bridge.inbox import fetch
@@ -21,7 +22,7 @@ from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import ReaderBusy, Waiting, lock_inbox
 from ai_bridge.message.reference import View
-from ai_bridge.sending import send
+from ai_bridge.sending import audience, send
 
 # How long `messages` lets another session read in peace before it asks again, in seconds.
 _BUSY_S = 0.2
@@ -56,6 +57,7 @@ class Agent:
         voters: str | Sequence[str] | None = None,
         allow_empty: bool = False,
         expires: str | None = None,
+        urgency: str | None = None,
     ) -> Sent:
         """Send a message. It is safe on the disk once this returns.
 
@@ -73,6 +75,7 @@ class Agent:
             voters: The agents that vote, if these are not the recipients.
             allow_empty: Send even an empty body.
             expires: A duration such as `2h`: if the message is unread by then, nobody is shown it.
+            urgency: `now`, `next` or `quiet`: how hard the recipient's session is rung; `next` if it is not given.
 
         Returns:
             The message as it was sent; its `id` names it everywhere.
@@ -96,11 +99,12 @@ class Agent:
             None if voters is None else texts("voters", voters),
             allow_empty,
             expires=text("expires", expires),
+            urgency=text("urgency", urgency),
         )
         where, by_model = Snapshot.of(self._tree).check(), bool(clients.variable_set())
         with PassedOn():
             (sent,) = send.send(where, self.address, [wanted], by_model=by_model, view=View(self.address))
-        return Sent(self._tree, self.address, sent)
+        return Sent(self._tree, self.address, sent, audience.absent(where, sent))
 
     async def asend(
         self,
@@ -114,6 +118,7 @@ class Agent:
         voters: str | Sequence[str] | None = None,
         allow_empty: bool = False,
         expires: str | None = None,
+        urgency: str | None = None,
     ) -> Sent:
         """Send a message as `send` does, without blocking the event loop (of asyncio or trio).
 
@@ -127,6 +132,7 @@ class Agent:
             voters: The agents that vote.
             allow_empty: Send even an empty body.
             expires: A duration such as `2h`: if the message is unread by then, nobody is shown it.
+            urgency: `now`, `next` or `quiet`: how hard the recipient's session is rung; `next` if it is not given.
 
         Returns:
             The message as it was sent.
@@ -147,6 +153,7 @@ class Agent:
             voters=voters,
             allow_empty=allow_empty,
             expires=expires,
+            urgency=urgency,
         )
         return await anyio.to_thread.run_sync(call)
 
@@ -201,7 +208,7 @@ class Agent:
         """
         where, sender = self._reader(sender)
         about = (self._tree, self.address, where.settings(), timeout_s, sender)
-        found = wait_for_mail(*about, is_wanted=is_readable)
+        found = wait_for_mail(*about, is_wanted=is_readable, also=ended.nobodys)
         return [message for one in found if (message := unread(one, self._acknowledge)) is not None]
 
     async def messages(self, sender: str | None = None) -> AsyncGenerator[Message, None]:
@@ -245,7 +252,7 @@ class Agent:
         def sleep() -> None:
             where, meant = self._reader(sender)
             about = (self._tree, self.address, where.settings(), None, meant)
-            wait.until_mail(*about, is_wanted=is_readable)
+            wait.until_mail(*about, is_wanted=is_readable, also=ended.nobodys)
 
         try:
             await anyio.to_thread.run_sync(sleep, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
@@ -270,4 +277,4 @@ class Agent:
     def _fetched(self, sender: str | None) -> list[Waiting]:
         where, sender = self._reader(sender)
         with lock_inbox(where, self.address):
-            return fetch.fetch(where, self.address, where.settings(), sender)
+            return fetch.fetch(where, self.address, where.settings(), sender, also=ended.nobodys)

@@ -18,19 +18,24 @@ from ai_bridge.sending.await_read import await_read
 class Sent:
     """A message that was sent: its `id`, its `recipients`, and the `paths` at which its copies were dropped.
 
+    `rings` is how many sessions a message to several agents rings; None if it is to one. `absent` has a sentence for
+    each recipient that has been away for a day, or whose session has ended.
+
     Example:
         >>> sent = claude.send("gemini", "hello")
         >>> len(sent.paths)
         1
     """
 
-    def __init__(self, tree: Tree, sender: str, sent: compose.Sent) -> None:
+    def __init__(self, tree: Tree, sender: str, sent: compose.Sent, absent: list[str]) -> None:
         self._tree = tree
         self._sender = sender
         self._sent = sent
         self.id = sent.id
         self.recipients = sent.recipients
         self.paths = sent.paths
+        self.rings = sent.rings
+        self.absent = absent
 
     def __repr__(self) -> str:
         return f"<Sent {self.id} to {', '.join(self.recipients)}>"

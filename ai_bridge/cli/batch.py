@@ -7,7 +7,7 @@ from typing import Any
 
 from ai_bridge.errors import BridgeError
 
-_TEXTS = ("body", "subject", "to", "reply_to", "expires")
+_TEXTS = ("body", "subject", "to", "reply_to", "expires", "urgency")
 
 
 class BadBatchLine(BridgeError):
@@ -17,8 +17,8 @@ class BadBatchLine(BridgeError):
 def parsed(text: str) -> list[tuple[int, dict[str, Any]]]:
     """Return the object of each line that is not blank, with the line's number.
 
-    An object has a `body` and, optionally, a `subject`, `to`, `reply_to`, `expires` and `context`. Raises
-    `BadBatchLine`.
+    An object has a `body` and, optionally, a `subject`, `to`, `reply_to`, `expires`, `urgency` and `context`.
+    Raises `BadBatchLine`.
     """
     return [(number, _object(line, number)) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 

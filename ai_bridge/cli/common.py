@@ -23,6 +23,7 @@ from ai_bridge.mailboxes.adoption import NotAdopted
 from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.mailboxes.outbox import only_show
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.address import GROUP
 from ai_bridge.message.reference import View
 from ai_bridge.text import printable
 
@@ -184,6 +185,20 @@ def complete_agents(ctx: click.Context, _: click.Parameter, incomplete: str) -> 
     except (BridgeError, OSError):
         return []
     return [agent for agent in agents if agent.startswith(incomplete)]
+
+
+def complete_recipients(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return what `complete_agents` does; for a word that begins with `#`, the groups that begin with it."""
+    if not incomplete.startswith(GROUP):
+        return complete_agents(ctx, parameter, incomplete)
+    from ai_bridge.agents.several import groups  # most words are addresses
+
+    try:
+        where = find_mailboxes(ctx.params.get("where"), only_to_look=True)
+        found = sorted({group for agent in where.agents() for group in groups.groups_of(where, agent)})
+    except (BridgeError, OSError):
+        return []
+    return [group for group in found if group.startswith(incomplete)]
 
 
 def complete_ids(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

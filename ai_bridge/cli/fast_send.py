@@ -18,6 +18,7 @@ VALUES = {
     "--decide": "decide",
     "--voters": "voters",
     "--expires": "expires",
+    "--urgency": "urgency",
 }
 # Options that may be repeated.
 LISTS = {"--context": "context"}

@@ -9,6 +9,7 @@ from ai_bridge.mailboxes import changes
 from ai_bridge.mailboxes.drop import PartlySent
 from ai_bridge.mailboxes.find import find_mailboxes
 from ai_bridge.message import ids
+from ai_bridge.sending import audience
 from ai_bridge.sending.limits import NotSent
 from ai_bridge.sending.send import Wanted, check_alone, send
 from ai_bridge.system import untrusted
@@ -41,7 +42,8 @@ class Request:
 
     __slots__ = (
         *("agent", "allow_empty", "batch", "context", "decide", "expires", "file", "json", "mailboxes"),
-        *("message", "recipient", "reply_to", "sender", "subject", "to_all", "voters", "wait_read"),
+        *("message", "recipient", "reply_to", "sender", "subject", "to_all", "urgency", "voters"),
+        "wait_read",
     )
 
     def __init__(self, **words: object) -> None:
@@ -63,6 +65,7 @@ class Request:
     sender: str | None
     subject: str | None
     to_all: bool | None
+    urgency: str | None
     voters: str | None
     wait_read: float | None
 
@@ -89,8 +92,8 @@ def run(request: Request, out: "TextIO | None") -> int:
         raise _with_line(where, sender, numbers, wanted, by_person, refusal) from None
     try:
         _tell(out, sent, bool(request.json))
-        _say_to_whom(request, sent)
-        _say_who_is_outside(where, sender, [recipient for one in sent for recipient in one.recipients])
+        if sys.stderr is not None:
+            sys.stderr.write(_notes(request, where, sender, sent, by_person or by_model))
         flush()
         return 0 if request.wait_read is None else _await_read(where, sent, sender, request.wait_read)
     except KeyboardInterrupt:  # what was sent stays sent
@@ -141,19 +144,17 @@ def _tell(out: "TextIO | None", sent: "list[Sent]", as_json: bool) -> None:
         raise BridgeError(what=f"sent as {ids}, but standard output took nothing: {error.strerror}") from None
 
 
-def _say_to_whom(request: Request, sent: "list[Sent]") -> None:
-    """Say on standard error to whom an answer went, if the sender named neither anybody nor a whole ID."""
+def _notes(request: Request, where: "Snapshot", sender: str, sent: "list[Sent]", is_watched: bool) -> str:
+    """Return what standard error says: to whom an answer went that names nobody, whom it reaches, who is outside."""
     is_named = request.recipient is not None or ids.is_own_id(request.reply_to or "")
-    if not is_named and sys.stderr is not None:
-        sys.stderr.write("".join(f"to {', '.join(one.recipients)}\n" for one in sent))
+    said = "" if is_named else "".join(f"to {', '.join(one.recipients)}\n" for one in sent)
+    said += ("" if request.json else audience.counts(sent)) + audience.notes(where, sent, is_watched)
+    recipients = list(dict.fromkeys(recipient for one in sent for recipient in one.recipients))
+    if not any("@" in agent for agent in (sender, *recipients)):
+        return said
+    from ai_bridge.cli import outside  # most mail is between agents without a project
 
-
-def _say_who_is_outside(where: "Snapshot", sender: str, recipients: list[str]) -> None:
-    """Say on standard error which of sender and recipients are outside the project."""
-    if sys.stderr is not None and any("@" in agent for agent in (sender, *recipients)):
-        from ai_bridge.cli import outside  # most mail is between agents without a project
-
-        sys.stderr.write(outside.notes(where, sender, list(dict.fromkeys(recipients))))
+    return said + outside.notes(where, sender, recipients)
 
 
 def _line(sent: "Sent", as_json: bool) -> str:
@@ -161,7 +162,8 @@ def _line(sent: "Sent", as_json: bool) -> str:
         return f"{sent.id}\n"
     import json
 
-    return json.dumps({"id": sent.id, "to": sent.recipients, "paths": sent.paths}) + "\n"
+    rings = {} if sent.rings is None else {"rings": sent.rings}
+    return json.dumps({"id": sent.id, "to": sent.recipients, "paths": sent.paths} | rings) + "\n"
 
 
 def _wanted(request: Request, limit: int) -> tuple[list[int], list[Wanted]]:
@@ -204,6 +206,7 @@ def _one(request: Request, body: str, line: "dict[str, Any]") -> Wanted:
         bool(request.allow_empty),
         bool(request.to_all),
         line.get("expires", request.expires),
+        line.get("urgency", request.urgency),
     )
 
 
@@ -274,5 +277,4 @@ def _await_read(where: "Snapshot", sent: "list[Sent]", sender: str, timeout_s: f
     from ai_bridge.cli import receipts
 
     gc.enable()  # a wait may last
-
     return receipts.wait(where.tree(), sent, sender, timeout_s, where.settings())

@@ -67,13 +67,16 @@ CLAUDE_CODE = Client(
     hooks=Hooks(
         events=("UserPromptSubmit", "PostToolUse", "Stop"),
         turn_end="Stop",
+        prompt="UserPromptSubmit",
+        shows_pushes=True,
         # A hook that calls a server's tool is an error in each turn once the server is gone or was declined.
     ),
     reach=Reach(
-        "ai_bridge.reach.claude",
+        "ai_bridge.reach.means.claude",
         idle="the session's socket",
         working="hooks between two tool calls, else the session's socket",
-        hooks_s=5.0,
+        hooks_s=30.0,
+        push="its socket",
         reconnect="type `/mcp reconnect plugin:ai-bridge:ai-bridge`",
     ),
     files=_files,

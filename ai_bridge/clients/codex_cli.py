@@ -64,6 +64,8 @@ CODEX_CLI = Client(
         events=("SessionStart", "UserPromptSubmit", "PostToolUse", "Stop"),
         turn_end="Stop",
         refusal="block",
+        prompt="UserPromptSubmit",
+        shows_pushes=True,
         # Its server learns the session's name only from a call, and an idle session is woken by that name.
         by_tool=("SessionStart",),
         # It asks its user and notes the answer in its own settings. Only the user gives this trust.
@@ -74,10 +76,13 @@ CODEX_CLI = Client(
         ),
     ),
     reach=Reach(
-        "ai_bridge.reach.codex",
+        "ai_bridge.reach.means.codex",
         idle="codex queue",
         working="hooks between two tool calls, else codex queue at the turn's end",
         hooks_s=60.0,
+        push="its daemon or its queue",
+        # Without its daemon, a session looks into its queue every ten seconds.
+        receipt_s=15.0,
         # Source: Codex CLI 0.169, which starts no server again for a thread, and has no command for that.
         reconnect="type `/fork`, which goes on with this conversation in a new thread and starts the server",
     ),

@@ -78,13 +78,15 @@ GEMINI_CLI = Client(
     hooks=Hooks(
         events=("SessionStart", "BeforeAgent", "AfterTool", "AfterAgent"),
         turn_end="AfterAgent",
+        after_tool="AfterTool",
+        prompt="BeforeAgent",
         refusal="deny",
         have_names=True,
         units_per_s=1000,
         every_tool=".*",
     ),
     reach=Reach(
-        "ai_bridge.reach.gemini",
+        "ai_bridge.reach.means.gemini",
         idle="`ai-bridge wait --new` in a background shell",
         working="hooks between two tool calls",
         reconnect="type `/mcp reload`",

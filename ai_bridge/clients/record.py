@@ -17,8 +17,11 @@ class Hooks:
     """The events at which a client runs our hook, and the form of that hook in its files.
 
     `events`: the events on which install puts the hook. `begins`, `turn_end`, `ends`: the events at which a session
-    begins, a turn of it ends, and the session ends. `refusal`: the decision by which a hook on `turn_end` makes the
-    model go on; '' if a text is enough. `chars`: how many characters an answer may have.
+    begins, a turn of it ends, and the session ends. `after_tool`: the event between two tool calls of a turn.
+    `prompt`: the event at which a turn begins, if its input holds the text that began the turn; else ''. With
+    `shows_pushes`, that event runs for each text that a push brings, also within a turn.
+    `refusal`: the decision by which a hook on `turn_end` makes the model go on; '' if a text is enough. `chars`: how
+    many characters an answer may have.
     `by_tool`: the events on which the client calls a tool of our running server; on the others it runs
     `ai-bridge hook`.
     `have_names`: the client shows a hook by its name, else by its whole command.
@@ -29,6 +32,7 @@ class Hooks:
 
     __slots__ = (
         "advice",
+        "after_tool",
         "begins",
         "by_tool",
         "chars",
@@ -36,7 +40,9 @@ class Hooks:
         "events",
         "every_tool",
         "have_names",
+        "prompt",
         "refusal",
+        "shows_pushes",
         "trust",
         "turn_end",
         "units_per_s",
@@ -56,7 +62,13 @@ class Hooks:
         begins: str = "SessionStart",
         ends: str = "SessionEnd",
         chars: int = 9_000,
+        after_tool: str = "PostToolUse",
+        prompt: str = "",
+        shows_pushes: bool = False,
     ) -> None:
+        self.shows_pushes = shows_pushes
+        self.after_tool = after_tool
+        self.prompt = prompt
         self.events = events
         self.turn_end = turn_end
         self.refusal = refusal
@@ -75,12 +87,13 @@ class Reach:
     """How a client's sessions are reached: `module` has the code for it, '' if nothing but hooks is needed.
 
     `idle` and `working` say in words how a session is reached while it waits for its user, and while it works.
-    `hooks_s`: for how many seconds a working session is left to its hooks. They are sooner than a push that waits for
-    the turn's end. `reconnect`: what the user does if the session's server died, as words after "to"; '' if nothing
-    is known to help.
+    `push` names the way in which the session's own server reaches it. `receipt_s`: for how many seconds a session may
+    not show that it heard a push. `hooks_s`: for how many seconds a working session is left to its hooks. They are
+    sooner than a push that waits for the turn's end. `reconnect`: what the user does if the session's server died, as
+    words after "to"; '' if nothing is known to help.
     """
 
-    __slots__ = ("hooks_s", "idle", "module", "reconnect", "working")
+    __slots__ = ("hooks_s", "idle", "module", "push", "receipt_s", "reconnect", "working")
 
     def __init__(
         self,
@@ -88,8 +101,12 @@ class Reach:
         idle: str = _BY_ASKING,
         working: str = _BY_ASKING,
         hooks_s: float = 0.0,
+        push: str = "a push",
+        receipt_s: float = 0.0,
         reconnect: str = "",
     ) -> None:
+        self.push = push
+        self.receipt_s = receipt_s
         self.module = module
         self.idle = idle
         self.working = working

@@ -7,7 +7,7 @@ from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.compose import Draft
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.message.address import EVERYONE, split_list
+from ai_bridge.message.address import is_several, split_list
 from ai_bridge.message.votes import (
     MAJORITY,
     RULE_HEADER,
@@ -50,15 +50,15 @@ def opening(sender: str, recipients: list[str], rule: str, voters: list[str]) ->
 def begin(mailboxes: Tree, sender: str, draft: Draft, rule: str, voters: list[str] | None) -> None:
     """Turn `draft` into one that opens a decision in a thread of its own: changes its recipients, thread and headers.
 
-    `voters` are names of agents. If it is None, the recipients vote; of everybody (`*`), those online vote, if any
-    is. Raises `BadRule`, `NoVoters`, `TooFewVoters`, or what `resolve_recipients` raises.
+    `voters` are names of agents. If it is None, the recipients vote; of everybody (`*`) or a group, those online
+    vote, if any is. Raises `BadRule`, `NoVoters`, `TooFewVoters`, or what `resolve_recipients` raises.
     """
     if rule not in RULES:
         raise BadRule(rule=rule)
     recipients = resolve_recipients(mailboxes, sender, draft.recipients, draft.project)
     if voters is not None:
         entitled = resolve_recipients(mailboxes, sender, voters, draft.project)
-    elif any(EVERYONE in split_list(text) for text in draft.recipients):
+    elif any(is_several(entry) for text in draft.recipients for entry in split_list(text)):
         awake = presence.online(mailboxes)
         entitled = [agent for agent in recipients if agent in awake] or recipients
     else:

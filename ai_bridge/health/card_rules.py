@@ -1,4 +1,4 @@
-"""The rules of the cards, checked: an entry that is no address, or names nobody, guards against nobody."""
+"""The rules and the groups of the cards, checked: an entry that is no address, or names nobody, guards nobody."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from ai_bridge.agents import cards, policy
 from ai_bridge.agents.cards import Card
+from ai_bridge.agents.several import groups
 from ai_bridge.errors import BridgeError
 from ai_bridge.health.finding import NOTE, Finding
 from ai_bridge.machines import this_machine
@@ -28,5 +29,6 @@ def _is_ours(card: Card) -> bool:
 
 
 def _findings(card: Card, agents: list[str]) -> Iterator[Finding]:
-    for doubt in policy.doubts(card.fields | card.rest, agents):
+    said = card.fields | card.rest
+    for doubt in policy.doubts(said, agents) + groups.wrong_entries(said):
         yield Finding("card", NOTE, f"the card of {card.address}: {doubt}", f"ai-bridge card edit {card.address}")

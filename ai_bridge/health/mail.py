@@ -12,12 +12,13 @@ from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.card_files import CardFiles
 from ai_bridge.mailboxes.file_names import label
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD, Outbox
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import coming, inboxes, unread_for
 from ai_bridge.message import address
 from ai_bridge.message.reference import View
+from ai_bridge.reach import heard
 from ai_bridge.router.at_work import router_of
 from ai_bridge.router.delay import delay_of, delays, idle_s
 from ai_bridge.sending import room
@@ -33,14 +34,22 @@ _SWEEPS, _STALLED_S = 2, 2.0
 def why(mailboxes: Tree, place: Place) -> str | None:
     """Return why a message is where it is, or None if there is nothing to explain.
 
-    That is the reason why it was set aside, or what keeps it from being delivered. For an unread message to another
-    team's agent it is the place where the message waits. Reads the disk and takes no lock.
+    That is the reason why it was set aside, what keeps it from being delivered, or how its recipient's session was
+    rung. For an unread message to another team's agent it is the place where the message waits. Reads the disk and
+    takes no lock.
     """
     agent = place.recipient
     if (there := whereabouts(mailboxes, place)) is not None:
         return there
-    if place.state not in (DROPPED, PROCESSING) or not agent:
-        return place.reason()
+    if place.state in (UNREAD, READ) and agent:
+        return heard.account(mailboxes, place) or place.reason()
+    if place.state in (DROPPED, PROCESSING) and agent:
+        return _why_waiting(mailboxes, place, agent)
+    return place.reason()
+
+
+def _why_waiting(mailboxes: Tree, place: Place, agent: str) -> str | None:
+    """Return what keeps a message from being delivered to the agent, or None."""
     if place.state == DROPPED and (trouble := _card_trouble(Policies(mailboxes.part(CardFiles)), agent)):
         return f"it waits, for {trouble}"
     if place.state == DROPPED and (full := _fullness(mailboxes, agent)):
@@ -93,6 +102,8 @@ def examine(mailboxes: Tree, settings: Settings, agents: list[str], most: int = 
         _judge(report, settings)
         _judge_delay(report, unmoved_s, settings)
         _judge_card(report, policies, homes)
+        if late_to_hear := heard.unheard(mailboxes, agent, waiting.get(agent, []), settings):
+            report.add("session", NOTE, late_to_hear, "ai-bridge doctor")
         report.findings += set_aside.examine(mailboxes.outbox(agent), most)
         reports.append(report)
     return reports

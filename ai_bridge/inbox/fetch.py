@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
+from ai_bridge.agents.sessions import ended
 from ai_bridge.errors import BridgeError
 from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.file_names import label
+from ai_bridge.mailboxes.file_names import file_name, label
 from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, Outbox
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
@@ -25,20 +26,32 @@ _FIRST_LOOK_S, _LAST_LOOK_S = 0.0001, 0.002
 _SHARE_LOOKS_S = (0.02, 0.2)
 
 
+# Returns the names, besides an agent's own, whose mail its reader counts.
+Also = Callable[[Tree, str], list[str]]
+
+
 def is_anything(one: Waiting) -> bool:
     return True
 
 
-def fetch(mailboxes: Tree, agent: str, settings: Settings, sender: str | None = None) -> list[Waiting]:
+def is_offered(one: Waiting, agent: str) -> bool:
+    """Tell whether `agent` may read a message for another: it did not write it, and has no copy of its own."""
+    return one.sender != agent and not one.outbox.has(file_name(one.id, agent))
+
+
+def fetch(
+    mailboxes: Tree, agent: str, settings: Settings, sender: str | None = None, also: Also = ended.rung_for
+) -> list[Waiting]:
     """Return the agent's unread mail, oldest first, including all that was dropped before the call.
 
+    Mail for the names that `also` returns counts, too: those of ended sessions for which the agent is rung.
     If `sender` is given, only its mail counts. If anything is dropped or claimed that may be for the agent, it takes
     free router locks for a moment, and recovers and delivers as a router does; else it waits up to a second for the
     router at work. Removes a message that a sync tool brought back after it was read. It takes no reader lock: a
-    caller that acknowledges the mail holds that lock.
+    caller that acknowledges the mail holds that lock, or calls `nobodys.open_inboxes`.
     Raises `NotMailboxes`, `ShareIsGone`, `LinkInside` or OSError.
     """
-    return Reader(mailboxes, agent, settings, sender).fetch()
+    return Reader(mailboxes, agent, settings, sender, also=also).fetch()
 
 
 def bring_in(mailboxes: Tree, agent: str, settings: Settings) -> None:
@@ -46,11 +59,14 @@ def bring_in(mailboxes: Tree, agent: str, settings: Settings) -> None:
 
     Takes router locks, waits and raises as `fetch` does.
     """
-    Reader(mailboxes, agent, settings).bring_in()
+    Reader(mailboxes, agent, settings, also=ended.nobodys).bring_in()
 
 
 class Reader:
-    """One reader. It looks at all outboxes or at some of them, and knows the agents as of its last look at all."""
+    """One reader. It looks at all outboxes or at some of them, and knows the agents as of its last look at all.
+
+    `copies` are the messages of others that its last look left out, because the agent has a copy of its own.
+    """
 
     def __init__(
         self,
@@ -59,10 +75,14 @@ class Reader:
         settings: Settings,
         sender: str | None = None,
         is_wanted: Callable[[Waiting], bool] = is_anything,
+        also: Also = ended.rung_for,
     ) -> None:
         self.mailboxes = mailboxes
         self.agent = agent
         self.sender = sender
+        self.copies: list[Waiting] = []
+        self._also = also
+        self._others: list[str] = []
         self._is_wanted = is_wanted
         self._router = Router(mailboxes, set(), settings)
         self._homes = mailboxes.part(Homes)
@@ -105,9 +125,18 @@ class Reader:
         return self._unread(outboxes)
 
     def _unread(self, outboxes: list[Outbox]) -> list[Waiting]:
-        found = unread.unread_for(self.mailboxes, self.agent, self.sender, outboxes)
+        found = unread.unread_for(self.mailboxes, self.agent, self.sender, outboxes, self._others)
+        if self._others:
+            found = self._offered(found)
         wanted = [one for one in found if self._is_wanted(one) and not one.drop_if_returned()]
         return [one for one in wanted if not (may_expire(one.id) and self._is_over(one))]
+
+    def _offered(self, found: list[Waiting]) -> list[Waiting]:
+        """Return the messages without those of others that the agent may not read; changes `copies`."""
+        others = [one for one in found if one.recipient != self.agent]
+        left_out = [one for one in others if not is_offered(one, self.agent)]
+        self.copies = [one for one in left_out if one.sender != self.agent]
+        return [one for one in found if one not in left_out]
 
     def _is_over(self, one: Waiting) -> bool:
         """Tell whether the time of a message is over; it is archived then."""
@@ -116,14 +145,19 @@ class Reader:
         return is_gone(self.mailboxes, one)
 
     def _bring_in(self, outboxes: list[Outbox], everything: bool = False, patient: bool = True) -> None:
+        self._others = self._also(self.mailboxes, self.agent)
         if not self._is_anything_coming(outboxes):
             return
         locks = self._free_router_locks(outboxes)
-        if not locks:
-            # No router here serves an agent that lives elsewhere: do not wait for a delivery on another machine.
-            if patient and self._homes.is_routed_here(self.agent):
-                self._await_router(outboxes, everything)
-            return
+        is_own_free = self.agent in locks
+        if locks:
+            self._make_pass(outboxes, locks, everything)
+        # No router here serves an agent that lives elsewhere: do not wait for a delivery on another machine.
+        if not is_own_free and patient and self._homes.is_routed_here(self.agent):
+            self._await_router(outboxes, everything)
+
+    def _make_pass(self, outboxes: list[Outbox], locks: dict[str, Lock], everything: bool) -> None:
+        """Recover and deliver what the locks allow, and release them."""
         self._router.serves = set(locks)
         try:
             if everything or self._is_claimed(outboxes):
@@ -139,7 +173,7 @@ class Reader:
 
         The states are listed in the order of the moves, so that a file that is moved meanwhile is met in one of them.
         """
-        self._router.serves = {self.agent}
+        self._router.serves = {self.agent, *self._others}
         names = (name for outbox in outboxes for state in (DROPPED, PROCESSING) for name in outbox.listed(state))
         return any(map(self._router.may_be_ours, names))
 
@@ -148,14 +182,20 @@ class Reader:
         return any(self._router.may_be_ours(name) for outbox in outboxes for name in outbox.listed(PROCESSING))
 
     def _free_router_locks(self, outboxes: list[Outbox]) -> dict[str, Lock]:
-        """Take the agent's router lock, {} if it is not free, and those of senders whose mail needs their router."""
+        """Take the free router locks of the agent and the others, and those of senders whose mail needs their router.
+
+        If none of the first is free, it takes none at all.
+        """
         locks: dict[str, Lock] = {}
         try:
-            if not self._take(self.agent, locks):
+            read = (self.agent, *self._others)
+            for agent in read:
+                self._take(agent, locks)
+            if not locks:
                 return {}
             for outbox in outboxes:
-                dropped = outbox.listed(DROPPED) if outbox.owner != self.agent else []
-                if any(label(name)[1] != self.agent for name in dropped):
+                dropped = outbox.listed(DROPPED) if outbox.owner not in locks else []
+                if any(label(name)[1] not in read for name in dropped):
                     self._take(outbox.owner, locks)
         except BaseException:
             _release(locks)
@@ -187,5 +227,6 @@ class Reader:
 
 
 def _release(locks: dict[str, Lock]) -> None:
-    for lock in locks.values():
-        lock.release()
+    with ExitStack() as stack:  # the others too, if one refuses
+        for lock in locks.values():
+            stack.callback(lock.release)

@@ -7,6 +7,7 @@ import secrets
 from ai_bridge import clients
 from ai_bridge.agents.senders import NO_PERMISSION, described
 from ai_bridge.errors import BridgeError
+from ai_bridge.inbox import nobodys
 from ai_bridge.mailboxes.attachments import paths_of
 from ai_bridge.mailboxes.outbox import Outbox
 from ai_bridge.mailboxes.tree import Tree
@@ -69,8 +70,9 @@ class Reply:
 class _Page:
     """One reply in the making: first whole messages, then as much of the others as there is room for."""
 
-    def __init__(self, mailboxes: Tree, budget: Budget) -> None:
+    def __init__(self, mailboxes: Tree, agent: str, budget: Budget) -> None:
         self._mailboxes = mailboxes
+        self.agent = agent
         self._described: dict[str, str] = {}
         self.size, self.most = budget.size, budget.most
         self.budget = self.room = budget.chars - _OVERHEAD
@@ -95,14 +97,15 @@ class _Page:
 def reply(mailboxes: Tree, agent: str, waiting: list[Waiting], limit: int, budget: Budget, mode: str) -> Reply:
     """Return the oldest messages that fit in the budget, and say what did not fit and how to get it.
 
-    The messages are the agent's, in these mailboxes. `limit` is how many of them are shown whole at most. `mode` only
-    chooses the advice in the text: AUTO if the messages are acknowledged by themselves, MANUAL if the model
-    acknowledges them, PEEK if they stay unread. A message too large for the budget is shown in part, stays out of
-    `shown`, and so is never acknowledged. Reads the files, and the cards of the senders; moves none.
+    The messages are the agent's, or those of ended sessions that it is offered, in these mailboxes. `limit` is how
+    many of them are shown whole at most. `mode` only chooses the advice in the text: AUTO if the messages are
+    acknowledged by themselves, MANUAL if the model acknowledges them, PEEK if they stay unread. A
+    message too large for the budget is shown in part, stays out of `shown`, and so is never acknowledged. Reads the
+    files, and the cards of the senders; moves none.
     """
     if not waiting:
         return Reply(f"No unread mail for {agent}.", [], [])
-    page = _Page(mailboxes, budget)
+    page = _Page(mailboxes, agent, budget)
     shown: list[Waiting] = []
     asides: list[tuple[Waiting, Message | str]] = []
     seen = 0
@@ -154,7 +157,8 @@ def _whole(one: Waiting, message: Message, page: _Page) -> str:
 def _headers(one: Waiting, message: Message, page: _Page, width: int = 0) -> str:
     """Return the sender (the owner of the outbox) and the headers worth showing, cut to `width` unless that is 0."""
     who = f"{one.sender}{origin(one.sender, message)}{page.described(one.sender)}"
-    lines = [f"From: {who}", *shown_headers(one.outbox, message)]
+    was_for = nobodys.whose(one, page.agent)
+    lines = [f"From: {who}", *([f"Was for: {was_for}"] if was_for else []), *shown_headers(one.outbox, message)]
     return "\n".join(shorten(line, width) if width else line for line in lines)
 
 

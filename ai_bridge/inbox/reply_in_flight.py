@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.system.locks import Lock
 from ai_bridge.text import printable
 
+if TYPE_CHECKING:
+    from ai_bridge.inbox.nobodys import Inboxes
+
 
 class ReplyInFlight:
     """A reply with the messages that are `shown` whole in it, and all that are `named` in it.
 
-    `lock`, if given, is the agent's reader lock: no other session reads its mail until the reply is settled.
+    `lock`, if given, is the agent's reader lock, or its `Inboxes` with several: no other session reads that mail
+    until the reply is settled.
     `then` is called with True if the client took the reply, else with False.
     """
 
@@ -20,7 +25,7 @@ class ReplyInFlight:
 
     def __init__(
         self,
-        lock: Lock | None,
+        lock: Lock | Inboxes | None,
         shown: list[Waiting],
         then: Callable[[bool], None] = lambda taken: None,
         named: list[Waiting] | None = None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from ai_bridge.agents import cards, presence, projects
+from ai_bridge.agents.sessions import ended, further
 from ai_bridge.clients import project
 from ai_bridge.errors import Malformed
 from ai_bridge.inbox.fetch import fetch
@@ -69,6 +70,8 @@ class Waits:
         """
         taken = 0
         for agent, found in self.messages.items():
+            if own := further.own_of(self._source, agent):
+                further.record(self._target, _name(agent), _name(own))
             with lock_inbox(self._source, agent):
                 taken += sum(self._take_one(one, _name(agent)) for one in found)
         return taken
@@ -106,7 +109,7 @@ def waiting(target: Tree) -> Waits:
     found.online = sorted(agent for agent in presence.online(source) if project_of(agent) == name)
     for agent in source.check().agents():
         if project_of(agent) == name and homes.is_here(agent):
-            found.sort(agent, fetch(source, agent, source.settings()))
+            found.sort(agent, fetch(source, agent, source.settings(), also=ended.nobodys))
     return found
 
 

@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from ai_bridge.inbox.fetch import Reader, is_anything
+from ai_bridge.agents.sessions import ended
+from ai_bridge.inbox.fetch import Also, Reader, is_anything
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
@@ -39,16 +40,18 @@ def wait_for_mail(
     wake: Wake | None = None,
     each_sweep: Callable[[], bool] = lambda: True,
     is_wanted: Callable[[Waiting], bool] = is_anything,
+    also: Also = ended.rung_for,
 ) -> list[Waiting]:
     """Return the agent's unread mail as soon as there is some, [] after `timeout_s` seconds (None: no limit).
 
     `sender`, if given, is the only agent whose mail counts. Messages for which `is_wanted` is false are ignored.
+    Mail for the names that `also` returns counts, too.
     `wake`, if given, comes from `open_wake`; another thread may set it, and this function closes it. The waiting
     thread calls `each_sweep` at every wake and sweep, and the wait ends if that returns False.
     Takes router locks and raises as `fetch` does.
     """
     deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
-    reader = Reader(mailboxes, agent, settings, sender, is_wanted)
+    reader = Reader(mailboxes, agent, settings, sender, is_wanted, also)
     with wake or open_wake(mailboxes, settings) as wake:
         sweep_at = time.monotonic() + settings.sweep_s
         found, hints, empty = reader.fetch(), None, 0
@@ -82,6 +85,7 @@ class StoppableWait:
         shared: SharedWatch | None = None,
         each_sweep: Callable[[], object] = lambda: None,
         is_wanted: Callable[[Waiting], bool] = is_anything,
+        also: Also = ended.rung_for,
     ) -> list[Waiting]:
         """Return what `wait_for_mail` does; [] once it is stopped. It opens and closes its wake in this thread."""
 
@@ -91,7 +95,7 @@ class StoppableWait:
             return not self._is_stopped.is_set()
 
         self._wake = open_wake(mailboxes, settings, shared)
-        return wait_for_mail(mailboxes, agent, settings, timeout_s, sender, self._wake, goes_on, is_wanted)
+        return wait_for_mail(mailboxes, agent, settings, timeout_s, sender, self._wake, goes_on, is_wanted, also)
 
     def stop(self) -> None:
         """End the wait at once, also one that has not begun yet."""

@@ -55,14 +55,18 @@ class Draft:
 
 
 class Sent:
-    """An accepted message: its `id`, its `recipients` and the `paths` of the dropped files, in the same order."""
+    """An accepted message: its `id`, its `recipients` and the `paths` of the dropped files, in the same order.
 
-    __slots__ = ("id", "paths", "recipients")
+    `rings` is how many sessions a message to several rings; None if it is not known.
+    """
+
+    __slots__ = ("id", "paths", "recipients", "rings")
 
     def __init__(self, id_: str, recipients: list[str], paths: list[str]) -> None:
         self.id = id_
         self.recipients = recipients
         self.paths = paths
+        self.rings: int | None = None
 
 
 def compose_and_drop(mailboxes: Tree, sender: str, drafts: list[Draft], limit: int) -> list[Sent]:

@@ -14,7 +14,7 @@ from ai_bridge.system.locks import Lock, holder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 _PATIENCE_S = 2.0
 
@@ -36,6 +36,11 @@ class Waiting:
         self.outbox = outbox
         self.name = name
         self.id = label(name)[0]
+
+    @property
+    def recipient(self) -> str:
+        """The agent for whom it was delivered, by the name of its file."""
+        return label(self.name)[1]
 
     @property
     def sender(self) -> str:
@@ -100,19 +105,32 @@ class Waiting:
 
 
 def unread_for(
-    mailboxes: Tree, agent: str, sender: str | None = None, outboxes: list[Outbox] | None = None
+    mailboxes: Tree,
+    agent: str,
+    sender: str | None = None,
+    outboxes: list[Outbox] | None = None,
+    others: "Collection[str]" = (),
 ) -> list[Waiting]:
-    """Return what is unread for the agent, oldest first; only from `sender`, and only in `outboxes`, if given."""
+    """Return what is unread for the agent, and for the `others`, oldest first.
+
+    Only mail from `sender`, and only in `outboxes`, if given.
+    """
     if outboxes is None:
         outboxes = mailboxes.outboxes() if sender is None else [mailboxes.outbox(sender)]
     found = [
         (outbox.order(UNREAD, name), outbox, name)
         for outbox in outboxes
         if sender in (None, outbox.owner)
-        for name in outbox.visible(UNREAD, agent)
+        for name in _of_any(outbox, agent, others)
     ]
     found.sort(key=lambda entry: entry[0])
     return [Waiting(outbox, name) for _, outbox, name in found]
+
+
+def _of_any(outbox: Outbox, agent: str, others: "Collection[str]") -> list[str]:
+    if not others:
+        return outbox.visible(UNREAD, agent)
+    return [name for name in outbox.visible(UNREAD) if label(name)[1] in (agent, *others)]
 
 
 def inboxes(mailboxes: Tree) -> dict[str, list[Waiting]]:
@@ -151,15 +169,18 @@ def lock_inbox(mailboxes: Tree, agent: str) -> Lock:
     return lock
 
 
-def acknowledge(mailboxes: Tree, agent: str, ids: list[str], view: View | None = None) -> list[str]:
+def acknowledge(
+    mailboxes: Tree, agent: str, ids: list[str], view: View | None = None, also: "Collection[Waiting]" = ()
+) -> list[str]:
     """Acknowledge unread messages, each named by its ID or as `SENDER/ID`, all or none of them.
 
-    Returns the names of those that were still there, as given in `ids`. Holds the reader's lock meanwhile. Raises
-    `NotUnread`, `SeveralMessages` or `ReaderBusy`.
+    The messages are the agent's, or among `also`, which the caller may acknowledge. Returns the names of those
+    that were still there, as given in `ids`. Holds the agent's reader lock meanwhile. Raises `NotUnread`,
+    `SeveralMessages` or `ReaderBusy`.
     """
     lock = lock_inbox(mailboxes, agent)
     try:
-        chosen = _chosen(mailboxes, unread_for(mailboxes, agent), agent, ids, view or View(agent))
+        chosen = _chosen(mailboxes, [*unread_for(mailboxes, agent), *also], agent, ids, view or View(agent))
         return [text for text, one in chosen if one.acknowledge()]
     finally:
         lock.release()

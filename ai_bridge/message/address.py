@@ -1,14 +1,18 @@
-"""Addresses: `name` or `name@project`, and two that belong to no agent: the postmaster, and `*` for everyone."""
+"""Addresses: `name` or `name@project`; the postmaster's; and what stands for several agents: `*` and `#group`."""
 
 from ai_bridge.errors import BridgeError
 
 POSTMASTER = "postmaster"
 EVERYONE = "*"
+# How the name of a group begins: `#backend`.
+GROUP = "#"
 
 _FIRST = frozenset("abcdefghijklmnopqrstuvwxyz")
 _REST = _FIRST | frozenset("0123456789_-")
 # The most characters of a name, and of a project.
 MAX_PART = 32
+# The most digits of the number of a further session.
+_DIGITS = 4
 
 
 class BadAddress(BridgeError):
@@ -26,6 +30,16 @@ def is_address(text: str) -> bool:
 
 def _is_part(text: str) -> bool:
     return 0 < len(text) <= MAX_PART and text[0] in _FIRST and _REST.issuperset(text)
+
+
+def is_group(text: str) -> bool:
+    """Tell whether `text` is the name of a group: `#` and the letters of an agent's name."""
+    return text.startswith(GROUP) and _is_part(text[len(GROUP) :])
+
+
+def is_several(text: str) -> bool:
+    """Tell whether an entry of `To` stands for several agents: `*`, or a group."""
+    return text == EVERYONE or is_group(text)
 
 
 def checked(text: str) -> str:
@@ -51,6 +65,13 @@ def numbered(wanted: str, number: int) -> str:
     name, at, project = wanted.partition("@")
     ending = f"-{number}"
     return f"{name[: MAX_PART - len(ending)]}{ending}{at}{project}"
+
+
+def number_of(address: str, wanted: str) -> int:
+    """Return the number with which `numbered` makes the address of `wanted`; 0 if it does not."""
+    digits = address.partition("@")[0].rpartition("-")[2]
+    number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS else 0
+    return number if number > 1 and is_address(wanted) and numbered(wanted, number) == address else 0
 
 
 def is_numbered(address: str) -> bool:

@@ -11,6 +11,7 @@ from ai_bridge.text import shorten
 FILLED = ("ID", "From", "Subject")
 _MARK = "\ufeff"
 _SUBJECT_LENGTH = 120
+_COMPLETER = "router"
 _OURS = frozenset(name.lower() for name in headers.OURS)
 
 
@@ -58,10 +59,14 @@ def of_headers(text: str, sender: str, subject: str) -> Message | None:
 
 
 def filled(found: Message, id_: str, date: str) -> bytes:
-    """Return the bytes of the message, with this ID and date if it has no ID; raises `Malformed` if it is none."""
+    """Return the bytes of the message, with this ID and date if it has no ID; raises `Malformed` if it is none.
+
+    The message says that it was completed.
+    """
     headers_ = {name: value for name in headers.REQUIRED if (value := found.get(name)) is not None}
     if "ID" not in headers_:
         headers_ = {"ID": id_, **headers_} | ({"Date": date} if found.get("Date") is None else {})
+    headers_[headers.COMPLETED] = _COMPLETER
     known = {name.lower() for name in headers_}
     rest = {name: value for name, value in found.headers.items() if name.lower() not in known}
     raw = message.format_message(Message(headers_ | rest, found.body))

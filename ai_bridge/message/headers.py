@@ -9,6 +9,10 @@ from ai_bridge.errors import Malformed
 REQUIRED = ("ID", "From", "To", "Subject")
 # Until when a message may be shown: see `expiry`.
 EXPIRES = "Expires"
+# How hard the recipient's session is rung: see `urgency`.
+URGENCY = "Urgency"
+# Says that the router completed a file that somebody dropped by hand.
+COMPLETED = "Completed-By"
 OPTIONAL = (
     "Date",
     "In-Reply-To",
@@ -20,6 +24,8 @@ OPTIONAL = (
     "Voters",
     "Auto-Submitted",
     EXPIRES,
+    URGENCY,
+    COMPLETED,
 )
 OURS = (*REQUIRED, *OPTIONAL)
 

@@ -52,7 +52,7 @@ class Message:
 
     @property
     def recipients(self) -> list[str]:
-        """The entries of `To`, each once; `*` stands for every agent but the sender."""
+        """The entries of `To`, each once; `*` and `#group` stand for several agents."""
         return address.split_list(self.get("To") or "")
 
     @property
@@ -99,7 +99,7 @@ def _check_required(message: Message) -> None:
     if not address.is_address(message.sender):
         raise BadHeaderAddress(name="From", address=message.sender)
     for entry in message.recipients:
-        if entry != address.EVERYONE and not address.is_address(entry):
+        if not (address.is_several(entry) or address.is_address(entry)):
             raise BadHeaderAddress(name="To", address=entry)
     if not message.recipients:
         raise MissingHeader(name="To")

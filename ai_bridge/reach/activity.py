@@ -44,6 +44,11 @@ class Activity:
         self._works = not any(_is_idle_after(event, client) for client in clients.ALL)
         self._heard = heard
 
+    def is_at_work(self) -> bool:
+        """Tell whether a turn was going on when a hook ran last; its end may have run no hook."""
+        self._hear()
+        return self._works
+
     def left_to_hooks_s(self, hooks_s: float) -> float:
         """Return for how many seconds to leave the session to its hooks; 0.0 if it is idle or has no hooks."""
         self._hear()

@@ -1,183 +1,181 @@
-"""The messages that a session was told of, so that no means and no process announces one to it twice.
+"""The rings of one session, so that no means and no process announces a message to it twice, and none is lost.
 
-The state directory keeps this under the session's key, for unread messages only. A process that announces mail holds
-a lock from its look at what is new until the mail is announced.
+A process notes a ring before it rings. If it dies in between, nobody hears the ring, and it is repeated.
 """
 
 from __future__ import annotations
 
+import math
 import os
-import threading
+import time
 from collections.abc import Callable
 
-from ai_bridge.agents.session_keys import digest
-from ai_bridge.errors import Malformed
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.system import state_files, untrusted
-from ai_bridge.system.locks import Lock
-
-# The process that holds the lock may announce all this mail, so a client need not wait longer.
-_PATIENCE_S = 0.2
-# Bytes, enough for some millions of unread messages.
-_LIMIT = 1_000_000_000
-_TOLD, _SHOWN = "told", "shown"
-
-# For each message: when its file came there (a rename changes a file's ctime), and whether its body was shown.
-_Memory = dict[str, tuple[int, str]]
+from ai_bridge.message.urgency import NOW
+from ai_bridge.reach.due import NEVER_NS, Due, came_ns, name_of, seen
+from ai_bridge.reach.manner import PUSH, Manner
+from ai_bridge.reach.memory import HEARD, LOST, RUNG, Entry, Memory
+from ai_bridge.reach.memory_file import MemoryFile
+from ai_bridge.reach.pace import NS, Pace
+from ai_bridge.reach.ways import MARK
 
 
 class Ring:
-    """The right to announce the messages `news` to a session. It holds a lock until `finish` is called."""
+    """The right to announce the messages `news` to a session: they are noted as rung, and `finish` says how it went.
 
-    def __init__(self, rings: Rings, lock: Lock, news: list[Waiting], unread: list[Waiting], showing: bool) -> None:
+    `at_ns` is when the ring began, and `times` how often these messages have been rung with it. `by` is its means;
+    the caller may name it more exactly.
+    """
+
+    def __init__(self, rings: Rings, news: list[Waiting], manner: Manner, before: Memory, at_ns: int) -> None:
         self.news = news
+        self.at_ns = at_ns
+        self.by = manner.by
+        self.times = (
+            max((one.times for name in map(name_of, news) if (one := before.entries.get(name))), default=0) + 1
+        )
         self._rings = rings
-        self._lock = lock
-        self._gone = rings.remembered().keys() - {_name(one) for one in unread}
-        self._how = _SHOWN if showing else _TOLD
+        self._manner = manner
+        self._before = before
+        self._is_finished = False
 
-    def finish(self, told: bool) -> None:
-        """Remember the messages if the session was told of them, and release the lock; a second call does nothing."""
-        if not self._lock.held:
+    def finish(self, told: bool, heard: bool = False) -> None:
+        """Note whether the session was told of the messages, and whether the client says that it heard.
+
+        If it was told of nothing, the messages are new again. Takes the lock of the memory; a second call does
+        nothing.
+        """
+        if self._is_finished:
             return
-        try:
-            if told:
-                self._rings.remember(self.news, self._how, self._gone)
-        finally:
-            self._lock.release()
+        self._is_finished = True
+        self._rings.change(lambda memory: self._noted(memory, told, heard))
+
+    def _noted(self, memory: Memory, told: bool, heard: bool) -> Memory:
+        how = HEARD if heard and self._manner.how == RUNG else self._manner.how
+        for name in map(name_of, self.news):
+            noted = memory.entries.get(name)
+            if noted is None or noted.rung_ns != self.at_ns or noted.how not in (RUNG, HEARD):
+                continue  # another ring followed, or the session was shown it meanwhile
+            after = noted.become(how if noted.how == RUNG else noted.how, self.by)
+            memory = memory.changed(name, after if told else self._before.entries.get(name))
+        return memory.woken(self.at_ns) if told and self._manner.wakes else memory
 
 
 class Rings:
-    """The messages that one session of `agent` was told of; `key` identifies the session.
+    """The rings of one session of `agent`; `key` identifies the session, and `pace` says how often to ring.
 
     `passing`: this process ends once it has announced the mail. If the disk refuses its notes, such a process
     announces nothing, because each process after it would announce the same mail again.
     """
 
-    def __init__(self, mailboxes: Tree, agent: str, key: str, passing: bool = False) -> None:
+    def __init__(self, mailboxes: Tree, agent: str, key: str, pace: Pace, passing: bool = False) -> None:
+        self.pace = pace
+        self._mailboxes = mailboxes
         self._of = (agent, key)
         self._passing = passing
-        self._lock_file = mailboxes.lock_file("told", agent)
-        self._path = mailboxes.state_file("told", f"{agent}-{digest(key)[:16]}")
-        self._read: tuple[object, _Memory] = (None, {})
-        # Notes that the disk refused.
-        self._unwritten: _Memory = {}
-        self._mutex = threading.Lock()
-
-    def forget(self) -> None:
-        """Forget everything, on disk as well: the session begins again and remembers nothing."""
-        with self._mutex:
-            self._note({})
+        self._file = MemoryFile(mailboxes, agent, key)
+        self._urgencies: dict[str, str] = {}
 
     def is_of(self, agent: str, key: str) -> bool:
-        """Tell whether this is the memory of the session `key` of `agent`."""
+        """Tell whether these are the rings of the session `key` of `agent`."""
         return self._of == (agent, key)
+
+    def memory(self) -> Memory:
+        """Return the session's memory, as it is now; the caller must not change it."""
+        return self._file.load()
+
+    # --- ringing ----------------------------------------------------------------------------------------
 
     def begin_ring(
         self,
         look: Callable[[], list[Waiting]],
+        manner: Manner = PUSH,
         is_meant: Callable[[Waiting], bool] = lambda one: True,
-        showing: bool = False,
     ) -> Ring | None:
-        """Return the claim to announce the new messages, or to show them if `showing`.
+        """Note a ring for the mail that may be announced now in this manner, and return it; None if there is none.
 
-        `look` returns all unread messages; only those for which `is_meant` is true count. The claim holds the lock of
-        the agent until its `finish`. Returns None if nothing is new or if another process holds that lock.
+        `look` returns all unread messages; only those for which `is_meant` is true count. The caller announces the
+        `news` of the ring, and then calls its `finish`. Takes the lock of the memory for a moment.
         """
-        if not self._news(look(), is_meant, showing):
+        unread = look()
+        if not self._news(unread, manner, is_meant):
             return None
-        lock = Lock(self._lock_file)
-        if not lock.acquire("told", "", _PATIENCE_S):
+        with self._file.changing() as is_locked:
+            there = [one for one in unread if os.path.lexists(one.path)]  # another process may have read some
+            news = self._news(there, manner, is_meant) if is_locked else []
+            return self._noted(news, there, manner) if news else None
+
+    def is_urgent(self, news: list[Waiting]) -> bool:
+        """Tell whether one of the messages may come between two tool calls."""
+        return any(self._due().urgency(one) == NOW for one in news)
+
+    def _noted(self, news: list[Waiting], unread: list[Waiting], manner: Manner) -> Ring | None:
+        """Note a ring for `news`; None if the disk refuses it and this process is passing."""
+        before, at_ns = self.memory(), time.time_ns()
+        memory = before.read(before.entries.keys() - set(map(name_of, unread)))
+        for one in news:
+            entry = before.entries.get(name_of(one)) or Entry(0, LOST)
+            memory = memory.changed(name_of(one), entry.rung(at_ns, manner.by, came_ns(one)))
+        if not self._file.store(memory) and self._passing:
+            self._file.forget()
             return None
-        try:
-            unread = look()  # another process may have announced or read it meanwhile
-            news = self._news(unread, is_meant, showing)
-            if news and self._may_tell():
-                return Ring(self, lock, news, unread, showing)
-        except BaseException:
-            lock.release()
-            raise
-        lock.release()
-        return None
+        return Ring(self, news, manner, before, at_ns)
 
-    def _news(self, unread: list[Waiting], is_meant: Callable[[Waiting], bool], showing: bool) -> list[Waiting]:
-        known = self.remembered() if unread else {}
-        return [one for one in unread if is_meant(one) and _is_new(one, known, showing)]
+    def _news(self, unread: list[Waiting], manner: Manner, is_meant: Callable[[Waiting], bool]) -> list[Waiting]:
+        due = self._due() if unread else None
+        return [one for one in unread if due and is_meant(one) and due.is_now(one, manner)]
 
-    def is_news(self, one: Waiting) -> bool:
-        """Tell whether the message is new to the session."""
-        return _is_new(one, self.remembered(), showing=False)
+    def _due(self) -> Due:
+        return Due(self._mailboxes, self.memory(), self.pace, self._urgencies)
 
-    def _may_tell(self) -> bool:
-        """Tell whether the disk takes notes; only a process that is passing needs them there."""
-        return not self._passing or self._is_written(self.remembered())
+    def is_news(self, one: Waiting, manner: Manner = PUSH) -> bool:
+        """Tell whether the message may be announced now."""
+        return self._due().is_now(one, manner)
 
-    # --- the memory -------------------------------------------------------------------------------------
+    def next_s(self, unread: list[Waiting], manner: Manner = PUSH) -> float:
+        """Return in how many seconds one of these messages may be announced; math.inf if never."""
+        due = self._due()
+        free_ns = min((due.free_ns(one, manner) for one in unread), default=NEVER_NS)
+        return math.inf if free_ns >= NEVER_NS else max(free_ns - due.now_ns, 0) / NS
 
-    def remember(self, news: list[Waiting], how: str, gone: set[str]) -> None:
-        """Note on disk that the session was told of `news` (`how`: told or shown), and forget the names in `gone`."""
-        with self._mutex:
-            kept = {name: noted for name, noted in self.remembered().items() if name not in gone}
-            self._note(kept | {_name(one): (_came(one), how) for one in news})
+    # --- what the session shows -------------------------------------------------------------------------
 
-    def add(self, seen: list[Waiting]) -> None:
-        """Note on disk that the session was shown the messages `seen`, too."""
-        with self._mutex:
-            known = self.remembered()
-            if new := {_name(one): (_came(one), _SHOWN) for one in seen if _is_new(one, known, showing=True)}:
-                self._note(known | new)
+    def hear(self, prompt: str | None = None) -> None:
+        """Note that the session shows life: it heard of what it was rung for a moment ago.
 
-    def _note(self, memory: _Memory) -> None:
-        """Note exactly this memory; if the disk refuses it, only this process remembers."""
-        self._unwritten = {} if self._is_written(memory) else memory
+        `prompt` is the text of the turn that begins, if one does. If it is not our notice, the ring did not arrive.
+        Takes the lock of the memory if there is a ring that it has not heard.
+        """
+        if self.is_awaited():
+            self.change(lambda memory: self._heard(memory, prompt))
 
-    def _is_written(self, memory: _Memory) -> bool:
-        lines = [f"{name}\t{came}\t{how}" for name, (came, how) in sorted(memory.items())]
-        try:
-            state_files.remember(self._path, "\0".join(lines).encode("utf-8", "surrogateescape"), flush=False)
-        except OSError:
-            return False
-        return True
+    def _heard(self, memory: Memory, prompt: str | None) -> Memory:
+        now_ns, how = time.time_ns(), HEARD if prompt is None or MARK in prompt else LOST
+        for name, one in list(memory.entries.items()):
+            if one.how == RUNG and (prompt is not None or now_ns < self.pace.unheard_ns(one, now_ns)):
+                memory = memory.changed(name, one.become(how))
+        return memory
 
-    def remembered(self) -> _Memory:
-        """Return all notes; the caller must not change them."""
-        return self._written() | self._unwritten if self._unwritten else self._written()
+    def is_awaited(self) -> bool:
+        """Tell whether there is a ring of which the session has not shown that it heard it."""
+        return any(one.how == RUNG for one in self.memory().entries.values())
 
-    def _written(self) -> _Memory:
-        """Return the notes on disk, read again only if the file was written since; {} if it cannot be read."""
-        try:
-            mark = state_files.mark(self._path)
-            if self._read[0] != mark:
-                self._read = (mark, _parsed(untrusted.read_file(self._path, _LIMIT)))
-        except (OSError, Malformed):
-            return {}
-        return self._read[1]
+    def begin_session(self, process: str = "") -> None:
+        """Forget all entries if the session begins again, and so remembers nothing.
 
+        With `process`, the key of the client's process, it does only if it ran in another process before.
+        """
+        if process and self.memory().process == process:
+            return
+        self.change(lambda memory: memory.begun(process))
 
-def _parsed(raw: bytes) -> _Memory:
-    """Return the notes in a file; a malformed entry is skipped."""
-    found: _Memory = {}
-    for line in raw.decode("utf-8", "surrogateescape").split("\0"):
-        name, came, how = ["", "", *line.rsplit("\t", 2)][-3:]
-        if name and came.isascii() and came.isdigit():
-            found[name] = (int(came), how)
-    return found
+    def add(self, shown: list[Waiting]) -> None:
+        """Note that the session was shown the messages `shown`, too."""
+        if shown:
+            self.change(lambda memory: memory.copy({name_of(one): seen(memory, one) for one in shown}))
 
-
-def _is_new(one: Waiting, known: _Memory, showing: bool) -> bool:
-    """Tell whether the session does not know the message; a message that a person restored since is new again."""
-    noted = known.get(_name(one))
-    return noted is None or noted[0] != _came(one) or (showing and noted[1] != _SHOWN)
-
-
-def _name(one: Waiting) -> str:
-    return f"{one.sender}/{one.name}"
-
-
-def _came(one: Waiting) -> int:
-    """Return when the file came there, in nanoseconds since the epoch; 0 if the file is gone."""
-    try:
-        return os.lstat(one.path).st_ctime_ns
-    except OSError:
-        return 0
+    def change(self, make: Callable[[Memory], Memory]) -> None:
+        """Store what `make` returns for a copy of the memory, which it may change; takes the lock of the memory."""
+        with self._file.changing():
+            self._file.store(make(self.memory().copy()))

@@ -35,8 +35,12 @@ class Ways:
         """Tell whether its own server can reach the session that the client calls `key`."""
         return False
 
-    def push(self, key: str, notice: str) -> None:
-        """Put a notice before the model of the session `key`, idle or working; raises `NotReached`."""
+    def push(self, key: str, notice: str, urgent: bool = False) -> bool:
+        """Put a notice before the model of the session `key`, idle or working; raises `NotReached`.
+
+        An `urgent` one may come between two tool calls. Returns True if the client says that the session has it. Else
+        the client may still lose it.
+        """
         raise NotReached(client=self.client.own_name, why="it has no way for that")
 
     def keeps(self, event: str, text: str) -> bool:

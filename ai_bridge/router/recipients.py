@@ -3,6 +3,7 @@
 import os
 
 from ai_bridge.agents.resolve import NobodyElse, OtherProject, resolve_recipients
+from ai_bridge.agents.several.groups import NobodyInGroup
 from ai_bridge.errors import IdReused, Malformed, Undeliverable
 from ai_bridge.mailboxes.drop import drop
 from ai_bridge.mailboxes.file_names import file_name, label
@@ -14,7 +15,7 @@ from ai_bridge.message.message import Message
 from ai_bridge.system import untrusted
 
 # These say that the message itself is wrong. Any other refusal may pass, and the message waits.
-_FAULTS = (BadAddress, ReservedAddress, NoAgents, UnknownAgent, NobodyElse, OtherProject)
+_FAULTS = (BadAddress, ReservedAddress, NoAgents, UnknownAgent, NobodyElse, NobodyInGroup, OtherProject)
 
 
 def are_final(agents: set[str], sender: str, name: str, entries: list[str]) -> bool:

@@ -58,4 +58,4 @@ def _recipients(mailboxes: Snapshot, place: Place, original: Message, sender: st
 
 def _copies(mailboxes: Snapshot, place: Place, original: Message) -> list[str]:
     """Return the recipients of the message: those of its files, else those in its header."""
-    return trace.recipients(mailboxes, place) or [one for one in original.recipients if one != address.EVERYONE]
+    return trace.recipients(mailboxes, place) or [one for one in original.recipients if not address.is_several(one)]

@@ -75,10 +75,10 @@ def check(
 ) -> None:
     """Check that the drafts may be sent, and change them: their recipients become known addresses.
 
-    A draft to everybody (`*`) skips recipients whose card refuses the sender. If `by_person`, the drafts are marked
-    as a person's own (`hops` 0), and the limits of threads and pairs do not apply. If `by_model`, they are marked as
-    composed by a model, and count toward the limit of the pair. Raises `RefusedByCard`, `NotSent`
-    with the limit that is reached, another `BridgeError` for a recipient that is not known, or OSError.
+    A draft to everybody (`*`) or a group skips recipients whose card refuses the sender. If `by_person`, the drafts
+    are marked as a person's own (`hops` 0), and the limits of threads and pairs do not apply. If `by_model`, they are
+    marked as composed by a model, and count toward the limit of the pair. Raises `RefusedByCard`, `NotSent` with the
+    limit that is reached, another `BridgeError` for a recipient that is not known, or OSError.
     """
     mailboxes.known_agent(sender)
     for draft in drafts:
@@ -98,11 +98,21 @@ def check(
 def _willing(mailboxes: Tree, sender: str, wanted: list[str], project: str | None) -> list[str]:
     found = resolve_recipients(mailboxes, sender, wanted, project)
     asked = {recipient: policy.refusal(mailboxes, recipient, sender) for recipient in found}
-    refusals = [refusal for refusal in asked.values() if refusal is not None]
-    is_to_all = any(address.EVERYONE in address.split_list(text) for text in wanted)
-    if refusals and (not is_to_all or len(refusals) == len(found)):
-        raise refusals[0]
-    return [recipient for recipient, refusal in asked.items() if refusal is None]
+    refusals = {recipient: refusal for recipient, refusal in asked.items() if refusal is not None}
+    if refusals:
+        named = set(found) if len(refusals) == len(found) else _named(mailboxes, sender, wanted, project)
+        for refusal in (refusal for recipient, refusal in refusals.items() if recipient in named):
+            raise refusal
+    return [recipient for recipient in found if recipient not in refusals]
+
+
+def _named(mailboxes: Tree, sender: str, wanted: list[str], project: str | None) -> set[str]:
+    """Return the recipients that are named by themselves, and not only as one of everybody or of a group."""
+    entries = [entry for text in wanted for entry in address.split_list(text)]
+    alone = [entry for entry in entries if not entry.startswith(address.GROUP)]
+    if not alone or address.EVERYONE in entries:
+        return set()
+    return set(resolve_recipients(mailboxes, sender, alone, project))
 
 
 def _not_sent(refusal: BridgeError, by_model: bool) -> NotSent:

@@ -7,7 +7,7 @@ from ai_bridge.agents.resolve import project_for
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.compose import DEFAULT_SUBJECT, Draft, Sent, check, check_subject, compose_and_drop
 from ai_bridge.mailboxes.snapshot import Snapshot
-from ai_bridge.sending import limits
+from ai_bridge.sending import audience, limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ class Wanted:
     message and, if `to_all`, to that message's other recipients. `context` names files, or lines of them, to send
     along. `decide` is the rule of a decision that the message opens, and `voters` names who votes. An empty body is
     refused unless `allow_empty`. `expires` is a duration (`90m`): if the message is unread by then, nobody is shown
-    it.
+    it. `urgency` is `now`, `next` or `quiet`; None stands for `next`.
     """
 
     __slots__ = (
         *("allow_empty", "body", "context", "decide", "expires", "reply_to", "subject", "to", "to_all"),
-        "voters",
+        *("urgency", "voters"),
     )
 
     def __init__(
@@ -52,6 +52,7 @@ class Wanted:
         allow_empty: bool = False,
         to_all: bool = False,
         expires: str | None = None,
+        urgency: str | None = None,
     ) -> None:
         self.to = to
         self.to_all = to_all
@@ -63,6 +64,7 @@ class Wanted:
         self.voters = voters
         self.allow_empty = allow_empty
         self.expires = expires
+        self.urgency = urgency
 
 
 def send(
@@ -86,7 +88,11 @@ def send(
     limits.check(mailboxes, sender, drafts, mailboxes.settings(), by_person, by_model)
     if any(one.context for one in wanted):
         _take_excerpts(mailboxes, sender, drafts, wanted, by_model)
-    return compose_and_drop(mailboxes, sender, drafts, mailboxes.settings().max_message_bytes)
+    sent = compose_and_drop(mailboxes, sender, drafts, mailboxes.settings().max_message_bytes)
+    for one, asked in zip(sent, wanted, strict=True):
+        if audience.is_broadcast(asked.to, one.recipients):
+            one.rings = audience.rung(mailboxes, one.recipients, asked.urgency)
+    return sent
 
 
 def check_alone(mailboxes: Snapshot, sender: str, wanted: Wanted, by_person: bool = False) -> None:
@@ -118,6 +124,10 @@ def _draft(mailboxes: Snapshot, sender: str, wanted: Wanted, view: "View | None"
         from ai_bridge.system import times
 
         draft.extra |= expiry.header(times.parse_duration(wanted.expires, "expires"))
+    if wanted.urgency is not None:
+        from ai_bridge.message import urgency  # most messages do not say
+
+        draft.extra |= urgency.header(wanted.urgency)
     check_subject(draft.subject)
     return draft
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from functools import partial
 from typing import Any
 
 import anyio
@@ -12,14 +13,17 @@ from ai_bridge import clients
 from ai_bridge.agents import session_keys
 from ai_bridge.agents.resolve import resolve_writer
 from ai_bridge.inbox import fetch, framing
+from ai_bridge.inbox.nobodys import open_inboxes
 from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import Waiting, lock_inbox
+from ai_bridge.mailboxes.unread import Waiting, unread_for
 from ai_bridge.mailboxes.wake import SharedWatch
 from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.activity import Activity
+from ai_bridge.reach.carry import note_contacts
+from ai_bridge.reach.pace import await_quiet, pace_of
 from ai_bridge.reach.rings import Rings
 from ai_bridge.reach.ways import ways_of
 from ai_bridge.router.delay import delay
@@ -54,28 +58,39 @@ class Session(Membership):
         """Return the text that answers a read from `sender` (None: from all); `words` are the tool's arguments.
 
         Fetching may deliver mail on the disk. In mode auto, `settle` acknowledges the messages shown once the client
-        has the reply; until then the session keeps the agent's reader lock. Raises `BridgeError` or OSError.
+        has the reply; until then the session keeps the agent's reader lock, and those of ended sessions whose mail it
+        shows. Raises `BridgeError` or OSError.
         """
         where, name = self.begin(caller)
         me, loaded = name.address, where.settings()
         if sender is not None:
             sender = resolve_writer(where, sender, me)
         mode = framing.PEEK if words.get("peek") else str(words.get("acknowledge", framing.AUTO))
-        lock = lock_inbox(where, me)
+        self._await_burst(where, me)
+        inboxes = open_inboxes(where, me, loaded, sender)
+        waiting = inboxes.waiting
         try:
-            waiting = fetch.fetch(where, me, loaded, sender)
             budget = framing.Budget(int(words.get("max_chars", loaded.max_chars)), caller.client)
             reply = framing.reply(where, me, waiting, int(words.get("limit", _DEFAULT_LIMIT)), budget, mode)
         except BaseException:
-            lock.release()
+            inboxes.release()
             raise
-        hand = ReplyInFlight(lock, reply.shown, named=reply.named)
+        hand = ReplyInFlight(inboxes, reply.shown, partial(self._note_contacts, where, me, reply), reply.named)
         if mode == framing.AUTO and hand.shown:
             self._keep_until_taken(request, hand)
         else:
             hand.finish(taken=False)
             self.show(request, self.rings(where, me, caller), reply.shown, reply.named)
         return reply.text if waiting else f"{reply.text}{late_text(where, me, sender)}"
+
+    def _await_burst(self, where: Snapshot, me: str) -> None:
+        """Wait for the end of a burst of mail, if this read follows a ring at once: so one read shows it all."""
+        if self._rings is not None:
+            await_quiet(self._rings.memory(), lambda: unread_for(where, me))
+
+    def _note_contacts(self, where: Snapshot, me: str, reply: framing.Reply, taken: bool) -> None:
+        if taken:
+            note_contacts(where, me, (one.sender for one in reply.shown))
 
     def show(self, request: str | int, told: Rings, seen: list[Waiting], named: list[Waiting] | None = None) -> None:
         """Remember in `told`, once the client has the reply to this request, that it was told of the messages `seen`.
@@ -113,10 +128,18 @@ class Session(Membership):
 
     def rings(self, where: Snapshot, me: str, caller: Caller) -> Rings:
         """Return the memory of the messages that this session was told of as `me`, kept in the state directory."""
-        key = self._key(caller)
+        key, client = self._key(caller), clients.by_own_name(caller.client)
+        pace = pace_of(where.settings(), client.reach.receipt_s, bool(client.hooks.events))
         if self._rings is None or not self._rings.is_of(me, key):
-            self._rings = Rings(where, me, key)
+            self._rings = Rings(where, me, key, pace)
+            self._rings.begin_session(processes.parent_key())
+        self._rings.pace = pace
         return self._rings
+
+    def hear(self) -> None:
+        """Note that the session called a tool, so it heard of what it was rung for a moment ago."""
+        if self._rings is not None:
+            self._rings.hear()
 
     def follow_hooks(self, where: Snapshot, caller: Caller) -> None:
         """Also count the hooks that this session's client runs as processes of their own."""
@@ -134,14 +157,17 @@ class Session(Membership):
         where, name = self.begin(caller)
         self.activity.record(event)
         rings, ways = self.rings(where, name.address, caller), ways_of(clients.by_own_name(caller.client))
-        level = where.settings().reach
+        if event == ways.client.hooks.begins:
+            rings.begin_session()
+        elif not ways.client.hooks.shows_pushes:
+            rings.hear()
 
         def look() -> list[Waiting]:
             found = self.unread(where)
             where.renew()  # the next look, under the lock, must be a look of its own
             return found
 
-        text, hand = hook_answer.answer(where, name.address, level, ways, rings, look, event)
+        text, hand = hook_answer.answer(where, name.address, where.settings(), ways, rings, look, event)
         if hand is not None:
             self._keep_until_taken(request, hand)
         return text

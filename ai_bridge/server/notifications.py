@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import mcp_types as types
@@ -118,8 +119,8 @@ class Reaching:
         if self._caller is None:
             return []
         ways, key = _ways(self._caller), self._caller.key
-        push: list[Means] = [lambda text: ways.push(key, text)] if ways.can_push(key) else []
-        return push + ([self._announce_mail] if self._is_listened_to else [])
+        push = [Means(ways.client.reach.push, partial(ways.push, key))] if ways.can_push(key) else []
+        return push + ([Means("a notification", self._announce_mail)] if self._is_listened_to else [])
 
     def _watch_mail(self) -> None:
         session, caller = self._session, self._caller
@@ -169,8 +170,9 @@ class Reaching:
 
     # --- notifications ----------------------------------------------------------------------------------
 
-    def _announce_mail(self, _: str) -> None:
+    def _announce_mail(self, _: str, __: bool) -> bool:
         self._announce(self._inbox_changed())
+        return False
 
     def _announce(self, saying: Coroutine[Any, Any, None]) -> None:
         """Run a notification on the event loop and await it; raises `NotReached` if the connection takes nothing."""

@@ -13,11 +13,12 @@ from ai_bridge.errors import EmptyBody
 from ai_bridge.health import mail
 from ai_bridge.history import meant
 from ai_bridge.history.query import Query
-from ai_bridge.inbox import framing
-from ai_bridge.mailboxes import unread
+from ai_bridge.inbox import framing, nobodys
 from ai_bridge.mailboxes.card_files import CardFiles
+from ai_bridge.mailboxes.compose import Sent
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.message.address import project_of
+from ai_bridge.sending import audience
 from ai_bridge.sending.send import Wanted, send
 from ai_bridge.server import rendering
 from ai_bridge.server.client_session import Session
@@ -27,7 +28,7 @@ from ai_bridge.text import printable, shorten
 Words = dict[str, Any]
 _DEFAULT_LIMIT = 20
 # Arguments of a send that have the same names in `Wanted`.
-_ASKED_OF_SEND = ("subject", "reply_to", "decide", "voters", "expires")
+_ASKED_OF_SEND = ("subject", "reply_to", "decide", "voters", "expires", "urgency")
 
 
 # --- write ----------------------------------------------------------------------------------------------
@@ -56,8 +57,14 @@ def _sent(session: Session, caller: Caller, words: Words, body: str, paths: list
     more = (
         f'\nThe decision is open: peer_status(thread="{sent.id}") shows how it stands.' if "decide" in words else ""
     )
-    notes = _leaving(where, me, sent.recipients) + _holding(where, me, sent.recipients) + more
-    return f"Sent to {', '.join(sent.recipients)}. ID: {sent.id}{notes}"
+    absent = "".join(f"\n{said}" for said in audience.absent(where, sent))
+    notes = _leaving(where, me, sent.recipients) + _holding(where, me, sent.recipients) + absent + more
+    return f"{_sent_to(sent)} ID: {sent.id}{notes}"
+
+
+def _sent_to(sent: Sent) -> str:
+    """Return to whom a message was sent and, if it is a broadcast, how many sessions it rings."""
+    return " ".join(filter(None, [f"Sent to {', '.join(sent.recipients)}.", audience.sessions(sent)]))
 
 
 def _leaving(where: Snapshot, me: str, recipients: list[str]) -> str:
@@ -78,7 +85,7 @@ def _holding(where: Snapshot, me: str, recipients: list[str]) -> str:
 def _acknowledge(session: Session, caller: Caller, words: Words) -> str:
     where, name = session.begin(caller)
     mine = session.view(caller)
-    done = meant.unread(where, words["ids"], mine, lambda ids: unread.acknowledge(where, name.address, ids, mine))
+    done = meant.unread(where, words["ids"], mine, lambda ids: nobodys.acknowledge(where, name.address, ids, mine))
     return f"Marked as read: {', '.join(done)}"
 
 

@@ -173,7 +173,8 @@ def work(line: str) -> str:
 def _line(peer: Peer, me: str) -> str:
     name = f"{peer.address} (you)" if peer.address == me else peer.address
     facts = [when(peer), peer.client, f"project {project}" if (project := peer.card.get("project")) else ""]
-    facts += [f"home {peer.home}" if peer.home else "", peer.waiting, peer.card.get("description")]
+    facts += [f"home {peer.home}" if peer.home else "", peer.waiting, " ".join(peer.groups)]
+    facts += [peer.card.get("description")]
     facts += [f"works on: {line}" if (line := work_of(peer.card)) else ""]
     return printable(f"{name}: {'; '.join(fact for fact in facts if fact)}")
 

@@ -56,6 +56,8 @@ async def call(session: Session, context: Context, tool: str, words: Words) -> t
     try:
         answer = await _answerer(session, context, tool)
         _check(tool, words)
+        if tool != "check_mail":
+            session.hear()
         return _text(await answer(words), *_introduction(session, tool))
     except BridgeError as refusal:
         return _text(f"error: {refusal.to_model()}", is_error=True)

@@ -9,6 +9,7 @@ import mcp_types as types
 from ai_bridge import clients
 from ai_bridge.clients.record import Client
 from ai_bridge.message.address import tool_part
+from ai_bridge.message.urgency import URGENCIES
 from ai_bridge.message.votes import RULES
 
 _TEXT = {"type": "string"}
@@ -115,7 +116,7 @@ def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 
 
 _PATHS = {**_TEXTS, "description": "path or path:10-20"}
-_TO = {"anyOf": [_TEXT, _TEXTS], "description": "address, list, or *"}
+_TO = {"anyOf": [_TEXT, _TEXTS], "description": "address, #group, list, or *"}
 _SENDER = {**_TEXT, "description": "only from this agent"}
 
 _FIXED = (
@@ -127,20 +128,21 @@ _FIXED = (
     ),
     _tool(
         "peer_send",
-        "Send mail to an agent, a list, or * for all; returns its ID once it is safe on disk.",
+        "Send mail to an agent, a #group, a list, or * for all; returns its ID once it is safe on disk.",
         {
             "to": _TO,
             "body": _TEXT,
             "subject": {**_TEXT, "description": "one line"},
-            "reply_to": {**_TEXT, "description": "ID you answer; without 'to', its sender"},
+            "reply_to": {**_TEXT, "description": "ID you answer; 'to' defaults to its sender"},
             "context": _PATHS,
             "decide": {
                 "type": "string",
                 "enum": list(RULES),
                 "description": "ask for votes",
             },
-            "voters": {**_TEXTS, "description": "who votes with you (default: to); one not in 'to' judges a split"},
-            "expires": {**_TEXT, "description": "2h, 30d: unread by then, it is not shown"},
+            "urgency": {**_TEXT, "enum": list(URGENCIES)},
+            "voters": {**_TEXTS, "description": "who votes (default: to); one not in 'to' judges"},
+            "expires": {**_TEXT, "description": "2h, 30d"},
         },
         _MARKS,
         "body",

@@ -8,7 +8,7 @@ import os
 
 from ai_bridge.errors import BridgeError, Malformed, disk_error
 from ai_bridge.settings import toml_text
-from ai_bridge.settings.setting import Setting
+from ai_bridge.settings.setting import Seconds, Setting
 from ai_bridge.system import untrusted
 from ai_bridge.system.directories import config_base
 from ai_bridge.text import hint
@@ -45,7 +45,7 @@ class NotForShared(BridgeError):
     sentence = "setting {key} in {origin} would loosen a guard, so it is ignored: only your own {own} may do that"
 
 
-OFF, NOTICE, FULL = REACH = ("off", "notice", "full")
+OFF, NOTICE, SHORT, FULL = REACH = ("off", "notice", "short", "full")
 _TABLE = (
     Setting("max_message_bytes", 1_048_576, 1024, "largest message file, in bytes"),
     Setting("max_chars", 20_000, 1000, "characters in one reply to a model"),
@@ -66,12 +66,15 @@ _TABLE = (
     Setting("log_bytes", 1_000_000, 10_000, "size at which the router's log rotates"),
     Setting(
         "reach",
-        NOTICE,
+        SHORT,
         0,
-        "what a running model is given when mail comes: nothing, a notice, or the mail itself if a hook can give it",
+        "what a running model is given when mail comes: nothing, a notice, or short mail or all mail by a hook",
         REACH,
         guard=True,
     ),
+    Setting("carry_chars", 1_000, 1, "characters of a message that a hook may carry at reach = short", guard=True),
+    Seconds("ring_after_s", "10,120,600", 0, "seconds after which a ring that was not heard is repeated", guard=True),
+    Setting("wakes_per_hour", 30, 0, "turns per hour that mail may begin in a session; 0: any number", guard=True),
     Setting("max_hops", 20, 0, "answers in a thread since a person wrote or approved; 0: any number", guard=True),
     Setting("pair_per_hour", 60, 0, "messages per hour of a pair that could be a loop; 0: any number", guard=True),
     Setting("max_unread", 10_000, 0, "unread messages of one agent, the rest waits; 0: any number", guard=True),
@@ -110,6 +113,9 @@ class Settings:
     stuck_s: float
     log_bytes: int
     reach: str
+    carry_chars: int
+    ring_after_s: str
+    wakes_per_hour: int
     max_hops: int
     pair_per_hour: int
     max_unread: int

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _MAXIMUM = 1_000_000_000
+# Of a list of seconds.
+_LEAST_S, _MOST = 0.01, 10
 
 
 class Setting:
@@ -91,6 +93,37 @@ class Setting:
             return convert(text)
         except ValueError:
             return text
+
+
+class Seconds(Setting):
+    """A list of seconds, such as `10,120,600`; an empty text is an empty list.
+
+    A shared file may only make it shorter, or its numbers larger.
+    """
+
+    __slots__ = ()
+
+    @property
+    def wanted(self) -> str:
+        return f"seconds with commas, such as {self.default}, each at least {_LEAST_S} and at most {_MOST} of them"
+
+    def accepts(self, value: object) -> bool:
+        """Tell whether `value` is such a text."""
+        try:
+            found = seconds(value) if isinstance(value, str) else None
+        except ValueError:
+            return False
+        return found is not None and len(found) <= _MOST and all(_LEAST_S <= one <= 1e9 for one in found)
+
+    def is_loosened_by(self, value: object) -> bool:
+        """Tell whether an acceptable `value` asks for more than the default does."""
+        found, own = seconds(str(value)), seconds(str(self.default))
+        return len(found) > len(own) or any(one < mine for one, mine in zip(found, own, strict=False))
+
+
+def seconds(text: str) -> tuple[float, ...]:
+    """Return the numbers in a text with commas; raises ValueError."""
+    return tuple(float(one) for one in text.split(",")) if text.strip() else ()
 
 
 def _is_duration(text: str) -> bool:

@@ -59,8 +59,8 @@ def test_send_in_json_tells_id_recipients_and_paths(where: Tree) -> None:
     done = command("send", "*", "s", "--json", "--from", "claude", body="x")
     (line,) = done.stdout.splitlines()
     told = json.loads(line)
-    assert list(told) == ["id", "to", "paths"]
-    assert told["to"] == ["codex", "gemini"]
+    assert list(told) == ["id", "to", "paths", "rings"]
+    assert (told["to"], told["rings"]) == (["codex", "gemini"], 0)
     assert told["paths"] == [where.outbox("claude").file(DROPPED, f"{told['id']}.{to}.txt") for to in told["to"]]
     assert all(os.path.isfile(path) for path in told["paths"])
 
@@ -449,7 +449,7 @@ def test_when_the_time_is_over_the_exit_code_is_three_and_the_mail_stays_sent(
     where.make(["codex"])
     words = [*way, "send", "*", "--from", "claude", "--json", "--wait-read", "0"]
     done = subprocess.run(words, input=b"x", capture_output=True, timeout=60, check=False)
-    assert (done.returncode, list(json.loads(done.stdout))) == (3, ["id", "to", "paths"])
+    assert (done.returncode, list(json.loads(done.stdout))) == (3, ["id", "to", "paths", "rings"])
     assert re.fullmatch(rf"codex: dropped since {AT}\ngemini: dropped since {AT}\n", done.stderr.decode())
     assert len(states(where, "claude")[DROPPED]) == 2
 
@@ -572,7 +572,8 @@ def test_a_person_writes_in_the_project_of_the_folder(shop: Tree, way: tuple[str
 @pytest.mark.parametrize(("sender", "to"), [("me", "codex@web"), ("claude@shop", "codex@web, codex@shop")])
 def test_the_receipt_says_who_is_outside_the_project(shop: Tree, sender: str, to: str) -> None:
     done = command("send", to, "--from", sender, body="x")
-    assert (done.returncode, done.stderr) == (0, "note: codex@web is outside your project\n")
+    rings = "Sent to 2 agents. It rings 0 sessions.\n" if "," in to else ""
+    assert (done.returncode, done.stderr) == (0, f"{rings}note: codex@web is outside your project\n")
     assert re.fullmatch(rf"{sender}-[\d-]+-\w+\n", done.stdout)
 
 

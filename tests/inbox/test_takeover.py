@@ -13,7 +13,9 @@ import pytest
 from ai_bridge import settings as settings_
 from ai_bridge.inbox import takeover
 from ai_bridge.inbox.fetch import fetch
+from ai_bridge.inbox.nobodys import open_inboxes
 from ai_bridge.mailboxes import find
+from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.settings import Settings
 from ai_bridge.system import durable
@@ -138,6 +140,18 @@ def test_attachments_come_along(own: Tree, shop: Path, settings: Settings) -> No
     (one,) = fetch(here, "claude", settings)
     assert os.listdir(here.outbox("codex").attached) == os.listdir(own.outbox("codex@shop").attached) != []
     assert "Context" in one.load().headers or one.load().body != "look"
+
+
+def test_mail_for_a_further_session_is_still_offered_to_the_agents_others(
+    own: Tree, shop: Path, settings: Settings
+) -> None:
+    with session(own, "claude@shop"), session(own, "claude@shop") as second:
+        own.make([second])
+    post(own, "one", to="claude-2@shop", sender="codex@shop")
+    here = _here(shop)
+    assert takeover.waiting(here).take() == 1
+    with open_inboxes(Snapshot(here.path), "claude", settings) as inboxes:
+        assert [(one.recipient, one.load().body) for one in inboxes.waiting] == [("claude-2", "one")]
 
 
 def test_a_message_that_somebody_altered_stays(own: Tree, shop: Path, settings: Settings) -> None:

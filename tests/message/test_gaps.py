@@ -68,6 +68,7 @@ def test_only_what_is_missing_is_filled_in() -> None:
         "To": "gemini",
         "Subject": "mine",
         "Date": "2026-11-22T03:24:05Z",
+        "Completed-By": "router",
         "X-Own": "1",
         "Hops": "3",
     }

@@ -15,6 +15,8 @@ from ai_bridge.agents import session_keys
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import acknowledge
+from ai_bridge.reach.pace import pace_of
 from ai_bridge.reach.rings import Rings
 from ai_bridge.settings import Settings
 from tests.support.command import command, without_output
@@ -61,8 +63,9 @@ def test_it_waits_for_what_comes_and_the_next_one_for_the_next(
         process = begin(processes)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.5)
-        post(where)
+        id_ = post(where)
         assert "1 new message for gemini" in told_by(process)
+        acknowledge(where, "gemini", [id_])
 
 
 def test_what_was_told_is_not_told_again_but_to_another_session(where: Tree) -> None:
@@ -81,18 +84,20 @@ def test_with_nothing_new_it_ends_after_its_time(where: Tree) -> None:
 def test_what_a_hook_told_meanwhile_does_not_end_it(
     where: Tree, settings: Settings, processes: list[subprocess.Popen[bytes]]
 ) -> None:
-    told = Rings(where, "gemini", session_keys.session_key("claude-code"))
+    told = Rings(where, "gemini", session_keys.session_key("claude-code"), pace_of(settings))
     process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
     post(where)
     claim = told.begin_ring(lambda: fetch(where, "gemini", settings))
     while claim is None:  # the wait was first: it is asked again
-        assert "1 message" in told_by(process)
+        assert "1 new message" in told_by(process)
+        acknowledge(where, "gemini", [one.id for one in fetch(where, "gemini", settings)])
         process = begin(processes, AI_BRIDGE_SWEEP_S="0.05")
         post(where)
         claim = told.begin_ring(lambda: fetch(where, "gemini", settings))
     claim.finish(told=True)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1)
+    acknowledge(where, "gemini", [one.id for one in claim.news])
     last = post(where)
     line = told_by(process)
     assert "1 new message" in line, last
@@ -104,9 +109,17 @@ def test_only_the_asked_sender_ends_it(where: Tree, processes: list[subprocess.P
     process = begin(processes, "--from", "codex")
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
-    post(where, sender="codex")
+    id_ = post(where, sender="codex")
     assert "1 new message for gemini, from codex" in told_by(process)
+    acknowledge(where, "gemini", [id_])
     assert "from claude" in command(*WORDS).stdout, "of the other it was not told"
+
+
+def test_a_ring_that_was_not_heard_is_repeated_by_the_next_wait(where: Tree) -> None:
+    post(where)
+    assert command(*WORDS).returncode == 0
+    again = command(*WORDS, "--timeout", "20", AI_BRIDGE_RING_AFTER_S="0.01")
+    assert "1 new message for gemini" in again.stdout
 
 
 def test_as_json_each_message_is_a_line(where: Tree) -> None:

@@ -14,12 +14,14 @@ from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.mailboxes.unread import ReaderBusy, Waiting
+from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach import hook_answer
+from ai_bridge.reach.carry import contacts, note_contacts
 from ai_bridge.reach.hook_answer import NOTHING
+from ai_bridge.reach.pace import Pace
 from ai_bridge.reach.rings import Rings
-from ai_bridge.reach.ways import MARK, ways_of
-from ai_bridge.settings import FULL, NOTICE, OFF, Settings
+from ai_bridge.reach.ways import MARK, Ways, ways_of
+from ai_bridge.settings import FULL, NOTICE, OFF, SHORT, Settings
 from ai_bridge.system.locks import holder
 from tests.support.mail import post, states
 from tests.support.shown import bodies
@@ -33,17 +35,20 @@ class Hooked:
     def __init__(self, where: Tree, settings: Settings) -> None:
         self.where = where
         self._settings = settings
-        self.told = Rings(where, "gemini", "the session")
+        self.told = Rings(where, "gemini", "the session", Pace((3600.0,), 0))
 
     def look(self) -> list[Waiting]:
         return fetch(self.where, "gemini", self._settings)
 
-    def ask(self, level: str, event: str = "PostToolUse") -> tuple[str, ReplyInFlight | None]:
-        return hook_answer.answer(self.where, "gemini", level, CLAUDE, self.told, self.look, event)
+    def ask(
+        self, level: str, event: str = "UserPromptSubmit", ways: Ways = CLAUDE
+    ) -> tuple[str, ReplyInFlight | None]:
+        self._settings.reach = level
+        return hook_answer.answer(self.where, "gemini", self._settings, ways, self.told, self.look, event)
 
-    def hook(self, level: str, taken: bool = True) -> str:
+    def hook(self, level: str, taken: bool = True, event: str = "UserPromptSubmit") -> str:
         """Return what a hook is given to read, '' for nothing; it takes it, or does not."""
-        text, hand = self.ask(level)
+        text, hand = self.ask(level, event)
         if hand is None:
             assert text == NOTHING
             return ""
@@ -62,7 +67,7 @@ def session(where: Tree, settings: Settings) -> Hooked:
 
 
 def test_nothing_is_an_empty_object(session: Hooked) -> None:
-    for level in (OFF, NOTICE, FULL):
+    for level in (OFF, NOTICE, SHORT, FULL):
         assert session.ask(level) == ("{}", None)
 
 
@@ -125,14 +130,11 @@ def test_a_message_that_is_too_long_is_shown_in_part_and_stays_unread(session: H
 
 def test_what_another_read_meanwhile_is_not_shown(session: Hooked) -> None:
     read, left = post(session.where, "read"), post(session.where, "left")
-    looks = 0
     inner = session.look
 
     def look() -> list[Waiting]:
-        nonlocal looks
-        looks, found = looks + 1, inner()
-        if looks == 2:
-            unread.acknowledge(session.where, "gemini", [read])
+        found = inner()
+        unread.acknowledge(session.where, "gemini", [read])
         return found
 
     session.look = look  # type: ignore[method-assign]
@@ -144,29 +146,80 @@ def test_what_another_read_meanwhile_is_not_shown(session: Hooked) -> None:
 
 def test_where_another_read_all_of_it_meanwhile_there_is_nothing(session: Hooked) -> None:
     ids = [post(session.where), post(session.where)]
-    looks = iter([session.look(), session.look(), []])
+    found = session.look()
     unread.acknowledge(session.where, "gemini", ids)
-    session.look = lambda: next(looks)  # type: ignore[method-assign]
+    session.look = lambda: found  # type: ignore[method-assign]
     assert session.ask(FULL) == (NOTHING, None)
     assert session.is_free()
 
 
-def test_while_another_reads_no_mail_is_shown_and_it_is_told_later(
+def test_while_another_reads_the_mail_is_left_to_it_and_is_told_later(
     session: Hooked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unread, "_PATIENCE_S", 0.01)
     post(session.where)
     lock = unread.lock_inbox(session.where, "gemini")
-    with pytest.raises(ReaderBusy):
-        session.ask(FULL)
+    assert session.ask(FULL) == (NOTHING, None)
     lock.release()
     assert session.is_free()
     assert session.hook(FULL)
 
 
+# --- short mail -------------------------------------------------------------------------------------------
+
+
+def test_short_mail_from_a_known_agent_comes_with_the_hook_and_is_marked_as_read(session: Hooked) -> None:
+    note_contacts(session.where, "gemini", ["claude"])
+    post(session.where, "the build is green")
+    text = session.hook(SHORT)
+    assert bodies(text) == ["the build is green"]
+    assert "peer_read()" not in text
+    assert [*states(session.where, "claude")] == [READ]
+    assert session.is_free()
+
+
+def test_of_other_mail_a_notice_comes_with_it(session: Hooked) -> None:
+    note_contacts(session.where, "gemini", ["claude"])
+    session.where.make(["codex"])
+    post(session.where, "short")
+    post(session.where, "from a stranger", sender="codex")
+    text = session.hook(SHORT)
+    assert bodies(text) == ["short"]
+    assert "1 new message for gemini, from codex" in text
+    assert "a stranger" not in text
+    assert [*states(session.where, "claude"), *states(session.where, "codex")] == [READ, UNREAD]
+    assert session.hook(SHORT) == ""
+
+
+def test_what_was_not_taken_comes_again_as_a_whole(session: Hooked) -> None:
+    note_contacts(session.where, "gemini", ["claude"])
+    post(session.where, "short")
+    post(session.where, "x" * 2000)
+    first = session.hook(SHORT, taken=False)
+    again = session.hook(SHORT)
+    assert bodies(first) == bodies(again) == ["short"]
+    assert "1 new message" in first
+    assert "1 new message" in again
+
+
+def test_a_sender_whose_mail_a_hook_carried_is_known(session: Hooked) -> None:
+    post(session.where)
+    session.hook(FULL, taken=False)
+    assert not contacts(session.where, "gemini")
+    session.hook(FULL)
+    assert contacts(session.where, "gemini") == {"claude"}
+
+
+def test_quiet_mail_never_makes_a_model_go_on(session: Hooked) -> None:
+    post(session.where, extra={"Urgency": "quiet"})
+    assert session.ask(FULL, "Stop") == (NOTHING, None)
+    assert session.ask(FULL, "PostToolUse") == (NOTHING, None)
+    assert bodies(session.hook(FULL)) == ["hello"]
+
+
 def test_the_answer_is_shaped_for_its_client_and_event(session: Hooked) -> None:
     post(session.where)
-    text, hand = hook_answer.answer(session.where, "gemini", NOTICE, CODEX, session.told, session.look, "Stop")
+    text, hand = session.ask(NOTICE, "Stop", CODEX)
     assert hand is not None
     hand.finish(True)
     assert json.loads(text) == {"decision": "block", "reason": json.loads(text)["reason"]}
@@ -182,8 +235,8 @@ def test_mail_that_was_told_of_by_a_notice_is_carried_by_the_hook_that_follows(s
 
 def test_a_text_its_client_would_change_is_told_of_and_not_carried(session: Hooked) -> None:
     post(session.where, "if a < b: pass")
-    for event, carried in (("AfterTool", False), ("AfterAgent", True)):
-        text, hand = hook_answer.answer(session.where, "gemini", FULL, GEMINI, session.told, session.look, event)
+    for event, carried in (("BeforeAgent", False), ("AfterAgent", True)):
+        text, hand = session.ask(FULL, event, GEMINI)
         assert hand is not None
         hand.finish(taken=True)
         assert ("if a < b" in text) is carried

@@ -7,19 +7,23 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from ai_bridge.clients import CLAUDE_CODE
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread
-from ai_bridge.mailboxes.outbox import READ
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.reach import rings as told_
+from ai_bridge.reach import memory
+from ai_bridge.reach.manner import PUSH, Manner, of_hook
+from ai_bridge.reach.memory import HEARD, LOST, READ, RUNG, SHOWN
+from ai_bridge.reach.pace import Pace
 from ai_bridge.reach.rings import Ring, Rings
+from ai_bridge.reach.ways import MARK
 from ai_bridge.settings import Settings
-from ai_bridge.system.locks import holder
 from tests.support.checkout import ROOT
 from tests.support.mail import post
 from tests.support.wait import until
@@ -28,37 +32,47 @@ ROUNDS = 60
 # Claims what is new, as one of a session's processes: prints `have` for each claim, or `none`, when it is asked to.
 TELLER = """
 import sys
+from ai_bridge.clients import CLAUDE_CODE
 from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.reach.manner import of_hook
+from ai_bridge.reach.pace import Pace
 from ai_bridge.reach.rings import Rings
 
 where = Tree(sys.argv[1])
-told = Rings(where, "gemini", "the session")
+told = Rings(where, "gemini", "the session", Pace((0.05,), 0))
+hook = of_hook(CLAUDE_CODE, "UserPromptSubmit", showing=False)
 for _ in sys.stdin:
-    claim = told.begin_ring(lambda: unread_for(where, "gemini"))
+    claim = told.begin_ring(lambda: unread_for(where, "gemini"), hook)
     print(",".join(one.id for one in claim.news) if claim else "none", flush=True)
     if claim and sys.argv[2] == "settles":
         claim.finish(True)
 """
 
 
-def told_of(where: Tree, key: str = "the session") -> Rings:
-    return Rings(where, "gemini", key)
+# No ring is repeated while a test runs.
+SLOW = Pace((3600.0,), 0)
+HOOK = of_hook(CLAUDE_CODE, "UserPromptSubmit", showing=False)
+CARRYING = of_hook(CLAUDE_CODE, "UserPromptSubmit", showing=True)
+
+
+def told_of(where: Tree, key: str = "the session", pace: Pace = SLOW) -> Rings:
+    return Rings(where, "gemini", key, pace)
 
 
 def look(where: Tree) -> list[Waiting]:
     return unread.unread_for(where, "gemini")
 
 
-def claimed(where: Tree, told: Rings) -> Ring:
-    claim = told.begin_ring(lambda: look(where))
+def claimed(where: Tree, told: Rings, manner: Manner = HOOK) -> Ring:
+    claim = told.begin_ring(lambda: look(where), manner)
     assert claim is not None
     return claim
 
 
-def tell(where: Tree, told: Rings) -> list[str]:
+def tell(where: Tree, told: Rings, manner: Manner = HOOK) -> list[str]:
     """Tell the session what is new; returns the IDs."""
-    claim = told.begin_ring(lambda: look(where))
+    claim = told.begin_ring(lambda: look(where), manner)
     if claim is None:
         return []
     claim.finish(told=True)
@@ -91,29 +105,25 @@ def test_another_session_is_told_too(where: Tree, settings: Settings) -> None:
     assert tell(where, told_of(where)) == []
 
 
-def test_what_was_read_between_two_looks_is_not_told(where: Tree, settings: Settings) -> None:
+def test_what_is_read_after_the_look_is_not_told(where: Tree, settings: Settings) -> None:
     read, left = deliver(where, settings, 2)
-    looks = 0
 
-    def read_between() -> list[Waiting]:
-        nonlocal looks
-        looks += 1
-        if looks == 2:
-            unread.acknowledge(where, "gemini", [read])
-        return look(where)
+    def read_afterwards() -> list[Waiting]:
+        found = look(where)
+        unread.acknowledge(where, "gemini", [read])
+        return found
 
-    claim = told_of(where).begin_ring(read_between)
+    claim = told_of(where).begin_ring(read_afterwards, HOOK)
     assert claim is not None
     assert [one.id for one in claim.news] == [left]
     claim.finish(told=True)
 
 
-def test_where_all_was_read_between_two_looks_nothing_is_claimed(where: Tree, settings: Settings) -> None:
-    deliver(where, settings)
-    looks = iter([look(where), []])
-    told = told_of(where)
-    assert told.begin_ring(lambda: next(looks)) is None
-    assert tell(where, told) != [], "and the next may tell"
+def test_if_all_is_read_after_the_look_nothing_is_claimed(where: Tree, settings: Settings) -> None:
+    ids, found, told = deliver(where, settings), look(where), told_of(where)
+    unread.acknowledge(where, "gemini", ids)
+    assert told.begin_ring(lambda: found, HOOK) is None
+    assert told.memory().entries == {}
 
 
 def test_a_claim_that_was_not_told_is_told_again(where: Tree, settings: Settings) -> None:
@@ -132,20 +142,17 @@ def test_a_claim_is_settled_once(where: Tree, settings: Settings) -> None:
     assert tell(where, told) == ids
 
 
-def test_while_one_tells_no_other_claims(where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(told_, "_PATIENCE_S", 0.01)
+def test_while_one_tells_no_other_claims(where: Tree, settings: Settings) -> None:
     deliver(where, settings)
     claim = claimed(where, told_of(where))
-    assert told_of(where).begin_ring(lambda: look(where)) is None
+    assert told_of(where).begin_ring(lambda: look(where), HOOK) is None
     claim.finish(told=True)
 
 
 def test_a_look_that_fails_leaves_nothing_claimed(where: Tree, settings: Settings) -> None:
-    ids = deliver(where, settings)
-    looks = iter([look(where)])
-    told = told_of(where)
+    ids, told = deliver(where, settings), told_of(where)
     with pytest.raises(StopIteration):
-        told.begin_ring(lambda: next(looks))
+        told.begin_ring(lambda: next(iter([])))
     assert tell(where, told) == ids
 
 
@@ -177,14 +184,17 @@ def test_many_threads_that_note_what_they_showed_lose_nothing(where: Tree, setti
     assert tell(where, told_of(where)) == []
 
 
-def test_what_is_unread_no_more_is_forgotten(where: Tree, settings: Settings) -> None:
+def test_of_messages_that_are_read_only_the_latest_are_remembered(
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_KEPT", 2)
     told = told_of(where)
     for _ in range(5):
         (id_,) = deliver(where, settings)
         assert tell(where, told) == [id_]
         unread.acknowledge(where, "gemini", [id_])
-    (memory,) = Path(where.state_file("told")).iterdir()
-    assert memory.read_text().count(".gemini.txt") == 1
+    (file,) = Path(where.state_file("told")).iterdir()
+    assert file.read_text().count(".gemini.txt") == 3
 
 
 def test_a_message_put_back_to_unread_once_others_were_told_is_told_again(where: Tree, settings: Settings) -> None:
@@ -194,7 +204,7 @@ def test_a_message_put_back_to_unread_once_others_were_told_is_told_again(where:
     unread.acknowledge(where, "gemini", [id_])
     other = deliver(where, settings)
     assert tell(where, told) == other
-    where.outbox("claude").move(f"restore {READ}", f"{id_}.gemini.txt")
+    where.outbox("claude").move("restore read", f"{id_}.gemini.txt")
     assert tell(where, told) == [id_]
 
 
@@ -261,11 +271,11 @@ def test_a_process_killed_while_it_tells_lets_another_tell(
     ids = deliver(where, settings)
     ask(teller)
     assert answer(teller) == ids[0]
-    lock = where.lock_file("told", "gemini")
-    assert holder(lock) is not None
     os.kill(teller.pid, signal.SIGKILL)
-    until(lambda: holder(lock) is None)
-    assert tell(where, told_of(where)) == ids
+    teller.wait()
+    quick, told = told_of(where, pace=Pace((0.05,), 0)), []
+    until(lambda: told.extend(tell(where, quick)) or told)
+    assert told == ids
 
 
 # --- what must not be told again and again --------------------------------------------------------------
@@ -282,8 +292,8 @@ def test_who_is_passing_tells_nothing_where_the_disk_takes_no_note(where: Tree, 
     Path(where.state_file("told")).parent.mkdir(parents=True, exist_ok=True)
     Path(where.state_file("told")).write_text("no directory")
     deliver(where, settings)
-    passing = Rings(where, "gemini", "the session", passing=True)
-    assert passing.begin_ring(lambda: look(where)) is None
+    passing = Rings(where, "gemini", "the session", SLOW, passing=True)
+    assert passing.begin_ring(lambda: look(where), HOOK) is None
     Path(where.state_file("told")).unlink()
     assert tell(where, passing) != []
 
@@ -293,7 +303,7 @@ def test_a_claim_for_some_of_the_mail_forgets_nothing_of_the_rest(where: Tree, s
     first = deliver(where, settings)
     assert tell(where, told) == first
     second = deliver(where, settings)
-    claim = told.begin_ring(lambda: look(where), lambda one: one.id in second)
+    claim = told.begin_ring(lambda: look(where), HOOK, lambda one: one.id in second)
     assert claim is not None
     claim.finish(told=True)
     assert tell(where, told) == []
@@ -304,7 +314,7 @@ def test_a_message_that_a_person_put_back_is_told_again_at_once(where: Tree, set
     (id_,) = deliver(where, settings)
     assert tell(where, told) == [id_]
     unread.acknowledge(where, "gemini", [id_])
-    where.outbox("claude").move(f"restore {READ}", f"{id_}.gemini.txt")
+    where.outbox("claude").move("restore read", f"{id_}.gemini.txt")
     assert tell(where, told) == [id_]
 
 
@@ -312,15 +322,210 @@ def test_what_was_told_of_may_be_shown_once_too(where: Tree, settings: Settings)
     told = told_of(where)
     ids = deliver(where, settings)
     assert tell(where, told) == ids
-    claim = told.begin_ring(lambda: look(where), showing=True)
+    claim = told.begin_ring(lambda: look(where), CARRYING)
     assert claim is not None
     claim.finish(told=True)
-    assert told.begin_ring(lambda: look(where), showing=True) is None
+    assert told.begin_ring(lambda: look(where), CARRYING) is None
 
 
 def test_a_session_that_forgot_is_told_anew(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     ids = deliver(where, settings)
     assert tell(where, told) == ids
-    told.forget()
+    told.begin_session()
     assert tell(where, told_of(where)) == ids
+
+
+# --- heard ------------------------------------------------------------------------------------------------
+
+# A ring counts as unheard at once.
+QUICK = Pace((0.0, 0.0, 0.0), 0)
+
+
+def push(where: Tree, told: Rings) -> list[str]:
+    """Ring by a push, which the client may lose; returns the IDs."""
+    return tell(where, told, PUSH)
+
+
+def how(told: Rings) -> list[str]:
+    """Return what the session knows of each message."""
+    return [one.how for _, one in sorted(told.memory().entries.items())]
+
+
+def test_a_push_is_heard_once_the_session_shows_life(where: Tree, settings: Settings) -> None:
+    told = told_of(where)
+    ids = deliver(where, settings)
+    assert push(where, told) == ids
+    assert how(told) == [RUNG]
+    assert push(where, told) == [], "while it is unanswered"
+    told_of(where).hear()
+    assert how(told) == [HEARD]
+    assert [push(where, told), tell(where, told)] == [[], []]
+
+
+def test_a_push_that_nobody_heard_is_repeated_as_often_as_is_set_and_no_more(where: Tree, settings: Settings) -> None:
+    told = told_of(where, pace=QUICK)
+    ids = deliver(where, settings)
+    assert [push(where, told) for _ in range(6)] == [ids] * 4 + [[]] * 2
+
+
+def test_a_push_that_nobody_heard_in_time_is_given_back_to_the_hooks(where: Tree, settings: Settings) -> None:
+    told = told_of(where, pace=QUICK)
+    ids = deliver(where, settings)
+    assert push(where, told) == ids
+    told.hear()
+    assert how(told) == [RUNG], "a sign of life that comes too late is no receipt"
+    assert tell(where, told) == ids
+    assert tell(where, told) == []
+    assert push(where, told) == []
+
+
+def test_a_prompt_of_the_user_shows_that_a_push_did_not_arrive(where: Tree, settings: Settings) -> None:
+    told = told_of(where)
+    ids = deliver(where, settings)
+    assert push(where, told) == ids
+    told.hear("what do you think of the parser?")
+    assert how(told) == [LOST]
+    assert tell(where, told) == ids
+    assert how(told) == [HEARD]
+
+
+def test_a_prompt_that_is_our_notice_is_the_receipt(where: Tree, settings: Settings) -> None:
+    told = told_of(where, pace=QUICK)
+    deliver(where, settings)
+    push(where, told)
+    told.hear(f"Another session sent a message: {MARK} 1 new message for gemini")
+    assert how(told) == [HEARD]
+    assert [push(where, told), tell(where, told)] == [[], []]
+
+
+def test_a_client_that_confirms_a_ring_has_heard_it(where: Tree, settings: Settings) -> None:
+    told = told_of(where, pace=QUICK)
+    deliver(where, settings)
+    claimed(where, told, PUSH).finish(told=True, heard=True)
+    assert how(told) == [HEARD]
+
+
+def test_mail_that_comes_while_a_ring_is_unanswered_adds_none(where: Tree, settings: Settings) -> None:
+    told = told_of(where)
+    first = deliver(where, settings)
+    assert push(where, told) == first
+    second = deliver(where, settings)
+    assert push(where, told) == []
+    told.hear()
+    assert push(where, told) == [], "heard is not read"
+    unread.acknowledge(where, "gemini", first)
+    assert push(where, told) == second
+
+
+def test_a_turn_that_begins_anyway_hears_of_all_mail(where: Tree, settings: Settings) -> None:
+    told = told_of(where)
+    push(where, told) if deliver(where, settings) else None
+    second = deliver(where, settings)
+    told.hear()
+    end, start = of_hook(CLAUDE_CODE, "Stop", showing=False), HOOK
+    assert tell(where, told, end) == []
+    assert tell(where, told, start) == second
+
+
+def test_new_mail_rings_in_the_end_although_earlier_mail_stays_unread(where: Tree, settings: Settings) -> None:
+    told = told_of(where, pace=QUICK)
+    deliver(where, settings)
+    push(where, told)
+    told.hear(MARK)
+    second = deliver(where, settings)
+    assert push(where, told) == second
+
+
+def test_it_is_known_when_the_next_ring_is_due(where: Tree, settings: Settings) -> None:
+    told = told_of(where)
+    deliver(where, settings)
+    assert told.next_s(look(where)) == 0
+    push(where, told)
+    assert 3500 < told.next_s(look(where)) <= 3600
+    told.hear()
+    assert told.next_s(look(where)) == float("inf")
+
+
+def test_a_clock_that_was_set_back_delays_no_ring(
+    where: Tree, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = told_of(where)
+    ids = deliver(where, settings)
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now + 86_400 * 10**9)
+    push(where, told)
+    monkeypatch.undo()
+    assert push(where, told) == ids
+
+
+# --- how hard ---------------------------------------------------------------------------------------------
+
+
+def urgent(where: Tree, settings: Settings, urgency: str) -> str:
+    """Have a message of that urgency wait for gemini; returns its ID."""
+    id_ = post(where, extra={"Urgency": urgency})
+    fetch(where, "gemini", settings)
+    return id_
+
+
+@pytest.mark.parametrize(
+    ("urgency", "heard_at"),
+    [
+        ("quiet", ["UserPromptSubmit"]),
+        ("next", ["push", "Stop", "UserPromptSubmit"]),
+        ("now", ["push", "Stop", "PostToolUse", "UserPromptSubmit"]),
+    ],
+)
+def test_an_urgency_says_when_mail_is_announced(
+    where: Tree, settings: Settings, urgency: str, heard_at: list[str]
+) -> None:
+    id_ = urgent(where, settings, urgency)
+    ways = ["push", "Stop", "PostToolUse", "UserPromptSubmit"]
+    manners = {way: PUSH if way == "push" else of_hook(CLAUDE_CODE, way, showing=False) for way in ways}
+    found = {way for way in ways if tell(where, told_of(where, way), manners[way]) == [id_]}
+    assert found == set(heard_at)
+
+
+def test_ordinary_mail_reaches_a_turn_that_goes_on_and_on(where: Tree, settings: Settings) -> None:
+    id_ = urgent(where, settings, "next")
+    between = of_hook(CLAUDE_CODE, "PostToolUse", showing=False)
+    assert tell(where, told_of(where), between) == []
+    assert tell(where, told_of(where, pace=QUICK), between) == [id_]
+
+
+def test_mail_begins_so_many_turns_per_hour_and_then_waits_for_the_next(where: Tree, settings: Settings) -> None:
+    told = told_of(where, pace=Pace((3600.0,), 2))
+    for number in range(4):
+        ids = deliver(where, settings)
+        assert push(where, told) == (ids if number < 2 else [])
+        assert tell(where, told_of(where, pace=told.pace)) == ([] if number < 2 else ids)
+        unread.acknowledge(where, "gemini", ids)
+    assert 3500 < told.pace.turn_ns(told.memory(), time.time_ns()) / 10**9 - time.time() <= 3600
+
+
+# --- a session that begins again --------------------------------------------------------------------------
+
+
+def test_a_session_in_another_process_of_its_client_is_told_again(where: Tree, settings: Settings) -> None:
+    told = told_of(where)
+    told.begin_session("process 1 1")
+    ids = deliver(where, settings)
+    assert tell(where, told) == ids
+    told_of(where).begin_session("process 1 1")
+    assert tell(where, told) == [], "its server was only started again"
+    told_of(where).begin_session("process 2 2")
+    assert tell(where, told) == ids
+
+
+def test_what_was_rung_and_read_is_still_known(where: Tree, settings: Settings) -> None:
+    told = told_of(where)
+    ids = deliver(where, settings)
+    push(where, told)
+    unread.acknowledge(where, "gemini", ids)
+    deliver(where, settings)
+    push(where, told)
+    assert how(told) == [READ, RUNG]
+    assert [one.by for one in told.memory().entries.values()] == ["a push"] * 2
+    told.add(look(where))
+    assert how(told) == [READ, SHOWN]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from ai_bridge.clients import CLAUDE_CODE
 from ai_bridge.errors import BridgeError
 from ai_bridge.inbox.fetch import fetch
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach import session_watch as watch_
 from ai_bridge.reach.activity import Activity
+from ai_bridge.reach.manner import of_hook
+from ai_bridge.reach.memory import HEARD
+from ai_bridge.reach.pace import Pace
 from ai_bridge.reach.rings import Rings
 from ai_bridge.reach.session_watch import Means, Watch
 from ai_bridge.reach.ways import NotReached
@@ -24,6 +31,8 @@ from tests.support.mail import post, states
 from tests.support.wait import until
 
 LONG_S = 3600.0
+# No ring is repeated while a test runs.
+SLOW = Pace((LONG_S,), 0)
 
 
 class Watched:
@@ -31,19 +40,23 @@ class Watched:
 
     def __init__(self, where: Tree, settings: Settings, agent: str = "gemini") -> None:
         self.where, self.agent, self.turn = where, agent, Activity()
-        self.told = Rings(where, agent, f"the session of {agent}")
+        self.told = Rings(where, agent, f"the session of {agent}", SLOW)
         self.notices: list[str] = []
-        self.means: list[Means] = [self.notices.append]
+        self.means: list[Means] = [Means("a push", self._take)]
         self.failed: BaseException | None = None
         self.hooks_s = 0.0
         self._settings, self._goes_on = settings, True
+        self.look: Callable[[], list[Waiting]] = lambda: fetch(where, agent, settings)
         self._watch: Watch | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    def _take(self, text: str, urgent: bool = False) -> bool:
+        self.notices.append(text)
+        return False
+
     def begin(self) -> None:
-        look = lambda: fetch(self.where, self.agent, self._settings)  # noqa: E731 - as the server gives it
         self._watch = Watch(
-            self.where, self.agent, self.told, self.turn, self.means, self.hooks_s, look, lambda: self._goes_on
+            self.where, self.agent, self.told, self.turn, self.means, self.hooks_s, self.look, lambda: self._goes_on
         )
         self._thread.start()
 
@@ -63,10 +76,17 @@ class Watched:
 
     def tell_by_hook(self) -> bool:
         """Do as a hook of the session does; True where it had something to tell."""
-        claim = self.told.begin_ring(lambda: fetch(self.where, self.agent, self._settings))
+        hook = of_hook(CLAUDE_CODE, "UserPromptSubmit", showing=False)
+        claim = self.told.begin_ring(lambda: fetch(self.where, self.agent, self._settings), hook)
         if claim is not None:
             claim.finish(told=True)
         return claim is not None
+
+    def hear_and_read(self) -> None:
+        """Do as the session does: it shows life, and reads all."""
+        self.told.hear()
+        for one in fetch(self.where, self.agent, self._settings):
+            one.acknowledge()
 
     @property
     def has_news(self) -> bool:
@@ -87,7 +107,7 @@ def session(where: Tree, settings: Settings) -> Iterator[Watched]:
     made.end()
 
 
-def refuse(text: str) -> None:
+def refuse(text: str, urgent: bool = False) -> bool:
     raise NotReached(client="a client", why="it is not there")
 
 
@@ -95,10 +115,11 @@ def test_mail_that_comes_is_told_once_and_stays_unread(session: Watched) -> None
     session.begin()
     post(session.where)
     until(lambda: session.notices)
+    assert [*states(session.where, "claude")] == [UNREAD]
+    session.hear_and_read()
     post(session.where)
     until(lambda: len(session.notices) == 2)
     assert ["1 new message for gemini" in text for text in session.notices] == [True, True]
-    assert [*states(session.where, "claude")] == [UNREAD]
     until(lambda: holder(session.where.lock_file("told", "gemini")) is None)
     assert holder(session.where.lock_file("reader", "gemini")) is None
 
@@ -109,34 +130,91 @@ def test_what_waited_before_the_watch_began_is_told(session: Watched) -> None:
     until(lambda: session.notices)
 
 
-def test_a_burst_is_one_notice_that_names_all_who_wrote(session: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_, "COALESCE_S", 1.0)
+def test_a_burst_rings_once_and_then_once_for_all_the_rest(session: Watched) -> None:
     senders = [f"agent{number}" for number in range(5)]
     session.where.make(senders)
     session.begin()
     for sender in senders:
         post(session.where, sender=sender)
-    until(lambda: session.notices and not session.has_news)
+    until(lambda: session.notices)
     (text,) = session.notices
-    assert f"5 new messages for gemini, from {', '.join(senders)}" in text
+    assert "from agent0" in text
+    session.hear_and_read()
+    until(lambda: not session.has_news)
+    assert len(session.notices) <= 2
 
 
-def test_what_is_read_before_it_is_told_is_not_told(session: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = threading.Event()
-
-    def read_meanwhile(pause_s: float) -> bool:
-        for one in unread.unread_for(session.where, "gemini"):
-            one.acknowledge()
-        read.set()
-        return True
-
+def test_mail_that_comes_while_a_ring_is_unanswered_rings_after_the_read(session: Watched) -> None:
     session.begin()
-    watch = session._watch
-    assert watch is not None
-    monkeypatch.setattr(watch._pause, "wait", read_meanwhile)
     post(session.where)
-    assert read.wait(20)
-    monkeypatch.undo()
+    until(lambda: session.notices)
+    post(session.where)
+    fetch(session.where, session.agent, session._settings)
+    assert not session.has_news
+    first = unread.unread_for(session.where, session.agent)[0]
+    session.told.hear()
+    assert first.acknowledge()
+    post(session.where)
+    until(lambda: len(session.notices) == 2)
+    assert "2 new messages" in session.notices[1]
+
+
+def test_a_ring_that_nobody_heard_is_repeated_by_the_next_means(session: Watched) -> None:
+    rung: list[str] = []
+    session.means[:] = [Means(by, partial(_noted, rung, by)) for by in ("first", "second")]
+    session.told.pace = Pace((0.02, 0.02, 0.02), 0)
+    session.begin()
+    post(session.where)
+    until(lambda: [(one.times, one.by) for one in session.told.memory().entries.values()] == [(4, "second")])
+    assert rung == ["first", "second", "first", "second"]
+    assert not session.has_news
+
+
+def test_a_ring_that_was_heard_is_not_repeated(session: Watched) -> None:
+    session.told.pace = Pace((0.2,), 0)
+    session.means[:] = [Means("a push", lambda text, urgent: bool(session.notices.append(text)) or True)]
+    session.begin()
+    post(session.where)
+    until(lambda: session.notices)
+    ((entry,),) = [session.told.memory().entries.values()]
+    assert entry.how == HEARD
+    assert session.told.next_s(unread.unread_for(session.where, session.agent)) == math.inf
+
+
+def test_a_turn_per_hour_is_not_exceeded(session: Watched) -> None:
+    session.told.pace = Pace((LONG_S,), 1)
+    session.begin()
+    post(session.where)
+    until(lambda: session.notices)
+    session.hear_and_read()
+    post(session.where)
+    fetch(session.where, session.agent, session._settings)
+    assert not session.has_news
+    assert LONG_S - 100 < session.told.next_s(unread.unread_for(session.where, session.agent)) <= LONG_S
+
+
+def _noted(rung: list[str], by: str, text: str, urgent: bool) -> bool:
+    rung.append(by)
+    return False
+
+
+def test_what_is_read_before_it_is_told_is_not_told(session: Watched) -> None:
+    looks: list[int] = []
+    inner = unread.unread_for
+
+    def look() -> list[Waiting]:
+        found = inner(session.where, "gemini")
+        looks.append(len(found))
+        if len(looks) == 1:
+            for one in found:
+                one.acknowledge()
+        return found
+
+    session.look = look
+    session.begin()
+    post(session.where)
+    until(lambda: looks)
+    assert not session.notices
     post(session.where)
     until(lambda: session.notices)
     assert "1 new message" in session.notices[0]
@@ -154,14 +232,13 @@ def test_with_reach_off_nothing_is_told_until_it_is_on_again(session: Watched) -
     file.write_text('reach = "notice"\n')
     post(session.where)
     until(lambda: session.notices)
-    assert "2 new messages" in session.notices[0]
 
 
 # --- where nothing reaches it -----------------------------------------------------------------------------
 
 
 def test_the_next_means_is_tried_where_the_best_reaches_nobody(session: Watched) -> None:
-    session.means[:0] = [refuse]
+    session.means[:0] = [Means("another", refuse)]
     session.begin()
     post(session.where)
     until(lambda: session.notices)
@@ -170,11 +247,11 @@ def test_the_next_means_is_tried_where_the_best_reaches_nobody(session: Watched)
 def test_what_reached_nobody_is_told_by_the_next_hook(session: Watched) -> None:
     tried = threading.Event()
 
-    def fail(text: str) -> None:
+    def fail(text: str, urgent: bool) -> bool:
         tried.set()
-        refuse(text)
+        return refuse(text)
 
-    session.means[:] = [fail]
+    session.means[:] = [Means("a push", fail)]
     session.begin()
     post(session.where)
     assert tried.wait(20)
@@ -187,12 +264,11 @@ def test_what_reached_nobody_is_tried_again_after_a_pause(session: Watched, monk
     monkeypatch.setattr(watch_, "_FIRST_PAUSE_S", 0.01)
     texts: list[str] = []
 
-    def fail_twice(text: str) -> None:
+    def fail_twice(text: str, urgent: bool) -> bool:
         texts.append(text)
-        if len(texts) < 3:
-            refuse(text)
+        return len(texts) < 3 and refuse(text)
 
-    session.means[:] = [fail_twice]
+    session.means[:] = [Means("a push", fail_twice)]
     session.begin()
     post(session.where)
     until(lambda: len(texts) == 3 and not session.has_news)
@@ -208,6 +284,7 @@ def test_a_session_at_work_is_left_to_its_hooks(session: Watched) -> None:
     session.begin()
     post(session.where)
     until(lambda: session.has_news and session.tell_by_hook())
+    session.hear_and_read()
     session.turn.record("Stop")
     post(session.where)
     until(lambda: session.notices)
@@ -242,11 +319,11 @@ def test_it_ends_at_once_whatever_it_waits_for(session: Watched, state: str) -> 
     session.hooks_s = LONG_S
     tried = threading.Event()
 
-    def fail(text: str) -> None:
+    def fail(text: str, urgent: bool) -> bool:
         tried.set()
-        refuse(text)
+        return refuse(text)
 
-    session.means[:] = [fail]
+    session.means[:] = [Means("a push", fail)]
     if state == "at work":
         session.turn.record("PostToolUse")
     session.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,11 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ai_bridge.mailboxes.compose import Draft
-from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, UNREAD
+from ai_bridge.mailboxes.outbox import DROPPED, PROCESSING, READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.message.headers import URGENCY
+from ai_bridge.message.urgency import NEXT
 from tests.real_clients.model import Model
 from tests.real_clients.terminal import Terminal
-from tests.support.mail import LIMIT, send_batch
+from tests.support.mail import LIMIT, send, send_batch
 from tests.support.wait import until
 
 PROGRAM = str(Path(sys.executable).parent / "ai-bridge")
@@ -57,10 +60,13 @@ class Ground:
         self._terminals.append(terminal)
         return terminal
 
-    def run(self, *words: str) -> str:
-        """Run a command to its end; returns what it printed, and fails the test where it failed."""
+    def run(self, *words: str, where: Path | None = None) -> str:
+        """Run a command to its end, in the project or in the folder `where`; returns what it printed.
+
+        Fails the test if the command failed.
+        """
         process = subprocess.Popen(
-            words, cwd=self.project, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            words, cwd=where or self.project, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
         try:
@@ -76,11 +82,20 @@ class Ground:
         """Run `ai-bridge` as the person would."""
         return self.run(PROGRAM, *words)
 
-    def set(self, setting: str, value: str) -> None:
+    def set(self, setting: str, value: str | float | list[float]) -> None:
         """Write a setting into the person's own file."""
         file = self.home / ".config/ai-bridge/settings.toml"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f'{setting} = "{value}"\n')
+        with file.open("a") as written:
+            written.write(f"{setting} = {json.dumps(value)}\n")
+
+    def worktree(self) -> Path:
+        """Return a worktree of the project's repository, beside the project."""
+        folder = self.project.parent / "worktree"
+        git = ("git", "-c", "user.name=tests", "-c", "user.email=tests@localhost")
+        self.run(*git, "commit", "-q", "--allow-empty", "-m", "the first")
+        self.run(*git, "worktree", "add", "-q", str(folder))
+        return folder
 
     # --- a command that the test holds up ---------------------------------------------------------------
 
@@ -96,9 +111,9 @@ class Ground:
 
     # --- mail -------------------------------------------------------------------------------------------
 
-    def drop(self, to: str, body: str = "hello") -> None:
+    def drop(self, to: str, body: str = "hello", urgency: str = NEXT, sender: str = "postbox") -> None:
         """Send a message from an agent that is no client here."""
-        self.drop_all(to, [body])
+        send(self.where, sender, Draft([to], body, extra={URGENCY: urgency}), LIMIT)
 
     def drop_all(self, to: str, bodies: list[str]) -> None:
         """Send some messages at once."""
@@ -110,9 +125,20 @@ class Ground:
         found = [name for box in outboxes for state in (DROPPED, PROCESSING, UNREAD) for name in box.names(state)]
         return [name for name in found if name.endswith(f".{agent}.txt")]
 
+    def read_mail(self, agent: str) -> list[str]:
+        """Return the names of all that an agent has read, and has not archived."""
+        found = [name for one in self.where.agents() for name in self.where.outbox(one).names(READ)]
+        return [name for name in found if name.endswith(f".{agent}.txt")]
+
     def wait_until_read(self, agent: str) -> None:
         """Wait, within bounds, until nothing awaits an agent."""
         until(lambda: not self.unread(agent), PATIENCE_S)
+
+    # --- processes --------------------------------------------------------------------------------------
+
+    def servers(self) -> list[int]:
+        """Return the processes that serve the sessions here."""
+        return [pid for pid in self.started() if _arguments(pid)[-2:] == [PROGRAM.encode(), b"mcp"]]
 
     def end(self) -> None:
         """End what was started here, servers and daemons as well: each has this home in its environment."""
@@ -120,7 +146,7 @@ class Ground:
             terminal.end()
         for number in (signal.SIGTERM, signal.SIGKILL):
             deadline = time.monotonic() + 5.0
-            while (left := self._started()) and time.monotonic() < deadline:
+            while (left := self.started()) and time.monotonic() < deadline:
                 for pid in left:
                     with contextlib.suppress(OSError):
                         os.kill(pid, number)
@@ -130,15 +156,12 @@ class Ground:
         # Half a gigabyte of Codex's daemon.
         shutil.rmtree(self.home / ".codex" / "packages", ignore_errors=True)
 
-    def servers(self) -> list[int]:
-        """Return the processes of the servers that clients started here."""
-        return [pid for pid in self._started() if _words(pid)[1:3] == [PROGRAM.encode(), b"mcp"]]
-
     def wait_until_served(self) -> None:
         """Wait, within bounds, until a server here serves its session: that may take some seconds."""
         until(lambda: list((self.home / ".local/state").rglob("servers/*")), PATIENCE_S)
 
-    def _started(self) -> list[int]:
+    def started(self) -> list[int]:
+        """Return all processes that have this home in their environment."""
         mark = f"HOME={self.home}".encode()
         return [pid for pid in _pids() if mark in _environ(pid).split(b"\0") and pid != os.getpid()]
 
@@ -147,15 +170,16 @@ def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _words(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return []
-
-
 def _environ(pid: int) -> bytes:
+    return _read(f"/proc/{pid}/environ")
+
+
+def _arguments(pid: int) -> list[bytes]:
+    return _read(f"/proc/{pid}/cmdline").split(b"\0")[:-1]
+
+
+def _read(path: str) -> bytes:
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
+        return Path(path).read_bytes()
     except OSError:
         return b""

@@ -23,6 +23,7 @@ class Request:
     def __init__(self, number: int, dialect: Dialect, body: Json) -> None:
         self.number = number
         self.at = time.time()
+        self.dialect = dialect
         self.body = body
         self.texts, self.results = dialect.new(body)
 
@@ -36,10 +37,14 @@ class Request:
 
 
 class Model:
-    """Serves at `address`; `requests` are those of a session's turns, in order, and no others."""
+    """Serves at `address`; `requests` are those of a session's turns, in order, and no others.
+
+    What was planned comes first. All further requests are answered by `rule`.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.rule: Callable[[Request], Answer] = lambda request: NOTHING_PLANNED
         self._planned: deque[Answer] = deque()
         self._changed = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -59,7 +64,7 @@ class Model:
     # --- for tests --------------------------------------------------------------------------------------
 
     def plan(self, *answers: Answer) -> None:
-        """Give these answers to the next requests, one each; all further ones are answered with a word."""
+        """Give these answers to the next requests, one each; all further ones are answered by the rule."""
         with self._changed:
             self._planned.extend(answers)
 
@@ -100,8 +105,9 @@ class Model:
             number = len(self.requests) + 1
             if not body.get("tools"):
                 return dialect.events(body, '{"title": "a title"}', 0)
-            self.requests.append(Request(number, dialect, body))
-            answer = self._planned.popleft() if self._planned else NOTHING_PLANNED
+            request = Request(number, dialect, body)
+            self.requests.append(request)
+            answer = self._planned.popleft() if self._planned else self.rule(request)
             self._changed.notify_all()
         return dialect.events(body, answer, number)
 

@@ -8,8 +8,11 @@ import re
 from ai_bridge.reach.ways import MARK
 from tests.real_clients.model import Request
 
-# A notice begins with how many messages it tells of; what the server says of itself names the mark only.
-_NOTICE = re.compile(re.escape(MARK) + r" (\d+) ")
+# A notice begins with how many messages it tells of; what the server says of itself names the mark only. A hook that
+# carries the mail itself says "1 message".
+_NOTICE = re.compile(re.escape(MARK) + r" (\d+) new ")
+
+_FENCE = re.compile(r"--- mail [0-9a-f]{8} ---")
 
 
 def tells(request: Request) -> bool:
@@ -20,6 +23,11 @@ def tells(request: Request) -> bool:
 def told_of(request: Request) -> list[int]:
     """Return of how many messages each notice tells that is new in a request."""
     return [int(number) for number in _NOTICE.findall(request.new)]
+
+
+def shown(request: Request) -> int:
+    """Return how many messages are shown whole in what is new in a request, by a read or by a hook."""
+    return len(_FENCE.findall(request.new))
 
 
 def notices(request: Request) -> int:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.real_clients.dialects import Call
+from tests.real_clients.dialects import Anthropic, Call, Dialect, Google, OpenAI
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import PATIENCE_S, Request
 from tests.real_clients.terminal import ENTER, Terminal
 from tests.support.wait import until
 
 _ASK_AGAIN_S = 3.0
+# So long a terminal shows nothing new only if its client has nothing more to do.
+_AT_REST_S = 2.0
 
 
 class Session:
@@ -38,13 +41,33 @@ class Session:
                 continue
         raise AssertionError(f"the prompt never came to the model; the terminal shows: {self.terminal.text[-2000:]}")
 
+    def restart_server(self, command: str) -> None:
+        """Type the client's command for it, and wait until a new server has taken the place of the old one."""
+        before = set(self.ground.servers())
+        self.terminal.type(command)
+        for _ in range(int(PATIENCE_S / _ASK_AGAIN_S)):
+            self.terminal.wait_until_quiet()
+            self.terminal.type(ENTER)
+            with suppress(AssertionError):
+                until(lambda: (now := set(self.ground.servers())) and not now & before, _ASK_AGAIN_S)
+                return self.terminal.wait_until_quiet(_AT_REST_S)
+        raise AssertionError(f"no new server came; the terminal shows: {self.terminal.text[-2000:]}")
+
+    def kill(self) -> None:
+        """Kill the client and all that shares its terminal, and wait until its server has ended, too."""
+        self.terminal.kill()
+        until(lambda: not self.ground.servers(), PATIENCE_S)
+
 
 class Client(ABC):
     """One client on a test's ground; its files are written by `set_up`, ours by `ai-bridge install`."""
 
     name: str
+    dialect: type[Dialect]
     # What the terminal shows, one of these, once it takes prompts.
     ready: tuple[str, ...]
+    # The command by which a person restarts our server in a session; '' if it has none.
+    restart = ""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
@@ -81,9 +104,12 @@ class Client(ABC):
         """Register all that is ours with it."""
         self.ground.bridge("install", self.name, "--yes")
 
-    def begin(self) -> Session:
-        """Begin an interactive session, and come to where it takes prompts."""
-        terminal = self.ground.open(self.words())
+    def begin(self, terminal: Terminal | None = None) -> Session:
+        """Begin an interactive session, in a terminal in which it starts already if one is given.
+
+        It takes prompts then.
+        """
+        terminal = terminal or self.ground.open(self.words())
         self.come_in(terminal)
         terminal.wait_until_quiet()
         return Session(self.ground, terminal)
@@ -91,14 +117,16 @@ class Client(ABC):
     def come_in(self, terminal: Terminal) -> None:
         terminal.wait_for(*self.ready)
 
-    def ask_once(self, prompt: str) -> str:
-        """Have one prompt answered; returns all that was printed."""
-        return self.ground.run(*self.words_once(prompt))
+    def ask_once(self, prompt: str, where: Path | None = None) -> str:
+        """Have one prompt answered, in the project or in the folder `where`; returns all that was printed."""
+        return self.ground.run(*self.words_once(prompt), where=where)
 
 
 class Claude(Client):
     name = "claude"
+    dialect = Anthropic
     ready = ("for agents", "for shortcuts", "shift+tab")
+    restart = "/mcp reconnect plugin:ai-bridge:ai-bridge"
 
     def set_up(self) -> None:
         home, project = self.ground.home, str(self.ground.project)
@@ -113,6 +141,11 @@ class Claude(Client):
         })  # fmt: skip
         _write(home / ".claude" / "settings.json", {"permissions": {"allow": ["Bash"]}})
         self.ground.environment |= {"ANTHROPIC_BASE_URL": self.ground.model.address, "ANTHROPIC_API_KEY": "dummy"}
+
+    def configure(self, words: dict[str, Any]) -> None:
+        """Put words into the person's settings."""
+        file = self.ground.home / ".claude" / "settings.json"
+        _write(file, {**json.loads(file.read_text()), **words})
 
     def words(self) -> list[str]:
         return ["claude"]
@@ -140,7 +173,9 @@ priority = 100
 
 class Gemini(Client):
     name = "gemini"
+    dialect = Google
     ready = ("Type your message",)
+    restart = "/mcp reload"
 
     def set_up(self) -> None:
         _write(self.ground.home / ".gemini" / "settings.json", {
@@ -174,9 +209,10 @@ class Gemini(Client):
 
 class Codex(Client):
     name = "codex"
+    dialect = OpenAI
     ready = ("YOLO mode",)
     _TRUST, _TRUSTED = "Trust all and continue", "trusted_hash"
-    # Two processes that outlive all sessions, and half a gigabyte copied into each home.
+    # With it: two processes that outlive all sessions, and half a gigabyte copied into each home.
     daemon = False
 
     def set_up(self) -> None:
@@ -231,9 +267,24 @@ trust_level = "trusted"
         return [self._config]
 
 
+class CodexWithDaemon(Codex):
+    """Codex CLI as people have it; its daemon runs the sessions, and outlives them."""
+
+    daemon = True
+
+
 def _write(path: Path, content: dict[str, Any] | str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2) + "\n")
+
+
+def begin_all(*clients: Client) -> list[Session]:
+    """Begin a session of each client, all at the same time, and have each say a word."""
+    terminals = [client.ground.open(client.words()) for client in clients]
+    sessions = [client.begin(terminal) for client, terminal in zip(clients, terminals, strict=True)]
+    for session in sessions:
+        session.say("begin")
+    return sessions
 
 
 CLIENTS: dict[str, type[Client]] = {"claude": Claude, "gemini": Gemini, "codex": Codex}

@@ -91,6 +91,11 @@ class Terminal:
                 break
         self.process.wait()
 
+    def kill(self) -> None:
+        """Kill it, so that it can tidy nothing up."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def close(self) -> None:
         """Leave the terminal, once all that used it has ended."""
         self._reader.join(_END_S)

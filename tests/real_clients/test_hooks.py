@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ai_bridge.message.urgency import NOW
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import Model, Request
 from tests.real_clients.notices import bodies, notices
@@ -21,7 +22,7 @@ def test_mail_that_awaits_a_session_is_told_of_at_its_first_prompt(
     assert len(ground.unread(installed.name)) == 1
 
 
-def test_a_session_at_work_hears_of_mail_between_two_tool_calls(
+def test_a_session_at_work_hears_of_urgent_mail_between_two_tool_calls(
     installed: Client, model: Model, ground: Ground
 ) -> None:
     after_first = _dropped_during_a_call(installed, model, ground)
@@ -40,10 +41,10 @@ def test_a_hook_carries_the_whole_mail_where_that_is_wanted(installed: Client, m
 
 
 def _dropped_during_a_call(client: Client, model: Model, ground: Ground) -> Request:
-    """Drop mail while the model's first command runs; returns the model's request after that command."""
+    """Drop urgent mail while the model's first command runs; returns the model's request after that command."""
     model.plan(client.shell(ground.pause()), client.shell("echo the second call"))
     client.begin().say("work on")
     ground.wait_until_paused()
-    ground.drop(client.name, "The build is green.")
+    ground.drop(client.name, "The build is green.", NOW)
     ground.go_on()
     return model.wait_for(lambda request: bool(request.results))

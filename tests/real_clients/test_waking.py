@@ -14,12 +14,12 @@ pytestmark = pytest.mark.clients
 _NOTHING_S = 5.0
 
 
-def idle(client: Client, model: Model) -> Session:
+def idle(client: Client, model: Model, prompt: str = "begin") -> Session:
     """Begin a session, have it say a word, and leave it until it rests."""
     if isinstance(client, Gemini):
         model.plan(client.in_background(f"{PROGRAM} wait --new"))
     session = client.begin()
-    session.say("begin")
+    session.say(prompt)
     model.wait_until_quiet(2.0)
     return session
 

@@ -18,7 +18,7 @@ from tests.support.wire import Wire
 Json = dict[str, Any]
 
 
-def _claude(where: Tree, event: str = "PostToolUse", session_id: object = "one", **variables: str) -> Json:
+def _claude(where: Tree, event: str = "UserPromptSubmit", session_id: object = "one", **variables: str) -> Json:
     """Run a hook of Claude Code as its session does; returns its answer."""
     told = json.dumps({"hook_event_name": event, "session_id": session_id, "cwd": "/"})
     known = {"CLAUDECODE": "1", "CLAUDE_CODE_SESSION_ID": "one", "AI_BRIDGE_MAILBOXES": where.path}
@@ -42,7 +42,7 @@ def test_mail_is_told_of_once_by_a_command_or_by_the_tool_of_an_older_install(se
     assert _claude(where, "Stop") == {}
     assert server.text("check_mail", event="Stop") == "{}"
     post(where, to="claude", sender="gemini")
-    assert MARK in server.text("check_mail", event="PostToolUse")
+    assert MARK in server.text("check_mail", event="UserPromptSubmit")
     assert _claude(where) == {}
 
 
@@ -51,7 +51,7 @@ def test_a_session_of_codex_learns_its_thread_by_tool_and_is_then_told_by_comman
     thread = {"threadId": "T-1"}
     assert server.answer(server.ask_tool("check_mail", {"event": "SessionStart"}, **thread)).text == "{}"
     post(where, to="codex", sender="gemini")
-    told = json.dumps({"hook_event_name": "PostToolUse", "session_id": "T-1"})
+    told = json.dumps({"hook_event_name": "UserPromptSubmit", "session_id": "T-1"})
     first, second = (command("hook", "codex", body=told, AI_BRIDGE_MAILBOXES=where.path) for _ in range(2))
     said = json.loads(first.stdout)["hookSpecificOutput"]["additionalContext"]
     assert said.startswith(f"{MARK} 1 new message for codex, from gemini")
@@ -66,7 +66,7 @@ def test_the_mail_itself_is_carried_if_that_is_wanted(serve: Serve, where: Tree)
     assert states(where, "gemini")[READ]
 
 
-@pytest.mark.parametrize("event", ["UserPromptSubmit", "PostToolUse", "Stop"])
+@pytest.mark.parametrize("event", ["UserPromptSubmit", "Stop"])
 def test_each_event_of_claude_is_answered_as_context(serve: Serve, where: Tree, event: str) -> None:
     _begin_claude(serve)
     post(where, to="claude", sender="gemini")

@@ -12,11 +12,12 @@ import pytest
 from ai_bridge.agents.presence import session
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.mailboxes.unread import unread_for
 from ai_bridge.system.locks import holder
 from tests.support.mail import post, states
 from tests.support.server import CODEX, GEMINI, Serve
 from tests.support.session_ends import TOKEN, Queue, SessionSocket
-from tests.support.shown import bodies, hand_drop, settle
+from tests.support.shown import bodies, hand_drop, rung, settle
 from tests.support.wait import until
 from tests.support.wire import Wire
 
@@ -29,9 +30,14 @@ def hook(server: Wire, event: str, **meta: object) -> str:
 
 
 def is_told(where: Tree) -> bool:
-    """Tell whether something was told, and nobody is telling just now."""
-    told = Path(where.state_file("told"))  # made by the first that tells
-    return told.is_dir() and any(told.iterdir()) and holder(where.lock_file("told", "claude")) is None
+    """Tell whether something was told."""
+    return bool(rung(where, "claude"))
+
+
+def read(where: Tree, agent: str) -> None:
+    """Mark all unread mail of an agent as read."""
+    for one in unread_for(where, agent):
+        one.acknowledge()
 
 
 # --- the socket -------------------------------------------------------------------------------------------
@@ -62,18 +68,16 @@ def test_an_idle_session_gets_one_connection_for_what_comes(
     assert bodies(claude.text("peer_read")) == ["the body"]
 
 
-def test_a_burst_is_one_notice(claude: Wire, where: Tree, session_socket: SessionSocket) -> None:
+def test_a_burst_is_one_notice_and_one_read(claude: Wire, where: Tree, session_socket: SessionSocket) -> None:
     senders = [f"agent{number}" for number in range(5)]
     where.make(senders)
     until(lambda: session(where, "claude"))
     for number, sender in enumerate(senders):  # all within a few milliseconds, as a program that sends does
         hand_drop(where, f"{sender}-20261122-03240{number}-271828-k7f2", "hello", sender)
-    until(lambda: session_socket.notices and is_told(where))
-    post(where, to="claude", sender="gemini")
-    until(lambda: len(session_socket.notices) == 2)
-    first, second = session_socket.notices
-    assert f"5 new messages for claude, from {', '.join(senders)}" in first
-    assert "1 new message for claude, from gemini" in second
+    until(lambda: session_socket.notices)
+    assert len(bodies(claude.text("peer_read"))) == 5
+    assert len(session_socket.notices) == 1
+    assert "for claude, from agent0" in session_socket.notices[0]
 
 
 def test_neither_a_hook_nor_a_wait_repeats_what_was_pushed_and_the_push_not_what_they_told(
@@ -82,9 +86,11 @@ def test_neither_a_hook_nor_a_wait_repeats_what_was_pushed_and_the_push_not_what
     post(where, to="claude", sender="gemini")
     until(lambda: session_socket.notices and is_told(where))
     assert hook(claude, "UserPromptSubmit") == "{}"
+    read(where, "claude")
     post(where, to="claude", sender="gemini")
-    assert "1 new message" in hook(claude, "PostToolUse")
+    assert "1 new message" in hook(claude, "UserPromptSubmit")
     assert hook(claude, "Stop") == "{}"
+    read(where, "claude")
     post(where, to="claude", sender="gemini")
     until(lambda: len(session_socket.notices) == 2)
     assert ["1 new message" in text for text in session_socket.notices] == [True, True]
@@ -105,6 +111,7 @@ def assert_only_the_other_is_told(where: Tree, session_socket: SessionSocket) ->
     for times in (1, 2):
         post(where)
         until(lambda times=times: len(session_socket.notices) == times)  # type: ignore[misc]
+        read(where, "gemini")
     assert ["for gemini" in text for text in session_socket.notices] == [True, True]
 
 
@@ -113,7 +120,7 @@ def test_switched_off_nothing_is_told(serve: Serve, where: Tree, session_socket:
     off = serve(AI_BRIDGE_REACH="off", **session_socket.variables)
     off.tools()
     assert_only_the_other_is_told(where, session_socket)
-    assert hook(off, "PostToolUse") == "{}"
+    assert hook(off, "UserPromptSubmit") == "{}"
     assert bodies(off.text("peer_read")) == ["hello"]
 
 
@@ -134,8 +141,8 @@ def test_where_the_socket_refuses_the_message_stays_and_the_next_hook_tells(
     session_socket.refuse()
     post(where, to="claude", sender="gemini")
     until(lambda: states(where, "gemini").get(UNREAD))
-    assert "1 new message for claude" in hook(claude, "PostToolUse")
-    assert hook(claude, "PostToolUse") == "{}"
+    assert "1 new message for claude" in hook(claude, "UserPromptSubmit")
+    assert hook(claude, "UserPromptSubmit") == "{}"
     assert [*states(where, "gemini")] == [UNREAD]
 
 
@@ -155,8 +162,9 @@ def test_a_session_at_work_is_told_by_its_hooks_first(
 ) -> None:
     assert hook(claude, "UserPromptSubmit") == "{}"
     assert_only_the_other_is_told(where, session_socket)
-    assert "1 new message" in hook(claude, "PostToolUse")
+    assert "1 new message" in hook(claude, "UserPromptSubmit")
     assert hook(claude, "Stop") == "{}"
+    read(where, "claude")
     post(where, to="claude", sender="gemini")
     until(lambda: len(session_socket.notices) == 3)
     assert "1 new message for claude" in session_socket.notices[2]
@@ -219,8 +227,9 @@ def test_a_thread_at_work_is_told_by_its_hooks_and_at_its_end_a_refusal_tells(
 ) -> None:
     assert hook(codex, "UserPromptSubmit", threadId=THREAD) == "{}"
     post(where, to="codex")
-    between = json.loads(hook(codex, "PostToolUse", threadId=THREAD))
+    between = json.loads(hook(codex, "UserPromptSubmit", threadId=THREAD))
     assert "1 new message" in between["hookSpecificOutput"]["additionalContext"]
+    read(where, "codex")
     post(where, to="codex")
     end = json.loads(hook(codex, "Stop", threadId=THREAD))
     assert (end["decision"], [*end]) == ("block", ["decision", "reason"])
@@ -231,16 +240,17 @@ def test_a_thread_at_work_is_told_by_its_hooks_and_at_its_end_a_refusal_tells(
 def test_where_the_queue_fails_the_next_hook_tells(codex: Wire, where: Tree, queue: Queue) -> None:
     queue.refuse()
     post(where, to="codex")
-    until(lambda: queue.calls and holder(where.lock_file("told", "codex")) is None)
+    until(lambda: queue.calls and not rung(where, "codex"))
     assert "1 new message" in hook(codex, "UserPromptSubmit", threadId=THREAD)
 
 
 def test_another_thread_of_the_server_is_another_session(codex: Wire, where: Tree, queue: Queue) -> None:
     post(where, to="codex")
-    until(lambda: queue.calls and holder(where.lock_file("told", "codex")) is None)
+    until(lambda: queue.calls)
     assert "1 new message" in hook(codex, "UserPromptSubmit", threadId="0200-thread")
     assert hook(codex, "UserPromptSubmit", threadId="0200-thread") == "{}"
     assert hook(codex, "Stop", threadId="0200-thread") == "{}"
+    read(where, "codex")
     post(where, to="codex")
     until(lambda: len(queue.calls) == 2)
     assert queue.calls[1][2] == "0200-thread"

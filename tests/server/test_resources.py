@@ -85,7 +85,7 @@ def test_who_subscribes_is_told_of_each_arrival_once(reader: Wire, where: Tree, 
         assert said["uri"] == INBOX
         if era == "modern":
             assert said["_meta"]["io.modelcontextprotocol/subscriptionId"] == number
-    assert reader.text("check_mail", event="PostToolUse") == "{}"
+    assert reader.text("check_mail", event="UserPromptSubmit") == "{}"
     assert [*states(where, "gemini")] == [UNREAD]
 
 
@@ -110,7 +110,7 @@ def assert_hears_nothing(server: Wire, where: Tree, other: Wire) -> None:
         post(where)
         until(lambda times=times: len(other.noticed(UPDATED)) == times)  # type: ignore[misc]
     assert server.noticed(UPDATED) == []
-    assert "1 new message" in server.text("check_mail", event="PostToolUse"), "and so it is new to a hook"
+    assert "1 new message" in server.text("check_mail", event="UserPromptSubmit"), "and so it is new to a hook"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ai_bridge.agents.resolve import resolve_recipients
 from ai_bridge.mailboxes import adoption
@@ -32,7 +33,7 @@ def send_batch(mailboxes: Tree, sender: str, drafts: list[Draft], limit: int) ->
     return compose_and_drop(mailboxes, sender, drafts, limit)
 
 
-def post(where: Tree, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: str) -> str:
+def post(where: Tree, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: Any) -> str:
     """Send a message; returns its ID."""
     return send(where, sender, Draft([to], body, **words), LIMIT).id
 

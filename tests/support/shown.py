@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.reach.memory_file import memories
 from ai_bridge.system.locks import holder
 
 NOTHING = "No unread mail for claude."
@@ -44,3 +45,8 @@ def settle(where: Tree, **values: float | bool) -> None:
     """Write the settings that everybody who uses the mailboxes has from now on."""
     lines = [f"{name} = {str(value).lower()}\n" for name, value in values.items()]
     Path(where.path, "settings.toml").write_text("".join(lines))
+
+
+def rung(where: Tree, agent: str) -> list[str]:
+    """Return how far the sessions of an agent are with each message that they were rung for."""
+    return [one.how for memory in memories(where, agent) for one in memory.entries.values()]

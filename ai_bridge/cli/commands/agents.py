@@ -12,6 +12,7 @@ from ai_bridge.agents import cards, handover, identity, person, policy
 from ai_bridge.agents.cards import Card
 from ai_bridge.agents.peers import Peer, all_peers, when
 from ai_bridge.agents.resolve import project_for, resolve_agent
+from ai_bridge.agents.several import groups
 from ai_bridge.agents.work import work_of
 from ai_bridge.archive import removal
 from ai_bridge.archive.removal import Removal
@@ -87,7 +88,7 @@ def _since(peer: Peer) -> str:
 
 def _line(peer: Peer) -> str:
     since = _removed(peer) if peer.retired else when(peer)
-    facts = [peer.card.display, since, peer.client, peer.home, peer.waiting]
+    facts = [peer.card.display, since, peer.client, peer.home, peer.waiting, " ".join(peer.groups)]
     facts += [f"works on: {line}" if (line := work_of(peer.card)) else ""]
     about = shorten(peer.card.get("description"), 80)
     return click.style(peer.address, bold=peer.is_online or None) + printable(
@@ -124,8 +125,8 @@ def card(
     """Show or change what others know of an agent, me or ADDRESS.
 
     `card set description="reviews Python" text="..."` sets fields (display, client, project, description,
-    working_on, since, person, accept, hold, refuse, text); an empty value removes one. `card edit` opens the card in
-    your editor. `card move-home` makes this machine the one where the agent's mail is moved and read.
+    working_on, groups, since, person, accept, hold, refuse, text); an empty value removes one. `card edit` opens the
+    card in your editor. `card move-home` makes this machine the one where the agent's mail is moved and read.
     """
     verb, changes, named = _parse(words)
     if verb != "move-home" and (to is not None or force):
@@ -164,7 +165,8 @@ def _split(change: str) -> tuple[str, str]:
 
 
 def _show(where: Tree, found: Card, as_json: bool) -> None:
-    for doubt in policy.doubts(found.fields | found.rest, where.agents()):
+    said = found.fields | found.rest
+    for doubt in policy.doubts(said, where.agents()) + groups.wrong_entries(said):
         click.echo(f"note: {printable(doubt)}", err=True)
     if as_json:
         path = cards.card_path(where, found.address)

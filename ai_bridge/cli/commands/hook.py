@@ -88,7 +88,7 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
         from ai_bridge.reach import activity  # other clients' servers do not ask whether the session works
 
         activity.leave_note(found, key, event)
-    _say(*_mail(found, me, key, ways, event, loaded))
+    _say(*_mail(found, me, key, ways, told, loaded))
 
 
 def _name_session(client: "Client", session_id: object) -> None:
@@ -133,16 +133,26 @@ def _session(where: Tree, agent: "str | None", client: "Client") -> "tuple[str, 
 
 
 def _mail(
-    where: Tree, me: str, key: str, ways: "Ways", event: str, loaded: "Settings"
+    where: Tree, me: str, key: str, ways: "Ways", told: "dict[str, Any]", loaded: "Settings"
 ) -> "tuple[str, ReplyInFlight | None]":
     from ai_bridge.inbox import fetch
     from ai_bridge.reach import hook_answer
+    from ai_bridge.reach.pace import pace_of
     from ai_bridge.reach.rings import Rings
 
-    rings = Rings(where, me, key, passing=True)
-    if event == ways.client.hooks.begins:
-        rings.forget()  # a session that was resumed or cleared has lost what it was told before
-    return hook_answer.answer(where, me, loaded.reach, ways, rings, lambda: fetch.fetch(where, me, loaded), event)
+    event, client = told["hook_event_name"], ways.client
+    rings = Rings(where, me, key, pace_of(loaded, client.reach.receipt_s), passing=True)
+    if event == client.hooks.begins:
+        rings.begin_session()  # a session that was resumed or cleared has lost what it was told before
+    elif event == client.hooks.prompt or not client.hooks.shows_pushes:
+        rings.hear(_prompt(client, told))
+    return hook_answer.answer(where, me, loaded, ways, rings, lambda: fetch.fetch(where, me, loaded), event)
+
+
+def _prompt(client: "Client", told: "dict[str, Any]") -> "str | None":
+    """Return the text that begins a turn, if this hook is given it; else None."""
+    prompt = told.get("prompt") if told["hook_event_name"] == client.hooks.prompt else None
+    return prompt if isinstance(prompt, str) else None
 
 
 def _say(text: str, hand: "ReplyInFlight | None") -> None:

@@ -12,13 +12,20 @@ import click
 from ai_bridge.agents.senders import NO_PERMISSION, described
 from ai_bridge.archive.restore import put_back
 from ai_bridge.cli import output
-from ai_bridge.cli.common import check_number, common, complete_agents, complete_ids, echo_json, view
+from ai_bridge.cli.common import (
+    check_number,
+    common,
+    complete_agents,
+    complete_ids,
+    complete_recipients,
+    echo_json,
+    view,
+)
 from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, tell_rest, who_reads
 from ai_bridge.cli.sandbox import explained
 from ai_bridge.errors import BridgeError, disk_error
 from ai_bridge.history import meant
-from ai_bridge.inbox import fetch
-from ai_bridge.mailboxes import unread
+from ai_bridge.inbox import nobodys
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.trace import Place
@@ -54,6 +61,11 @@ _CONTEXT = click.option(
 _EXPIRES = click.option(
     "--expires", metavar="AGE", help="If it is unread by then (90m, 2h, 30d), nobody is shown it."
 )
+_URGENCY = click.option(
+    "--urgency",
+    metavar="now|next|quiet",
+    help="now reaches a session at work, quiet waits for the recipient's next turn; next is the default.",
+)
 _WAIT_READ = click.option(
     "--wait-read",
     type=click.FloatRange(0),
@@ -65,7 +77,7 @@ _ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Send even an em
 
 
 @click.command()
-@click.argument("recipient", metavar="RECIPIENT", required=False, shell_complete=complete_agents)
+@click.argument("recipient", metavar="RECIPIENT", required=False, shell_complete=complete_recipients)
 @click.argument("subject", required=False)
 @_FROM
 @_MESSAGE
@@ -74,6 +86,7 @@ _ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Send even an em
 @_CONTEXT
 @click.option("--decide", metavar="RULE", help="Open a decision by majority or unanimous; answers vote.")
 @_EXPIRES
+@_URGENCY
 @click.option("--voters", metavar="ADDRESS,...", help="The voters besides you (else the recipients).")
 @click.option(
     "--batch", is_flag=True, help='Many messages: JSON Lines of {"body", "subject", "to", "reply_to", "context", …}.'
@@ -82,7 +95,7 @@ _ALLOW_EMPTY = click.option("--allow-empty", is_flag=True, help="Send even an em
 @_ALLOW_EMPTY
 @common()
 def send(where: Tree, as_json: bool, **words: Any) -> None:
-    """Send a message to RECIPIENT: an address, several with commas, or '*' for all.
+    """Send a message to RECIPIENT: an address, several with commas, '#GROUP', or '*' for all.
 
     The body comes from standard input, --file or -m. The ID is printed once the message is safe on the disk. With
     --reply-to, RECIPIENT may be left out: the answer goes to the sender of that message.
@@ -101,6 +114,7 @@ def send(where: Tree, as_json: bool, **words: Any) -> None:
 @click.option("--all", "to_all", is_flag=True, help="Answer the sender and all other recipients.")
 @_CONTEXT
 @_EXPIRES
+@_URGENCY
 @_WAIT_READ
 @_ALLOW_EMPTY
 @common()
@@ -133,16 +147,16 @@ def read(where: Tree, agent: str | None, sender: str | None, limit: int | None, 
     check_output()
     me, loaded = who_reads(where, agent)
     sender = sender_meant(where, me, sender)
-    with unread.lock_inbox(where, me):
-        waiting = fetch.fetch(where, me, loaded, sender)
-        is_whole = _print_all(where, waiting[:limit], peek, as_json)
+    with nobodys.open_inboxes(where, me, loaded, sender) as inboxes:
+        waiting = inboxes.waiting
+        is_whole = _print_all(where, me, waiting[:limit], peek, as_json)
     tell_rest(me, len(waiting), limit)
     tell_delay(where, me, sender)
     if not is_whole:
         raise click.exceptions.Exit(1)
 
 
-def _print_all(where: Tree, waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
+def _print_all(where: Tree, me: str, waiting: list[Waiting], peek: bool, as_json: bool) -> bool:
     """Print the messages one after the other, and acknowledge them unless `peek`; raises `NotRead`.
 
     Returns False if any message cannot be read. The lines between messages say who wrote each, and hold a random word
@@ -151,7 +165,8 @@ def _print_all(where: Tree, waiting: list[Waiting], peek: bool, as_json: bool) -
     is_whole, mark, last, seen = True, secrets.token_hex(4), len(waiting), Snapshot.of(where)
     for number, one in enumerate(waiting, 1):
         who = f"{one.sender}{described(seen, one.sender)}{f'; {NO_PERMISSION}' if number == 1 else ''}"
-        head = f"=== {mark} message {number} of {last}, from {who} ===\n"
+        was_for = f", was for {whose}" if (whose := nobodys.whose(one, me)) else ""
+        head = f"=== {mark} message {number} of {last}, from {who}{was_for} ===\n"
         foot = f"=== {mark} end ===\n" if number == last else ""
         try:
             is_whole &= _print_one(one, *(("", "") if as_json else (head, foot)), peek, as_json)
@@ -196,7 +211,7 @@ def _acknowledged(waiting: Waiting) -> bool:
 def acknowledge(where: Tree, agent: str | None, ids: tuple[str, ...], as_json: bool) -> None:
     """Mark messages that are unread for me as read."""
     me, _ = who_reads(where, agent)
-    for id_ in meant.unread(where, list(ids), View(me), partial(unread.acknowledge, where, me)):
+    for id_ in meant.unread(where, list(ids), View(me), partial(nobodys.acknowledge, where, me)):
         echo_json([{"id": reference.split(id_)[1], "state": READ}]) if as_json else click.echo(id_)
 
 

@@ -88,7 +88,7 @@ def _wait_for_news(
         if as_json:
             output.print_places([_place(one, me) for one in claim.news], as_json, with_body=False)
         else:
-            click.echo(f"{notice(me, claim.news)} Then run this wait again.")
+            click.echo(f"{notice(me, claim.news, claim.at_ns)} Then run this wait again.")
         sys.stdout.flush()
         told = is_taken(_TOLD_S)
     except BrokenPipeError:

@@ -92,6 +92,17 @@ def test_fields_are_set_and_shown(where: Tree) -> None:
     }
 
 
+def test_groups_are_set_shown_and_listed(where: Tree) -> None:
+    done = command("card", "set", "groups=backend, #review", "gemini")
+    assert (done.returncode, "groups: backend, #review" in done.stdout) == (0, True)
+    _, gemini = command("peers").stdout.splitlines()
+    assert gemini.endswith("; #backend #review")
+    claude, gemini = [json.loads(line) for line in command("peers", "--json").stdout.splitlines()]
+    assert (claude.get("groups"), gemini["groups"]) == (None, ["#backend", "#review"])
+    assert command("card", "set", "groups=", "gemini").returncode == 0
+    assert "#" not in command("peers").stdout
+
+
 def test_a_short_name_means_the_one_of_the_project(
     where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

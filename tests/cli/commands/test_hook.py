@@ -85,14 +85,14 @@ class Client:
         code, stdout, stderr = json.loads(self._line())
         return code, stdout, stderr
 
-    def answer(self, event: str = "AfterTool", words: list[str] | None = None) -> Json:
+    def answer(self, event: str = "BeforeAgent", words: list[str] | None = None) -> Json:
         """Run a hook that is expected to do well; returns its answer."""
         code, stdout, stderr = self.run(words or HOOK, json.dumps({"hook_event_name": event}))
         assert (code, stderr) == (0, "")
         answer: Json = json.loads(stdout)
         return answer
 
-    def told(self, event: str = "AfterTool") -> str:
+    def told(self, event: str = "BeforeAgent") -> str:
         """Run a hook; returns the text before the model, '' for nothing."""
         answer = self.answer(event)
         said: str = answer.get("reason") or answer.get("hookSpecificOutput", {}).get("additionalContext", "")
@@ -141,7 +141,7 @@ def client(start: Start, where: Tree) -> Client:
 # --- what it answers --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("event", ["SessionStart", "BeforeAgent", "AfterTool"])
+@pytest.mark.parametrize("event", ["SessionStart", "BeforeAgent"])
 def test_before_and_between_steps_the_answer_is_context(client: Client, where: Tree, event: str) -> None:
     lesson = GEMINI.lesson(event)
     if not lesson:
@@ -196,11 +196,11 @@ def test_an_answer_nobody_reads_leaves_the_mail_unread_and_to_be_told(
     deaf = subprocess.Popen(HOOK, stdin=subprocess.PIPE, stdout=write_end)
     processes.append(deaf)
     os.close(write_end)
-    deaf.communicate(b'{"hook_event_name": "AfterTool"}', timeout=30)
+    deaf.communicate(b'{"hook_event_name": "BeforeAgent"}', timeout=30)
     os.close(read_end)
     assert [*states(where, "claude")] == [UNREAD]
     assert not any(holder(where.lock_file(role, "gemini")) for role in ("told", "reader"))
-    again = hook('{"hook_event_name": "AfterTool"}')
+    again = hook('{"hook_event_name": "BeforeAgent"}')
     assert "the body" in again.stdout
 
 
@@ -209,13 +209,13 @@ def test_an_output_that_is_closed_is_one_sentence_and_the_mail_stays(where: Tree
     read_end, write_end = os.pipe()
     os.close(read_end)
     done = subprocess.run(
-        HOOK, input=b'{"hook_event_name": "AfterTool"}', stdout=write_end, stderr=subprocess.PIPE, check=False
+        HOOK, input=b'{"hook_event_name": "BeforeAgent"}', stdout=write_end, stderr=subprocess.PIPE, check=False
     )
     os.close(write_end)
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: ")
     assert done.stderr.count(b"\n") == 1
-    assert MARK in hook('{"hook_event_name": "AfterTool"}').stdout
+    assert MARK in hook('{"hook_event_name": "BeforeAgent"}').stdout
 
 
 def hook(text: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -252,7 +252,7 @@ def test_where_there_are_no_mailboxes_there_is_nothing_to_tell(
     environment = {"AI_BRIDGE_MAILBOXES": "", "HOME": str(tmp_path / "nobody")}
     done = subprocess.run(
         HOOK,
-        input=b'{"hook_event_name": "AfterTool"}',
+        input=b'{"hook_event_name": "BeforeAgent"}',
         capture_output=True,
         cwd=tmp_path_factory.mktemp("empty"),
         env={**os.environ, **environment},
@@ -265,7 +265,7 @@ def test_where_there_are_no_mailboxes_there_is_nothing_to_tell(
 def test_mailboxes_without_this_agent_are_left_as_they_are(tmp_path: Path) -> None:
     other = Tree(str(tmp_path / "other"))
     other.make(["claude"])
-    done = hook('{"hook_event_name": "AfterTool"}', AI_BRIDGE_MAILBOXES=other.path)
+    done = hook('{"hook_event_name": "BeforeAgent"}', AI_BRIDGE_MAILBOXES=other.path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "{}\n", "")
     assert other.agents() == ["claude"]
 
@@ -278,7 +278,7 @@ def test_other_words_are_not_understood(words: list[str]) -> None:
 def test_options_are_taken_in_each_form(where: Tree) -> None:
     where.make(["reviewer"])
     post(where, to="reviewer")
-    text = '{"hook_event_name": "AfterTool"}'
+    text = '{"hook_event_name": "BeforeAgent"}'
     assert hook(text).stdout == "{}\n"
     assert "for reviewer" in hook(text, "--agent=reviewer", "--mailboxes", where.path).stdout
     post(where, to="reviewer")
@@ -325,11 +325,11 @@ def test_not_even_where_it_is_told_that_name_from_outside(start: Start, where: T
     second = start(**named)
     until(lambda: is_named(where, "gemini-2") and where.has_outbox("gemini-2"))
     post(where)
-    assert second.answer("AfterTool", [*HOOK, *words]) == {}
+    assert second.answer("BeforeAgent", [*HOOK, *words]) == {}
     post(where, to="gemini-2")
-    of_second = second.answer("AfterTool", [*HOOK, *words])["hookSpecificOutput"]["additionalContext"]
+    of_second = second.answer("BeforeAgent", [*HOOK, *words])["hookSpecificOutput"]["additionalContext"]
     assert "for gemini-2," in of_second
-    assert "for gemini," in first.answer("AfterTool", [*HOOK, *words])["hookSpecificOutput"]["additionalContext"]
+    assert "for gemini," in first.answer("BeforeAgent", [*HOOK, *words])["hookSpecificOutput"]["additionalContext"]
 
 
 def test_the_hooks_of_a_session_and_its_wait_and_its_server_tell_once(client: Client, where: Tree) -> None:
@@ -381,7 +381,7 @@ HEAVY |= {"subprocess", "sqlite3", "tomllib", "tomlkit", "ctypes"}
 
 def test_without_mail_it_imports_nothing_it_could_do_without() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", IMPORTS], input=b'{"hook_event_name": "AfterTool"}', capture_output=True, check=False
+        [sys.executable, "-c", IMPORTS], input=b'{"hook_event_name": "BeforeAgent"}', capture_output=True, check=False
     )
     answer, loaded = done.stdout.decode().splitlines()
     code, *names = loaded.split()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.agents import cards
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from tests.support.command import command, on_terminal, refused
@@ -203,3 +204,10 @@ def test_mail_that_is_only_looked_at_stays_as_it_is(tmp_path: Path, monkeypatch:
 
 def _everything(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() if path.is_file() else b"" for path in sorted(folder.rglob("*"))}
+
+
+def test_the_groups_are_completed_for_a_recipient(named: Tree) -> None:
+    cards.change(named, "gemini", {"groups": "backend, review"})
+    assert completed("send '#b") == plain("#backend")
+    assert completed("send '#") == plain("#backend", "#review")
+    assert completed("read --from '#") == []

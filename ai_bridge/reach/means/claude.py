@@ -27,8 +27,8 @@ class Claude(Ways):
         except (KeyError, OSError, ValueError):
             return False
 
-    def push(self, key: str, notice: str) -> None:
-        """Send the token, then the notice, as one JSON object per line."""
+    def push(self, key: str, notice: str, urgent: bool = False) -> bool:
+        """Send the token, then the notice, as one JSON object per line. The session may hold or refuse it later."""
         import json  # the hooks of other clients start faster without it
         import socket
 
@@ -42,6 +42,7 @@ class Claude(Ways):
                 session.sendall("".join(f"{json.dumps(line)}\n" for line in lines).encode())
         except (KeyError, OSError) as error:
             raise NotReached(client=self.client.own_name, why=f"its socket took nothing: {error}") from None
+        return False
 
 
 WAYS = Claude

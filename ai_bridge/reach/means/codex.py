@@ -1,13 +1,15 @@
-"""Codex CLI: hooks, and a queue for each of its threads.
+"""Codex CLI: hooks, its daemon, and a queue for each of its threads.
 
 Source: the client itself. `codex queue` hands a message to the thread of a live session, and the session reads it
-when its turn has ended.
+when its turn has ended. The daemon does it at once, and says whether the thread has it.
 """
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
+from ai_bridge.reach.means import codex_daemon
 from ai_bridge.reach.ways import NotReached, Ways
 
 _PATIENCE_S = 20.0
@@ -17,9 +19,16 @@ class Codex(Ways):
     """Needs hooks, trusted once, to reach a session between two tool calls, and nothing else."""
 
     def can_push(self, key: str) -> bool:
-        return bool(key) and _program() is not None
+        return bool(key) and (os.path.exists(codex_daemon.socket_path()) or _program() is not None)
 
-    def push(self, key: str, notice: str) -> None:
+    def push(self, key: str, notice: str, urgent: bool = False) -> bool:
+        if os.path.exists(codex_daemon.socket_path()):
+            with suppress(OSError, codex_daemon.DaemonRefused):  # the queue is there without it, too
+                return codex_daemon.deliver(key, notice, urgent)
+        self._queue(key, notice)
+        return False
+
+    def _queue(self, key: str, notice: str) -> None:
         import subprocess  # the hooks of other clients start faster without it
 
         words = [_program() or "codex", "queue", "--thread", key, "--message", notice]
