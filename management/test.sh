@@ -4,7 +4,7 @@
 #   --sweeps         a fault at every single call that changes or looks at the disk: a minute or two
 #   --package        wheel and sdist, and the wheel in an empty environment: a minute
 #   --faults         the long runs that kill processes: some minutes
-#   --clients        the real clients, installed first: some minutes
+#   --clients        the real clients, installed first: some minutes; --clients --latest tries their newest releases
 #   --cuts           power cuts of a guest, whose software is installed first if root runs this: some minutes
 #   --machines       hosts with a bad network between them, as root; their software is installed first: some minutes
 #   --machines-full  the same with 1,000 messages each way: half an hour
@@ -37,7 +37,13 @@ case "${1:-}" in
     --clients)
         chosen="clients"
         shift
-        .venv/bin/python -m tests.real_clients.software >/dev/null
+        if [ "${1:-}" = --latest ]; then
+            export AI_BRIDGE_CLIENTS_LATEST=1
+            shift
+            .venv/bin/python -m tests.real_clients.software --latest
+        else
+            .venv/bin/python -m tests.real_clients.software >/dev/null
+        fi
         ;;
     --machines | --machines-full)
         chosen="machines"
