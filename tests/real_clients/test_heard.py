@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -53,7 +54,9 @@ def test_a_wait_of_gemini_cli_whose_line_is_lost_is_made_good_at_the_next_prompt
     assert notices(session.say("what is new")) == 1
 
 
-def test_a_loop_of_sends_costs_an_idle_session_two_requests(installed: Client, model: Model, ground: Ground) -> None:
+def test_a_loop_of_sends_costs_an_idle_session_two_requests(
+    installed: Client, model: Model, ground: Ground, record_property: Callable[[str, object], None]
+) -> None:
     session = idle(installed, model)
     before = len(model.requests)
     for number in range(_BURST):
@@ -62,6 +65,7 @@ def test_a_loop_of_sends_costs_an_idle_session_two_requests(installed: Client, m
     model.wait_for(tells, before)
     model.wait_until_quiet(2.0)
     assert len(model.requests) - before <= 2
+    record_property("requests", len(model.requests) - before)
     model.plan(installed.call("peer_read"))
     session.say("read it all")
     read = model.wait_for(lambda request: "Part 0 of it." in "".join(request.results))
