@@ -44,9 +44,15 @@ def build(session: Session, reaching: Reaching, update: Update) -> Server[Any]:
         return types.ListToolsResult(tools=tools.tools(agents, clients.by_own_name(who.client)))
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        reaching.begin(context.session, caller(context))
+        is_hook = params.name == "check_mail"
+        if not is_hook:
+            reaching.begin(context.session, caller(context))
         call = partial(tool_calls.call, session, context, params.name, params.arguments or {})
-        return await update.answer(params.name, call)
+        try:
+            return await update.answer(params.name, call)
+        finally:
+            if is_hook:  # a hook announces what awaits a session that begins; a push would come on top of it
+                reaching.begin(context.session, caller(context))
 
     async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
         """Leave the messages of a cancelled request unread: its reply is never sent."""
