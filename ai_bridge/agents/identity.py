@@ -152,7 +152,7 @@ def _of_shell(mailboxes: Tree) -> str | None:
         return None  # a client within another: the shell may belong to either
     if not (started_by or keys):
         return None
-    key = session_keys.shell_key(mailboxes)
+    key = session_keys.shell_key(mailboxes) or session_keys.starter_key(starters)
     name = session_keys.remembered(mailboxes, key)
     if name is None:
         if not started_by:
@@ -161,11 +161,9 @@ def _of_shell(mailboxes: Tree) -> str | None:
         if session(mailboxes, address.numbered(name, 2)) is not None:
             return None  # this shell may belong to either session
     found = session(mailboxes, name)
-    if found is None or session_keys.digest(key) == found.serves.partition(" ")[0]:
-        return name
-    # By now another session has that name, or one that is a process has not taken its own yet.
-    is_another = key or any(one.session_is_process for one in starters)
-    return None if is_another else name
+    if found is not None and session_keys.digest(key) not in (found.serves.partition(" ")[0], ""):
+        return None  # by now another session has that name, or this one has not taken its own yet
+    return name
 
 
 def local(wanted: str, label: str) -> str:

@@ -54,10 +54,15 @@ def hook_key(mailboxes: Tree, client: Client, steps: int) -> str:
     have got another name from its client since its server began.
     """
     if client.session_is_process:
-        return shell_key(mailboxes, steps) or processes.starter_key(steps)
+        return shell_key(mailboxes, steps) or starter_key([client], steps)
     served = (_recalled(mailboxes, "clients", one) for one in processes.ancestor_keys(steps))
     of_server = next((found for found in served if found), "")
     return f"{_DIGESTED}{of_server}" if of_server else shell_key(mailboxes, steps)
+
+
+def starter_key(starters: list[Client], steps: int = _STEPS) -> str:
+    """Return the key of the program that started this shell, if its client's sessions are processes; else ''."""
+    return processes.starter_key(steps) if any(one.session_is_process for one in starters) else ""
 
 
 def note_client(mailboxes: Tree, client: str) -> None:
@@ -85,9 +90,7 @@ def digest(key: str) -> str:
     """Return the digest of a session's key, which is written down in its place; '' for the key ''."""
     if not key or key.startswith(_DIGESTED):
         return key.removeprefix(_DIGESTED)
-    import hashlib
-
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return state_files.digest(key.encode("utf-8", "surrogatepass"))[:32]
 
 
 def _remember(mailboxes: Tree, kind: str, key: str, value: str) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.system.locks import Lock
 from ai_bridge.text import printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ai_bridge.inbox.nobodys import Inboxes
 

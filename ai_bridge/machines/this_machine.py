@@ -54,14 +54,12 @@ def _read_or_make(path: str, before: str) -> str:
 
 def _machine() -> str:
     """Return a digest that tells this machine from others; '' if the system has no ID. Source: machine-id(5)."""
-    import hashlib
-
     try:
         with open(_MACHINE_ID, "rb") as file:
             raw = file.read(256).strip()
     except OSError:
         return ""
-    return hashlib.sha256(raw).hexdigest()[:16] if raw else ""
+    return state_files.digest(raw)[:16] if raw else ""
 
 
 def label() -> str:

@@ -7,7 +7,7 @@ from ai_bridge.mailboxes import adoption, marker, share
 from ai_bridge.mailboxes.marker import README
 from ai_bridge.mailboxes.outbox import SUFFIX, Outbox
 from ai_bridge.message import address
-from ai_bridge.system import durable, untrusted
+from ai_bridge.system import durable, state_files, untrusted
 from ai_bridge.system.directories import memory_of, state_base
 from ai_bridge.text import hint
 
@@ -240,9 +240,7 @@ class Tree:
 
 def _unique_name(path: str) -> str:
     """Return a name that people recognise and two trees never share: the parent folder, and a digest of the path."""
-    import hashlib
-
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    digest = state_files.digest(os.fsencode(path))[:8]
     parent = address.name_from(os.path.basename(os.path.dirname(path))) or "root"
     return f"{parent}-{digest}"
 

@@ -17,8 +17,6 @@ from ai_bridge.reach.ways import MARK, Ways
 from ai_bridge.settings import FULL, OFF, SHORT, Settings
 from ai_bridge.system.locks import Lock
 
-# The answer of a hook without news. With an empty answer, some clients show the model a line.
-NOTHING = "{}"
 _LIMIT = 100
 
 
@@ -33,7 +31,7 @@ def answer(
     """
     found = [] if loaded.reach == OFF else await_quiet(rings.memory(), look)
     if not found:
-        return nothing(ways, event, loaded.reach), None
+        return ways.silence(event, loaded.reach != OFF), None
     said = Answer(where, me, ways, rings, event)
     try:
         said.carry(found, loaded)
@@ -43,21 +41,11 @@ def answer(
         raise
     if not said.texts:
         said.in_flight().finish(taken=False)
-        return nothing(ways, event, loaded.reach), None
+        return ways.silence(event), None
     import json  # a hook without mail starts faster without it
 
     text = "\n".join([*said.texts, *filter(None, [ways.besides(event)])])
     return json.dumps(ways.hook_answer(event, text), ensure_ascii=False), said.in_flight()
-
-
-def nothing(ways: Ways, event: str, level: str) -> str:
-    """Return the answer if there is no mail: at most the lesson that lets the model be reached."""
-    besides = ways.besides(event) if level != OFF else ""
-    if not besides:
-        return NOTHING
-    import json
-
-    return json.dumps(ways.hook_answer(event, besides), ensure_ascii=False)
 
 
 class Answer:

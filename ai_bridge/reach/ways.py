@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # All text that ai-bridge sends without being asked begins with this.
 MARK = "[ai-bridge, automatic]"
+# The answer of a hook without news. With an empty answer, some clients show the model a line.
+NOTHING = "{}"
 
 
 class NotReached(BridgeError):
@@ -54,6 +56,15 @@ class Ways:
     def besides(self, event: str) -> str:
         """Return what a hook for `event` says besides mail: news of the session, and the lesson; '' if nothing."""
         return "\n".join(text for text in (self.news, self.lesson(event)) if text)
+
+    def silence(self, event: str, may_teach: bool = True) -> str:
+        """Return the answer of a hook for `event`, as JSON, if there is no mail: at most what it says besides."""
+        besides = self.besides(event) if may_teach else ""
+        if not besides:
+            return NOTHING
+        import json  # a hook without news starts faster without it
+
+        return json.dumps(self.hook_answer(event, besides), ensure_ascii=False)
 
     def hook_answer(self, event: str, text: str) -> dict[str, Any]:
         """Return the answer of a hook for `event` that puts the text before the model.

@@ -39,3 +39,15 @@ def written_s(path: str) -> float:
         return os.stat(path).st_mtime
     except OSError:
         return 0.0
+
+
+def digest(raw: bytes) -> str:
+    """Return the SHA-256 of what a file is named for, in hexadecimal digits.
+
+    It comes from Python's own module if there is one, because a command would wait 4 ms for that of OpenSSL.
+    """
+    try:
+        from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        from hashlib import sha256
+    return str(sha256(raw).hexdigest())

@@ -17,10 +17,9 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.carry import contacts, note_contacts
-from ai_bridge.reach.hook_answer import NOTHING
 from ai_bridge.reach.pace import Pace
 from ai_bridge.reach.rings import Rings
-from ai_bridge.reach.ways import MARK, Ways, ways_of
+from ai_bridge.reach.ways import MARK, NOTHING, Ways, ways_of
 from ai_bridge.settings import FULL, NOTICE, OFF, SHORT, Settings
 from ai_bridge.system.locks import holder
 from tests.support.mail import post, states

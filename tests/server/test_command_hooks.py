@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -73,8 +74,18 @@ def test_each_event_of_claude_is_answered_as_context(serve: Serve, where: Tree, 
     assert _claude(where, event)["hookSpecificOutput"]["hookEventName"] == event
 
 
+def test_a_session_that_was_cleared_hears_of_its_mail_under_its_new_name(serve: Serve, where: Tree) -> None:
+    _begin_claude(serve)
+    post(where, to="claude", sender="gemini")
+    assert MARK in _claude(where)["hookSpecificOutput"]["additionalContext"]
+    assert _claude(where) == {}
+    assert MARK in _claude(where, session_id="two")["hookSpecificOutput"]["additionalContext"], "it remembers nothing"
+    assert _claude(where, session_id="two") == {}
+
+
 def test_a_second_session_hears_nothing_of_the_mail_of_the_first(serve: Serve, where: Tree) -> None:
     _begin_claude(serve)
+    shutil.rmtree(where.state_file("clients"))  # it is then as if the sessions were two processes of the client
     post(where, to="claude", sender="gemini")
     assert _claude(where, session_id="two") == {}
     assert _claude(where) != {}

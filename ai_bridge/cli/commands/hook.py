@@ -5,6 +5,7 @@ The client's turn goes on even if something is wrong: a refusal is one line on s
 
 import os
 import sys
+import time
 from contextlib import suppress
 
 from ai_bridge import clients
@@ -15,6 +16,7 @@ from ai_bridge.machines.homes import Homes
 from ai_bridge.machines.syncthing import nudge
 from ai_bridge.mailboxes.find import NoMailboxes, find_mailboxes
 from ai_bridge.mailboxes.tree import Tree
+from ai_bridge.settings import OFF
 from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
     from ai_bridge.inbox.reply_in_flight import ReplyInFlight
     from ai_bridge.reach.ways import Ways
     from ai_bridge.settings import Settings
+    from ai_bridge.system.locks import Holder
 
 # A hook's input holds what the model was asked and what its tools answered.
 _INPUT_BYTES = 64 * 1024 * 1024
 _TAKEN_S = 2.0
+_BEGINS_S = 0.5
 # A session, or a shell of it, starts the hook. A process further up belongs to another session.
 _STEPS = 2
 _VALUES = {"--mailboxes": "where", "--agent": "agent"}
@@ -70,7 +74,8 @@ def run(name: str, where: "str | None" = None, agent: "str | None" = None) -> in
 
 
 def _answer(name: str, where: "str | None", agent: "str | None") -> None:
-    from ai_bridge.reach import hook_answer, reconnect
+    from ai_bridge.inbox.empty import is_empty
+    from ai_bridge.reach import reconnect, ways
 
     client, told = clients.by_name(name), _input(name)
     event = told["hook_event_name"]
@@ -78,17 +83,20 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
     try:
         found = find_mailboxes(where, by_client=True)
     except NoMailboxes:  # a project without mail
-        return _say(hook_answer.NOTHING, None)
+        return _say(ways.NOTHING, None)
     loaded = found.settings()
     key, me = _session(found, agent, client)
-    ways = reconnect.ways_after(found, client, key)
+    its = reconnect.ways_after(found, client, key)
+    silence = its.silence(event, loaded.reach != OFF)
     if not (me and found.has_outbox(me)) or found.part(Homes).is_elsewhere(me):
-        return _say(hook_answer.nothing(ways, event, loaded.reach), None)
+        return _say(silence, None)
     if client.reach.hooks_s and key:
         from ai_bridge.reach import activity  # other clients' servers do not ask whether the session works
 
         activity.leave_note(found, key, event)
-    _say(*_mail(found, me, key, ways, told, loaded))
+    if loaded.reach == OFF or is_empty(found, me):
+        return _say(silence, None)
+    _say(*_mail(found, me, key, its, told, loaded))
 
 
 def _name_session(client: "Client", session_id: object) -> None:
@@ -127,9 +135,17 @@ def _session(where: Tree, agent: "str | None", client: "Client") -> "tuple[str, 
         me = session_keys.remembered(where, key) or identity.who(where, agent).address
     except NoIdentity:
         return key, ""
-    live = presence.session(where, me)
+    live = _live(where, me)
     is_other = live is not None and live.serves.partition(" ")[0] != session_keys.digest(key)
     return key, "" if is_other else me
+
+
+def _live(where: Tree, me: str) -> "Holder | None":
+    """Return the live session of that name; waits until one that begins just now has written down which it is."""
+    deadline = time.monotonic() + _BEGINS_S
+    while (live := presence.session(where, me)) is not None and not live.pid and time.monotonic() < deadline:
+        time.sleep(_BEGINS_S / 100)
+    return live
 
 
 def _mail(
