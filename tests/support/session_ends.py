@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ai_bridge.reach import claude
+from ai_bridge.reach.means import claude
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 _QUEUE = """#!{python}
