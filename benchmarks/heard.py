@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import random
-import re
 import signal
 import tempfile
 import time
@@ -19,11 +18,11 @@ from pathlib import Path
 import common
 import vanishing
 
-from ai_bridge.reach.ways import MARK
 from tests.real_clients import software
 from tests.real_clients.answering import Answering
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import Model, Request
+from tests.real_clients.notices import told_from
 from tests.real_clients.sessions import Claude, Client, CodexWithDaemon, Gemini
 from tests.support.wait import until
 
@@ -38,7 +37,6 @@ _WAKES_TARGET = 1.1
 _REST_S = 0.7
 # Two messages that follow each other differ in their sender, which is all that a notice says of one.
 _SENDERS = ("ada", "ben", "cleo")
-_FROM = re.compile(re.escape(MARK) + r" \d+ new messages? for \w+, from ([^:]*):")
 
 
 class Message:
@@ -52,7 +50,7 @@ class Message:
 
     def times_too_many(self, requests: list[Request]) -> int:
         """Return how often the model was told of it, or was shown it, after the first time."""
-        told = sum(self.sender in notice for request in requests for notice in _FROM.findall(request.new))
+        told = sum(told_from(request).count(self.sender) for request in requests)
         seen = sum(request.new.count(f"---\n{self.body}\n---") for request in requests)
         return max(told - 1, 0) + max(seen - 1, 0)
 
