@@ -1,10 +1,11 @@
 #!/bin/sh
 # Sets the checkout up and runs the tests. All other words go to pytest.
-# usage: management/test.sh [--sweeps|--package|--faults|--cuts|--clients|--machines|--machines-full] [pytest words]
+# usage: management/test.sh [--sweeps|--package|--faults|--cuts|--clients|--clients-table|--machines|--machines-full] [pytest words]
 #   --sweeps         a fault at every single call that changes or looks at the disk: a minute or two
 #   --package        wheel and sdist, and the wheel in an empty environment: a minute
 #   --faults         the long runs that kill processes: some minutes
-#   --clients        the real clients, installed first: some minutes
+#   --clients        the real clients, installed first: some minutes; --clients --latest tries their newest releases
+#   --clients-table  the same, and writes what was seen into docs/clients.md
 #   --cuts           power cuts of a guest, whose software is installed first if root runs this: some minutes
 #   --machines       hosts with a bad network between them, as root; their software is installed first: some minutes
 #   --machines-full  the same with 1,000 messages each way: half an hour
@@ -34,10 +35,17 @@ case "${1:-}" in
         .venv/bin/python -m tests.networks.software cuts || :
         set -- -s "$@"
         ;;
-    --clients)
+    --clients | --clients-table)
         chosen="clients"
+        [ "$1" = --clients ] || export CLIENTS_TABLE=1
         shift
-        .venv/bin/python -m tests.real_clients.software >/dev/null
+        if [ "${1:-}" = --latest ]; then
+            export AI_BRIDGE_CLIENTS_LATEST=1
+            shift
+            .venv/bin/python -m tests.real_clients.software --latest
+        else
+            .venv/bin/python -m tests.real_clients.software >/dev/null
+        fi
         ;;
     --machines | --machines-full)
         chosen="machines"

@@ -54,8 +54,7 @@ TESTED_ELSEWHERE = [
     (
         "tests/agents",
         "it is one step of reading the cards; the tests of cards and agents take all steps together",
-        "agents/address_book agents/other_teams agents/retired agents/session_keys machines/home_lines "
-        "mailboxes/card_files",
+        "agents/address_book agents/other_teams agents/retired machines/home_lines mailboxes/card_files",
     ),
     (
         "tests/cli/commands/test_allow.py",

@@ -145,7 +145,8 @@ def _of_shell(mailboxes: Tree) -> str | None:
     from ai_bridge.agents import session_keys  # a sender that gives its name needs none of these
     from ai_bridge.agents.presence import session
 
-    started_by = [one.agent for one in clients.ALL if clients.first_set(one.shell_variables)]
+    starters = [one for one in clients.ALL if clients.first_set(one.shell_variables)]
+    started_by = [one.agent for one in starters]
     keys = session_keys.shell_keys()
     if len(started_by) > 1 or len(keys) > 1:
         return None  # a client within another: the shell may belong to either
@@ -160,9 +161,11 @@ def _of_shell(mailboxes: Tree) -> str | None:
         if session(mailboxes, address.numbered(name, 2)) is not None:
             return None  # this shell may belong to either session
     found = session(mailboxes, name)
-    if found is not None and session_keys.digest(key) not in (found.serves.partition(" ")[0], ""):
-        return None  # by now another session has that name
-    return name
+    if found is None or session_keys.digest(key) == found.serves.partition(" ")[0]:
+        return name
+    # By now another session has that name, or one that is a process has not taken its own yet.
+    is_another = key or any(one.session_is_process for one in starters)
+    return None if is_another else name
 
 
 def local(wanted: str, label: str) -> str:

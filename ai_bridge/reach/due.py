@@ -46,7 +46,8 @@ class Due:
         if entry.how == RUNG and not (manner.wakes and self._pace.is_over(entry)):
             at_ns = self._pace.unheard_ns(entry, self.now_ns)
             return at_ns if manner.repeats else max(at_ns, entry.rung_ns + self._pace.patience_ns())
-        return 0 if entry.how == HEARD and manner.how == SHOWN else NEVER_NS
+        # What was announced is shown where a turn goes on or begins anyway.
+        return 0 if entry.how == HEARD and manner.how == SHOWN and not manner.wakes else NEVER_NS
 
     def _first_ns(self, one: Waiting, manner: Manner) -> int:
         """Return when a message may be announced for which no ring arrived."""

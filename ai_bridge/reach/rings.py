@@ -14,7 +14,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.urgency import NOW
 from ai_bridge.reach.due import NEVER_NS, Due, came_ns, name_of, seen
-from ai_bridge.reach.manner import PUSH, Manner
+from ai_bridge.reach.manner import A_HOOK, PUSH, Manner
 from ai_bridge.reach.memory import HEARD, LOST, RUNG, Entry, Memory
 from ai_bridge.reach.memory_file import MemoryFile
 from ai_bridge.reach.pace import NS, Pace
@@ -151,10 +151,13 @@ class Rings:
             self.change(lambda memory: self._heard(memory, prompt))
 
     def _heard(self, memory: Memory, prompt: str | None) -> Memory:
-        now_ns, how = time.time_ns(), HEARD if prompt is None or MARK in prompt else LOST
-        for name, one in list(memory.entries.items()):
-            if one.how == RUNG and (prompt is not None or now_ns < self.pace.unheard_ns(one, now_ns)):
-                memory = memory.changed(name, one.become(how))
+        now_ns, is_other = time.time_ns(), prompt is not None and MARK not in prompt
+        rung = [(name, one) for name, one in memory.entries.items() if one.how == RUNG]
+        for name, one in rung:
+            if is_other and one.by != A_HOOK:
+                memory = memory.changed(name, one.become(LOST))
+            elif not is_other and (prompt or now_ns < self.pace.unheard_ns(one, now_ns)):
+                memory = memory.changed(name, one.become(HEARD))
         return memory
 
     def is_awaited(self) -> bool:

@@ -57,7 +57,7 @@ def absent(mailboxes: Tree, sent: Sent, numbered_only: bool = False) -> "list[st
             return []
         from ai_bridge.agents.sessions import away  # most recipients had a session today
 
-        return [said for one in asked if (said := away.note(mailboxes, one, _LONG_S))]
+        return [said for one in asked if (said := away.note(mailboxes, one, _LONG_S, sent.recipients))]
     except (BridgeError, OSError):
         return []
 

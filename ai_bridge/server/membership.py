@@ -102,6 +102,7 @@ class Membership:
         self._name = session_names.take(where, wanted, caller.client, key)
         self._serves = key
         reconnect.begin(where, key)
+        session_keys.note_client(where, caller.client)
         try:
             cards.introduce(where, self._name.address, caller.client, projects.folder_name())
             presence.announce(where)

@@ -103,8 +103,11 @@ def test_what_another_client_calls_its_session_is_no_key_of_this_one(monkeypatch
     assert str(os.getppid()) in session_keys.session_key("gemini-cli-mcp-client").split()
 
 
-def test_the_key_itself_is_written_nowhere(where: Tree, tmp_path: Path) -> None:
+def test_the_key_itself_is_written_nowhere(where: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     take(where, "a-secret-key")
+    monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "a-secret-key")
+    session_keys.note_client(where, "claude-code")
+    assert session_keys.digest(session_keys.hook_key(where, clients.CLAUDE_CODE, 2))
     for path in (tmp_path / "state").rglob("*"):
         assert "a-secret-key" not in str(path)
         assert not path.is_file() or b"a-secret-key" not in path.read_bytes()
@@ -181,7 +184,7 @@ def test_a_shell_of_a_session_that_has_no_name_yet_is_the_clients_agent_if_that_
     monkeypatch.setenv(variable, "1")
     assert identity.who(where).address == agent
     first = take(where, "other", wanted=agent)
-    if variable == "CODEX_THREAD_ID":
+    if variable != "CLAUDECODE":  # the session has a key, or is a process, and that of `first` is another
         with pytest.raises(NoIdentity):
             identity.who(where)
     else:

@@ -146,7 +146,7 @@ def test_the_command_says_it_beside_the_mail(where: Tree) -> None:
 
     post(where, to="claude", sender="gemini")
     Served(where).die()
-    told = json.dumps({"hook_event_name": "PostToolUse", "session_id": "one"})
+    told = json.dumps({"hook_event_name": "UserPromptSubmit", "session_id": "one"})
     known = {"CLAUDECODE": "1", "AI_BRIDGE_MAILBOXES": where.path}
     first, second = (json.loads(command("hook", "claude", body=told, **known).stdout) for _ in range(2))
     lines = first["hookSpecificOutput"]["additionalContext"].split("\n")

@@ -9,7 +9,7 @@ import pytest
 
 from ai_bridge import clients
 from ai_bridge.clients import CLAUDE_CODE, CODEX_CLI, GEMINI_CLI
-from ai_bridge.reach import codex as codex_
+from ai_bridge.reach.means import codex as codex_
 from ai_bridge.reach.means.claude import SOCKET
 from ai_bridge.reach.ways import NotReached, Ways, ways_of
 from tests.support.session_ends import TOKEN, Queue, SessionSocket

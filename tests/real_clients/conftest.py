@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from tests.real_clients import software
+from tests.real_clients import software, table
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import Model
 from tests.real_clients.sessions import CLIENTS, Claude, Client, Codex, Gemini
 
 C = TypeVar("C", bound=Client)
+# Names what a run of all tests with the real clients is to write, see `management/test.sh`.
+_TABLE = "CLIENTS_TABLE"
+_seen: table.Seen = {}
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep the outcome of each test with a client, for the table."""
+    if report.when == "call":
+        table.add(_seen, report.nodeid, report.outcome, dict(report.user_properties))
+
+
+def pytest_sessionfinish() -> None:
+    """Write the table, if this run is asked to."""
+    if os.environ.get(_TABLE) and _seen:
+        table.PAGE.write_text(table.put(table.PAGE.read_text(), _seen))
 
 
 @pytest.fixture(scope="session")

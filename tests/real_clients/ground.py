@@ -156,6 +156,10 @@ class Ground:
         # Half a gigabyte of Codex's daemon.
         shutil.rmtree(self.home / ".codex" / "packages", ignore_errors=True)
 
+    def wait_until_served(self) -> None:
+        """Wait, within bounds, until a server here serves its session: that may take some seconds."""
+        until(lambda: list((self.home / ".local/state").rglob("servers/*")), PATIENCE_S)
+
     def started(self) -> list[int]:
         """Return all processes that have this home in their environment."""
         mark = f"HOME={self.home}".encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -24,6 +25,7 @@ _BURST, _BURST_PAUSE_S = 20, 0.05
 
 
 @pytest.mark.parametrize("answer", ["hold", "refuse"])
+@pytest.mark.stories
 def test_a_push_that_claude_code_holds_or_refuses_is_told_of_at_the_next_prompt(
     answer: str, ground: Ground, model: Model
 ) -> None:
@@ -52,7 +54,9 @@ def test_a_wait_of_gemini_cli_whose_line_is_lost_is_made_good_at_the_next_prompt
     assert notices(session.say("what is new")) == 1
 
 
-def test_a_loop_of_sends_costs_an_idle_session_two_requests(installed: Client, model: Model, ground: Ground) -> None:
+def test_a_loop_of_sends_costs_an_idle_session_two_requests(
+    installed: Client, model: Model, ground: Ground, record_property: Callable[[str, object], None]
+) -> None:
     session = idle(installed, model)
     before = len(model.requests)
     for number in range(_BURST):
@@ -61,6 +65,7 @@ def test_a_loop_of_sends_costs_an_idle_session_two_requests(installed: Client, m
     model.wait_for(tells, before)
     model.wait_until_quiet(2.0)
     assert len(model.requests) - before <= 2
+    record_property("requests", len(model.requests) - before)
     model.plan(installed.call("peer_read"))
     session.say("read it all")
     read = model.wait_for(lambda request: "Part 0 of it." in "".join(request.results))
@@ -74,6 +79,7 @@ def test_quiet_mail_waits_for_the_next_prompt(installed: Client, model: Model, g
     assert notices(session.say("what is new")) == 1
 
 
+@pytest.mark.stories
 def test_ordinary_mail_comes_at_the_end_of_a_turn(installed: Client, model: Model, ground: Ground) -> None:
     model.plan(installed.shell(ground.pause()), installed.shell("echo the second call"))
     installed.begin().say("work on")

@@ -28,6 +28,7 @@ def test_what_is_registered_goes_without_a_trace(client: Client, ground: Ground)
     assert kept(client) == first != before
 
 
+@pytest.mark.stories
 def test_nothing_of_ours_is_left_after_the_client_ran(client: Client, model: Model, ground: Ground) -> None:
     client.install()
     client.ask_once("begin")

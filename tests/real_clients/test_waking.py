@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from tests.real_clients.ground import PROGRAM, Ground
@@ -24,15 +27,20 @@ def idle(client: Client, model: Model, prompt: str = "begin") -> Session:
     return session
 
 
-def test_an_idle_session_is_woken_by_mail(installed: Client, model: Model, ground: Ground) -> None:
+@pytest.mark.stories
+def test_an_idle_session_is_woken_by_mail(
+    installed: Client, model: Model, ground: Ground, record_property: Callable[[str, object], None]
+) -> None:
     idle(installed, model)
-    before = len(model.requests)
+    before, dropped = len(model.requests), time.time()
     ground.drop(installed.name)
     woken = model.wait_for(tells, before)
+    record_property("woken", f"after {woken.at - dropped:.1f} s")
     assert notices(woken) == 1
     assert len(ground.unread(installed.name)) == 1
 
 
+@pytest.mark.stories
 def test_a_session_of_codex_s_daemon_is_woken_too(ground: Ground, model: Model) -> None:
     class WithDaemon(Codex):
         daemon = True

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ai_bridge.mailboxes.tree import Tree
+from tests.support.mail import exchange
 from tests.support.project import commit, git
 from tests.support.server import CLAUDE, CODEX, Ground
 from tests.support.server import command as server
@@ -107,6 +108,9 @@ def test_a_session_sees_tools_and_past_mail_of_its_project(projects: Projects, b
     assert "zebra of b" not in found
     assert not any("codex" in tool["name"] for tool in a.tools())
     projects.own.make(["me"])
+    exchange(projects.own, "me", "claude@a")
+    exchange(projects.own, "codex@b", "claude@a")
+    assert not any("codex" in tool["name"] for tool in a.tools())
     assert "read_me_messages" in [tool["name"] for tool in a.tools()]
 
 

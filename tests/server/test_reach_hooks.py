@@ -156,8 +156,7 @@ def test_a_cancelled_hook_told_nothing(claude: Wire, where: Tree) -> None:
     post(where, to="claude", sender="gemini")
     number = ask(claude)
     claude.cancel(number)
-    until(lambda: rung(where, "claude") in ([], ["told"]))
-    assert hook(claude) or claude.has_replied(number), "if it was not cancelled in time, it was answered"
+    until(lambda: hook(claude) or claude.has_replied(number))  # if it was not cancelled in time, it was answered
     assert hook(claude) == ""
 
 

@@ -9,7 +9,7 @@ import pytest
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system.locks import holder
-from tests.support.mail import post, states
+from tests.support.mail import exchange, post, states
 from tests.support.server import CLAUDE, CODEX, GEMINI, Serve
 from tests.support.shown import bodies, settle
 from tests.support.wait import until
@@ -152,11 +152,13 @@ def test_who_listed_the_tools_is_told_of_a_new_agent_and_of_nothing_else(serve: 
     server.tools()
     post(where, to="claude", sender="gemini")
     assert bodies(server.text("peer_read")) == ["hello"]
+    exchange(where, "codex", "claude")
     where.make(["codex"])
     until(lambda: server.noticed(TOOLS))
     assert "read_codex_messages" in {tool["name"] for tool in server.tools()}
     post(where, to="claude", sender="codex")
     assert bodies(server.text("peer_read")) == ["hello"]
+    exchange(where, "claude", "reviewer")
     where.make(["reviewer"])
     until(lambda: len(server.noticed(TOOLS)) == 2)
 
@@ -164,8 +166,11 @@ def test_who_listed_the_tools_is_told_of_a_new_agent_and_of_nothing_else(serve: 
 def test_the_modern_era_hears_only_what_it_listens_to(serve: Serve, where: Tree) -> None:
     server = serve(era="modern")
     server.tools()
+    for agent in ("codex", "reviewer"):
+        exchange(where, agent, "claude")
+        exchange(where, agent, "gemini")
     where.make(["codex"])
-    other = serve(era="modern", client=GEMINI)
+    other = serve(era="modern", client=OTHER, AI_BRIDGE_AGENT="gemini")
     subscribe(other, "modern", toolsListChanged=True)
     other.tools()
     where.make(["reviewer"])

@@ -15,7 +15,7 @@ from mcp.shared.dispatcher import ProgressFnT
 
 from ai_bridge.mailboxes.outbox import DROPPED, UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from tests.support.mail import post, states
+from tests.support.mail import exchange, post, states
 from tests.support.server import Connect, Serve, said
 from tests.support.shown import NOTHING, settle
 from tests.support.wait import until
@@ -153,6 +153,7 @@ def inotify_instances(server: Wire) -> int:
 def until_session_is_watched(server: Wire, where: Tree) -> None:
     """Have an agent made, and wait until the server reports it: the session's own watch learned of it."""
     server.tools()
+    exchange(where, "codex", "claude")
     where.make(["codex"])
     until(lambda: bool(server.noticed("notifications/tools/list_changed")))
 

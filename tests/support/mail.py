@@ -13,6 +13,7 @@ from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.router.recover import recover
 from ai_bridge.router.route import Router
 from ai_bridge.router.step import Step
+from ai_bridge.sending.traffic import Traffic
 from ai_bridge.settings import Settings
 
 LIMIT = 1_048_576
@@ -35,6 +36,13 @@ def send_batch(mailboxes: Tree, sender: str, drafts: list[Draft], limit: int) ->
 def post(where: Tree, body: str = "hello", to: str = "gemini", sender: str = "claude", **words: Any) -> str:
     """Send a message; returns its ID."""
     return send(where, sender, Draft([to], body, **words), LIMIT).id
+
+
+def exchange(where: Tree, sender: str, recipient: str) -> None:
+    """Leave the mark of mail that was delivered from one to the other: each then has a tool for the other's mail."""
+    counted = Traffic(where, 60)
+    counted.remember(sender, recipient)
+    counted.save()
 
 
 def route(where: Tree, settings: Settings, serves: set[str] | None = None) -> list[Step]:

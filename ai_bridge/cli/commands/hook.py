@@ -142,11 +142,29 @@ def _mail(
 
     event, client = told["hook_event_name"], ways.client
     rings = Rings(where, me, key, pace_of(loaded, client.reach.receipt_s), passing=True)
-    if event == client.hooks.begins:
+    if event == client.hooks.begins or _is_cleared(where, me, key, client, told):
         rings.begin_session()  # a session that was resumed or cleared has lost what it was told before
     elif event == client.hooks.prompt or not client.hooks.shows_pushes:
         rings.hear(_prompt(client, told))
     return hook_answer.answer(where, me, loaded, ways, rings, lambda: fetch.fetch(where, me, loaded), event)
+
+
+def _is_cleared(where: Tree, me: str, key: str, client: "Client", told: "dict[str, Any]") -> bool:
+    """Tell whether this is the first hook since the client gave its session another name, and remember that name.
+
+    If a notice of ours begins the turn, the session hears of its mail anyway.
+    """
+    from ai_bridge.reach.ways import MARK
+
+    own = told.get("session_id")
+    if not client.session_variables or not isinstance(own, str):
+        return False
+    if session_keys.digest(own) in ("", session_keys.digest(key)):
+        return False
+    if session_keys.remembered(where, own) is not None:
+        return False
+    session_keys.remember(where, own, me)
+    return MARK not in (_prompt(client, told) or "")
 
 
 def _prompt(client: "Client", told: "dict[str, Any]") -> "str | None":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from functools import partial
 
 import click
 
-from ai_bridge import settings
+from ai_bridge import clients, settings
+from ai_bridge.agents.identity import NoIdentity
 from ai_bridge.cli import output
 from ai_bridge.cli.common import check_number, common, complete_agents
 from ai_bridge.cli.reader import check_output, is_taken, sender_meant, tell_delay, tell_none, who_reads
@@ -23,6 +25,8 @@ from ai_bridge.mailboxes.unread import Waiting
 _NOTHING_CAME = 3
 # How long a line may stay unread in a pipe; meanwhile nothing else tells the session of mail.
 _TOLD_S = 5.0
+# A session waits for two seconds for an earlier one before it takes its own name.
+_NAMED_S = 5.0
 # What a wait never uses, besides what this module has imported.
 _WITHOUT = ("cli", "server", "health", "install", "link")
 
@@ -48,7 +52,7 @@ class NotTold(BridgeError):
 @common()
 def wait(where: Tree, agent: str | None, timeout: float | None, sender: str | None, new: bool, as_json: bool) -> None:
     """Wait until I have unread mail, and print one line per message; this acknowledges nothing."""
-    me, loaded = who_reads(where, agent)
+    me, loaded = _who_waits(where, agent) if new else who_reads(where, agent)
     sender = sender_meant(where, me, sender)
     if new:
         return _wait_for_news(where, me, loaded, timeout, sender, as_json)
@@ -58,6 +62,18 @@ def wait(where: Tree, agent: str | None, timeout: float | None, sender: str | No
         tell_delay(where, me, sender)
         raise click.exceptions.Exit(_NOTHING_CAME)
     output.print_places([_place(one, me) for one in found], as_json, with_body=False)
+
+
+def _who_waits(where: Tree, agent: str | None) -> tuple[str, settings.Settings]:
+    """Return what `who_reads` does; the session that begins the wait may take its name only now."""
+    deadline = time.monotonic() + _NAMED_S
+    while True:
+        try:
+            return who_reads(where, agent)
+        except NoIdentity:
+            if not clients.variable_set() or time.monotonic() > deadline:
+                raise
+            time.sleep(_NAMED_S / 20)
 
 
 def _is_whole(installed: Installed) -> bool:

@@ -38,6 +38,8 @@ def test_a_further_session_that_has_ended_is_named_with_who_gets_its_mail(where:
         assert away.note(where, "claude-2", DAY_S) == ""
     said = "claude-2's session has ended; the next session of claude is offered it."
     assert away.note(where, "claude-2", DAY_S) == said
+    assert away.note(where, "claude-2", DAY_S, ["gemini", "claude-2"]) == said
+    assert away.note(where, "claude-2", DAY_S, ["claude", "claude-2"]) == ""  # it has a copy of its own
 
 
 @pytest.mark.parametrize(("ago_s", "said"), [(60.0, ""), (2 * DAY_S + 60, "gemini was last seen 2 d ago.")])
