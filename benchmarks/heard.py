@@ -33,8 +33,8 @@ _RING_AFTER_S = "1,2,4,8"
 _PATIENCE_S = 90.0
 _MOST_BEFORE_KILL_S = 1.0
 _WAKES_TARGET = 1.1
-# The session has come to rest.
-_REST_S = 0.7
+# So long no request comes if the session is at rest. A wait of Gemini CLI that ends within a turn may go unheard.
+_REST_S = 2.0
 # Two messages that follow each other differ in their sender, which is all that a notice says of one.
 _SENDERS = ("ada", "ben", "cleo")
 
@@ -68,7 +68,7 @@ class Trial:
         self._ground.run(str(program), "install", name, "--yes")
         self._ground.set("ring_after_s", _RING_AFTER_S)
         self._ground.set("wakes_per_hour", 0)
-        model.rule = Answering(self._client, answers=False, wait=f"{program} wait --new")
+        self._wait = f"{program} wait --new"
 
     def run(self, messages: int, kills: int) -> list[Message]:
         """Send the messages one after the other, each once the last one was read; kill the session now and then."""
@@ -87,6 +87,7 @@ class Trial:
         )
 
     def _begin(self) -> None:
+        self._model.rule = Answering(self._client, answers=False, wait=self._wait)
         self._client.begin().say("begin")
         self._model.wait_until_quiet(1.0)
 
