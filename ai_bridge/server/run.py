@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -44,9 +44,9 @@ def build(session: Session, reaching: Reaching, update: Update) -> Server[Any]:
         return types.ListToolsResult(tools=tools.tools(agents, clients.by_own_name(who.client)))
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        reaching.begin(context.session, caller(context))
         call = partial(tool_calls.call, session, context, params.name, params.arguments or {})
-        return await update.answer(params.name, call)
+        with _begun(reaching, context, is_by_hook=params.name == "check_mail"):
+            return await update.answer(params.name, call)
 
     async def watch_cancellation(ctx: Context, call_next: CallNext) -> HandlerResult:
         """Leave the messages of a cancelled request unread: its reply is never sent."""
@@ -71,6 +71,21 @@ def build(session: Session, reaching: Reaching, update: Update) -> Server[Any]:
     )
     server.middleware[:] = [watch_cancellation, offer]
     return server
+
+
+@contextmanager
+def _begun(reaching: Reaching, context: Context, is_by_hook: bool) -> Iterator[None]:
+    """Begin to reach the session, after the call if a hook makes it.
+
+    A hook announces what awaits a session that begins, and a push would come on top of that.
+    """
+    if not is_by_hook:
+        reaching.begin(context.session, caller(context))
+    try:
+        yield
+    finally:
+        if is_by_hook:
+            reaching.begin(context.session, caller(context))
 
 
 def _client_name(words: Mapping[str, Any]) -> str:

@@ -237,6 +237,19 @@ def test_a_thread_at_work_is_told_by_its_hooks_and_at_its_end_a_refusal_tells(
     assert queue.calls == []
 
 
+def test_mail_that_awaits_a_thread_is_told_by_the_hook_that_names_it_and_not_queued_for(
+    serve: Serve, where: Tree, queue: Queue
+) -> None:
+    where.make(["codex"])
+    post(where, to="codex", sender="gemini")
+    server = serve(client=CODEX, PATH=f"{queue.folder}{os.pathsep}{os.environ['PATH']}")
+    server.tools()
+    assert "1 new message for codex" in hook(server, "SessionStart", threadId=THREAD)
+    assert hook(server, "UserPromptSubmit", threadId=THREAD) == "{}"
+    until(lambda: session(where, "codex"))
+    assert queue.calls == []
+
+
 def test_where_the_queue_fails_the_next_hook_tells(codex: Wire, where: Tree, queue: Queue) -> None:
     queue.refuse()
     post(where, to="codex")
