@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import random
-import re
 import signal
 import tempfile
 import time
@@ -19,11 +18,11 @@ from pathlib import Path
 import common
 import vanishing
 
-from ai_bridge.reach.ways import MARK
 from tests.real_clients import software
 from tests.real_clients.answering import Answering
 from tests.real_clients.ground import Ground
 from tests.real_clients.model import Model, Request
+from tests.real_clients.notices import told_from
 from tests.real_clients.sessions import Claude, Client, CodexWithDaemon, Gemini
 from tests.support.wait import until
 
@@ -34,11 +33,10 @@ _RING_AFTER_S = "1,2,4,8"
 _PATIENCE_S = 90.0
 _MOST_BEFORE_KILL_S = 1.0
 _WAKES_TARGET = 1.1
-# The session has come to rest.
-_REST_S = 0.7
+# So long no request comes if the session is at rest. A wait of Gemini CLI that ends within a turn may go unheard.
+_REST_S = 2.0
 # Two messages that follow each other differ in their sender, which is all that a notice says of one.
 _SENDERS = ("ada", "ben", "cleo")
-_FROM = re.compile(re.escape(MARK) + r" \d+ new messages? for \w+, from ([^:]*):")
 
 
 class Message:
@@ -52,7 +50,7 @@ class Message:
 
     def times_too_many(self, requests: list[Request]) -> int:
         """Return how often the model was told of it, or was shown it, after the first time."""
-        told = sum(self.sender in notice for request in requests for notice in _FROM.findall(request.new))
+        told = sum(told_from(request).count(self.sender) for request in requests)
         seen = sum(request.new.count(f"---\n{self.body}\n---") for request in requests)
         return max(told - 1, 0) + max(seen - 1, 0)
 
@@ -70,7 +68,7 @@ class Trial:
         self._ground.run(str(program), "install", name, "--yes")
         self._ground.set("ring_after_s", _RING_AFTER_S)
         self._ground.set("wakes_per_hour", 0)
-        model.rule = Answering(self._client, answers=False, wait=f"{program} wait --new")
+        self._wait = f"{program} wait --new"
 
     def run(self, messages: int, kills: int) -> list[Message]:
         """Send the messages one after the other, each once the last one was read; kill the session now and then."""
@@ -89,6 +87,7 @@ class Trial:
         )
 
     def _begin(self) -> None:
+        self._model.rule = Answering(self._client, answers=False, wait=self._wait)
         self._client.begin().say("begin")
         self._model.wait_until_quiet(1.0)
 

@@ -127,7 +127,7 @@ def _serve_below() -> int:
 
 
 def _wait(log: str, share: float) -> None:
-    """Wait for news, in this process, whose parents tell whose session it is; again if the line vanishes."""
+    """Wait for news, in this process, whose parents tell whose session it is; end without a line if that vanishes."""
     shown = os.dup(1)
     taken, given = os.pipe()
     os.dup2(given, 1)
@@ -144,9 +144,8 @@ def _wait(log: str, share: float) -> None:
         sys.stdout.flush()
         os.dup2(shown, 1)
         reader.join()
-    if any(said) and _vanishes(log, share):
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-    os.write(1, b"".join(said))
+    if any(said) and not _vanishes(log, share):
+        os.write(1, b"".join(said))
     sys.exit(code)  # type: ignore[arg-type]
 
 

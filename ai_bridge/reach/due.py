@@ -17,6 +17,8 @@ from ai_bridge.reach.pace import Pace
 NEVER_NS = 1 << 63
 # So many urgencies are read from the messages themselves; all others count as ordinary.
 _READ_MOST = 100
+# How often, and after how many seconds each, a file is looked at again that has its temporary name as well.
+_LOOKS_MOST, _LOOK_S = 20, 0.002
 
 
 class Due:
@@ -94,8 +96,18 @@ def _is_unread(mailboxes: Tree, name: str, entry: Entry) -> bool:
 
 
 def _changed_ns(path: str) -> int:
-    """Return when the name of a file was last changed (a rename changes its ctime); 0 if it is gone."""
+    """Return when the name of a file was last changed (a rename changes its ctime); 0 if it is gone.
+
+    A sender drops a file by a link, and then removes its temporary name, which changes the ctime once more. If a
+    router was faster, this waits for that, for some milliseconds.
+    """
     try:
-        return os.lstat(path).st_ctime_ns
+        found = os.lstat(path)
+        for _ in range(_LOOKS_MOST):
+            if found.st_nlink == 1:
+                break
+            time.sleep(_LOOK_S)
+            found = os.lstat(path)
     except OSError:
         return 0
+    return found.st_ctime_ns

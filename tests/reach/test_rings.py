@@ -98,6 +98,21 @@ def test_a_message_is_told_once_and_a_later_one_by_itself(where: Tree, settings:
     assert tell(where, told) == []
 
 
+def test_a_message_whose_sender_still_removes_its_temporary_name_is_told_once(
+    where: Tree, settings: Settings
+) -> None:
+    """A drop is a link and then a removal: a router may deliver in between."""
+    ids = deliver(where, settings)
+    (one,) = look(where)
+    temporary = f"{one.path}.temporary"
+    os.link(one.path, temporary)
+    late = threading.Timer(0.01, os.unlink, (temporary,))
+    late.start()
+    assert tell(where, told_of(where)) == ids
+    late.join()
+    assert tell(where, told_of(where)) == []
+
+
 def test_another_session_is_told_too(where: Tree, settings: Settings) -> None:
     ids = deliver(where, settings)
     assert tell(where, told_of(where)) == ids

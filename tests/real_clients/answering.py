@@ -7,12 +7,13 @@ import re
 from tests.real_clients.dialects import Answer
 from tests.real_clients.ground import PROGRAM
 from tests.real_clients.model import NOTHING_PLANNED, Request
-from tests.real_clients.notices import shown, tells
+from tests.real_clients.notices import unseen
 from tests.real_clients.sessions import Client, Gemini
 
 # The header of a message in a read or in the answer of a hook. In the receipt of a send a full stop is before it.
 _ID = re.compile(r"(?<!\. )\bID: ([\w.@-]+)")
-_WAIT_ENDED = "Then run this wait again."
+# What Gemini CLI says of a background command.
+_WAIT_ENDED = "[Background command completed"
 
 
 class Answering:
@@ -32,7 +33,7 @@ class Answering:
             self._waits.discard(client.name)
         if self._answers and (found := _ID.findall(request.new)):
             return client.call("peer_send", reply_to=found[-1], body=f"An answer to {found[-1]}.")
-        if tells(request) and not shown(request):
+        if unseen(request):
             return client.call("peer_read")
         if isinstance(client, Gemini) and client.name not in self._waits:
             self._waits.add(client.name)

@@ -10,8 +10,8 @@ from tests.real_clients.model import Request
 
 # A notice begins with how many messages it tells of; what the server says of itself names the mark only. A hook that
 # carries the mail itself says "1 message".
-_NOTICE = re.compile(re.escape(MARK) + r" (\d+) new ")
-
+_NOTICE = re.compile(re.escape(MARK) + r" (\d+) new messages? for \S+, from ([^:]*)")
+_SENDER = re.compile(r"^From: (\S+)", re.MULTILINE)
 _FENCE = re.compile(r"--- mail [0-9a-f]{8} ---")
 
 
@@ -22,7 +22,17 @@ def tells(request: Request) -> bool:
 
 def told_of(request: Request) -> list[int]:
     """Return of how many messages each notice tells that is new in a request."""
-    return [int(number) for number in _NOTICE.findall(request.new)]
+    return [int(number) for number, _ in _NOTICE.findall(request.new)]
+
+
+def told_from(request: Request) -> list[str]:
+    """Return the senders that the notices name which are new in a request, one as often as it is named."""
+    return [sender for _, senders in _NOTICE.findall(request.new) for sender in senders.split(", ")]
+
+
+def unseen(request: Request) -> set[str]:
+    """Return the senders that a request tells of without showing a message of theirs."""
+    return set(told_from(request)) - set(_SENDER.findall(request.new))
 
 
 def shown(request: Request) -> int:

@@ -15,8 +15,6 @@ from tests.real_clients.terminal import ENTER, Terminal
 from tests.support.wait import until
 
 _ASK_AGAIN_S = 3.0
-# So long a terminal shows nothing new only if its client has nothing more to do.
-_AT_REST_S = 2.0
 
 
 class Session:
@@ -41,17 +39,18 @@ class Session:
                 continue
         raise AssertionError(f"the prompt never came to the model; the terminal shows: {self.terminal.text[-2000:]}")
 
-    def restart_server(self, command: str) -> None:
+    def restart_server(self, client: Client) -> None:
         """Type the client's command for it, and wait until a new server has taken the place of the old one."""
         before = set(self.ground.servers())
-        self.terminal.type(command)
+        self.terminal.type(client.restart)
         for _ in range(int(PATIENCE_S / _ASK_AGAIN_S)):
             self.terminal.wait_until_quiet()
             self.terminal.type(ENTER)
             with suppress(AssertionError):
-                until(lambda: (now := set(self.ground.servers())) and not now & before, _ASK_AGAIN_S)
-                return self.terminal.wait_until_quiet(_AT_REST_S)
-        raise AssertionError(f"no new server came; the terminal shows: {self.terminal.text[-2000:]}")
+                self.terminal.wait_for(client.restarted, seconds=_ASK_AGAIN_S)
+                break
+        until(lambda: (now := set(self.ground.servers())) and not now & before, PATIENCE_S)
+        self.terminal.wait_until_quiet()
 
     def kill(self) -> None:
         """Kill the client and all that shares its terminal, and wait until its server has ended, too."""
@@ -66,8 +65,8 @@ class Client(ABC):
     dialect: type[Dialect]
     # What the terminal shows, one of these, once it takes prompts.
     ready: tuple[str, ...]
-    # The command by which a person restarts our server in a session; '' if it has none.
-    restart = ""
+    # The command by which a person restarts our server in a session, and what the terminal shows then; '' if none.
+    restart, restarted = "", ""
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
@@ -126,7 +125,7 @@ class Claude(Client):
     name = "claude"
     dialect = Anthropic
     ready = ("for agents", "for shortcuts", "shift+tab")
-    restart = "/mcp reconnect plugin:ai-bridge:ai-bridge"
+    restart, restarted = "/mcp reconnect plugin:ai-bridge:ai-bridge", "Reconnected to"
 
     def set_up(self) -> None:
         home, project = self.ground.home, str(self.ground.project)
@@ -165,7 +164,7 @@ class Claude(Client):
 
 _ALLOWED = """[[rule]]
 toolName = "run_shell_command"
-commandPrefix = ["echo", "touch", "test", "sleep"]
+commandPrefix = ["echo", "touch", "test", "sleep", "wc"]
 decision = "allow"
 priority = 100
 """
@@ -175,7 +174,7 @@ class Gemini(Client):
     name = "gemini"
     dialect = Google
     ready = ("Type your message",)
-    restart = "/mcp reload"
+    restart, restarted = "/mcp reload", "Configured MCP servers"
 
     def set_up(self) -> None:
         _write(self.ground.home / ".gemini" / "settings.json", {

@@ -8,13 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from ai_bridge.message.urgency import QUIET
+from ai_bridge.reach.ways import MARK
 from tests.real_clients.ground import PROGRAM, Ground
 from tests.real_clients.model import Model
 from tests.real_clients.notices import bodies, notices, shown, tells
 from tests.real_clients.sessions import Claude, Client, Gemini
 from tests.real_clients.test_waking import idle
-from tests.support.shown import rung
-from tests.support.wait import until
 
 pytestmark = pytest.mark.clients
 
@@ -39,18 +38,20 @@ def test_a_push_that_claude_code_holds_or_refuses_is_told_of_at_the_next_prompt(
     assert notices(session.say("what is new")) == 1
 
 
-def test_a_wait_of_gemini_cli_whose_line_is_lost_is_made_good_at_the_next_prompt(
+def test_a_wait_of_gemini_cli_whose_line_is_lost_is_made_good_by_a_hook(
     gemini: Gemini, ground: Ground, model: Model
 ) -> None:
     ground.set("ring_after_s", _SOON)
-    model.plan(gemini.in_background(f"{PROGRAM} wait --new | cat >/dev/null"))
+    model.plan(gemini.in_background(f"{PROGRAM} wait --new | wc -l"))
     session = gemini.begin()
     session.say("begin")
     model.wait_until_quiet(2.0)
+    before = len(model.requests)
     ground.drop("gemini")
-    until(lambda: rung(ground.where, "gemini"))
-    model.wait_until_quiet(2.0)
-    assert notices(model.requests[-1]) == 0
+    told = model.wait_for(tells, before)
+    (steering,) = (text for text in told.texts if text.startswith(_STEERING))
+    assert MARK not in steering
+    model.wait_until_quiet()
     assert notices(session.say("what is new")) == 1
 
 

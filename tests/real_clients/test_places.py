@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.real_clients.ground import Ground
+from tests.real_clients.ground import PROGRAM, Ground
 from tests.real_clients.model import Model
 from tests.real_clients.notices import bodies, notices, tells
-from tests.real_clients.sessions import Claude, Client
-from tests.real_clients.test_waking import idle
+from tests.real_clients.sessions import Claude, Client, Gemini
 from tests.support.wait import until
 
 pytestmark = pytest.mark.clients
@@ -29,7 +28,12 @@ def test_a_session_in_a_worktree_has_the_mail_of_its_repository(
 def test_two_sessions_of_a_client_each_get_their_own_mail(installed: Client, model: Model, ground: Ground) -> None:
     prompts = {installed.name: "the first one begins", f"{installed.name}-2": "the second one begins"}
     for name, prompt in prompts.items():
-        idle(installed, model, prompt)
+        session = installed.begin()
+        if isinstance(installed, Gemini):  # whose wait is that of a name
+            until(lambda: name in ground.where.agents())  # noqa: B023
+            model.plan(installed.in_background(f"{PROGRAM} wait --new"))
+        session.say(prompt)
+        model.wait_until_quiet(2.0)
         until(lambda: name in ground.where.agents())  # noqa: B023
     for name, prompt in reversed(prompts.items()):
         before = len(model.requests)
