@@ -47,7 +47,6 @@ class _Wait:
         self._sender = sender
         self._key, self._parent = session_keys.shell_key(where), os.getppid()
         self._rings = Rings(where, me, self._key, pace_of(loaded), passing=True)
-        self._rings.hear()  # whoever waits shows life
 
     def is_wanted(self) -> bool:
         """Tell whether the process that began the wait, and the session, are there."""

@@ -50,9 +50,9 @@ def of_hook(client: Client, event: str, showing: bool) -> Manner:
     """Return the manner of a hook for `event`, which announces mail, or shows it if `showing`.
 
     At the end of a turn, it makes the model go on. Between two tool calls it interrupts. Otherwise a turn begins.
-    If the client shows each pushed text to a hook, a push that no hook was shown yet is still to come.
+    If the client shows a hook the text that begins a turn, a push that no hook was shown may still be to come.
     """
-    how, repeats = SHOWN if showing else HEARD, not client.hooks.shows_pushes
+    how, repeats = SHOWN if showing else HEARD, not client.hooks.prompt
     if event == client.hooks.turn_end:
         return Manner(A_HOOK, how, (NOW, NEXT), wakes=True, repeats=repeats)
     if event == client.hooks.after_tool:

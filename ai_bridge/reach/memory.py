@@ -7,7 +7,7 @@ of the message (HEARD), was shown it (SHOWN), or read it (READ).
 from __future__ import annotations
 
 RUNG, LOST, HEARD, SHOWN, READ = "rung", "lost", "told", "shown", "read"
-_WAKES, _PROCESS = "@wakes", "@process"
+_WAKES, _PROCESS, _HOOK = "@wakes", "@process", "@hook"
 # So many entries of messages that are not unread any more are kept, for `status`.
 _KEPT = 100
 _NS = 1_000_000_000
@@ -48,21 +48,26 @@ class Memory:
     """All `entries` of one session, by `<sender>/<file>`, and what else it must not forget.
 
     `wakes_ns`: when rings began a turn of it, during the last hour. `process`: the key of the client's process that
-    the session ran in, '' if that does not matter.
+    the session ran in, '' if that does not matter. `hook_ns`: when a hook ran last while a ring was not heard.
     """
 
-    __slots__ = ("entries", "process", "wakes_ns")
+    __slots__ = ("entries", "hook_ns", "process", "wakes_ns")
 
     def __init__(
-        self, entries: dict[str, Entry] | None = None, wakes_ns: tuple[int, ...] = (), process: str = ""
+        self,
+        entries: dict[str, Entry] | None = None,
+        wakes_ns: tuple[int, ...] = (),
+        process: str = "",
+        hook_ns: int = 0,
     ) -> None:
+        self.hook_ns = hook_ns
         self.entries = {} if entries is None else entries
         self.wakes_ns = wakes_ns
         self.process = process
 
     def copy(self, entries: dict[str, Entry] | None = None) -> Memory:
         """Return a memory of its own with these entries in addition, or in place of earlier ones."""
-        return Memory({**self.entries, **(entries or {})}, self.wakes_ns, self.process)
+        return Memory({**self.entries, **(entries or {})}, self.wakes_ns, self.process, self.hook_ns)
 
     def changed(self, name: str, entry: Entry | None) -> Memory:
         """Change this memory: put an entry into it, or remove the one of that name; returns the memory."""
@@ -83,7 +88,7 @@ class Memory:
     def woken(self, at_ns: int) -> Memory:
         """Return a memory with one more ring that began a turn; those before the last hour are dropped."""
         wakes = tuple(one for one in self.wakes_ns if at_ns - _HOUR_NS < one <= at_ns)
-        return Memory(self.entries, (*wakes, at_ns), self.process)
+        return Memory(self.entries, (*wakes, at_ns), self.process, self.hook_ns)
 
     def read(self, gone: set[str]) -> Memory:
         """Return a memory in which the messages in `gone` are read; only the latest of all read ones are kept."""
@@ -93,7 +98,7 @@ class Memory:
         past = sorted((name for name in gone if name in entries), key=lambda name: entries[name].rung_ns)
         for name in past[:-_KEPT]:
             del entries[name]
-        return Memory(entries, self.wakes_ns, self.process)
+        return Memory(entries, self.wakes_ns, self.process, self.hook_ns)
 
 
 def export(memory: Memory) -> bytes:
@@ -101,6 +106,7 @@ def export(memory: Memory) -> bytes:
     lines = [f"{name}\t{one.came_ns}\t{_said(one)}" for name, one in sorted(memory.entries.items())]
     lines.append(f"{_WAKES}\t{' '.join(map(str, memory.wakes_ns))}\t")
     lines.append(f"{_PROCESS}\t{memory.process}\t")
+    lines.append(f"{_HOOK}\t{memory.hook_ns}\t")
     return "\0".join(lines).encode("utf-8", "surrogateescape")
 
 
@@ -113,6 +119,8 @@ def parse(raw: bytes) -> Memory:
             found.wakes_ns = tuple(int(one) for one in value.split() if _is_number(one))
         elif name == _PROCESS:
             found.process = value
+        elif name == _HOOK:
+            found.hook_ns = int(value) if _is_number(value) else 0
         elif name and _is_number(value):
             found.entries[name] = _entry(int(value), how)
     return found

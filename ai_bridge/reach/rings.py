@@ -141,24 +141,36 @@ class Rings:
 
     # --- what the session shows -------------------------------------------------------------------------
 
-    def hear(self, prompt: str | None = None) -> None:
-        """Note that the session shows life: it heard of what it was rung for a moment ago.
+    def hear(self) -> None:
+        """Note that the session called a tool of ours, so it heard of what it was rung for a moment ago.
 
-        `prompt` is the text of the turn that begins, if one does. If it is not our notice, the ring did not arrive.
         Takes the lock of the memory if there is a ring that it has not heard.
         """
-        if self.is_awaited():
-            self.change(lambda memory: self._heard(memory, prompt))
+        self._hear(lambda memory, one, now_ns: HEARD if now_ns < self.pace.unheard_ns(one, now_ns) else RUNG)
 
-    def _heard(self, memory: Memory, prompt: str | None) -> Memory:
-        now_ns, is_other = time.time_ns(), prompt is not None and MARK not in prompt
-        rung = [(name, one) for name, one in memory.entries.items() if one.how == RUNG]
-        for name, one in rung:
-            if is_other and one.by != A_HOOK:
-                memory = memory.changed(name, one.become(LOST))
-            elif not is_other and (prompt or now_ns < self.pace.unheard_ns(one, now_ns)):
-                memory = memory.changed(name, one.become(HEARD))
-        return memory
+    def hear_prompt(self, prompt: str) -> None:
+        """Note that a turn begins with the text `prompt`: if it is not our notice, a push did not arrive.
+
+        Takes the lock of the memory if there is a ring that the session has not heard.
+        """
+        self._hear(lambda memory, one, now_ns: HEARD if MARK in prompt else self._other(one, now_ns))
+
+    def _other(self, one: Entry, now_ns: int) -> str:
+        """Return what another prompt shows of a ring: nothing if a hook rang, or if it may still be to come."""
+        is_late = now_ns >= one.rung_ns + self.pace.receipt_s * NS
+        return LOST if is_late and one.by != A_HOOK else RUNG
+
+    def hear_hook(self) -> None:
+        """Note that a hook of a turn ran: the second one after a ring shows that the session heard it.
+
+        The first one may run before the request that brings the ring. Takes the lock of the memory if there is a ring
+        that the session has not heard.
+        """
+        self._hear(lambda memory, one, now_ns: HEARD if memory.hook_ns > one.rung_ns else RUNG, is_hook=True)
+
+    def _hear(self, how: Callable[[Memory, Entry, int], str], is_hook: bool = False) -> None:
+        if self.is_awaited():
+            self.change(lambda memory: _heard(memory, how, is_hook))
 
     def is_awaited(self) -> bool:
         """Tell whether there is a ring of which the session has not shown that it heard it."""
@@ -182,3 +194,14 @@ class Rings:
         """Store what `make` returns for a copy of the memory, which it may change; takes the lock of the memory."""
         with self._file.changing():
             self._file.store(make(self.memory().copy()))
+
+
+def _heard(memory: Memory, how: Callable[[Memory, Entry, int], str], is_hook: bool) -> Memory:
+    """Return the memory after a sign of life: `how` says what it shows of each ring that was not heard."""
+    now_ns = time.time_ns()
+    rung = [(name, one) for name, one in memory.entries.items() if one.how == RUNG]
+    for name, one in rung:
+        memory = memory.changed(name, one.become(how(memory, one, now_ns)))
+    if is_hook:
+        memory.hook_ns = now_ns
+    return memory

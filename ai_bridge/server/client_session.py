@@ -160,7 +160,7 @@ class Session(Membership):
         if event == ways.client.hooks.begins:
             rings.begin_session()
         elif not ways.client.hooks.shows_pushes:
-            rings.hear()
+            rings.hear_hook()
 
         def look() -> list[Waiting]:
             found = self.unread(where)

@@ -64,7 +64,7 @@ def test_a_message_says_how_often_its_session_was_rung_and_whether_it_heard(wher
     ring(where, 2)
     assert account(where, id_) == "rung 3 times, last 0 s ago by its socket: not heard"
     assert [why for _, why in mail.explain(where, id_)] == [account(where, id_)]
-    rings.hear("[ai-bridge, automatic] 1 new message")
+    rings.hear_prompt("[ai-bridge, automatic] 1 new message")
     assert account(where, id_).endswith(": heard")
     unread.acknowledge(where, "gemini", [id_])
     deliver(where, settings)
@@ -99,7 +99,7 @@ def test_nobody_complains_of_quiet_mail_of_heard_mail_or_with_reach_off(
     settings.reach = OFF
     assert complaint(where, settings) == ""
     settings.reach = "notice"
-    ring(where).hear("[ai-bridge, automatic] 1 new message")
+    ring(where).hear_prompt("[ai-bridge, automatic] 1 new message")
     assert complaint(where, settings) == ""
 
 

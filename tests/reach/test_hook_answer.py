@@ -232,14 +232,22 @@ def test_mail_that_was_told_of_by_a_notice_is_carried_by_the_hook_that_follows(s
     assert session.hook(FULL) == ""
 
 
-def test_a_text_its_client_would_change_is_told_of_and_not_carried(session: Hooked) -> None:
+@pytest.mark.parametrize(("event", "carried"), [("BeforeAgent", False), ("AfterAgent", True)])
+def test_a_text_its_client_would_change_is_told_of_and_not_carried(
+    session: Hooked, event: str, carried: bool
+) -> None:
     post(session.where, "if a < b: pass")
-    for event, carried in (("BeforeAgent", False), ("AfterAgent", True)):
-        text, hand = session.ask(FULL, event, GEMINI)
-        assert hand is not None
-        hand.finish(taken=True)
-        assert ("if a < b" in text) is carried
-    assert [*states(session.where, "claude")] == [READ]
+    text, hand = session.ask(FULL, event, GEMINI)
+    assert hand is not None
+    hand.finish(taken=True)
+    assert ("if a < b" in text) is carried
+    assert [*states(session.where, "claude")] == [READ if carried else UNREAD]
+
+
+def test_what_was_announced_makes_no_model_go_on_at_the_end_of_its_turn(session: Hooked) -> None:
+    post(session.where)
+    assert session.hook(NOTICE)
+    assert session.ask(FULL, "Stop") == (NOTHING, None)
 
 
 # By the tokenizers o200k_base and cl100k_base what is said besides a body has 2.95 bytes a token or more: so many are

@@ -399,7 +399,7 @@ def test_a_prompt_of_the_user_shows_that_a_push_did_not_arrive(where: Tree, sett
     told = told_of(where)
     ids = deliver(where, settings)
     assert push(where, told) == ids
-    told.hear("what do you think of the parser?")
+    told.hear_prompt("what do you think of the parser?")
     assert how(told) == [LOST]
     assert tell(where, told) == ids
     assert how(told) == [HEARD]
@@ -409,9 +409,31 @@ def test_a_prompt_that_is_our_notice_is_the_receipt(where: Tree, settings: Setti
     told = told_of(where, pace=QUICK)
     deliver(where, settings)
     push(where, told)
-    told.hear(f"Another session sent a message: {MARK} 1 new message for gemini")
+    told.hear_prompt(f"Another session sent a message: {MARK} 1 new message for gemini")
     assert how(told) == [HEARD]
     assert [push(where, told), tell(where, told)] == [[], []]
+
+
+def test_a_prompt_of_the_user_proves_nothing_while_a_push_may_wait_in_its_queue(
+    where: Tree, settings: Settings
+) -> None:
+    told = told_of(where, pace=Pace((3600.0,), 0, receipt_s=15.0))
+    deliver(where, settings)
+    push(where, told)
+    told.hear_prompt("what do you think of the parser?")
+    assert how(told) == [RUNG]
+    assert tell(where, told) == []
+
+
+def test_the_second_hook_after_a_ring_shows_that_it_was_heard(where: Tree, settings: Settings) -> None:
+    told = told_of(where)
+    told.hear_hook()
+    deliver(where, settings)
+    push(where, told)
+    told.hear_hook()
+    assert how(told) == [RUNG], "it may have run before the request that brings the ring"
+    told_of(where).hear_hook()
+    assert how(told) == [HEARD]
 
 
 def test_a_client_that_confirms_a_ring_has_heard_it(where: Tree, settings: Settings) -> None:
@@ -447,7 +469,7 @@ def test_new_mail_rings_in_the_end_although_earlier_mail_stays_unread(where: Tre
     told = told_of(where, pace=QUICK)
     deliver(where, settings)
     push(where, told)
-    told.hear(MARK)
+    told.hear_prompt(MARK)
     second = deliver(where, settings)
     assert push(where, told) == second
 

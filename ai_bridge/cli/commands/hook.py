@@ -160,8 +160,10 @@ def _mail(
     rings = Rings(where, me, key, pace_of(loaded, client.reach.receipt_s), passing=True)
     if event == client.hooks.begins or _is_cleared(where, me, key, client, told):
         rings.begin_session()  # a session that was resumed or cleared has lost what it was told before
-    elif event == client.hooks.prompt or not client.hooks.shows_pushes:
-        rings.hear(_prompt(client, told))
+    elif prompt := _prompt(client, told):
+        rings.hear_prompt(prompt)
+    elif not client.hooks.shows_pushes:
+        rings.hear_hook()
     return hook_answer.answer(where, me, loaded, ways, rings, lambda: fetch.fetch(where, me, loaded), event)
 
 
@@ -180,13 +182,13 @@ def _is_cleared(where: Tree, me: str, key: str, client: "Client", told: "dict[st
     if session_keys.remembered(where, own) is not None:
         return False
     session_keys.remember(where, own, me)
-    return MARK not in (_prompt(client, told) or "")
+    return MARK not in _prompt(client, told)
 
 
-def _prompt(client: "Client", told: "dict[str, Any]") -> "str | None":
-    """Return the text that begins a turn, if this hook is given it; else None."""
-    prompt = told.get("prompt") if told["hook_event_name"] == client.hooks.prompt else None
-    return prompt if isinstance(prompt, str) else None
+def _prompt(client: "Client", told: "dict[str, Any]") -> str:
+    """Return the text that begins a turn, if this hook is given it; else ''."""
+    prompt = told.get("prompt") if told["hook_event_name"] == client.hooks.prompt else ""
+    return prompt if isinstance(prompt, str) else ""
 
 
 def _say(text: str, hand: "ReplyInFlight | None") -> None:
