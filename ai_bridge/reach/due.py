@@ -6,10 +6,11 @@ import os
 import time
 
 from ai_bridge.errors import BridgeError
+from ai_bridge.machines.homes import Homes
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.message.urgency import NEXT, urgency_of
+from ai_bridge.message.urgency import NEXT, NOW, urgency_of
 from ai_bridge.reach.manner import Manner
 from ai_bridge.reach.memory import HEARD, LOST, RUNG, SHOWN, Entry, Memory
 from ai_bridge.reach.pace import Pace
@@ -63,15 +64,23 @@ class Due:
         return self._pace.next_ns(list(rung.values())) if is_unanswered else 0
 
     def urgency(self, one: Waiting) -> str:
-        """Return how urgent a message is, as read from it once; ordinary if it cannot be read."""
+        """Return how urgent a message is, as read from it once; ordinary if it cannot be read.
+
+        Another team does not decide that a session is interrupted: its urgent mail is ordinary.
+        """
         name = name_of(one)
         if name not in self._urgencies:
-            try:
-                known = urgency_of(one.load_anyway()) if len(self._urgencies) < _READ_MOST else NEXT
-            except (BridgeError, OSError):
-                known = NEXT
-            self._urgencies[name] = known
+            known = _said_by(one) if len(self._urgencies) < _READ_MOST else NEXT
+            is_far = known == NOW and self._mailboxes.part(Homes).is_of_another_team(one.sender)
+            self._urgencies[name] = NEXT if is_far else known
         return self._urgencies[name]
+
+
+def _said_by(one: Waiting) -> str:
+    try:
+        return urgency_of(one.load_anyway())
+    except (BridgeError, OSError):
+        return NEXT
 
 
 def name_of(one: Waiting) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from ai_bridge.agents import cards
 from ai_bridge.clients import CLAUDE_CODE
 from ai_bridge.inbox.fetch import fetch
+from ai_bridge.machines import this_machine
 from ai_bridge.mailboxes import unread
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
@@ -522,6 +524,15 @@ def test_an_urgency_says_when_mail_is_announced(
     manners = {way: PUSH if way == "push" else of_hook(CLAUDE_CODE, way, showing=False) for way in ways}
     found = {way for way in ways if tell(where, told_of(where, way), manners[way]) == [id_]}
     assert found == set(heard_at)
+
+
+def test_urgent_mail_of_another_team_is_ordinary(where: Tree, settings: Settings) -> None:
+    where.make(["claude@partner"])
+    id_ = post(where, extra={"Urgency": "now"}, sender="claude@partner")
+    fetch(where, "gemini", settings)
+    cards.put(where, "claude@partner", {"home": this_machine.here(), "link": "partner", "remote": "claude"})
+    assert tell(where, told_of(where), of_hook(CLAUDE_CODE, "PostToolUse", showing=False)) == []
+    assert push(where, told_of(where)) == [id_]
 
 
 def test_ordinary_mail_reaches_a_turn_that_goes_on_and_on(where: Tree, settings: Settings) -> None:
