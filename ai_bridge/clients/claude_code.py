@@ -74,7 +74,7 @@ CLAUDE_CODE = Client(
     reach=Reach(
         "ai_bridge.reach.means.claude",
         idle="the session's socket",
-        working="hooks between two tool calls, else the session's socket",
+        working="its hooks, else the session's socket",
         hooks_s=30.0,
         push="its socket",
         reconnect="type `/mcp reconnect plugin:ai-bridge:ai-bridge`",

@@ -77,8 +77,8 @@ CODEX_CLI = Client(
     ),
     reach=Reach(
         "ai_bridge.reach.means.codex",
-        idle="codex queue",
-        working="hooks between two tool calls, else codex queue at the turn's end",
+        idle="its daemon, else codex queue",
+        working="its hooks, else its daemon, else codex queue at the turn's end",
         hooks_s=60.0,
         push="its daemon or its queue",
         # Without its daemon, a session looks into its queue every ten seconds.

@@ -88,7 +88,7 @@ GEMINI_CLI = Client(
     reach=Reach(
         "ai_bridge.reach.means.gemini",
         idle="`ai-bridge wait --new` in a background shell",
-        working="hooks between two tool calls",
+        working="its hooks",
         reconnect="type `/mcp reload`",
     ),
     files=_files,

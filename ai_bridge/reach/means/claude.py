@@ -16,7 +16,7 @@ _PATIENCE_S = 2.0
 
 
 class Claude(Ways):
-    """Needs hooks to reach a session between two tool calls, and nothing else."""
+    """Needs hooks to reach a session at work, and nothing else."""
 
     def is_session(self) -> bool:
         return self.can_push("")

@@ -16,7 +16,7 @@ _PATIENCE_S = 20.0
 
 
 class Codex(Ways):
-    """Needs hooks, trusted once, to reach a session between two tool calls, and nothing else."""
+    """Needs hooks, trusted once, to reach a session at work without its daemon, and nothing else."""
 
     def can_push(self, key: str) -> bool:
         return bool(key) and (os.path.exists(codex_daemon.socket_path()) or _program() is not None)
