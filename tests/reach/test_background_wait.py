@@ -30,6 +30,7 @@ WORDS = ("wait", "--new", "--agent", "gemini")
 def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.setenv("CLAUDE_CODE_SESSION_ID", "session-1")
+    monkeypatch.setenv("AI_BRIDGE_RING_AFTER_S", "3600")  # however slow the machine is, no ring is repeated
 
 
 def begin(processes: list[subprocess.Popen[bytes]], *words: str, **variables: str) -> subprocess.Popen[bytes]:

@@ -175,9 +175,7 @@ def test_a_ring_that_was_heard_is_not_repeated(session: Watched) -> None:
     session.means[:] = [Means("a push", lambda text, urgent: bool(session.notices.append(text)) or True)]
     session.begin()
     post(session.where)
-    until(lambda: session.notices)
-    ((entry,),) = [session.told.memory().entries.values()]
-    assert entry.how == HEARD
+    until(lambda: [one.how for one in session.told.memory().entries.values()] == [HEARD])
     assert session.told.next_s(unread.unread_for(session.where, session.agent)) == math.inf
 
 
@@ -185,7 +183,7 @@ def test_a_turn_per_hour_is_not_exceeded(session: Watched) -> None:
     session.told.pace = Pace((LONG_S,), 1)
     session.begin()
     post(session.where)
-    until(lambda: session.notices)
+    until(lambda: session.told.memory().wakes_ns)
     session.hear_and_read()
     post(session.where)
     fetch(session.where, session.agent, session._settings)

@@ -309,6 +309,7 @@ def test_mailboxes_that_are_gone_for_a_while_are_watched_again(
 ) -> None:
     post(where, to="claude", sender="gemini")
     until(lambda: session_socket.notices)
+    read(where, "claude")
     aside = f"{where.path}-aside"
     os.rename(where.path, aside)
     until(lambda: "mail is not watched" in claude.said())

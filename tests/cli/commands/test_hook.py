@@ -111,6 +111,7 @@ Start = Callable[..., Client]
 def _in_reach(where: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AI_BRIDGE_MAILBOXES", where.path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("AI_BRIDGE_RING_AFTER_S", "3600")  # however slow the machine is, no ring is repeated
 
 
 @pytest.fixture
