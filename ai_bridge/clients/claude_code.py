@@ -77,6 +77,8 @@ CLAUDE_CODE = Client(
         working="its hooks, else the session's socket",
         hooks_s=30.0,
         push="its socket",
+        # A text that is pushed while the session begins, or while its user types, comes after the prompt.
+        receipt_s=3.0,
         reconnect="type `/mcp reconnect plugin:ai-bridge:ai-bridge`",
     ),
     files=_files,

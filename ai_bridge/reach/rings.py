@@ -156,8 +156,11 @@ class Rings:
         self._hear(lambda memory, one, now_ns: HEARD if MARK in prompt else self._other(one, now_ns))
 
     def _other(self, one: Entry, now_ns: int) -> str:
-        """Return what another prompt shows of a ring: nothing if a hook rang, or if it may still be to come."""
-        is_late = now_ns >= one.rung_ns + self.pace.receipt_s * NS
+        """Return what another prompt shows of a ring: nothing if a hook rang, or if it may still be to come.
+
+        If an earlier ring of the message was not heard either, nothing is to come.
+        """
+        is_late = one.times > 1 or now_ns >= one.rung_ns + self.pace.receipt_s * NS
         return LOST if is_late and one.by != A_HOOK else RUNG
 
     def hear_hook(self) -> None:

@@ -427,6 +427,17 @@ def test_a_prompt_of_the_user_proves_nothing_while_a_push_may_wait_in_its_queue(
     assert tell(where, told) == []
 
 
+def test_a_prompt_of_the_user_shows_that_the_second_push_did_not_arrive_either(
+    where: Tree, settings: Settings
+) -> None:
+    told = told_of(where, pace=Pace((0.0, 3600.0), 0, receipt_s=0.0))
+    ids = deliver(where, settings)
+    assert [push(where, told), push(where, told)] == [ids, ids]
+    told.pace = Pace((0.0, 3600.0), 0, receipt_s=15.0)
+    told.hear_prompt("what do you think of the parser?")
+    assert how(told) == [LOST]
+
+
 def test_the_second_hook_after_a_ring_shows_that_it_was_heard(where: Tree, settings: Settings) -> None:
     told = told_of(where)
     told.hear_hook()
