@@ -72,7 +72,6 @@ class Ground:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_OURS)}
         ours = {"AI_BRIDGE_STATE": str(self.state), "HOME": str(self.home), "AI_BRIDGE_MAILBOXES": self.where.path}
         ours["AI_BRIDGE_PAIR_PER_HOUR"] = "0"
-        ours["AI_BRIDGE_RING_AFTER_S"] = "3600"  # however slow the machine is, no ring is repeated
         return kept | ours | variables
 
     def start(
