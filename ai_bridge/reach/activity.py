@@ -11,7 +11,6 @@ from contextlib import suppress
 
 from ai_bridge import clients
 from ai_bridge.agents.session_keys import digest
-from ai_bridge.clients.record import Client
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.system import state_files
 
@@ -41,7 +40,7 @@ class Activity:
         self._changed.set()
 
     def _record(self, event: str, heard: float) -> None:
-        self._works = not any(_is_idle_after(event, client) for client in clients.ALL)
+        self._works = not is_idle_after(event)
         self._heard = heard
 
     def is_at_work(self) -> bool:
@@ -92,6 +91,10 @@ def _note(mailboxes: Tree, key: str) -> str:
     return mailboxes.state_file("turns", digest(key))
 
 
-def _is_idle_after(event: str, client: Client) -> bool:
-    """Tell whether a client's session is idle after `event`; a session that only begins does not work yet."""
-    return event in (client.hooks.begins, client.hooks.turn_end, client.hooks.ends)
+def is_idle_after(event: str) -> bool:
+    """Tell whether a session is idle after `event`; a session that only begins does not work yet.
+
+    Such an event is recorded only once its hook has noted what it announces: the push would be sooner.
+    """
+    hooks = (client.hooks for client in clients.ALL)
+    return any(event in (one.begins, one.turn_end, one.ends) for one in hooks)

@@ -21,7 +21,7 @@ from ai_bridge.mailboxes.unread import Waiting, unread_for
 from ai_bridge.mailboxes.wake import SharedWatch
 from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
-from ai_bridge.reach.activity import Activity
+from ai_bridge.reach.activity import Activity, is_idle_after
 from ai_bridge.reach.carry import note_contacts
 from ai_bridge.reach.pace import await_quiet, pace_of
 from ai_bridge.reach.rings import Rings
@@ -155,8 +155,19 @@ class Session(Membership):
         Once the client has the answer, messages shown whole are acknowledged, and those only named are remembered.
         """
         where, name = self.begin(caller)
-        self.activity.record(event)
-        rings, ways = self.rings(where, name.address, caller), ways_of(clients.by_own_name(caller.client))
+        if not is_idle_after(event):
+            self.activity.record(event)
+        try:
+            text, hand = self._answer(where, name.address, caller, event)
+        finally:
+            if is_idle_after(event):
+                self.activity.record(event)
+        if hand is not None:
+            self._keep_until_taken(request, hand)
+        return text
+
+    def _answer(self, where: Snapshot, me: str, caller: Caller, event: str) -> tuple[str, ReplyInFlight | None]:
+        rings, ways = self.rings(where, me, caller), ways_of(clients.by_own_name(caller.client))
         if event == ways.client.hooks.begins:
             rings.begin_session()
         elif not ways.client.hooks.shows_pushes:
@@ -164,13 +175,10 @@ class Session(Membership):
 
         def look() -> list[Waiting]:
             found = self.unread(where)
-            where.renew()  # the next look, under the lock, must be a look of its own
+            where.renew()  # the next look, in a burst of mail, must be a look of its own
             return found
 
-        text, hand = hook_answer.answer(where, name.address, where.settings(), ways, rings, look, event)
-        if hand is not None:
-            self._keep_until_taken(request, hand)
-        return text
+        return hook_answer.answer(where, me, where.settings(), ways, rings, look, event)
 
     @property
     def waiting(self) -> bool:

@@ -231,8 +231,7 @@ def test_a_thread_at_work_is_told_by_its_hooks_and_at_its_end_a_refusal_tells(
     assert "1 new message" in between["hookSpecificOutput"]["additionalContext"]
     read(where, "codex")
     post(where, to="codex")
-    end: dict[str, str] = {}
-    until(lambda: end.update(json.loads(hook(codex, "Stop", threadId=THREAD))) or end)
+    end = json.loads(hook(codex, "Stop", threadId=THREAD))
     assert (end["decision"], [*end]) == ("block", ["decision", "reason"])
     assert "1 new message" in end["reason"]
     assert queue.calls == []

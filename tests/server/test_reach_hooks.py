@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from ai_bridge.agents.presence import session
+from ai_bridge.inbox.reply_in_flight import ReplyInFlight
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.snapshot import Snapshot
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.reach import pace
+from ai_bridge.reach import hook_answer, pace
 from ai_bridge.reach.ways import MARK
 from ai_bridge.server.client_session import Session
 from ai_bridge.server.membership import Caller, SessionEnded
@@ -63,6 +64,26 @@ def test_a_hook_tells_of_what_came_once(claude_of_era: Wire, where: Tree, event:
     assert bodies(server.text("peer_read")) == ["the body"]
     post(where, "a body", to="claude", sender="gemini")
     assert bodies(hook(server, event)) == ["a body"], "the sender is known by now"
+
+
+def test_the_end_of_a_turn_counts_once_its_hook_has_noted_its_mail(
+    where: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, caller, at_work = Session(where.path, "claude"), Caller("claude-code", ""), list[bool]()
+    real = hook_answer.answer
+
+    def answer(*words: Any) -> tuple[str, ReplyInFlight | None]:
+        at_work.append(own.activity.is_at_work())
+        return real(*words)
+
+    monkeypatch.setattr(hook_answer, "answer", answer)
+    try:
+        for number, event in enumerate(("UserPromptSubmit", "Stop")):
+            own.check(number, caller, event)
+        assert at_work == [True, True], "else the server would ring for what this hook announces"
+        assert not own.activity.is_at_work()
+    finally:
+        own.close()
 
 
 def test_an_event_must_be_said(claude: Wire) -> None:

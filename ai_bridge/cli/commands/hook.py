@@ -6,7 +6,7 @@ The client's turn goes on even if something is wrong: a refusal is one line on s
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from ai_bridge import clients
 from ai_bridge.agents import identity, presence, session_keys
@@ -21,6 +21,7 @@ from ai_bridge.system import untrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ai_bridge.clients.record import Client
@@ -90,13 +91,31 @@ def _answer(name: str, where: "str | None", agent: "str | None") -> None:
     silence = its.silence(event, loaded.reach != OFF)
     if not (me and found.has_outbox(me)) or found.part(Homes).is_elsewhere(me):
         return _say(silence, None)
-    if client.reach.hooks_s and key:
-        from ai_bridge.reach import activity  # other clients' servers do not ask whether the session works
+    answer: tuple[str, ReplyInFlight | None] = (silence, None)
+    with _noted(found, client, key, event):
+        if loaded.reach != OFF and not is_empty(found, me):
+            answer = _mail(found, me, key, its, told, loaded)
+    _say(*answer)
 
-        activity.leave_note(found, key, event)
-    if loaded.reach == OFF or is_empty(found, me):
-        return _say(silence, None)
-    _say(*_mail(found, me, key, its, told, loaded))
+
+@contextmanager
+def _noted(where: Tree, client: "Client", key: str, event: str) -> "Iterator[None]":
+    """Leave a note of the hook for the session's server: before the mail is looked for if the session works.
+
+    If the session is idle after it, the note comes afterwards: the server would else ring sooner than the hook.
+    """
+    if not (client.reach.hooks_s and key):
+        yield  # this client's server does not ask whether the session works
+        return
+    from ai_bridge.reach import activity
+
+    if not activity.is_idle_after(event):
+        activity.leave_note(where, key, event)
+    try:
+        yield
+    finally:
+        if activity.is_idle_after(event):
+            activity.leave_note(where, key, event)
 
 
 def _name_session(client: "Client", session_id: object) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 from ai_bridge import clients
 from ai_bridge.agents.presence import session
+from ai_bridge.agents.session_keys import digest
+from ai_bridge.cli.commands import hook as hook_command
 from ai_bridge.mailboxes.outbox import READ, UNREAD
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.reach.ways import MARK, ways_of
@@ -388,3 +390,15 @@ def test_without_mail_it_imports_nothing_it_could_do_without() -> None:
     code, *names = loaded.split()
     assert (answer, code, done.stderr) == ("{}", "0", b"")
     assert {name.partition(".")[0] for name in names} & HEAVY == set()
+
+
+@pytest.mark.parametrize(
+    ("event", "noted_first"), [("UserPromptSubmit", True), ("PostToolUse", True), ("Stop", False)]
+)
+def test_the_end_of_a_turn_is_noted_after_the_mail_that_its_hook_announces(
+    where: Tree, event: str, noted_first: bool
+) -> None:
+    note = Path(where.state_file("turns", digest("one")))
+    with hook_command._noted(where, clients.by_name("claude"), "one", event):
+        assert note.exists() is noted_first
+    assert note.read_text() == event
