@@ -23,7 +23,7 @@ from ai_bridge.message.reference import Shown, View
 from ai_bridge.reach import hook_answer
 from ai_bridge.reach.activity import Activity, is_idle_after
 from ai_bridge.reach.carry import note_contacts
-from ai_bridge.reach.pace import await_quiet, pace_of
+from ai_bridge.reach.pace import await_quiet, pace_of, was_rung_lately
 from ai_bridge.reach.rings import Rings
 from ai_bridge.reach.ways import ways_of
 from ai_bridge.router.delay import delay
@@ -85,8 +85,8 @@ class Session(Membership):
 
     def _await_burst(self, where: Snapshot, me: str) -> None:
         """Wait for the end of a burst of mail, if this read follows a ring at once: so one read shows it all."""
-        if self._rings is not None:
-            await_quiet(self._rings.memory(), lambda: unread_for(where, me))
+        if self._rings is not None and was_rung_lately(memory := self._rings.memory()):
+            await_quiet(memory, lambda: unread_for(where, me))
 
     def _note_contacts(self, where: Snapshot, me: str, reply: framing.Reply, taken: bool) -> None:
         if taken:
