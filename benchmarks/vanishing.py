@@ -1,4 +1,4 @@
-"""What stands between ai-bridge and a client: it lets a share of the rings vanish, and writes each ring down.
+"""Stands between ai-bridge and a client: lets a share of the rings vanish, and writes each ring down.
 
 A ring that vanishes is taken as any other, so ai-bridge cannot tell that it was lost. `make` writes two programs that
 run this module: an `ai-bridge` for the client to start, and a `codex` for our server to queue a message with.

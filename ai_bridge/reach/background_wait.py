@@ -19,7 +19,6 @@ from ai_bridge.settings import Settings
 from ai_bridge.system import processes
 
 BY_WAIT = Manner("`ai-bridge wait --new`", RUNG, PUSH.takes, wakes=True)
-_LEAST_S = 0.02
 
 
 def await_news(
@@ -69,7 +68,6 @@ class _Wait:
 
     def _left_s(self) -> float | None:
         """Return the time until the wait is over or a ring is due, in seconds; None if it has no end."""
-        ends = [self.deadline - time.monotonic()]
-        if self._rings.memory().entries:
-            ends.append(self._rings.next_s([one for one in self._look() if self._is_meant(one)]))
-        return None if math.isinf(min(ends)) else max(min(ends), _LEAST_S)
+        again_s = self._rings.look_again_s(lambda: [one for one in self._look() if self._is_meant(one)])
+        left_s = min(self.deadline - time.monotonic(), again_s)
+        return None if math.isinf(left_s) else max(left_s, 0.0)

@@ -70,13 +70,14 @@ class Due:
         """
         name = name_of(one)
         if name not in self._urgencies:
-            known = _said_by(one) if len(self._urgencies) < _READ_MOST else NEXT
+            known = said_urgency(one) if len(self._urgencies) < _READ_MOST else NEXT
             is_far = known == NOW and self._mailboxes.part(Homes).is_of_another_team(one.sender)
             self._urgencies[name] = NEXT if is_far else known
         return self._urgencies[name]
 
 
-def _said_by(one: Waiting) -> str:
+def said_urgency(one: Waiting) -> str:
+    """Return how urgent a message says that it is; ordinary if it cannot be read."""
     try:
         return urgency_of(one.load_anyway())
     except (BridgeError, OSError):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import time
 
 from ai_bridge.agents.presence import session
-from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes.trace import Place
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.message.urgency import QUIET, urgency_of
-from ai_bridge.reach.due import came_ns, name_of
-from ai_bridge.reach.memory import HEARD, LOST, READ, RUNG, SHOWN, Entry, Memory
+from ai_bridge.message.urgency import QUIET
+from ai_bridge.reach.due import came_ns, name_of, said_urgency
+from ai_bridge.reach.memory import HEARD, LOST, NS, READ, RUNG, SHOWN, Entry, Memory
 from ai_bridge.reach.memory_file import memories, memory_of
-from ai_bridge.reach.pace import NS, pace_of
+from ai_bridge.reach.pace import pace_of
 from ai_bridge.settings import OFF, Settings
 from ai_bridge.system import times
 from ai_bridge.text import counted
@@ -40,7 +39,7 @@ def unheard(mailboxes: Tree, agent: str, unread: list[Waiting], loaded: Settings
         return ""
     memory, since_ns = memory_of(mailboxes, agent, live.serves.partition(" ")[0]), time.time_ns() - _PATIENCE_S * NS
     late = [one for one in unread if came_ns(one) < since_ns and not _is_heard(memory, one)]
-    late = [one for number, one in enumerate(late) if number >= _READ_MOST or not _is_quiet(one)]
+    late = [one for number, one in enumerate(late) if number >= _READ_MOST or said_urgency(one) != QUIET]
     if not late:
         return ""
     age = times.age((time.time_ns() - min(map(came_ns, late))) / NS)
@@ -50,13 +49,6 @@ def unheard(mailboxes: Tree, agent: str, unread: list[Waiting], loaded: Settings
 def _is_heard(memory: Memory, one: Waiting) -> bool:
     entry = memory.entries.get(name_of(one))
     return entry is not None and entry.came_ns == came_ns(one) and entry.how in (HEARD, SHOWN, READ)
-
-
-def _is_quiet(one: Waiting) -> bool:
-    try:
-        return urgency_of(one.load_anyway()) == QUIET
-    except (BridgeError, OSError):
-        return False
 
 
 def _why(memory: Memory, late: list[Waiting], loaded: Settings) -> str:

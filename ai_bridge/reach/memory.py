@@ -10,8 +10,8 @@ RUNG, LOST, HEARD, SHOWN, READ = "rung", "lost", "told", "shown", "read"
 _WAKES, _PROCESS, _HOOK = "@wakes", "@process", "@hook"
 # So many entries of messages that are not unread any more are kept, for `status`.
 _KEPT = 100
-_NS = 1_000_000_000
-_HOUR_NS = 3600 * _NS
+NS = 1_000_000_000
+HOUR_NS = 3600 * NS
 
 
 class Entry:
@@ -87,7 +87,7 @@ class Memory:
 
     def woken(self, at_ns: int) -> Memory:
         """Return a memory with one more ring that began a turn; those before the last hour are dropped."""
-        wakes = tuple(one for one in self.wakes_ns if at_ns - _HOUR_NS < one <= at_ns)
+        wakes = tuple(one for one in self.wakes_ns if at_ns - HOUR_NS < one <= at_ns)
         return Memory(self.entries, (*wakes, at_ns), self.process, self.hook_ns)
 
     def read(self, gone: set[str]) -> Memory:

@@ -81,10 +81,6 @@ def memory_of(mailboxes: Tree, agent: str, digest_: str) -> Memory:
 
 def memories(mailboxes: Tree, agent: str) -> list[Memory]:
     """Return the memories of all sessions that the agent has had, as far as they are still there."""
-    folder = os.path.dirname(mailboxes.state_file(DIRECTORY, agent))
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    own = [name for name in names if name.rpartition("-")[0] == agent and len(name) in (0, len(agent) + 1 + _DIGITS)]
+    folder = mailboxes.state_file(DIRECTORY)
+    own = [name for name in untrusted.listed(folder) if name.rpartition("-")[0] == agent]
     return [parse(state_files.recall(os.path.join(folder, name), _LIMIT)) for name in own]

@@ -10,12 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from ai_bridge.mailboxes.unread import Waiting
-from ai_bridge.reach.memory import RUNG, Entry, Memory
+from ai_bridge.reach.memory import HOUR_NS, NS, RUNG, Entry, Memory
 from ai_bridge.settings import Settings
 from ai_bridge.settings.setting import seconds
 
-NS = 1_000_000_000
-_HOUR_NS = 3600 * NS
 # A ring so soon after another one waits until no mail has come for `_QUIET_S` seconds, `_BURST_MOST_S` at most.
 _BURST_S, _QUIET_S, _BURST_MOST_S = 1.0, 0.25, 1.5
 # What lies further ahead was noted before the clock was set back.
@@ -59,14 +57,14 @@ class Pace:
     def _after_ns(self, ring: int) -> int:
         after_s = self.ring_after_s or (math.inf,)
         wait_s = max(after_s[min(max(ring, 0), len(after_s) - 1)], self.receipt_s)
-        return _HOUR_NS * 24 * 365 if math.isinf(wait_s) else int(wait_s * NS)
+        return HOUR_NS * 24 * 365 if math.isinf(wait_s) else int(wait_s * NS)
 
     def turn_ns(self, memory: Memory, now_ns: int) -> int:
         """Return when a ring may begin the next turn; 0 if it may now."""
-        recent = [one for one in memory.wakes_ns if now_ns - _HOUR_NS < one <= now_ns + _AHEAD_NS]
+        recent = [one for one in memory.wakes_ns if now_ns - HOUR_NS < one <= now_ns + _AHEAD_NS]
         if not 0 < self.wakes_per_hour <= len(recent):
             return 0
-        return recent[-self.wakes_per_hour] + _HOUR_NS
+        return recent[-self.wakes_per_hour] + HOUR_NS
 
     def patience_ns(self) -> int:
         """Return how long ordinary mail waits for the end of a turn that goes on and on, in nanoseconds."""

@@ -15,10 +15,13 @@ from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.message.urgency import NOW
 from ai_bridge.reach.due import NEVER_NS, Due, came_ns, name_of, seen
 from ai_bridge.reach.manner import A_HOOK, PUSH, Manner
-from ai_bridge.reach.memory import HEARD, LOST, RUNG, Entry, Memory
+from ai_bridge.reach.memory import HEARD, LOST, NS, RUNG, Entry, Memory
 from ai_bridge.reach.memory_file import MemoryFile
-from ai_bridge.reach.pace import NS, Pace
+from ai_bridge.reach.pace import Pace
 from ai_bridge.reach.ways import MARK
+
+# A ring that is due is not looked for more often than this.
+_LEAST_S = 0.02
 
 
 class Ring:
@@ -138,6 +141,13 @@ class Rings:
         due = self._due()
         free_ns = min((due.free_ns(one, manner) for one in unread), default=NEVER_NS)
         return math.inf if free_ns >= NEVER_NS else max(free_ns - due.now_ns, 0) / NS
+
+    def look_again_s(self, look: Callable[[], list[Waiting]], manner: Manner = PUSH) -> float:
+        """Return after how many seconds to look again although nothing comes; math.inf if no ring is due.
+
+        `look` returns all unread messages; it is called only if the session was rung before.
+        """
+        return max(self.next_s(look(), manner), _LEAST_S) if self.memory().entries else math.inf
 
     # --- what the session shows -------------------------------------------------------------------------
 

@@ -24,8 +24,8 @@ from ai_bridge.reach.ways import NotReached
 from ai_bridge.settings import OFF
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 5.0, 300.0
-# A ring that is due is not looked for more often than this.
-_LEAST_S = 0.02
+# Another process may just be ringing.
+_LOOK_S = 0.02
 
 
 class Means:
@@ -83,10 +83,8 @@ class Watch:
 
     def _due_s(self) -> float | None:
         """Return after how many seconds to look again although nothing comes; None if no ring is due."""
-        if not self._is_on or not self._rings.memory().entries:
-            return None
-        left_s = self._rings.next_s(self._look(), self._manner())
-        return None if math.isinf(left_s) else max(left_s, _LEAST_S)
+        left_s = self._rings.look_again_s(self._look, self._manner()) if self._is_on else math.inf
+        return None if math.isinf(left_s) else left_s
 
     def interrupt(self) -> None:
         """Make the watch ask `goes_on` at once; any thread may call this."""
@@ -117,7 +115,7 @@ class Watch:
         look = partial(await_quiet, self._rings.memory(), self._look, self._pause.wait)
         ring = self._rings.begin_ring(look, self._manner())
         if ring is None:  # it was read or announced meanwhile
-            self._pause.wait(_LEAST_S)
+            self._pause.wait(_LOOK_S)
             return
         if self._tell(ring):
             self._failures = 0

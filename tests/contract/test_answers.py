@@ -5,18 +5,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 
-import anyio
 import pytest
-from mcp import Client
-from mcp_types import TextContent
 
 import ai_bridge
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.server.client_session import Session
-from ai_bridge.server.notifications import Reaching
-from ai_bridge.server.run import build
-from ai_bridge.server.update import Update
+from tests.contract.ways import called_send, id_in
 from tests.support.checkout import ROOT
 from tests.support.command import command
 from tests.support.mail import post
@@ -50,22 +44,9 @@ def _shell(where: Tree, id_: str, subject: str | None) -> str:
 
 def _model(where: Tree, id_: str, subject: str | None) -> str:
     words = {"body": "yes", "reply_to": id_} | ({} if subject is None else {"subject": subject})
-    return anyio.run(_called, where, words)
-
-
-async def _called(where: Tree, words: dict[str, str]) -> str:
-    session = Session(where.path, "gemini")
-    reaching = Reaching(session)
-    try:
-        async with Client(build(session, reaching, Update())) as client:
-            result = await client.call_tool("peer_send", words)
-    finally:
-        reaching.end()
-        session.close()
-    content = result.content[0]
-    assert isinstance(content, TextContent)
-    assert content.text.startswith("Sent to claude. ID: ")
-    return content.text.split("ID: ")[1].split()[0]
+    said = called_send(where, words, "gemini")
+    assert said.startswith("Sent to claude. ID: ")
+    return id_in(said)
 
 
 WAYS: dict[str, Answer] = {"python": _python, "send": _send, "reply": _reply, "send.sh": _shell, "mcp": _model}

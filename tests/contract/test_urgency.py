@@ -8,20 +8,14 @@ from collections.abc import Callable
 
 import anyio
 import pytest
-from mcp import Client
-from mcp_types import TextContent
 
 import ai_bridge
 from ai_bridge.errors import BridgeError
 from ai_bridge.mailboxes import trace
 from ai_bridge.mailboxes.outbox import UNREAD
 from ai_bridge.mailboxes.tree import Tree
-from ai_bridge.server.client_session import Session
-from ai_bridge.server.notifications import Reaching
-from ai_bridge.server.run import build
-from ai_bridge.server.update import Update
 from ai_bridge.settings import Settings
-from tests.contract.ways import Refused
+from tests.contract.ways import Refused, called_send, id_in
 from tests.support.checkout import ROOT
 from tests.support.command import command
 from tests.support.mail import post, route, states
@@ -86,23 +80,7 @@ async def _asked(where: Tree, urgency: str | None) -> str:
 
 def _model(where: Tree, urgency: str | None) -> str:
     words = {"to": "gemini", "body": "x"} | ({} if urgency is None else {"urgency": urgency})
-    return anyio.run(_called, where, words)
-
-
-async def _called(where: Tree, words: dict[str, str]) -> str:
-    session = Session(where.path, "claude")
-    reaching = Reaching(session)
-    try:
-        async with Client(build(session, reaching, Update())) as client:
-            result = await client.call_tool("peer_send", words)
-    finally:
-        reaching.end()
-        session.close()
-    content, *_ = result.content
-    assert isinstance(content, TextContent)
-    if result.is_error:
-        raise Refused(content.text)
-    return content.text.rpartition("ID: ")[2].split()[0]
+    return id_in(called_send(where, words, "claude"))
 
 
 WAYS: dict[str, Send] = {

@@ -91,22 +91,33 @@ class McpWay(WayIn):
     is_models = True
 
     def send(self, where: Tree, to: str, body: str, subject: str = "s", sender: str = "claude") -> str:
-        return anyio.run(self._send, where, {"to": to, "body": body, "subject": subject}, sender)
+        return id_in(called_send(where, {"to": to, "body": body, "subject": subject}, sender))
 
-    async def _send(self, where: Tree, words: dict[str, str], sender: str) -> str:
-        session = Session(where.path, sender)
-        reaching = Reaching(session)
-        try:
-            async with Client(build(session, reaching, Update())) as client:
-                result = await client.call_tool("peer_send", words)
-        finally:
-            reaching.end()
-            session.close()
-        content, *_ = result.content
-        assert isinstance(content, TextContent)
-        if result.is_error:
-            raise Refused(content.text)
-        return content.text.rpartition("ID: ")[2].split()[0]
+
+def called_send(where: Tree, words: dict[str, str], sender: str) -> str:
+    """Return what `peer_send` answers to a session of `sender`; raises `Refused` with its error."""
+    return anyio.run(_called_send, where, words, sender)
+
+
+def id_in(answer: str) -> str:
+    """Return the ID in an answer of `peer_send`."""
+    return answer.rpartition("ID: ")[2].split()[0]
+
+
+async def _called_send(where: Tree, words: dict[str, str], sender: str) -> str:
+    session = Session(where.path, sender)
+    reaching = Reaching(session)
+    try:
+        async with Client(build(session, reaching, Update())) as client:
+            result = await client.call_tool("peer_send", words)
+    finally:
+        reaching.end()
+        session.close()
+    content, *_ = result.content
+    assert isinstance(content, TextContent)
+    if result.is_error:
+        raise Refused(content.text)
+    return content.text
 
 
 class HandWay(WayIn):

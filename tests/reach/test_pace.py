@@ -9,8 +9,8 @@ import pytest
 from ai_bridge.mailboxes.tree import Tree
 from ai_bridge.mailboxes.unread import Waiting
 from ai_bridge.reach import pace as pace_
-from ai_bridge.reach.memory import HEARD, RUNG, Entry, Memory
-from ai_bridge.reach.pace import NS, Pace, await_quiet, pace_of
+from ai_bridge.reach.memory import HEARD, NS, RUNG, Entry, Memory
+from ai_bridge.reach.pace import Pace, await_quiet, pace_of
 from ai_bridge.settings import Settings
 
 S = 10**9
